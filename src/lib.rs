@@ -1,0 +1,5 @@
+//! kolla-lang: from a description of a cloud to running hosts that can go back.
+//!
+//! Layers, top to bottom, and what each may import: docs/ARCHITECTURE.md.
+
+pub mod cli;
