@@ -1,0 +1,131 @@
+//! What evaluation yields: finished values of the tree with defaults filled in, each with its origin. This is all
+//! that a caller sees of values; it holds no reference into the evaluator.
+
+use crate::source::Span;
+use ipnet::IpNet;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// Where a value comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Origin {
+    /// Where it was written: the value, or the default in the type.
+    pub at: Span,
+    /// The definition that brought it here, if that is another place (through `&` or a call).
+    pub through: Option<Span>,
+}
+
+/// A finished value.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Data {
+    /// The value.
+    pub kind: DataKind,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// What a value is. Failed leaves are [`DataKind::Error`]: they were reported, and readers stay silent.
+#[derive(Clone, PartialEq, Debug)]
+pub enum DataKind {
+    /// Failed; was reported.
+    Error,
+    /// An optional that is absent.
+    None,
+    /// `true`
+    Bool(bool),
+    /// `1`
+    Int(i64),
+    /// `1.5`
+    Float(f64),
+    /// A text, a Path, a Name, a Mac …
+    Str(Arc<str>),
+    /// `10.0.0.1`
+    Ip(IpAddr),
+    /// `10.0.0.0/24`
+    Cidr(IpNet),
+    /// In milliseconds.
+    Duration(i64),
+    /// In bytes.
+    Size(i64),
+    /// A key of a map.
+    Key(Arc<str>),
+    /// A variant with its payload by name, empty for none.
+    Enum(Arc<str>, Arc<[(Arc<str>, Data)]>),
+    /// A text that is finished on the host.
+    Secret(Arc<[SecretPart]>),
+    /// A list.
+    List(Arc<[Data]>),
+    /// A set, sorted and without doubles.
+    Set(Arc<[Data]>),
+    /// A record: every field of its type in the order of the declaration.
+    Record(Arc<[(Arc<str>, Data)]>),
+    /// A map, sorted bytewise by key.
+    Map(Arc<[(Arc<str>, Data)]>),
+    /// A Tree with children, sorted bytewise by key.
+    Tree(Arc<[(Arc<str>, Data)]>),
+    /// `template("x.j2", v)`: turned into bytes only by rendering.
+    Template(Arc<TemplateCall>),
+}
+
+/// A piece of a secret text.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum SecretPart {
+    /// Plain text.
+    Text(Arc<str>),
+    /// The secret of this name; `part` is the index for `secret_part`.
+    Name {
+        /// Key in `secrets`.
+        name: Arc<str>,
+        /// Which part of a secret that has several.
+        part: Option<u32>,
+        /// How it is encoded on the host.
+        encode: Encode,
+    },
+}
+
+/// How a secret is encoded when it is filled in.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum Encode {
+    /// As it is.
+    Plain,
+    /// Percent-encoded, everything but unreserved characters.
+    Url,
+    /// Base64.
+    Base64,
+}
+
+/// A template to render.
+#[derive(Clone, PartialEq, Debug)]
+pub struct TemplateCall {
+    /// The file's name as reports print it.
+    pub name: Arc<str>,
+    /// Its text.
+    pub text: Arc<str>,
+    /// Where in the shared offset space the template's text begins.
+    pub start: u32,
+    /// What it is rendered with.
+    pub value: Data,
+}
+
+impl Data {
+    /// The field of a record, or the child of a map or a tree.
+    pub fn get(&self, name: &str) -> Option<&Data> {
+        self.entries()?.iter().find(|(k, _)| &**k == name).map(|(_, v)| v)
+    }
+
+    /// The entries of a record, map or tree.
+    pub fn entries(&self) -> Option<&[(Arc<str>, Data)]> {
+        match &self.kind {
+            DataKind::Record(all) | DataKind::Map(all) | DataKind::Tree(all) => Some(all),
+            _ => None,
+        }
+    }
+
+    /// The items of a list or a set.
+    pub fn items(&self) -> Option<&[Data]> {
+        match &self.kind {
+            DataKind::List(all) | DataKind::Set(all) => Some(all),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Tokens to a tree that keeps every place. No types here.
+
+pub mod ast;
