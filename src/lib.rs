@@ -3,3 +3,4 @@
 //! Layers, top to bottom, and what each may import: docs/ARCHITECTURE.md.
 
 pub mod cli;
+pub mod store;

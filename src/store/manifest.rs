@@ -1,0 +1,415 @@
+//! The manifest: everything a host must know to switch to a closure, as plain data in JSON.
+//!
+//! Activation reads the manifest and nothing else. It knows nothing of the language and nothing of the cloud model, and
+//! it never holds a secret: texts with secrets are kept with holes, filled on the host.
+//!
+//! All maps are ordered and all lists are written in the order given, so one manifest has one text.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::digest::Digest;
+
+/// The version of this schema; a reader refuses a higher one.
+pub const VERSION: u32 = 1;
+
+/// The file of a closure that holds the manifest.
+pub const FILE_NAME: &str = "manifest.json";
+
+/// Says everything that activation needs to know of one host's closure.
+///
+/// The digest of the whole cloud is not in here but in the record of a build: a manifest changes only when its own host does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// The version of the schema, [`VERSION`].
+    pub version: u32,
+    /// The name of the cloud this host belongs to.
+    pub cloud: String,
+    /// The host's name in the description; `switch` on a host compares it with the host's own name.
+    pub host: String,
+    /// The host's machine-id where the description states it; then it decides, and not the name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine_id: Option<String>,
+    /// How units reach systemd on this host.
+    pub backend: Backend,
+    /// The version of kolla-lang that wrote the closure.
+    pub engine: String,
+    /// The least podman that understands these units, like `5.4`; absent where no podman is needed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub podman: Option<String>,
+    /// Every unit by the name systemd knows it by, like `mariadb.service`; units of tasks among them.
+    #[serde(default)]
+    pub units: BTreeMap<String, Unit>,
+    /// The folders of rendered files that containers and tasks read.
+    #[serde(default)]
+    pub folders: Vec<Folder>,
+    /// Tasks by name.
+    #[serde(default)]
+    pub tasks: BTreeMap<String, Task>,
+    /// The plan: each unit that is started, after everything it waits for. Acyclic, and written in an order that holds.
+    #[serde(default)]
+    pub order: Vec<Step>,
+    /// Files of the host itself by absolute path.
+    #[serde(default)]
+    pub files: BTreeMap<String, HostFile>,
+    /// Kernel settings by key, like `net.ipv4.ip_nonlocal_bind`.
+    #[serde(default)]
+    pub sysctls: BTreeMap<String, String>,
+    /// Kernel modules to load, sorted.
+    #[serde(default)]
+    pub modules: Vec<String>,
+    /// Names of the volumes in use, sorted. They are made by the units that name them and removed by nobody.
+    #[serde(default)]
+    pub volumes: Vec<String>,
+    /// References of all images in use, sorted; each must be present before anything is touched.
+    #[serde(default)]
+    pub images: Vec<String>,
+    /// The secrets that holes name, by name.
+    #[serde(default)]
+    pub secrets: BTreeMap<String, SecretSpec>,
+}
+
+/// Says how units reach systemd.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Backend {
+    /// Quadlet files, made into services by podman's generator.
+    Quadlet,
+    /// Plain services that run podman themselves, for hosts without Quadlet.
+    Systemd,
+}
+
+/// One systemd unit and how it is treated when it changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unit {
+    /// What the unit is.
+    pub kind: UnitKind,
+    /// Paths in the closure of the files that define it, like `quadlet/mariadb/mariadb.container`.
+    pub files: Vec<String>,
+    /// The name of its container, for units of kind container or task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
+    /// The image its container is made from; also listed in [`Manifest::images`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// What decides whether it must act at all.
+    pub digests: Digests,
+    /// What is done when it changed.
+    pub change: Change,
+    /// When it counts as up.
+    pub gate: Gate,
+    /// Seconds that stopping it may take, [`Unit::start_secs`] the same for starting until its gate holds.
+    pub stop_secs: u64,
+    /// Seconds from the start job to the gate; later is a failure.
+    pub start_secs: u64,
+    /// Whether it is started by a switch and at boot; a oneshot behind a timer or a task is not.
+    pub boot: bool,
+}
+
+/// Says what a unit is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UnitKind {
+    /// A container that runs for good.
+    Container,
+    /// A container that runs to completion, once per key; see [`Task`].
+    Task,
+    /// A named volume.
+    Volume,
+    /// A network of containers.
+    Network,
+    /// A timer.
+    Timer,
+    /// Any other unit, given as text.
+    Raw,
+}
+
+/// The three digests of a unit; the first that differs decides what happens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Digests {
+    /// Of everything that needs a restart: the meaning of the unit, its image, its folders read at start.
+    pub restart: Digest,
+    /// Of everything that a reload takes up: the text of live folders.
+    pub reload: Digest,
+    /// Of everything that changes nothing at run time: descriptions and comments.
+    pub meta: Digest,
+}
+
+/// Says what is done with a running unit that changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "policy", deny_unknown_fields)]
+pub enum Change {
+    /// Restart it under the new definition.
+    Restart,
+    /// Reload it if only live files changed, else restart it.
+    Reload {
+        /// Run in the container after its files were replaced; empty means a reload of the unit.
+        #[serde(default)]
+        command: Vec<String>,
+    },
+    /// Stop it under the old definition first, start it under the new one later.
+    StopStart,
+    /// Leave it running as it is; the new definition holds from its next start.
+    Keep,
+    /// Leave it running and ask for a restart by hand.
+    Manual,
+}
+
+/// Says when a started unit counts as up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Gate {
+    /// When systemd says active.
+    Active,
+    /// When moreover the container's health check says healthy.
+    Healthy,
+}
+
+/// A folder of rendered files that one unit reads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Folder {
+    /// The unit that reads it, a key of [`Manifest::units`].
+    pub owner: String,
+    /// Where it lies on the host.
+    pub delivery: Delivery,
+    /// Of names, owners, modes, texts and holes with their secrets' versions: see [`super::Closure::add_folder`].
+    pub digest: Digest,
+    /// The files, sorted by name.
+    pub files: Vec<FolderFile>,
+}
+
+/// Says where a rendered folder lies on the host and when its text may change under a running container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Delivery {
+    /// `/run/kolla-lang/files/<digest>`: never edited. Another text is another path and thus a restart.
+    Content,
+    /// `/run/kolla-lang/live/<name>`: one path, its files replaced by rename; a reload takes them up.
+    Live(String),
+}
+
+/// One rendered file of a folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FolderFile {
+    /// The path within the folder: relative, without `..`.
+    pub name: String,
+    /// Where its text without secrets lies in the closure, below `files/`.
+    pub path: String,
+    /// The owning user: a number, or a name of the host.
+    pub owner: String,
+    /// The owning group: a number, or a name of the host.
+    pub group: String,
+    /// Permission bits.
+    pub mode: u32,
+    /// The format of the text, so that a difference can be told key by key.
+    pub format: Format,
+    /// Where secrets go in, by growing offset.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holes: Vec<Hole>,
+}
+
+/// Says how a text is structured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Format {
+    Text,
+    Ini,
+    Json,
+    Yaml,
+    Toml,
+    Env,
+}
+
+/// A place in a text where a secret is put in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hole {
+    /// The byte in the text without secrets before which the secret goes in.
+    pub offset: u64,
+    /// A key of [`Manifest::secrets`].
+    pub secret: String,
+    /// Which part of it: the index of a fernet key, `private` or `public` of a key pair; absent for the only one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<String>,
+    /// How it is written.
+    #[serde(default)]
+    pub encode: Encode,
+}
+
+/// Says how a secret is written into its hole.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Encode {
+    /// As it is.
+    #[default]
+    Plain,
+    /// Percent-encoded, for a part of a URL.
+    Url,
+    /// In base64.
+    Base64,
+}
+
+/// A task: a unit that runs to completion, once per key and host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Task {
+    /// The oneshot unit that does it, a key of [`Manifest::units`].
+    pub unit: String,
+    /// It runs if no task with this key was ever completed on this host.
+    pub once: String,
+    /// What it does to the code that still runs elsewhere.
+    pub class: TaskClass,
+}
+
+/// Says what a task does to old code that still runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TaskClass {
+    /// Old code lives on.
+    Expand,
+    /// There is no way back behind it.
+    OneWay,
+    /// Runs only when no old code is left anywhere.
+    Contract,
+}
+
+/// One step of a host's plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// The unit to start, a key of [`Manifest::units`].
+    pub unit: String,
+    /// Units whose steps must be over first. Each stands earlier in the list.
+    #[serde(default)]
+    pub after: Vec<String>,
+    /// When this step is over.
+    pub wait: Wait,
+}
+
+/// Says when a step is over, so that what comes after it may begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Wait {
+    /// When systemd says that the unit is started.
+    Started,
+    /// When its gate holds.
+    Healthy,
+    /// When it ran to its end with success.
+    Done,
+}
+
+/// A file of the host itself. It holds no secret: it is a link through `boot` into the generation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostFile {
+    /// Where its text lies in the closure, below `files/`.
+    pub path: String,
+    /// The owning user: a number, or a name of the host.
+    pub owner: String,
+    /// The owning group: a number, or a name of the host.
+    pub group: String,
+    /// Permission bits.
+    pub mode: u32,
+    /// The format of the text, so that a difference can be told key by key.
+    pub format: Format,
+    /// Of text, owner and mode.
+    pub digest: Digest,
+}
+
+/// Says how a secret is made and which making of it is meant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretSpec {
+    /// What it is.
+    #[serde(flatten)]
+    pub kind: SecretKind,
+    /// Counts its rotations, from 1; part of the digest of every folder that has a hole for it.
+    pub version: u32,
+}
+
+/// Says what a secret is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum SecretKind {
+    /// Letters and digits.
+    Password {
+        /// How many.
+        length: u32,
+    },
+    /// A random UUID.
+    Uuid,
+    /// An Ed25519 key pair; parts `private` and `public`.
+    SshKey,
+    /// Fernet keys; parts `0`, `1`, and so on.
+    Fernet {
+        /// How many.
+        count: u32,
+    },
+    /// A key of a Ceph keyring.
+    Keyring,
+}
+
+impl Manifest {
+    /// Returns the manifest's one text: indented JSON and a newline.
+    pub fn to_text(&self) -> String {
+        // Writing plain structs with text keys into memory cannot fail.
+        let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
+        text.push('\n');
+        text
+    }
+}
+
+/// Reads a manifest from its text, whatever its version is, as long as this program knows it.
+pub fn parse_manifest(text: &str) -> Result<Manifest, ParseManifest> {
+    #[derive(Deserialize)]
+    struct Versioned {
+        version: u32,
+    }
+    // The version comes first: a later schema may have fields that this one refuses.
+    let Versioned { version } = serde_json::from_str(text).map_err(ParseManifest::Json)?;
+    if version != VERSION {
+        return Err(ParseManifest::Version { version });
+    }
+    serde_json::from_str(text).map_err(ParseManifest::Json)
+}
+
+/// A text that is no manifest this program can read.
+#[derive(Debug)]
+pub enum ParseManifest {
+    /// It is not JSON of the right shape.
+    Json(serde_json::Error),
+    /// It was written for another version of the schema.
+    Version {
+        /// The version it states.
+        version: u32,
+    },
+}
+
+impl std::fmt::Display for ParseManifest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Json(_) => f.write_str("the manifest is damaged"),
+            Self::Version { version } => {
+                write!(
+                    f,
+                    "the manifest has schema version {version}, and this kolla-lang reads version {VERSION}"
+                )
+            }
+        }
+    }
+}
+
+impl std::error::Error for ParseManifest {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Json(source) => Some(source),
+            Self::Version { .. } => None,
+        }
+    }
+}
