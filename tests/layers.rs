@@ -26,8 +26,10 @@ impl Rule {
 fn sources_import_what_the_table_allows() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let rules = parse_table(&read(&root.join("docs/ARCHITECTURE.md")));
-    let outside: BTreeSet<String> =
-        [root.join("Cargo.toml"), root.join("lang/Cargo.toml")].iter().flat_map(|p| dependencies(&read(p))).collect();
+    let outside: BTreeSet<String> = [root.join("Cargo.toml"), root.join("lang/Cargo.toml")]
+        .iter()
+        .flat_map(|p| dependencies(&read(p)))
+        .collect();
     let mut wrong = Vec::new();
     for (base, is_lang) in [("lang/src", true), ("src", false)] {
         for path in rust_files(&root.join(base)) {
@@ -42,10 +44,16 @@ fn sources_import_what_the_table_allows() {
             for used in paths_in(&strip(&read(&path))) {
                 match target_of(&used, &module, relative, is_lang, &outside) {
                     Named::Layer(to) if to != layer && rules.contains_key(&to) && !rule.allows_layer(&to) => {
-                        wrong.push(format!("{shown}: `{layer}` may not import `{to}` (`{}`)", used.join("::")));
+                        wrong.push(format!(
+                            "{shown}: `{layer}` may not import `{to}` (`{}`)",
+                            used.join("::")
+                        ));
                     }
                     Named::Lang if !rule.allows_layer("lang") => {
-                        wrong.push(format!("{shown}: `{layer}` may not import `lang` (`{}`)", used.join("::")));
+                        wrong.push(format!(
+                            "{shown}: `{layer}` may not import `lang` (`{}`)",
+                            used.join("::")
+                        ));
                     }
                     Named::Crate(name) if !rule.allows_crate(&name) => {
                         wrong.push(format!("{shown}: `{layer}` may not name the crate `{name}`"));
@@ -78,7 +86,13 @@ enum Named {
     Nothing,
 }
 
-fn target_of(used: &[String], module: &[String], file: &Path, is_lang: bool, outside: &BTreeSet<String>) -> Named {
+fn target_of(
+    used: &[String],
+    module: &[String],
+    file: &Path,
+    is_lang: bool,
+    outside: &BTreeSet<String>,
+) -> Named {
     let second = |it: &[String]| it.get(1).cloned().map_or(Named::Nothing, Named::Layer);
     match used[0].as_str() {
         "crate" | "kolla_lang" => second(used),
@@ -86,8 +100,13 @@ fn target_of(used: &[String], module: &[String], file: &Path, is_lang: bool, out
         "super" => {
             let n_up = used.iter().take_while(|s| *s == "super").count();
             let is_folder = file.file_name().is_some_and(|n| n == "mod.rs");
-            let depth = module.len() - usize::from(is_folder && module.len() > 1 && module.last().is_some_and(|m| m == "mod"));
-            if n_up < depth { Named::Nothing } else { used.get(n_up).cloned().map_or(Named::Nothing, Named::Layer) }
+            let depth = module.len()
+                - usize::from(is_folder && module.len() > 1 && module.last().is_some_and(|m| m == "mod"));
+            if n_up < depth {
+                Named::Nothing
+            } else {
+                used.get(n_up).cloned().map_or(Named::Nothing, Named::Layer)
+            }
         }
         name if outside.contains(name) && name != "kl" => Named::Crate(name.to_owned()),
         _ => Named::Nothing,
@@ -102,7 +121,9 @@ fn parse_table(text: &str) -> BTreeMap<String, Rule> {
         .skip(2)
         .take_while(|l| l.starts_with('|'))
         .map(|l| l.trim_matches('|').split('|').map(str::trim).collect::<Vec<_>>());
-    let words = |cell: &str| cell.split(',').map(|w| w.trim().to_owned()).filter(|w| w != "–" && !w.is_empty()).collect();
+    let words = |cell: &str| {
+        cell.split(',').map(|w| w.trim().to_owned()).filter(|w| w != "–" && !w.is_empty()).collect()
+    };
     let rules: BTreeMap<String, Rule> = rows
         .filter(|cells| cells.len() == 3)
         .map(|cells| (cells[0].to_owned(), Rule { layers: words(cells[1]), crates: words(cells[2]) }))
@@ -126,7 +147,8 @@ fn dependencies(manifest: &str) -> Vec<String> {
 
 /// `token/lex.rs` is `token::lex`; `lib.rs` and `main.rs` are nothing: they may name all of their crate.
 fn module_path(file: &Path) -> Vec<String> {
-    let mut parts: Vec<String> = file.with_extension("").iter().map(|p| p.to_string_lossy().into_owned()).collect();
+    let mut parts: Vec<String> =
+        file.with_extension("").iter().map(|p| p.to_string_lossy().into_owned()).collect();
     if matches!(parts.last().map(String::as_str), Some("lib" | "main")) && parts.len() == 1 {
         parts.clear();
     }
@@ -141,7 +163,9 @@ fn rust_files(under: &Path) -> Vec<PathBuf> {
         .sort_by_file_name()
         .into_iter()
         .map(|entry| entry.expect("the sources can be read").into_path())
-        .filter(|p| p.extension().is_some_and(|e| e == "rs") && p.file_name().is_some_and(|n| n != "tests.rs"))
+        .filter(|p| {
+            p.extension().is_some_and(|e| e == "rs") && p.file_name().is_some_and(|n| n != "tests.rs")
+        })
         .collect()
 }
 
@@ -205,7 +229,9 @@ fn paths_in(text: &str) -> Vec<Vec<String>> {
     let mut out = Vec::new();
     let mut at = 0;
     while at < bytes.len() {
-        let begins = is_word(bytes[at]) && (at == 0 || !is_word(bytes[at - 1])) && !text[..at].trim_end().ends_with("::");
+        let begins = is_word(bytes[at])
+            && (at == 0 || !is_word(bytes[at - 1]))
+            && !text[..at].trim_end().ends_with("::");
         if !begins {
             at += 1;
             continue;
