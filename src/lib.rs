@@ -2,5 +2,6 @@
 //!
 //! Layers, top to bottom, and what each may import: docs/ARCHITECTURE.md.
 
+pub mod activate;
 pub mod cli;
 pub mod store;

@@ -60,16 +60,9 @@ impl FromStr for Digest {
 }
 
 /// A text that should have been a digest and is not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a digest: 64 hexadecimal digits are expected")]
 pub struct NotADigest;
-
-impl fmt::Display for NotADigest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not a digest: 64 hexadecimal digits are expected")
-    }
-}
-
-impl std::error::Error for NotADigest {}
 
 /// Computes the digest of a record, field by field.
 ///

@@ -380,36 +380,11 @@ pub fn parse_manifest(text: &str) -> Result<Manifest, ParseManifest> {
 }
 
 /// A text that is no manifest this program can read.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
 pub enum ParseManifest {
-    /// It is not JSON of the right shape.
-    Json(serde_json::Error),
-    /// It was written for another version of the schema.
-    Version {
-        /// The version it states.
-        version: u32,
-    },
-}
-
-impl std::fmt::Display for ParseManifest {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Json(_) => f.write_str("the manifest is damaged"),
-            Self::Version { version } => {
-                write!(
-                    f,
-                    "the manifest has schema version {version}, and this kolla-lang reads version {VERSION}"
-                )
-            }
-        }
-    }
-}
-
-impl std::error::Error for ParseManifest {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Json(source) => Some(source),
-            Self::Version { .. } => None,
-        }
-    }
+    #[error("it is damaged")]
+    Json(#[source] serde_json::Error),
+    #[error("the manifest has schema version {version}, and this kolla-lang reads version {VERSION}")]
+    Version { version: u32 },
 }

@@ -2,10 +2,37 @@
 //!
 //! Knows nothing of the language or of the cloud model: a closure is bytes and a manifest.
 
+pub mod build;
+pub mod check;
 pub mod closure;
 pub mod digest;
+pub mod files;
+pub mod lock;
 pub mod manifest;
+pub mod objects;
+pub mod tree;
+
+use std::path::PathBuf;
 
 pub use closure::{Closure, ClosureFile};
 pub use digest::Digest;
 pub use manifest::Manifest;
+pub use objects::{BuildRecord, Store};
+
+/// What the store could not do.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum StoreError {
+    #[error(transparent)]
+    File(files::FileError),
+    #[error("cannot use the manifest of {}", path.display())]
+    ReadManifest { path: PathBuf, source: manifest::ParseManifest },
+    #[error("cannot use the record of a build in {}", path.display())]
+    ReadRecord { path: PathBuf, source: serde_json::Error },
+    #[error("the closure contradicts itself")]
+    Contradiction(#[from] check::Contradiction),
+    #[error("the object {digest} of the store is damaged; remove it and build again")]
+    Damaged { digest: Digest },
+    #[error("there is no place for a store: neither XDG_DATA_HOME nor HOME is an absolute path")]
+    NoHome,
+}

@@ -1,0 +1,353 @@
+//! Compares two closures of a host: which units must act and why, which files and which keys in them changed.
+//!
+//! Pure: reads no host. Whether a unit runs, and whether a task is done already, is the business of `steps` and `run`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+use similar::{ChangeTag, TextDiff};
+
+use super::document::read_keys;
+use crate::store::Closure;
+use crate::store::closure::folder_path;
+use crate::store::manifest::{Change, Delivery, Folder, Format, Hole, Manifest, Unit, UnitKind};
+
+/// All that differs between two closures.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// Units that differ, by name.
+    pub units: BTreeMap<String, UnitChange>,
+    /// Files that differ, sorted by what they belong to and by name.
+    pub files: Vec<FileChange>,
+    /// Kernel settings and modules that differ; a module's value is `loaded`.
+    pub kernel: Vec<KeyChange>,
+}
+
+/// One unit that differs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UnitChange {
+    /// What is done.
+    pub action: Action,
+    /// Why, in a few words.
+    pub reason: String,
+}
+
+/// What is done with a unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// It is new.
+    Start,
+    /// It is gone.
+    Stop,
+    /// It is restarted under its new definition.
+    Restart,
+    /// It takes up its new files while it runs.
+    Reload,
+    /// It is stopped under its old definition and started under the new one.
+    StopStart,
+    /// It is left running, and changes at its next start.
+    Keep,
+    /// It is left running, and somebody must restart it by hand.
+    Manual,
+    /// It runs once, unless it did before.
+    Task,
+    /// Its text differs in what nobody notices.
+    Nothing,
+}
+
+impl Action {
+    /// Returns the word that people read.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Stop => "stop",
+            Self::Restart => "restart",
+            Self::Reload => "reload",
+            Self::StopStart => "stop, start",
+            Self::Keep => "keep",
+            Self::Manual => "by hand",
+            Self::Task => "run",
+            Self::Nothing => "nothing",
+        }
+    }
+}
+
+/// One file that differs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FileChange {
+    /// The unit that reads it or is defined by it; absent for a file of the host itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
+    /// Its name: within its folder, in the closure for unit files, or absolute for a file of the host.
+    pub name: String,
+    /// Whether it came, went or changed.
+    pub how: How,
+    /// The keys that differ, where the file has keys.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<KeyChange>,
+    /// Lines added and removed, where a changed file has no keys.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lines: Option<(usize, usize)>,
+    /// A changed owner or mode, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access: Option<String>,
+}
+
+/// Says how a file differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum How {
+    Added,
+    Removed,
+    Changed,
+}
+
+/// One key with its value before and after; a secret is written as `<secret NAME>`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct KeyChange {
+    pub key: String,
+    pub old: Option<String>,
+    pub new: Option<String>,
+}
+
+impl Difference {
+    /// Says whether nothing differs that anybody could notice.
+    pub fn is_empty(&self) -> bool {
+        self.units.is_empty() && self.files.is_empty() && self.kernel.is_empty()
+    }
+}
+
+/// Compares two closures; from nothing, everything is new.
+pub fn diff(from: Option<&Closure>, to: &Closure) -> Difference {
+    let nothing = Closure::new(Manifest { units: BTreeMap::new(), ..empty_like(&to.manifest) });
+    let from = from.unwrap_or(&nothing);
+    let sides = Sides { old: Texts::of(from), new: Texts::of(to) };
+    let files = sides.changes();
+    let mut units = BTreeMap::new();
+    for name in keys_of(&from.manifest.units, &to.manifest.units) {
+        let (old, new) = (from.manifest.units.get(&name), to.manifest.units.get(&name));
+        if let Some(change) = compare_units(old, new, || reason(&name, old, new, &files)) {
+            units.insert(name, change);
+        }
+    }
+    let mut kernel = compare_keys(&from.manifest.sysctls, &to.manifest.sysctls);
+    kernel.extend(compare_keys(&loaded(&from.manifest), &loaded(&to.manifest)));
+    Difference { units, files, kernel }
+}
+
+/// Returns a manifest of the same host that describes nothing.
+pub fn empty_like(manifest: &Manifest) -> Manifest {
+    Manifest {
+        version: manifest.version,
+        cloud: manifest.cloud.clone(),
+        host: manifest.host.clone(),
+        machine_id: manifest.machine_id.clone(),
+        backend: manifest.backend,
+        engine: manifest.engine.clone(),
+        podman: None,
+        units: BTreeMap::new(),
+        folders: Vec::new(),
+        tasks: BTreeMap::new(),
+        order: Vec::new(),
+        files: BTreeMap::new(),
+        sysctls: BTreeMap::new(),
+        modules: Vec::new(),
+        volumes: Vec::new(),
+        images: Vec::new(),
+        secrets: BTreeMap::new(),
+    }
+}
+
+fn loaded(manifest: &Manifest) -> BTreeMap<String, String> {
+    manifest.modules.iter().map(|name| (format!("module {name}"), "loaded".to_owned())).collect()
+}
+
+/// Decides what a unit must do by its digests and its policy.
+fn compare_units(old: Option<&Unit>, new: Option<&Unit>, reason: impl Fn() -> String) -> Option<UnitChange> {
+    let (action, reason) = match (old, new) {
+        (None, None) => return None,
+        (Some(_), None) => (Action::Stop, "no longer described".to_owned()),
+        (None, Some(new)) if new.kind == UnitKind::Task => (Action::Task, "new".to_owned()),
+        (None, Some(_)) => (Action::Start, "new".to_owned()),
+        (Some(old), Some(new)) => {
+            let (was, is) = (&old.digests, &new.digests);
+            let restart = was.restart != is.restart || old.kind != new.kind;
+            let action = match &new.change {
+                _ if was == is && old.kind == new.kind => return None,
+                _ if !restart && was.reload == is.reload => Action::Nothing,
+                _ if new.kind == UnitKind::Task => Action::Task,
+                Change::Keep => Action::Keep,
+                Change::Manual => Action::Manual,
+                Change::Reload { .. } if !restart => Action::Reload,
+                Change::StopStart => Action::StopStart,
+                Change::Restart | Change::Reload { .. } => Action::Restart,
+            };
+            (action, reason())
+        }
+    };
+    Some(UnitChange { action, reason })
+}
+
+/// Says in a few words what changed for a unit.
+fn reason(name: &str, old: Option<&Unit>, new: Option<&Unit>, files: &[FileChange]) -> String {
+    let mut parts = Vec::new();
+    if let (Some(old), Some(new)) = (old, new)
+        && old.image != new.image
+        && let Some(image) = &new.image
+    {
+        parts.push(format!("image {image}"));
+    }
+    for file in files.iter().filter(|file| file.unit.as_deref() == Some(name)) {
+        // Of the unit's own file an image is no news a second time.
+        if file.name.starts_with("quadlet/") || file.name.starts_with("units/") {
+            let keys: BTreeSet<&str> = file.keys.iter().map(|key| key.key.as_str()).collect();
+            let known = ["Container.Image", "Unit.Description"];
+            let news: Vec<&str> = keys.into_iter().filter(|key| !known.contains(key)).collect();
+            if !news.is_empty() {
+                parts.push(news.join(", "));
+            }
+        } else {
+            parts.push(format!("{} {}", file.name, file.how.word()));
+        }
+    }
+    if parts.is_empty() { "its definition changed".to_owned() } else { parts.join("; ") }
+}
+
+impl How {
+    /// Returns the word that people read.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Removed => "removed",
+            Self::Changed => "changed",
+        }
+    }
+}
+
+/// Names a file on either side: the unit it belongs to, and its name.
+type Name = (Option<String>, String);
+
+/// A file as it is compared.
+struct Text {
+    text: String,
+    format: Format,
+    access: String,
+}
+
+/// All files of a closure that a person would want compared.
+struct Texts(BTreeMap<Name, Text>);
+
+impl Texts {
+    fn of(closure: &Closure) -> Self {
+        let Closure { manifest, files } = closure;
+        let bytes = |path: &str| files.get(path).map(|file| file.bytes.as_slice()).unwrap_or_default();
+        let mut texts = BTreeMap::new();
+        for folder in &manifest.folders {
+            for file in &folder.files {
+                let text = Text {
+                    text: with_holes_named(bytes(&file.path), &file.holes, manifest),
+                    format: file.format,
+                    access: format!("{}:{} {:04o}", file.owner, file.group, file.mode),
+                };
+                texts.insert((Some(folder.owner.clone()), file.name.clone()), text);
+            }
+        }
+        for (path, file) in &manifest.files {
+            let text = String::from_utf8_lossy(bytes(&file.path)).into_owned();
+            let access = format!("{}:{} {:04o}", file.owner, file.group, file.mode);
+            texts.insert((None, path.clone()), Text { text, format: file.format, access });
+        }
+        for (name, unit) in &manifest.units {
+            for path in &unit.files {
+                let text = without_folder_digests(bytes(path), name, &manifest.folders);
+                texts.insert(
+                    (Some(name.clone()), path.clone()),
+                    Text { text, format: Format::Ini, access: String::new() },
+                );
+            }
+        }
+        Self(texts)
+    }
+}
+
+/// Writes the names of secrets into their holes.
+fn with_holes_named(bytes: &[u8], holes: &[Hole], manifest: &Manifest) -> String {
+    let mut text = Vec::with_capacity(bytes.len());
+    let mut last = 0;
+    for hole in holes {
+        let offset = usize::try_from(hole.offset).unwrap_or(usize::MAX).clamp(last, bytes.len());
+        text.extend_from_slice(&bytes[last..offset]);
+        let part = hole.part.as_deref().map(|part| format!(".{part}")).unwrap_or_default();
+        let version = match manifest.secrets.get(&hole.secret) {
+            Some(spec) if spec.version > 1 => format!(" version {}", spec.version),
+            _ => String::new(),
+        };
+        text.extend_from_slice(format!("<secret {}{part}{version}>", hole.secret).as_bytes());
+        last = offset;
+    }
+    text.extend_from_slice(&bytes[last..]);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// Takes the digests of a unit's own folders out of its text: that they differ is told file by file.
+fn without_folder_digests(bytes: &[u8], unit: &str, folders: &[Folder]) -> String {
+    let mut text = String::from_utf8_lossy(bytes).into_owned();
+    for folder in folders.iter().filter(|it| it.owner == unit && it.delivery == Delivery::Content) {
+        text = text.replace(&folder_path(&folder.delivery, &folder.digest), "/run/kolla-lang/files/…");
+    }
+    text
+}
+
+/// The two sides of a comparison.
+struct Sides {
+    old: Texts,
+    new: Texts,
+}
+
+impl Sides {
+    fn changes(&self) -> Vec<FileChange> {
+        let names = keys_of(&self.old.0, &self.new.0);
+        names
+            .into_iter()
+            .filter_map(|name| compare_files(&name, self.old.0.get(&name), self.new.0.get(&name)))
+            .collect()
+    }
+}
+
+fn compare_files(name: &Name, old: Option<&Text>, new: Option<&Text>) -> Option<FileChange> {
+    let (unit, name) = name.clone();
+    let change = FileChange { unit, name, how: How::Changed, keys: Vec::new(), lines: None, access: None };
+    match (old, new) {
+        (None, None) => None,
+        (None, Some(_)) => Some(FileChange { how: How::Added, ..change }),
+        (Some(_), None) => Some(FileChange { how: How::Removed, ..change }),
+        (Some(old), Some(new)) if old.text == new.text && old.access == new.access => None,
+        (Some(old), Some(new)) => {
+            let access = (old.access != new.access).then(|| format!("{} → {}", old.access, new.access));
+            let keys = match (read_keys(old.format, &old.text), read_keys(new.format, &new.text)) {
+                (Some(old), Some(new)) => compare_keys(&old, &new),
+                _ => Vec::new(),
+            };
+            let lines = (keys.is_empty() && old.text != new.text).then(|| count_lines(&old.text, &new.text));
+            Some(FileChange { keys, lines, access, ..change })
+        }
+    }
+}
+
+fn count_lines(old: &str, new: &str) -> (usize, usize) {
+    let diff = TextDiff::from_lines(old, new);
+    let count = |tag| diff.iter_all_changes().filter(|change| change.tag() == tag).count();
+    (count(ChangeTag::Insert), count(ChangeTag::Delete))
+}
+
+fn compare_keys(old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) -> Vec<KeyChange> {
+    let changes = keys_of(old, new).into_iter().filter(|key| old.get(key) != new.get(key));
+    changes.map(|key| KeyChange { old: old.get(&key).cloned(), new: new.get(&key).cloned(), key }).collect()
+}
+
+fn keys_of<K: Ord + Clone, V>(old: &BTreeMap<K, V>, new: &BTreeMap<K, V>) -> BTreeSet<K> {
+    old.keys().chain(new.keys()).cloned().collect()
+}

@@ -1,0 +1,125 @@
+//! Where everything lies on a host. All paths are below one root, so that tests use a folder and hosts use `/`.
+//!
+//! Reads and writes nothing.
+
+use std::path::{Path, PathBuf};
+
+use crate::store::Digest;
+use crate::store::closure::folder_path;
+use crate::store::manifest::Folder;
+
+/// The paths of a host.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    root: PathBuf,
+}
+
+impl Layout {
+    /// Places everything below a root: `/` on a host, another folder in tests.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// Returns where an absolute path of the host lies.
+    pub fn at(&self, path: &str) -> PathBuf {
+        self.root.join(path.trim_start_matches('/'))
+    }
+
+    /// Returns the root itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Returns the folder of generations, links and engines, on the root file system.
+    pub fn etc(&self) -> PathBuf {
+        self.at("/etc/kolla-lang")
+    }
+
+    /// Returns the folder of all generations.
+    pub fn generations(&self) -> PathBuf {
+        self.at("/etc/kolla-lang/generations")
+    }
+
+    /// Returns the folder of one generation.
+    pub fn generation(&self, number: u64) -> PathBuf {
+        self.generations().join(number.to_string())
+    }
+
+    /// Returns the link to the committed generation.
+    pub fn boot(&self) -> PathBuf {
+        self.at("/etc/kolla-lang/boot")
+    }
+
+    /// Returns the program that made a generation, by its digest.
+    pub fn engine(&self, digest: &Digest) -> PathBuf {
+        self.at("/etc/kolla-lang/engine").join(digest.as_str())
+    }
+
+    /// Returns the systemd generator.
+    pub fn generator(&self) -> PathBuf {
+        self.at("/etc/systemd/system-generators/kolla-lang")
+    }
+
+    /// Returns the folder that dies with the power.
+    pub fn run(&self) -> PathBuf {
+        self.at("/run/kolla-lang")
+    }
+
+    /// Returns the link to the generation on trial.
+    pub fn trial(&self) -> PathBuf {
+        self.at("/run/kolla-lang/trial")
+    }
+
+    /// Returns the lock that a switch holds.
+    pub fn lock(&self) -> PathBuf {
+        self.at("/run/kolla-lang/lock")
+    }
+
+    /// Returns where a rendered folder lies.
+    pub fn folder(&self, folder: &Folder) -> PathBuf {
+        self.at(&folder_path(&folder.delivery, &folder.digest))
+    }
+
+    /// Returns the link that units set to the folder they last started with.
+    pub fn last_started(&self, name: &str) -> PathBuf {
+        self.at("/run/kolla-lang/etc").join(name)
+    }
+
+    /// Returns the path that scripts of Kolla's images know for a service's configuration.
+    pub fn kolla_config(&self, name: &str) -> PathBuf {
+        self.at("/etc/kolla").join(name)
+    }
+
+    /// Returns the folder of secrets.
+    pub fn secrets(&self) -> PathBuf {
+        self.at("/var/lib/kolla-lang/secrets")
+    }
+
+    /// Returns the folder of stamps of finished tasks.
+    pub fn done(&self) -> PathBuf {
+        self.at("/var/lib/kolla-lang/done")
+    }
+
+    /// Returns the file that tells all switches, one a line, only added to.
+    pub fn history(&self) -> PathBuf {
+        self.at("/var/lib/kolla-lang/history.jsonl")
+    }
+
+    /// Returns where the kernel keeps a setting.
+    pub fn sysctl(&self, key: &str) -> PathBuf {
+        // As sysctl(8): dots part, slashes stand for dots in names, as of network interfaces.
+        let path: String = key
+            .chars()
+            .map(|it| {
+                if it == '.' {
+                    '/'
+                } else if it == '/' {
+                    '.'
+                } else {
+                    it
+                }
+            })
+            .collect();
+        self.at("/proc/sys").join(path)
+    }
+}

@@ -1,0 +1,197 @@
+//! Reading and writing of files so that a failure names its path and a crash leaves the old or the new text.
+//!
+//! Knows no layout: where things lie is the caller's business.
+
+use std::fs::{self, File, Permissions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+/// An operation on the file system that failed.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum FileError {
+    #[error("cannot read {}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("cannot write {}", path.display())]
+    Write { path: PathBuf, source: io::Error },
+    #[error("cannot make the folder {}", path.display())]
+    MakeFolder { path: PathBuf, source: io::Error },
+    #[error("cannot list the folder {}", path.display())]
+    List { path: PathBuf, source: io::Error },
+    #[error("cannot make the link {}", path.display())]
+    Link { path: PathBuf, source: io::Error },
+    #[error("cannot rename to {}", path.display())]
+    Rename { path: PathBuf, source: io::Error },
+    #[error("cannot remove {}", path.display())]
+    Remove { path: PathBuf, source: io::Error },
+    #[error("cannot bring {} to disk", path.display())]
+    Sync { path: PathBuf, source: io::Error },
+    #[error("cannot give {} to {owner}", path.display())]
+    Own { path: PathBuf, owner: String, source: io::Error },
+    #[error("cannot lock {}", path.display())]
+    Lock { path: PathBuf, source: io::Error },
+    #[error("no user or group `{name}` on this host, needed for {}", path.display())]
+    NoUser { path: PathBuf, name: String },
+}
+
+/// Returns a closure that turns a cause into an error with its path, for `map_err`.
+macro_rules! failed {
+    ($variant:ident, $path:expr) => {
+        |source| $crate::store::files::FileError::$variant {
+            path: $path.to_path_buf(),
+            source: source.into(),
+        }
+    };
+}
+pub(crate) use failed;
+
+/// Reads a file.
+pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
+    fs::read(path).map_err(failed!(Read, path))
+}
+
+/// Reads a text file.
+pub fn read_text(path: &Path) -> Result<String, FileError> {
+    fs::read_to_string(path).map_err(failed!(Read, path))
+}
+
+/// Reads a file that may be absent.
+pub fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(FileError::Read { path: path.to_owned(), source }),
+    }
+}
+
+/// Makes a folder and those above it.
+pub fn make_folder(path: &Path) -> Result<(), FileError> {
+    fs::create_dir_all(path).map_err(failed!(MakeFolder, path))
+}
+
+/// Makes a folder that only its owner may enter.
+pub fn make_private_folder(path: &Path) -> Result<(), FileError> {
+    make_folder(path)?;
+    set_mode(path, 0o700)
+}
+
+/// Sets permission bits, whatever the umask is.
+pub fn set_mode(path: &Path, mode: u32) -> Result<(), FileError> {
+    fs::set_permissions(path, Permissions::from_mode(mode)).map_err(failed!(Write, path))
+}
+
+/// Writes a new file beside its place and renames it there: a reader sees the old text or the new one.
+pub fn write_atomic(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
+    put(path, bytes, mode, Durable::Later)
+}
+
+/// Writes like [`write_atomic`] and returns when the file and its name are on disk.
+pub fn write_synced(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
+    put(path, bytes, mode, Durable::Now)?;
+    sync_folder(folder_of(path))
+}
+
+/// Says when a file must be on disk.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Durable {
+    /// When someone syncs the file system.
+    Later,
+    /// Before its name is.
+    Now,
+}
+
+fn put(path: &Path, bytes: &[u8], mode: u32, durable: Durable) -> Result<(), FileError> {
+    let mut temp = tempfile::Builder::new()
+        .prefix(".tmp-")
+        .permissions(Permissions::from_mode(mode & !0o077 | 0o200))
+        .tempfile_in(folder_of(path))
+        .map_err(failed!(Write, path))?;
+    temp.write_all(bytes).map_err(failed!(Write, path))?;
+    let file = temp.as_file();
+    file.set_permissions(Permissions::from_mode(mode)).map_err(failed!(Write, path))?;
+    if durable == Durable::Now {
+        file.sync_all().map_err(failed!(Sync, path))?;
+    }
+    // The handle is closed before the rename, the guard that removes the file on failure stays.
+    temp.into_temp_path()
+        .persist(path)
+        .map_err(|error| FileError::Rename { path: path.to_owned(), source: error.error })
+}
+
+/// Makes or moves a link in one rename: a reader sees the old target or the new one.
+pub fn link_atomic(path: &Path, target: &Path) -> Result<(), FileError> {
+    let folder =
+        tempfile::Builder::new().prefix(".tmp-").tempdir_in(folder_of(path)).map_err(failed!(Link, path))?;
+    let temp = folder.path().join("link");
+    std::os::unix::fs::symlink(target, &temp).map_err(failed!(Link, path))?;
+    rename(&temp, path)
+}
+
+/// Renames a file, a link or a folder.
+pub fn rename(from: &Path, to: &Path) -> Result<(), FileError> {
+    fs::rename(from, to).map_err(failed!(Rename, to))
+}
+
+/// Returns where a link points, or nothing if nothing is there.
+pub fn read_link(path: &Path) -> Result<Option<PathBuf>, FileError> {
+    match fs::read_link(path) {
+        Ok(target) => Ok(Some(target)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(FileError::Read { path: path.to_owned(), source }),
+    }
+}
+
+/// Removes a file or a link, if it is there.
+pub fn remove_file(path: &Path) -> Result<(), FileError> {
+    gone(fs::remove_file(path), path)
+}
+
+/// Removes a folder with all in it, if it is there.
+pub fn remove_folder(path: &Path) -> Result<(), FileError> {
+    gone(fs::remove_dir_all(path), path)
+}
+
+fn gone(result: io::Result<()>, path: &Path) -> Result<(), FileError> {
+    match result {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(FileError::Remove { path: path.to_owned(), source: error })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Returns the names in a folder, sorted; none if the folder is absent.
+pub fn names(path: &Path) -> Result<Vec<String>, FileError> {
+    let entries = match fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(source) => return Err(FileError::List { path: path.to_owned(), source }),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(failed!(List, path))?;
+        names.push(entry.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Brings the names in a folder to disk.
+pub fn sync_folder(path: &Path) -> Result<(), FileError> {
+    File::open(path).and_then(|folder| folder.sync_all()).map_err(failed!(Sync, path))
+}
+
+/// Brings everything of the file system that holds a path to disk: one call instead of one per file.
+pub fn sync_file_system(path: &Path) -> Result<(), FileError> {
+    let folder = File::open(path).map_err(failed!(Sync, path))?;
+    rustix::fs::syncfs(&folder).map_err(failed!(Sync, path))
+}
+
+/// Returns the folder that holds a path.
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}

@@ -1,0 +1,167 @@
+//! The content-addressed store: every file once, closures as listings, builds as lists of closures.
+//!
+//! Objects are written once and never edited. Nothing is removed here; that is garbage collection's part.
+//!
+//! ```text
+//! objects/<2 digits>/<62 digits>   a file's bytes, or a closure's listing, by digest
+//! builds/<64 digits>.json          the hosts of one build and their closures
+//! ```
+
+use std::collections::{BTreeMap, HashSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+use super::closure::Closure;
+use super::digest::Digest;
+use super::manifest::{self, parse_manifest};
+use super::tree::{Entry, Listing};
+use super::{StoreError, check, files};
+
+/// A store in a folder.
+#[derive(Debug)]
+pub struct Store {
+    root: PathBuf,
+    /// Objects seen by this process, so that each is looked for on disk once. Only asked, never walked.
+    seen: Mutex<HashSet<Digest>>,
+}
+
+/// Says which closure each host of a cloud got in one build.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BuildRecord {
+    /// The version of this form, 1.
+    pub version: u32,
+    /// The cloud's name.
+    pub cloud: String,
+    /// Closures by host.
+    pub hosts: BTreeMap<String, Digest>,
+}
+
+impl BuildRecord {
+    /// Makes a record.
+    pub fn new(cloud: impl Into<String>, hosts: BTreeMap<String, Digest>) -> Self {
+        Self { version: 1, cloud: cloud.into(), hosts }
+    }
+
+    /// Returns the digest of the whole cloud: of its name, its hosts and their closures.
+    pub fn digest(&self) -> Digest {
+        Digest::of(self.to_text().as_bytes())
+    }
+
+    /// Returns the record's one text.
+    pub fn to_text(&self) -> String {
+        // Writing plain structs with text keys into memory cannot fail.
+        let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
+        text.push('\n');
+        text
+    }
+}
+
+impl Store {
+    /// Opens a store, and makes its folders if they are not there yet.
+    pub fn open(root: impl Into<PathBuf>) -> Result<Self, StoreError> {
+        let root = root.into();
+        for byte in 0..=u8::MAX {
+            let folder = root.join("objects").join(format!("{byte:02x}"));
+            if !folder.is_dir() {
+                files::make_folder(&folder)?;
+            }
+        }
+        files::make_folder(&root.join("builds"))?;
+        Ok(Self { root, seen: Mutex::default() })
+    }
+
+    /// Returns the folder of this user's store: the machine's for root, else below the user's data folder.
+    pub fn default_root() -> Result<PathBuf, StoreError> {
+        if rustix::process::geteuid().is_root() {
+            return Ok(PathBuf::from("/var/lib/kolla-lang/store"));
+        }
+        let folder = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let data = folder("XDG_DATA_HOME").or_else(|| Some(folder("HOME")?.join(".local/share")));
+        Ok(data.ok_or(StoreError::NoHome)?.join("kolla-lang/store"))
+    }
+
+    /// Stores a closure and returns its digest. Many threads may do so at once.
+    ///
+    /// It is on disk for good only after [`Store::finish`].
+    pub fn add(&self, closure: &Closure) -> Result<Digest, StoreError> {
+        check::check(closure)?;
+        let manifest = closure.manifest.to_text();
+        let listing = Listing::of(closure, &manifest);
+        for (path, Entry { digest, mode: _ }) in &listing.files {
+            let bytes = closure.files.get(path).map_or(manifest.as_bytes(), |file| &file.bytes);
+            self.put(digest, bytes)?;
+        }
+        let text = listing.to_text();
+        let digest = Digest::of(text.as_bytes());
+        self.put(&digest, text.as_bytes())?;
+        Ok(digest)
+    }
+
+    /// Ends a build: everything reaches the disk, then the record does. Returns the record's path.
+    pub fn finish(&self, record: &BuildRecord) -> Result<PathBuf, StoreError> {
+        let path = self.root.join("builds").join(format!("{}.json", record.digest()));
+        if files::read_if_there(&path)?.is_none_or(|bytes| bytes != record.to_text().as_bytes()) {
+            files::sync_file_system(&self.root)?;
+            files::write_synced(&path, record.to_text().as_bytes(), 0o644)?;
+        }
+        Ok(path)
+    }
+
+    /// Reads a closure back.
+    pub fn load(&self, digest: &Digest) -> Result<Closure, StoreError> {
+        let damaged = || StoreError::Damaged { digest: digest.clone() };
+        let listing: Listing = serde_json::from_slice(&self.get(digest)?).map_err(|_| damaged())?;
+        let text = match listing.files.get(manifest::FILE_NAME) {
+            Some(entry) => String::from_utf8(self.get(&entry.digest)?).map_err(|_| damaged())?,
+            None => return Err(damaged()),
+        };
+        let path = self.path_of(digest);
+        let manifest = parse_manifest(&text).map_err(|source| StoreError::ReadManifest { path, source })?;
+        let mut closure = Closure::new(manifest);
+        for (path, Entry { digest, mode }) in &listing.files {
+            if path != manifest::FILE_NAME {
+                closure.add_file(path.clone(), self.get(digest)?, *mode);
+            }
+        }
+        check::check(&closure)?;
+        Ok(closure)
+    }
+
+    /// Reads an object and checks that it is what its name says.
+    fn get(&self, digest: &Digest) -> Result<Vec<u8>, StoreError> {
+        let bytes = files::read(&self.path_of(digest))?;
+        if Digest::of(&bytes) == *digest {
+            Ok(bytes)
+        } else {
+            Err(StoreError::Damaged { digest: digest.clone() })
+        }
+    }
+
+    /// Writes an object unless it is there.
+    fn put(&self, digest: &Digest, bytes: &[u8]) -> Result<(), StoreError> {
+        if !self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(digest.clone()) {
+            return Ok(());
+        }
+        let path = self.path_of(digest);
+        // A power cut before a sync leaves objects that are too short; their length gives them away.
+        if fs::symlink_metadata(&path).is_ok_and(|it| it.len() == bytes.len() as u64) {
+            return Ok(());
+        }
+        Ok(files::write_atomic(&path, bytes, 0o444)?)
+    }
+
+    fn path_of(&self, digest: &Digest) -> PathBuf {
+        let (front, rest) = digest.as_str().split_at(2);
+        self.root.join("objects").join(front).join(rest)
+    }
+}
+
+/// Reads the record of a build.
+pub fn load_record(path: &Path) -> Result<BuildRecord, StoreError> {
+    let bytes = files::read(path)?;
+    serde_json::from_slice(&bytes).map_err(|source| StoreError::ReadRecord { path: path.to_owned(), source })
+}

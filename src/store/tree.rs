@@ -1,0 +1,154 @@
+//! Closures as plain trees of files: what `build --out` writes, what a generation is, and reading them back.
+//!
+//! Nothing here is atomic or synced: a caller that needs it writes beside the place, syncs and renames.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Component, Path};
+
+use serde::{Deserialize, Serialize};
+
+use super::closure::{Closure, ClosureFile};
+use super::digest::Digest;
+use super::files::{self, FileError, failed};
+use super::manifest::{self, parse_manifest};
+use super::{StoreError, check};
+
+/// The folders of a closure; a tree may have others beside them, which are not the closure's.
+const FOLDERS: [&str; 3] = ["files", "quadlet", "units"];
+
+/// Lists a closure's files: its text names the closure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Listing {
+    /// The version of this form, 1.
+    pub version: u32,
+    /// The files by path, the manifest among them.
+    pub files: BTreeMap<String, Entry>,
+}
+
+/// One file of a listing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// Of its bytes.
+    pub digest: Digest,
+    /// Its permission bits.
+    pub mode: u32,
+}
+
+impl Listing {
+    /// Lists a closure, given the text of its manifest.
+    pub fn of(closure: &Closure, manifest_text: &str) -> Self {
+        let entry = |bytes: &[u8], mode| Entry { digest: Digest::of(bytes), mode };
+        let mut files: BTreeMap<String, Entry> =
+            closure.files.iter().map(|(path, file)| (path.clone(), entry(&file.bytes, file.mode))).collect();
+        files.insert(manifest::FILE_NAME.to_owned(), entry(manifest_text.as_bytes(), 0o644));
+        Self { version: 1, files }
+    }
+
+    /// Returns the listing's one text.
+    pub fn to_text(&self) -> String {
+        // Writing plain structs with text keys into memory cannot fail.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+impl Closure {
+    /// Returns the digest that names this closure.
+    pub fn digest(&self) -> Digest {
+        Digest::of(Listing::of(self, &self.manifest.to_text()).to_text().as_bytes())
+    }
+}
+
+/// Writes a closure into a folder that is empty or not there yet.
+pub fn write_tree(folder: &Path, closure: &Closure) -> Result<(), StoreError> {
+    check::check(closure)?;
+    files::make_folder(folder)?;
+    let mut made = BTreeSet::new();
+    for (path, ClosureFile { bytes, mode }) in &closure.files {
+        let at = folder.join(path);
+        if let Some(parent) = at.parent()
+            && made.insert(parent.to_path_buf())
+        {
+            files::make_folder(parent)?;
+        }
+        write_new(&at, bytes, *mode)?;
+    }
+    write_new(&folder.join(manifest::FILE_NAME), closure.manifest.to_text().as_bytes(), 0o644)
+}
+
+fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), StoreError> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(path)
+        .map_err(failed!(Write, path))?;
+    file.write_all(bytes).map_err(failed!(Write, path))?;
+    // The umask may have taken bits away, and trees must not depend on it.
+    file.set_permissions(fs::Permissions::from_mode(mode)).map_err(failed!(Write, path))?;
+    Ok(())
+}
+
+/// Puts a closure at a place in a plain tree, replacing what was there, old or new but never a mixture for long.
+pub fn replace_tree(folder: &Path, closure: &Closure) -> Result<(), StoreError> {
+    let parent = folder.parent().unwrap_or(Path::new("."));
+    files::make_folder(parent)?;
+    let temp =
+        tempfile::Builder::new().prefix(".tmp-").tempdir_in(parent).map_err(failed!(MakeFolder, folder))?;
+    let (new, old) = (temp.path().join("new"), temp.path().join("old"));
+    write_tree(&new, closure)?;
+    if folder.exists() {
+        files::rename(folder, &old)?;
+    }
+    files::rename(&new, folder)?;
+    Ok(())
+}
+
+/// Reads a closure from a tree on disk and checks it.
+pub fn load_tree(folder: &Path) -> Result<Closure, StoreError> {
+    let path = folder.join(manifest::FILE_NAME);
+    let text = files::read_text(&path)?;
+    let manifest = parse_manifest(&text).map_err(|source| StoreError::ReadManifest { path, source })?;
+    let mut closure = Closure::new(manifest);
+    for name in FOLDERS {
+        load_folder(folder, Path::new(name), &mut closure)?;
+    }
+    check::check(&closure)?;
+    Ok(closure)
+}
+
+fn load_folder(root: &Path, within: &Path, closure: &mut Closure) -> Result<(), StoreError> {
+    for name in files::names(&root.join(within))? {
+        let (path, at) = (within.join(&name), root.join(within).join(&name));
+        let metadata = fs::symlink_metadata(&at).map_err(failed!(Read, at))?;
+        if metadata.is_dir() {
+            load_folder(root, &path, closure)?;
+        } else if metadata.is_file() {
+            let mode = metadata.permissions().mode() & 0o777;
+            closure.add_file(path.to_string_lossy(), files::read(&at)?, mode);
+        }
+        // Links are the host's own additions to a generation, never a closure's.
+    }
+    Ok(())
+}
+
+/// Says whether a path stays within the folder it is relative to and has one spelling.
+pub fn is_plain(path: &str) -> bool {
+    !path.is_empty()
+        && !path.bytes().any(|it| it == 0 || it == b'\n')
+        && Path::new(path).components().all(|it| matches!(it, Component::Normal(_)))
+        && !path.ends_with('/')
+        && !path.contains("//")
+        && !path.contains("/./")
+}
+
+/// Turns an error of a file into one of the store.
+impl From<FileError> for StoreError {
+    fn from(error: FileError) -> Self {
+        Self::File(error)
+    }
+}
