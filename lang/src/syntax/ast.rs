@@ -2,8 +2,9 @@
 //! parser could not read something stands [`ExprKind::Error`].
 
 use crate::source::Span;
-use std::net::IpAddr;
 use std::sync::Arc;
+
+pub use crate::token::Lit;
 
 /// A word and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -383,25 +384,6 @@ pub struct Expr {
     pub at: Span,
     /// What it is.
     pub kind: ExprKind,
-}
-
-/// A literal of the domain.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Lit {
-    /// `12`, `0o640`, `0xff`.
-    Int(i64),
-    /// `1.5`.
-    Float(f64),
-    /// `4h`, in milliseconds.
-    Duration(i64),
-    /// `8GiB`, in bytes.
-    Size(i64),
-    /// `10.0.0.1`, `fd00::1`.
-    Ip(IpAddr),
-    /// `10.0.0.0/24`; the address as written and the length of the prefix.
-    Cidr(IpAddr, u8),
-    /// `aa:bb:cc:dd:ee:ff`, lower case. Its type is Str.
-    Mac(Arc<str>),
 }
 
 /// A binary operator.

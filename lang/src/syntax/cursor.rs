@@ -1,0 +1,288 @@
+//! The state of the parser and its smallest steps: looking, taking, expecting, opening and closing.
+
+use super::ast::Name;
+use super::brackets::{self, Partners};
+use super::errors::{self, Expected, Hint};
+use crate::diag::{Diagnostic, Problems};
+use crate::source::Span;
+use crate::token::{Keyword, Sign, Token, TokenKind, Tokens};
+
+/// How deep brackets and operators may nest, in the text and in the tree.
+const MAX_DEPTH: u32 = 256;
+
+/// A mistake was reported; whoever can go on after it does.
+pub struct Stop;
+
+/// What was read, or [`Stop`].
+pub type Parsed<T> = Result<T, Stop>;
+
+/// A parser at a place of its tokens.
+pub struct Parser<'a> {
+    pub(super) text: &'a str,
+    pub(super) start: u32,
+    pub(super) tokens: &'a Tokens,
+    pub(super) partners: Partners,
+    /// The tokens that begin a line.
+    pub(super) lines: Vec<u32>,
+    pub(super) problems: &'a mut Problems,
+    /// The next token.
+    pub(super) at: usize,
+    /// Where all ends for now: the end of the tokens, or of an item with an open bracket.
+    pub(super) limit: usize,
+    /// Whether the item being read has a bracket that is never closed, so that columns decide where its parts end.
+    pub(super) by_columns: bool,
+    /// The column of the entry being read; none if it does not begin its line.
+    pub(super) column: Option<u32>,
+    /// Whether an unclosed bracket was reported, so that a closing one too many is no news.
+    pub(super) unclosed_seen: bool,
+    /// The last text that never ends; it may have swallowed closing brackets.
+    pub(super) broken_text: Option<usize>,
+    /// The token at which the last report was made.
+    last_report: Option<usize>,
+    depth: u32,
+    /// How tall the tree of what was read in this scope is.
+    height: u32,
+    /// The item in which nesting was too deep is known.
+    pub(super) too_deep: bool,
+    /// Items found where none may be; they are good otherwise.
+    pub(super) strays: Vec<super::ast::Item>,
+}
+
+impl<'a> Parser<'a> {
+    /// A parser at the first token.
+    pub fn new(text: &'a str, start: u32, tokens: &'a Tokens, problems: &'a mut Problems) -> Parser<'a> {
+        let fresh = tokens.code.iter().enumerate().filter(|(_, token)| token.fresh);
+        Parser {
+            text,
+            start,
+            tokens,
+            lines: fresh.map(|(i, _)| i as u32).collect(),
+            partners: Partners::new(&tokens.code),
+            problems,
+            at: 0,
+            limit: tokens.code.len().saturating_sub(1),
+            by_columns: false,
+            column: None,
+            unclosed_seen: false,
+            broken_text: None,
+            last_report: None,
+            depth: 0,
+            height: 0,
+            too_deep: false,
+            strays: Vec::new(),
+        }
+    }
+
+    /// The next token.
+    pub fn peek(&self) -> TokenKind {
+        self.kind(self.at)
+    }
+
+    /// The kind of any token; [`TokenKind::End`] from the limit on.
+    pub fn kind(&self, at: usize) -> TokenKind {
+        if at >= self.limit { TokenKind::End } else { self.tokens.code[at].kind }
+    }
+
+    /// The next token as it is, even behind the limit.
+    pub fn token(&self) -> Token {
+        self.token_at(self.at)
+    }
+
+    /// A token as it is, even behind the limit.
+    pub fn token_at(&self, at: usize) -> Token {
+        let end = Token { kind: TokenKind::End, at: Span::new(self.start, self.start), fresh: true };
+        self.tokens.code.get(at).or(self.tokens.code.last()).copied().unwrap_or(end)
+    }
+
+    /// The text of a span of this file.
+    pub fn text_of(&self, at: Span) -> &'a str {
+        self.text.get((at.start - self.start) as usize..(at.end - self.start) as usize).unwrap_or_default()
+    }
+
+    /// Where the next token begins.
+    pub fn here(&self) -> u32 {
+        self.token().at.start
+    }
+
+    /// From an offset to the end of the last token taken.
+    pub fn since(&self, from: u32) -> Span {
+        let end = self.at.checked_sub(1).map_or(from, |last| self.token_at(last).at.end);
+        Span::new(from, end.max(from))
+    }
+
+    /// Takes the next token.
+    pub fn bump(&mut self) -> Token {
+        let token = self.token();
+        if self.at < self.limit {
+            self.at += 1;
+        }
+        token
+    }
+
+    /// Whether the next token is this sign.
+    pub fn sees(&self, sign: Sign) -> bool {
+        self.peek() == TokenKind::Sign(sign)
+    }
+
+    /// Takes this sign, if it is next.
+    pub fn eat(&mut self, sign: Sign) -> bool {
+        let found = self.sees(sign);
+        if found {
+            self.at += 1;
+        }
+        found
+    }
+
+    /// Takes this keyword, if it is next.
+    pub fn eat_keyword(&mut self, keyword: Keyword) -> bool {
+        let found = self.peek() == TokenKind::Keyword(keyword);
+        if found {
+            self.at += 1;
+        }
+        found
+    }
+
+    /// Takes this sign, or reports that it is missing.
+    pub fn expect(&mut self, sign: Sign) -> Parsed<Token> {
+        if self.sees(sign) { Ok(self.bump()) } else { self.unexpected(Expected::Sign(sign), None) }
+    }
+
+    /// Takes this keyword, or reports that it is missing.
+    pub fn expect_keyword(&mut self, keyword: Keyword) -> Parsed<Token> {
+        if self.peek() == TokenKind::Keyword(keyword) {
+            Ok(self.bump())
+        } else {
+            self.unexpected(Expected::Keyword(keyword), None)
+        }
+    }
+
+    /// Takes a word, or reports that one is missing.
+    pub fn word(&mut self, expected: Expected) -> Parsed<Name> {
+        match self.peek() {
+            TokenKind::Word => {
+                let at = self.bump().at;
+                Ok(Name { text: self.text_of(at).into(), at })
+            }
+            _ => self.unexpected(expected, None),
+        }
+    }
+
+    /// Takes a [`TokenKind::Dot`] or [`TokenKind::Variant`]: the name without its dot.
+    pub fn dotted(&mut self) -> Name {
+        let at = self.bump().at;
+        let at = Span::new(at.start + 1, at.end);
+        Name { text: self.text_of(at).into(), at }
+    }
+
+    /// Takes `.a.b` glued to a name.
+    pub fn dots(&mut self, mut path: Vec<Name>) -> Vec<Name> {
+        while self.peek() == TokenKind::Dot {
+            path.push(self.dotted());
+        }
+        path
+    }
+
+    /// Adds a report about the next token, unless it or the one before it was reported already.
+    pub fn report(&mut self, report: Diagnostic) {
+        let reported = |kind| matches!(kind, TokenKind::Bad);
+        let before = self.at.checked_sub(1).map(|i| self.token_at(i).kind);
+        let known = self.last_report == Some(self.at)
+            || self.at < self.limit && reported(self.peek())
+            || before.is_some_and(reported);
+        if !known {
+            self.problems.push(report);
+        }
+        self.last_report = Some(self.at);
+    }
+
+    /// Reports that something else was expected here.
+    pub fn unexpected<T>(&mut self, expected: Expected, hint: Option<Hint>) -> Parsed<T> {
+        let token = self.token();
+        let report = match self.peek() {
+            TokenKind::End => {
+                // The place behind the last token, not the beginning of the next item.
+                let behind = self.since(self.start).end;
+                errors::unexpected(Span::new(behind, behind), None, expected, hint)
+            }
+            _ => errors::unexpected(token.at, Some((token.kind, self.text_of(token.at))), expected, hint),
+        };
+        self.report(report);
+        Err(Stop)
+    }
+
+    /// Takes an opening bracket and returns its index, for [`Parser::close`].
+    pub fn open(&mut self) -> usize {
+        let open = self.at;
+        self.bump();
+        if self.partners.of(open).is_none() && !self.by_columns {
+            self.by_columns = true;
+            self.limit_by_columns(open);
+        }
+        open
+    }
+
+    /// Takes the closing bracket, or reports what is wrong instead. An unclosed one is taken for closed.
+    pub fn close(
+        &mut self,
+        open: usize,
+        end: TokenKind,
+        expected: Expected,
+        hint: Option<Hint>,
+    ) -> Parsed<()> {
+        let next = self.peek();
+        if next == end {
+            self.bump();
+            return Ok(());
+        }
+        if next != TokenKind::End && !brackets::closes(next) {
+            return self.unexpected(expected, hint);
+        }
+        // A broken text behind the bracket may hold what closes it, and that text was reported.
+        if self.broken_text.is_none_or(|text| text < open) && !self.too_deep {
+            let gave_up = self.token();
+            let bracket = self.token_at(open).at;
+            self.report(errors::unclosed(bracket, self.text_of(bracket), gave_up.at, gave_up.kind));
+        }
+        self.unclosed_seen = true;
+        Ok(())
+    }
+
+    /// After a failure behind an opening bracket: goes on behind its other half, if that is known.
+    pub fn skip_past(&mut self, open: usize) -> Parsed<()> {
+        match self.partners.of(open) {
+            Some(end) if end < self.limit && end >= self.at => {
+                self.at = end + 1;
+                Ok(())
+            }
+            _ => Err(Stop),
+        }
+    }
+
+    /// Reads something one level deeper.
+    pub fn deeper<T>(&mut self, read: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
+        if self.depth >= MAX_DEPTH {
+            return self.too_deep();
+        }
+        let outer = std::mem::take(&mut self.height);
+        self.depth += 1;
+        let out = read(self);
+        self.depth -= 1;
+        self.height = outer.max(self.height + 1);
+        out
+    }
+
+    /// Says that what was read in this scope becomes a part of one more node, as in `a + b + c`.
+    pub fn taller(&mut self) -> Parsed<()> {
+        self.height += 1;
+        if self.height > MAX_DEPTH { self.too_deep() } else { Ok(()) }
+    }
+
+    fn too_deep<T>(&mut self) -> Parsed<T> {
+        if !self.too_deep {
+            let at = self.token().at;
+            self.report(errors::too_deep(at, MAX_DEPTH));
+        }
+        self.too_deep = true;
+        Err(Stop)
+    }
+}

@@ -1,0 +1,429 @@
+//! Expressions, by precedence.
+
+use super::ast::{Arg, Arm, BinOp, Bind, Body, Expr, ExprKind, Generator, Pattern};
+use super::cursor::{Parsed, Parser, Stop};
+use super::errors::{self, ArgFault, Expected, Hint, OpPlace};
+use super::recover::Scope;
+use crate::token::{Keyword, Sign, TokenKind};
+
+/// How tightly a binary operator binds, and how it stands beside itself.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Joins {
+    Left,
+    Right,
+    Not,
+}
+
+const LEVEL_NOT: u8 = 3;
+
+/// What stands in the parentheses of a call.
+enum Args {
+    List(Vec<Arg>),
+    For(Expr, Generator),
+}
+
+impl Parser<'_> {
+    /// Reads all tokens as one expression.
+    pub fn lone_expr(mut self) -> Expr {
+        let (expr, result) = self.soft_expr();
+        if result.is_ok() && self.peek() != TokenKind::End {
+            let hint = self.sees(Sign::Set).then_some(Hint::Compare);
+            let _: Parsed<()> = self.unexpected(Expected::End, hint);
+        }
+        expr
+    }
+
+    /// Reads an expression, or an error in its place.
+    pub fn soft_expr(&mut self) -> (Expr, Parsed<()>) {
+        let from = self.here();
+        match self.expr() {
+            Ok(expr) => (expr, Ok(())),
+            Err(Stop) => (Expr { at: self.since(from), kind: ExprKind::Error }, Err(Stop)),
+        }
+    }
+
+    /// Reads an expression.
+    pub fn expr(&mut self) -> Parsed<Expr> {
+        self.deeper(|p| match p.peek() {
+            TokenKind::Keyword(Keyword::If) => p.conditional(),
+            TokenKind::Keyword(Keyword::Match) => p.matching(),
+            _ => p.binary(0),
+        })
+    }
+
+    fn conditional(&mut self) -> Parsed<Expr> {
+        let from = self.bump().at.start;
+        let cond = Box::new(self.expr()?);
+        if !self.eat_keyword(Keyword::Then) {
+            let hint = match self.peek() {
+                TokenKind::Sign(Sign::Brace) => Some(Hint::Then),
+                TokenKind::Sign(Sign::Set) => Some(Hint::Compare),
+                _ => None,
+            };
+            return self.unexpected(Expected::Then, hint);
+        }
+        let then = Box::new(self.expr()?);
+        if !self.eat_keyword(Keyword::Else) {
+            return self.unexpected(Expected::Keyword(Keyword::Else), Some(Hint::ElseNeeded));
+        }
+        let otherwise = Box::new(self.expr()?);
+        Ok(Expr { at: self.since(from), kind: ExprKind::If(cond, then, otherwise) })
+    }
+
+    fn matching(&mut self) -> Parsed<Expr> {
+        let from = self.bump().at.start;
+        let value = Box::new(self.expr()?);
+        let (arms, _) = self.braced(Scope::Arms, Self::arm, None)?;
+        Ok(Expr { at: self.since(from), kind: ExprKind::Match(value, arms) })
+    }
+
+    fn arm(&mut self, out: &mut Vec<Arm>) -> Parsed<()> {
+        let pattern = match self.peek() {
+            TokenKind::Keyword(Keyword::None) => Pattern::None(self.bump().at),
+            TokenKind::Word => Pattern::Name(self.word(Expected::Pattern)?),
+            TokenKind::Variant => {
+                let name = self.dotted();
+                let read = |p: &mut Self| {
+                    let mut names = Vec::new();
+                    while p.more(Sign::GroupEnd) {
+                        names.push(p.word(Expected::Name("a part of the payload"))?);
+                        if !p.eat(Sign::Comma) {
+                            break;
+                        }
+                    }
+                    Ok(names)
+                };
+                let end = Expected::Either(Sign::Comma, Sign::GroupEnd);
+                let names =
+                    if self.sees(Sign::Call) { self.bracketed(Sign::GroupEnd, end, read)? } else { None };
+                Pattern::Variant(name, names.unwrap_or_default())
+            }
+            _ => return self.unexpected(Expected::Pattern, None),
+        };
+        if !self.eat(Sign::Arrow) {
+            let hint = self.sees(Sign::Set).then_some(Hint::Arrow);
+            return self.unexpected(Expected::Sign(Sign::Arrow), hint);
+        }
+        let (value, result) = self.soft_expr();
+        out.push(Arm { pattern, value });
+        result
+    }
+
+    /// Reads operators that bind at least as tightly as `least`.
+    fn binary(&mut self, least: u8) -> Parsed<Expr> {
+        let from = self.here();
+        let mut left = if self.peek() == TokenKind::Keyword(Keyword::Not) && least <= LEVEL_NOT {
+            self.bump();
+            let inner = self.deeper(|p| p.binary(LEVEL_NOT))?;
+            Expr { at: self.since(from), kind: ExprKind::Not(Box::new(inner)) }
+        } else {
+            self.unary()?
+        };
+        // What may still follow: beside an operator that does not chain, only looser ones.
+        let mut most = u8::MAX;
+        while let Some((op, level, joins)) = self.operator() {
+            if level < least {
+                break;
+            }
+            if level >= most {
+                return self.unexpected(Expected::Separator, Some(Hint::Chain));
+            }
+            self.bump();
+            if op == BinOp::NotIn {
+                self.bump();
+            }
+            let right = match joins {
+                Joins::Right => self.deeper(|p| p.binary(level))?,
+                Joins::Left | Joins::Not => self.binary(level + 1)?,
+            };
+            self.taller()?;
+            left = Expr { at: self.since(from), kind: ExprKind::Bin(op, Box::new(left), Box::new(right)) };
+            most = if joins == Joins::Not { level } else { u8::MAX };
+        }
+        Ok(left)
+    }
+
+    fn operator(&self) -> Option<(BinOp, u8, Joins)> {
+        let compare = |op| (op, 4, Joins::Not);
+        Some(match self.peek() {
+            TokenKind::Keyword(Keyword::Or) => (BinOp::Or, 1, Joins::Left),
+            TokenKind::Keyword(Keyword::And) => (BinOp::And, 2, Joins::Left),
+            TokenKind::Keyword(Keyword::In) => compare(BinOp::In),
+            TokenKind::Keyword(Keyword::Not) if self.kind(self.at + 1) == TokenKind::Keyword(Keyword::In) => {
+                compare(BinOp::NotIn)
+            }
+            TokenKind::Sign(sign) => match sign {
+                Sign::Eq => compare(BinOp::Eq),
+                Sign::Ne => compare(BinOp::Ne),
+                Sign::Lt => compare(BinOp::Lt),
+                Sign::Le => compare(BinOp::Le),
+                Sign::Gt => compare(BinOp::Gt),
+                Sign::Ge => compare(BinOp::Ge),
+                Sign::Else => (BinOp::Else, 5, Joins::Right),
+                Sign::Merge => (BinOp::Merge, 6, Joins::Left),
+                Sign::Range => (BinOp::Range, 7, Joins::Not),
+                Sign::Plus => (BinOp::Add, 8, Joins::Left),
+                Sign::Minus => (BinOp::Sub, 8, Joins::Left),
+                Sign::Star => (BinOp::Mul, 9, Joins::Left),
+                Sign::Slash => (BinOp::Div, 9, Joins::Left),
+                Sign::Percent => (BinOp::Rem, 9, Joins::Left),
+                _ => return None,
+            },
+            _ => return None,
+        })
+    }
+
+    fn unary(&mut self) -> Parsed<Expr> {
+        if !self.sees(Sign::Minus) {
+            return self.postfix();
+        }
+        let from = self.bump().at.start;
+        let inner = self.deeper(Self::unary)?;
+        Ok(Expr { at: self.since(from), kind: ExprKind::Neg(Box::new(inner)) })
+    }
+
+    fn postfix(&mut self) -> Parsed<Expr> {
+        let from = self.here();
+        let mut left = self.primary()?;
+        loop {
+            let kind = match self.peek() {
+                TokenKind::Dot => {
+                    let name = self.dotted();
+                    ExprKind::Field(Box::new(left), name)
+                }
+                TokenKind::DotText => match self.text("a key") {
+                    Ok(text) => ExprKind::FieldText(Box::new(left), text),
+                    Err(Stop) => ExprKind::Error,
+                },
+                TokenKind::Sign(Sign::Index) => {
+                    match self.bracketed(Sign::ListEnd, Expected::Sign(Sign::ListEnd), Self::expr)? {
+                        Some(key) => ExprKind::Index(Box::new(left), Box::new(key)),
+                        None => ExprKind::Error,
+                    }
+                }
+                TokenKind::Sign(Sign::Call) => match self.args()? {
+                    Some(Args::List(args)) => ExprKind::Call(Box::new(left), args),
+                    Some(Args::For(element, generator)) => {
+                        ExprKind::CallFor(Box::new(left), Box::new(element), generator)
+                    }
+                    None => ExprKind::Error,
+                },
+                _ => return Ok(left),
+            };
+            self.taller()?;
+            left = Expr { at: self.since(from), kind };
+        }
+    }
+
+    fn primary(&mut self) -> Parsed<Expr> {
+        let from = self.here();
+        let kind = match self.peek() {
+            TokenKind::Lit(index) => {
+                self.bump();
+                match self.tokens.lits.get(index as usize) {
+                    Some(lit) => ExprKind::Lit(lit.clone()),
+                    None => ExprKind::Error,
+                }
+            }
+            TokenKind::BadLit | TokenKind::Bad => {
+                self.bump();
+                ExprKind::Error
+            }
+            TokenKind::TextOpen { broken } => match self.text("a text") {
+                Ok(text) => ExprKind::Text(text),
+                Err(Stop) if broken => ExprKind::Error,
+                Err(Stop) => return Err(Stop),
+            },
+            TokenKind::Word => ExprKind::Name(self.word(Expected::Expression)?.text),
+            TokenKind::Keyword(Keyword::None) => self.constant(ExprKind::None),
+            TokenKind::Keyword(Keyword::True) => self.constant(ExprKind::Bool(true)),
+            TokenKind::Keyword(Keyword::False) => self.constant(ExprKind::Bool(false)),
+            TokenKind::Variant => self.variant()?,
+            TokenKind::Sign(Sign::Group | Sign::Call) => {
+                match self.bracketed(Sign::GroupEnd, Expected::Sign(Sign::GroupEnd), Self::expr)? {
+                    Some(inner) => inner.kind,
+                    None => ExprKind::Error,
+                }
+            }
+            TokenKind::Sign(Sign::List | Sign::Index) => self.list()?,
+            TokenKind::Sign(Sign::Brace) => {
+                let (entries, at) = self.braced(Scope::Body, Self::entry, None)?;
+                ExprKind::Body(Body { at, entries })
+            }
+            other => {
+                let hint = match other {
+                    TokenKind::Keyword(Keyword::If | Keyword::Match | Keyword::Not) => {
+                        Some(Hint::Parenthesise)
+                    }
+                    TokenKind::Sign(Sign::Merge) => Some(Hint::WriteAnd),
+                    TokenKind::Sign(Sign::Set) => Some(Hint::Compare),
+                    TokenKind::DotText | TokenKind::Sign(Sign::Dot) => Some(Hint::GlueDot),
+                    _ => None,
+                };
+                return self.unexpected(Expected::Expression, hint);
+            }
+        };
+        Ok(Expr { at: self.since(from), kind })
+    }
+
+    fn constant(&mut self, kind: ExprKind) -> ExprKind {
+        self.bump();
+        kind
+    }
+
+    fn variant(&mut self) -> Parsed<ExprKind> {
+        let name = self.dotted();
+        if !self.sees(Sign::Call) {
+            return Ok(ExprKind::Variant { name, args: Vec::new() });
+        }
+        Ok(match self.args()? {
+            Some(Args::List(args)) => ExprKind::Variant { name, args },
+            Some(Args::For(_, generator)) => {
+                self.report(errors::bad_argument(generator.at, ArgFault::InPayload));
+                ExprKind::Error
+            }
+            None => ExprKind::Error,
+        })
+    }
+
+    fn list(&mut self) -> Parsed<ExprKind> {
+        let end = Expected::Either(Sign::Comma, Sign::ListEnd);
+        let read = |p: &mut Self| {
+            let mut out = Vec::new();
+            while p.more(Sign::ListEnd) {
+                if p.eat(Sign::Comma) {
+                    continue;
+                }
+                let element = p.expr()?;
+                if let Some(generator) = p.lone_generator(out.is_empty())? {
+                    return Ok(ExprKind::ListFor(Box::new(element), generator));
+                }
+                out.push(element);
+                if !p.eat(Sign::Comma) {
+                    break;
+                }
+            }
+            Ok(ExprKind::List(out))
+        };
+        Ok(self.bracketed(Sign::ListEnd, end, read)?.unwrap_or(ExprKind::Error))
+    }
+
+    fn args(&mut self) -> Parsed<Option<Args>> {
+        let end = Expected::Either(Sign::Comma, Sign::GroupEnd);
+        self.bracketed(Sign::GroupEnd, end, |p| {
+            let mut out: Vec<Arg> = Vec::new();
+            while p.more(Sign::GroupEnd) {
+                if p.eat(Sign::Comma) {
+                    continue;
+                }
+                let arg = p.arg()?;
+                if arg.name.is_some() && p.peek() == TokenKind::Keyword(Keyword::For) {
+                    p.report(errors::bad_argument(p.token().at, ArgFault::NamedGenerator));
+                    p.generator(true)?;
+                } else if let Some(generator) = p.lone_generator(out.is_empty())? {
+                    return Ok(Args::For(arg.value, generator));
+                }
+                out.push(arg);
+                if !p.eat(Sign::Comma) {
+                    break;
+                }
+            }
+            Ok(Args::List(out))
+        })
+    }
+
+    fn arg(&mut self) -> Parsed<Arg> {
+        let value = self.expr()?;
+        let op = self.token();
+        match self.peek() {
+            TokenKind::Sign(Sign::Set) => {}
+            TokenKind::Sign(Sign::Suggest | Sign::Add | Sign::Remove | Sign::Replace) => {
+                self.report(errors::wrong_operator(op.at, self.text_of(op.at), OpPlace::Argument));
+            }
+            TokenKind::Sign(Sign::Colon) if matches!(value.kind, ExprKind::Name(_)) => {
+                let end = Expected::Either(Sign::Comma, Sign::GroupEnd);
+                return self.unexpected(end, Some(Hint::ColonForEquals));
+            }
+            _ => return Ok(Arg { name: None, value }),
+        }
+        let name = match value.kind {
+            ExprKind::Name(text) => Some(super::ast::Name { text, at: value.at }),
+            ExprKind::Error => None,
+            _ => {
+                self.report(errors::bad_argument(value.at, ArgFault::NotAName));
+                None
+            }
+        };
+        self.bump();
+        Ok(Arg { name, value: self.expr()? })
+    }
+
+    /// Reads `for …` behind an element, if it is there. It must be behind the first, and nothing may follow.
+    fn lone_generator(&mut self, first: bool) -> Parsed<Option<Generator>> {
+        if self.peek() != TokenKind::Keyword(Keyword::For) {
+            return Ok(None);
+        }
+        if !first {
+            self.report(errors::bad_argument(self.token().at, ArgFault::GeneratorNotAlone));
+            self.generator(true)?;
+            return Ok(None);
+        }
+        let generator = self.generator(true)?;
+        let more =
+            self.eat(Sign::Comma) && !matches!(self.peek(), TokenKind::Sign(Sign::ListEnd | Sign::GroupEnd));
+        if more {
+            self.report(errors::bad_argument(generator.at, ArgFault::GeneratorNotAlone));
+            return Err(Stop);
+        }
+        Ok(Some(generator))
+    }
+
+    /// Reads `for a in x, b in y if c`. In brackets a comma may also end it.
+    pub fn generator(&mut self, in_brackets: bool) -> Parsed<Generator> {
+        let from = self.here();
+        self.expect_keyword(Keyword::For)?;
+        let mut binds = vec![self.bind()?];
+        while self.sees(Sign::Comma) && (!in_brackets || self.bind_follows()) {
+            self.bump();
+            binds.push(self.bind()?);
+        }
+        let cond = if self.eat_keyword(Keyword::If) { Some(Box::new(self.expr()?)) } else { None };
+        Ok(Generator { at: self.since(from), binds, cond })
+    }
+
+    fn bind_follows(&self) -> bool {
+        let is = |n: usize, kind| self.kind(self.at + n) == kind;
+        let second = is(2, TokenKind::Sign(Sign::Comma)) && is(3, TokenKind::Word);
+        let n_in = if second { 4 } else { 2 };
+        is(1, TokenKind::Word) && is(n_in, TokenKind::Keyword(Keyword::In))
+    }
+
+    fn bind(&mut self) -> Parsed<Bind> {
+        let first = self.word(Expected::Name("a loop variable"))?;
+        let second = if self.eat(Sign::Comma) {
+            Some(self.word(Expected::Name("a second loop variable"))?)
+        } else {
+            None
+        };
+        self.expect_keyword(Keyword::In)?;
+        Ok(Bind { first, second, source: self.expr()? })
+    }
+
+    /// Reads something in brackets. `None`: it could not be read, was reported, and is skipped.
+    pub fn bracketed<T>(
+        &mut self,
+        end: Sign,
+        expected: Expected,
+        read: impl FnOnce(&mut Self) -> Parsed<T>,
+    ) -> Parsed<Option<T>> {
+        let open = self.open();
+        let inner = read(self).and_then(|inner| {
+            self.close(open, TokenKind::Sign(end), expected, None)?;
+            Ok(inner)
+        });
+        match inner {
+            Ok(inner) => Ok(Some(inner)),
+            Err(Stop) => self.skip_past(open).map(|()| None),
+        }
+    }
+}

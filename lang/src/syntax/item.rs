@@ -1,0 +1,232 @@
+//! The items of a file.
+
+use super::ast::{CheckItem, File, Fn, Item, ItemKind, Let, TestItem, TypeBase, TypeExpr};
+use super::body::guard_hint;
+use super::cursor::{Parsed, Parser, Stop};
+use super::errors::{self, Expected, OpPlace};
+use super::recover::Scope;
+use crate::token::{Keyword, Sign, TokenKind};
+
+/// A line of the block of a function.
+enum FnLine {
+    Let(Let),
+    Return(super::ast::Expr),
+}
+
+/// What was read of an item, and whether a mistake ended it.
+type Partial = (ItemKind, Parsed<()>);
+
+impl Parser<'_> {
+    /// Reads all items.
+    pub fn file(mut self) -> File {
+        let mut items = Vec::new();
+        self.sequence(Scope::File, &mut items, Self::item);
+        items.append(&mut self.strays);
+        File { items }
+    }
+
+    /// Reads an item.
+    pub fn item(&mut self, out: &mut Vec<Item>) -> Parsed<()> {
+        let (first, from) = (self.at, self.here());
+        let (kind, result) = self.item_kind()?;
+        out.push(Item { at: self.since(from), doc: self.doc(first), kind });
+        result
+    }
+
+    fn item_kind(&mut self) -> Parsed<Partial> {
+        let public = self.eat_keyword(Keyword::Pub);
+        match self.peek() {
+            TokenKind::Keyword(Keyword::Fn) => self.function(public),
+            TokenKind::Keyword(Keyword::Type) => self.type_decl(public),
+            TokenKind::Keyword(Keyword::Let) => {
+                let (binding, result) = self.binding()?;
+                Ok((ItemKind::Let { public, binding }, result))
+            }
+            _ if public => self.unexpected(Expected::Shared, None),
+            TokenKind::Keyword(Keyword::Use) => self.usage(),
+            TokenKind::Keyword(Keyword::Option) => self.option(),
+            TokenKind::Keyword(Keyword::Check) => {
+                self.bump();
+                let title = self.text("the sentence that the check is known by")?;
+                let warn = self.eat_keyword(Keyword::Warn);
+                let (body, _) = self.braced(Scope::Check, Self::check_item, None)?;
+                Ok((ItemKind::Check { title, warn, body }, Ok(())))
+            }
+            TokenKind::Keyword(Keyword::Test) => {
+                self.bump();
+                let title = self.text("the sentence that the test is known by")?;
+                let (body, _) = self.braced(Scope::Test, Self::test_item, None)?;
+                Ok((ItemKind::Test { title, body }, Ok(())))
+            }
+            _ => {
+                let (entry, result) = self.loop_guard_or_define(Expected::Item)?;
+                Ok((ItemKind::Entry(entry), result))
+            }
+        }
+    }
+
+    fn usage(&mut self) -> Parsed<Partial> {
+        self.bump();
+        let quoted = matches!(self.peek(), TokenKind::TextOpen { .. });
+        let name = if quoted { self.plain_text("the path of a file")? } else { self.word(Expected::Source)? };
+        Ok((ItemKind::Use { name, quoted }, Ok(())))
+    }
+
+    fn option(&mut self) -> Parsed<Partial> {
+        self.bump();
+        let first = self.word(Expected::Name("an option"))?;
+        let path = self.dots(vec![first]);
+        let (ty, default, result) = self.typed();
+        Ok((ItemKind::Option { path, ty, default }, result))
+    }
+
+    fn type_decl(&mut self, public: bool) -> Parsed<Partial> {
+        self.bump();
+        let name = self.word(Expected::Name("a type"))?;
+        let op = self.token();
+        let extends = match self.peek() {
+            TokenKind::Sign(Sign::Set) => false,
+            TokenKind::Sign(Sign::Add) => true,
+            TokenKind::Sign(Sign::Suggest | Sign::Remove | Sign::Replace | Sign::Eq) => {
+                self.report(errors::wrong_operator(op.at, self.text_of(op.at), OpPlace::Type));
+                false
+            }
+            _ => return self.unexpected(Expected::Either(Sign::Set, Sign::Add), None),
+        };
+        self.bump();
+        let (ty, result) = self.soft_type();
+        Ok((ItemKind::Type { public, name, extends, ty }, result))
+    }
+
+    fn function(&mut self, public: bool) -> Parsed<Partial> {
+        self.bump();
+        let name = self.word(Expected::Name("a function"))?;
+        let (params, result, read) = self.signature();
+        let mut out = Fn { public, name, params, result, lets: Vec::new(), value: self.error_expr() };
+        let read = match read {
+            Ok(()) => self.function_body(&mut out),
+            Err(Stop) => Err(Stop),
+        };
+        Ok((ItemKind::Fn(out), read))
+    }
+
+    /// Reads `(a : T) -> T`. A function whose signature is broken has an error type, so that calls of it stay silent.
+    fn signature(&mut self) -> (Vec<super::ast::Param>, TypeExpr, Parsed<()>) {
+        let mut params = Vec::new();
+        let mut read = || -> Parsed<TypeExpr> {
+            if !self.sees(Sign::Call) && !self.sees(Sign::Group) {
+                return self.unexpected(Expected::Sign(Sign::Call), None);
+            }
+            params = self.params()?;
+            self.expect(Sign::Arrow)?;
+            self.type_expr()
+        };
+        match read() {
+            Ok(ty) => (params, ty, Ok(())),
+            Err(Stop) => {
+                let at = self.token().at;
+                let ty = TypeExpr { at, optional: false, refine: None, base: TypeBase::Error };
+                (params, ty, Err(Stop))
+            }
+        }
+    }
+
+    fn function_body(&mut self, out: &mut Fn) -> Parsed<()> {
+        if !self.sees(Sign::Brace) {
+            let (value, result) = match self.peek() {
+                TokenKind::Sign(_) => self.value_behind(OpPlace::Fn, None),
+                _ => return self.unexpected(Expected::FnBody, None),
+            };
+            out.value = value;
+            return result;
+        }
+        let (lines, _) = self.braced(Scope::FnBody, Self::fn_line, None)?;
+        let mut value = None;
+        for line in lines {
+            match line {
+                FnLine::Let(binding) => out.lets.push(binding),
+                FnLine::Return(expr) => value = value.or(Some(expr)),
+            }
+        }
+        if let Some(value) = value {
+            out.value = value;
+        }
+        Ok(())
+    }
+
+    fn fn_line(&mut self, out: &mut Vec<FnLine>) -> Parsed<()> {
+        if matches!(out.last(), Some(FnLine::Return(_))) {
+            return self.unexpected(Expected::Sign(Sign::BraceEnd), None);
+        }
+        match self.peek() {
+            TokenKind::Keyword(Keyword::Let) => {
+                let (binding, result) = self.binding()?;
+                out.push(FnLine::Let(binding));
+                result
+            }
+            TokenKind::Keyword(Keyword::Return) => {
+                self.bump();
+                let (value, result) = self.soft_expr();
+                out.push(FnLine::Return(value));
+                result
+            }
+            _ => self.unexpected(Expected::FnLine, None),
+        }
+    }
+
+    fn check_item(&mut self, out: &mut Vec<CheckItem>) -> Parsed<()> {
+        let from = self.here();
+        match self.peek() {
+            TokenKind::Keyword(Keyword::Let) => {
+                let (binding, result) = self.binding()?;
+                out.push(CheckItem::Let(binding));
+                result
+            }
+            TokenKind::Keyword(Keyword::Require) => {
+                self.bump();
+                let cond = self.expr()?;
+                let message = if self.eat_keyword(Keyword::Else) { Some(self.expr()?) } else { None };
+                out.push(CheckItem::Require { at: self.since(from), cond, message });
+                Ok(())
+            }
+            TokenKind::Keyword(Keyword::For) => {
+                let item = self.deeper(|p| {
+                    let generator = p.generator(false)?;
+                    let (body, _) = p.braced(Scope::Check, Self::check_item, None)?;
+                    Ok(CheckItem::For { generator, body })
+                })?;
+                out.push(item);
+                Ok(())
+            }
+            TokenKind::Keyword(Keyword::If) => {
+                let item = self.deeper(|p| {
+                    p.bump();
+                    let cond = p.expr()?;
+                    let hint = guard_hint(p.peek());
+                    let (body, _) = p.braced(Scope::Check, Self::check_item, hint)?;
+                    Ok(CheckItem::If { cond, body })
+                })?;
+                out.push(item);
+                Ok(())
+            }
+            _ => self.unexpected(Expected::CheckLine, None),
+        }
+    }
+
+    fn test_item(&mut self, out: &mut Vec<TestItem>) -> Parsed<()> {
+        match self.peek() {
+            TokenKind::Keyword(Keyword::Given) => {
+                self.bump();
+                out.push(TestItem::Given(self.body(None)?));
+                Ok(())
+            }
+            TokenKind::Keyword(Keyword::Expect) => {
+                self.bump();
+                let (value, result) = self.soft_expr();
+                out.push(TestItem::Expect(value));
+                result
+            }
+            _ => self.unexpected(Expected::TestLine, None),
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! Sequences of things between braces, and how reading goes on after a mistake in one of them.
+//!
+//! A mistake costs the thing it is in, no more: reading goes on before the next line that looks like the beginning of
+//! another, or at the bracket that closes the sequence. Columns matter only where a bracket is never closed; then a
+//! thing also ends before a line that is not indented deeper than it.
+
+use super::brackets;
+use super::cursor::{Parsed, Parser};
+use super::errors::{self, Expected, Hint};
+use crate::source::Span;
+use crate::token::{Keyword, Sign, TokenKind};
+
+/// How many steps of a path are looked at to see whether a line defines something.
+const MAX_LOOKAHEAD: usize = 64;
+
+/// What a sequence is made of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Scope {
+    /// The items of a file.
+    File,
+    /// Definitions.
+    Body,
+    /// The lines of a `check`.
+    Check,
+    /// The lines of a `test`.
+    Test,
+    /// The lines of a function.
+    FnBody,
+    /// The fields of a record type.
+    Fields,
+    /// The arms of a `match`.
+    Arms,
+}
+
+impl Parser<'_> {
+    /// Reads things up to the end of the file or to a closing bracket, which is not taken.
+    pub fn sequence<T>(
+        &mut self,
+        scope: Scope,
+        out: &mut Vec<T>,
+        read: fn(&mut Self, &mut Vec<T>) -> Parsed<()>,
+    ) {
+        let outer = (self.column, self.limit, self.by_columns);
+        loop {
+            let first = self.at;
+            match self.peek() {
+                TokenKind::End => break,
+                kind if brackets::closes(kind) && scope != Scope::File => break,
+                kind if brackets::closes(kind) => {
+                    if !self.unclosed_seen && self.broken_text.is_none() {
+                        let _: Parsed<()> = self.unexpected(Expected::Item, Some(Hint::ClosesNothing));
+                    }
+                    self.bump();
+                    continue;
+                }
+                TokenKind::Bad => {
+                    self.bump();
+                    self.sync(scope, first);
+                    continue;
+                }
+                _ => {}
+            }
+            let token = self.token();
+            self.column = token.fresh.then(|| self.column_of(first));
+            if scope == Scope::File {
+                self.too_deep = false;
+            }
+            if self.by_columns {
+                self.limit_by_columns(first);
+            }
+            let mut result = read(self, out);
+            if result.is_ok() {
+                result = self.separator(scope);
+            }
+            if result.is_err() {
+                self.sync(scope, first);
+            }
+            (self.column, self.limit, self.by_columns) = outer;
+        }
+    }
+
+    /// What may stand between two things: a comma, or the end of a line.
+    fn separator(&mut self, scope: Scope) -> Parsed<()> {
+        let next = self.peek();
+        if self.eat(Sign::Comma) || next == TokenKind::End || brackets::closes(next) {
+            return Ok(());
+        }
+        let gap = Span::new(self.since(self.start).end, self.here());
+        if self.text_of(gap).contains('\n') {
+            return Ok(());
+        }
+        if !self.starts(scope, self.at) {
+            let hint = match next {
+                TokenKind::Sign(Sign::Group | Sign::List) => Some(Hint::GlueBracket),
+                TokenKind::Variant | TokenKind::Sign(Sign::Dot) => Some(Hint::GlueDot),
+                TokenKind::Sign(Sign::Brace) if self.behind_variant() => Some(Hint::Payload),
+                TokenKind::Sign(
+                    Sign::Eq | Sign::Ne | Sign::Lt | Sign::Le | Sign::Gt | Sign::Ge | Sign::Range,
+                ) => Some(Hint::Chain),
+                TokenKind::Sign(Sign::Set) => Some(Hint::Compare),
+                TokenKind::Keyword(Keyword::For) => Some(Hint::ListFor),
+                _ => None,
+            };
+            return self.unexpected(Expected::Separator, hint);
+        }
+        let word = self.text_of(self.token().at);
+        self.report(errors::missing_comma(gap, word));
+        Ok(())
+    }
+
+    fn behind_variant(&self) -> bool {
+        self.at > 0 && self.kind(self.at - 1) == TokenKind::Variant
+    }
+
+    /// Skips to where the sequence goes on after a mistake in the thing that began at `first`.
+    fn sync(&mut self, scope: Scope, first: usize) {
+        loop {
+            let kind = self.peek();
+            if kind == TokenKind::End {
+                break;
+            }
+            if self.at > first && self.resumes(scope) {
+                break;
+            }
+            if brackets::closes(kind) {
+                if scope != Scope::File {
+                    break;
+                }
+                self.bump();
+                continue;
+            }
+            match self.partners.of(self.at).filter(|end| *end > self.at && *end < self.limit) {
+                Some(end) => self.at = end + 1,
+                None => {
+                    self.bump();
+                }
+            }
+        }
+    }
+
+    fn resumes(&self, scope: Scope) -> bool {
+        let comma = self.kind(self.at - 1) == TokenKind::Sign(Sign::Comma);
+        let token = self.token();
+        if !(comma || token.fresh) || !self.starts(scope, self.at) {
+            return false;
+        }
+        // A line that goes on with `if` or `for` may belong to what failed, when it is indented.
+        let may_go_on = matches!(token.kind, TokenKind::Keyword(Keyword::If | Keyword::For));
+        !may_go_on || comma || self.column.is_none_or(|column| self.column_of(self.at) <= column)
+    }
+
+    /// The column of a token that is the first on its line, from 0, in bytes.
+    pub fn column_of(&self, token: usize) -> u32 {
+        let at = (self.token_at(token).at.start - self.start) as usize;
+        let line = self.text.as_bytes()[..at].iter().rev().take_while(|b| **b != b'\n');
+        line.count() as u32
+    }
+
+    /// Ends all before the first line behind `from` that cannot belong to the entry being read, going by columns.
+    pub fn limit_by_columns(&mut self, from: usize) {
+        let Some(column) = self.column else { return };
+        let lines = &self.lines;
+        for line in &lines[lines.partition_point(|line| *line as usize <= from)..] {
+            let line = *line as usize;
+            if line >= self.limit {
+                return;
+            }
+            let its_column = self.column_of(line);
+            let outside = its_column < column && brackets::closes(self.kind(line))
+                || its_column <= column && self.starts_any(line);
+            if outside {
+                self.limit = line;
+                return;
+            }
+        }
+    }
+
+    fn starts_any(&self, at: usize) -> bool {
+        [Scope::File, Scope::Check, Scope::Test, Scope::FnBody, Scope::Fields, Scope::Arms]
+            .into_iter()
+            .any(|scope| self.starts(scope, at))
+    }
+
+    /// Whether a thing of this kind seems to begin at a token.
+    fn starts(&self, scope: Scope, at: usize) -> bool {
+        use Keyword::{Expect, For, Given, If, Let, Require, Return};
+        let keyword = match self.kind(at) {
+            TokenKind::Keyword(keyword) => Some(keyword),
+            _ => None,
+        };
+        if keyword.is_some_and(is_item) {
+            return true;
+        }
+        match scope {
+            Scope::File | Scope::Body => {
+                matches!(keyword, Some(Let | For | If | Keyword::Force)) || self.defines(at)
+            }
+            Scope::Check => matches!(keyword, Some(Let | Require | For | If)),
+            Scope::Test => matches!(keyword, Some(Given | Expect)),
+            Scope::FnBody => matches!(keyword, Some(Let | Return)),
+            Scope::Fields => {
+                let behind = match self.kind(at) {
+                    TokenKind::Word => at + 1,
+                    TokenKind::TextOpen { .. } => self.partners.of(at).map_or(at, |end| end + 1),
+                    _ => return false,
+                };
+                self.kind(behind) == TokenKind::Sign(Sign::Colon)
+            }
+            Scope::Arms => {
+                let behind = match self.kind(at) {
+                    TokenKind::Word | TokenKind::Keyword(Keyword::None) => at + 1,
+                    TokenKind::Variant if self.kind(at + 1) == TokenKind::Sign(Sign::Call) => {
+                        self.partners.of(at + 1).map_or(at, |end| end + 1)
+                    }
+                    TokenKind::Variant => at + 1,
+                    _ => return false,
+                };
+                self.kind(behind) == TokenKind::Sign(Sign::Arrow)
+            }
+        }
+    }
+
+    /// Whether `Key Step* Op` stands at a token.
+    fn defines(&self, mut at: usize) -> bool {
+        let behind = |open: usize| self.partners.of(open).map(|end| end + 1);
+        let first = match self.kind(at) {
+            TokenKind::Word => Some(at + 1),
+            TokenKind::TextOpen { .. } | TokenKind::Sign(Sign::List) => behind(at),
+            _ => None,
+        };
+        let Some(first) = first else { return false };
+        at = first;
+        for _ in 0..MAX_LOOKAHEAD {
+            let next = match self.kind(at) {
+                TokenKind::Dot => Some(at + 1),
+                TokenKind::DotText => behind(at + 1),
+                TokenKind::Sign(Sign::Index) => behind(at),
+                TokenKind::Sign(Sign::Set | Sign::Suggest | Sign::Add | Sign::Remove | Sign::Replace) => {
+                    return true;
+                }
+                _ => None,
+            };
+            let Some(next) = next else { return false };
+            at = next;
+        }
+        false
+    }
+}
+
+/// Whether only an item of a file can begin with this keyword.
+pub fn is_item(keyword: Keyword) -> bool {
+    use Keyword::{Check, Fn, Option, Pub, Test, Type, Use};
+    matches!(keyword, Use | Pub | Option | Type | Fn | Check | Test)
+}

@@ -1,0 +1,452 @@
+//! The loop that cuts a text into tokens, with a stack of open texts and holes instead of recursion.
+//!
+//! A text in one pair of quotes ends on its line, its holes included. So an open quote spoils one line; an open `"""`
+//! spoils the lines that are indented deeper than its own.
+
+use super::kind::{Sign, TokenKind};
+use super::text::{Quote, escape};
+use super::{Token, Tokens, address, errors, number, word};
+use crate::diag::{Diagnostic, Problems};
+use crate::source::Span;
+
+/// How often an open `"""` is given up at the end of its block. Each costs a second reading of what follows, so the
+/// count is bounded; after that the rest of the file is taken for the text.
+const MAX_RETRIES: u32 = 8;
+
+/// Cuts a text into tokens.
+pub fn run(text: &str, start: u32, problems: &mut Problems) -> Tokens {
+    let mut lexer = Lexer {
+        text,
+        start,
+        at: 0,
+        out: Tokens::default(),
+        modes: Vec::new(),
+        line_bound: None,
+        glued: false,
+        fresh: true,
+        after_key: false,
+        reports: Vec::new(),
+        n_retries: 0,
+    };
+    lexer.all();
+    lexer.reports.into_iter().for_each(|report| problems.push(report));
+    lexer.out
+}
+
+/// What the lexer is inside of.
+#[derive(Clone, Copy)]
+enum Mode {
+    /// A text, opened by this token.
+    Text { quote: Quote, token: usize, n_reports: usize, n_trivia: usize, n_docs: usize },
+    /// A hole, with so many braces open in it, opened at this token.
+    Hole { braces: u32, token: usize },
+}
+
+struct Lexer<'a> {
+    text: &'a str,
+    start: u32,
+    at: usize,
+    out: Tokens,
+    modes: Vec<Mode>,
+    /// The index of the outermost text that must end on its line.
+    line_bound: Option<usize>,
+    /// Whether a `.`, `(` or `[` here would go on with the expression before it.
+    glued: bool,
+    /// Whether nothing but space was on this line yet.
+    fresh: bool,
+    /// Whether the last token was `key` or `set` with an `of` to come.
+    after_key: bool,
+    reports: Vec<Diagnostic>,
+    n_retries: u32,
+}
+
+impl<'a> Lexer<'a> {
+    fn all(&mut self) {
+        if self.text.starts_with('\u{feff}') {
+            self.trivia(TokenKind::Space, '\u{feff}'.len_utf8());
+        }
+        loop {
+            while self.at < self.text.len() {
+                match self.modes.last() {
+                    Some(Mode::Text { quote, .. }) => self.text_piece(*quote),
+                    _ => self.code(),
+                }
+            }
+            match self.modes.first() {
+                Some(_) if self.line_bound.is_some() => self.give_up_line(),
+                Some(_) => self.give_up_block(),
+                None => break,
+            }
+        }
+        self.push(TokenKind::End, 0);
+    }
+
+    fn rest(&self) -> &'a str {
+        &self.text[self.at..]
+    }
+
+    fn span(&self, from: usize, to: usize) -> Span {
+        Span::new(self.start + from as u32, self.start + to as u32)
+    }
+
+    /// Adds a token of so many bytes.
+    fn push(&mut self, kind: TokenKind, len: usize) {
+        let at = self.span(self.at, self.at + len);
+        self.out.code.push(Token { kind, at, fresh: self.fresh });
+        self.at += len;
+        self.fresh = false;
+        self.glued = false;
+        self.after_key = false;
+    }
+
+    /// Adds a token that a `.`, `(` or `[` may be glued to.
+    fn push_glue(&mut self, kind: TokenKind, len: usize) {
+        self.push(kind, len);
+        self.glued = true;
+    }
+
+    fn trivia(&mut self, kind: TokenKind, len: usize) {
+        let token = Token { kind, at: self.span(self.at, self.at + len), fresh: self.fresh };
+        self.out.trivia.push(token);
+        if kind == TokenKind::Doc {
+            self.out.docs.push(token);
+        }
+        self.at += len;
+        self.glued = false;
+    }
+
+    /// One token or piece of trivia outside of texts.
+    fn code(&mut self) {
+        let rest = self.rest();
+        let bytes = rest.as_bytes();
+        match bytes[0] {
+            b' ' | b'\t' | b'\r' | b'\n' => self.space(),
+            b'#' => self.comment(),
+            b'"' => self.open_text(if rest.starts_with("\"\"\"") { Quote::Block } else { Quote::Plain }),
+            b'\'' => self.raw_text(),
+            b'.' => self.dot(),
+            b':' | b'0'..=b'9' | b'A'..=b'F' | b'a'..=b'f' if self.address() => {}
+            b'0'..=b'9' => self.number(),
+            b'A'..=b'Z' | b'a'..=b'z' | b'_' => self.word(),
+            _ => self.sign(),
+        }
+    }
+
+    fn space(&mut self) {
+        let rest = self.rest();
+        let blank = |b: &u8| matches!(b, b' ' | b'\t' | b'\r') || *b == b'\n' && self.line_bound.is_none();
+        let len = rest.bytes().take_while(|b| blank(b)).count();
+        if len == 0 {
+            return self.give_up_line();
+        }
+        self.trivia(TokenKind::Space, len);
+        if self.modes.is_empty() && rest[..len].contains('\n') {
+            self.fresh = true;
+        }
+    }
+
+    fn comment(&mut self) {
+        let rest = self.rest();
+        let len = rest.find('\n').unwrap_or(rest.len());
+        let line = rest[..len].trim_end_matches('\r');
+        let doc = line.starts_with("##") && !line.starts_with("###") && self.modes.is_empty();
+        self.trivia(if doc { TokenKind::Doc } else { TokenKind::Comment }, line.len());
+    }
+
+    fn address(&mut self) -> bool {
+        let Some((len, found)) = address::address(self.rest()) else { return false };
+        match found {
+            Ok(lit) => self.lit(lit, len),
+            Err(fault) => {
+                let at = self.span(self.at, self.at + len);
+                self.reports.push(errors::bad_address(at, &self.rest()[..len], fault));
+                self.push_glue(TokenKind::BadLit, len);
+            }
+        }
+        true
+    }
+
+    fn number(&mut self) {
+        let Some((len, found)) = number::number(self.rest()) else { return self.bad() };
+        match found {
+            Ok(lit) => self.lit(lit, len),
+            Err(fault) => {
+                let (at, text) = (self.span(self.at, self.at + len), &self.rest()[..len]);
+                self.reports.push(match fault {
+                    number::Fault::Unit(unit) => errors::unknown_unit(at, text, unit),
+                    fault => errors::bad_number(at, text, fault),
+                });
+                self.push_glue(TokenKind::BadLit, len);
+            }
+        }
+    }
+
+    fn lit(&mut self, lit: super::Lit, len: usize) {
+        let index = self.out.lits.len() as u32;
+        self.out.lits.push(lit);
+        self.push_glue(TokenKind::Lit(index), len);
+    }
+
+    fn word(&mut self) {
+        let rest = self.rest();
+        let len = word::length(rest);
+        if rest[len..].chars().next().is_some_and(|c| !c.is_ascii() && c.is_alphanumeric()) {
+            return self.bad();
+        }
+        use super::Keyword::{False, Key, None as Nothing, Set, True};
+        match word::keyword(&rest[..len], &rest[len..], self.after_key) {
+            Option::None => self.push_glue(TokenKind::Word, len),
+            Some(keyword) => {
+                self.push(TokenKind::Keyword(keyword), len);
+                self.glued = matches!(keyword, Nothing | True | False);
+                self.after_key = matches!(keyword, Key | Set);
+            }
+        }
+    }
+
+    fn dot(&mut self) {
+        let behind = &self.rest()[1..];
+        if behind.starts_with('.') {
+            return self.push(TokenKind::Sign(Sign::Range), 2);
+        }
+        match word::name_length(behind) {
+            0 if self.glued && Quote::of(behind).is_some() => self.push(TokenKind::DotText, 1),
+            0 => self.push(TokenKind::Sign(Sign::Dot), 1),
+            len if self.glued => self.push_glue(TokenKind::Dot, 1 + len),
+            len => self.push_glue(TokenKind::Variant, 1 + len),
+        }
+    }
+
+    fn sign(&mut self) {
+        let bytes = self.rest().as_bytes();
+        let two = match bytes {
+            [b'?', b'?', ..] => Some(Sign::Else),
+            [b'?', b'=', ..] => Some(Sign::Suggest),
+            [b'+', b'=', ..] => Some(Sign::Add),
+            [b'-', b'=', ..] => Some(Sign::Remove),
+            [b':', b'=', ..] => Some(Sign::Replace),
+            [b'=', b'=', ..] => Some(Sign::Eq),
+            [b'!', b'=', ..] => Some(Sign::Ne),
+            [b'<', b'=', ..] => Some(Sign::Le),
+            [b'>', b'=', ..] => Some(Sign::Ge),
+            [b'-', b'>', ..] => Some(Sign::Arrow),
+            _ => None,
+        };
+        if let Some(sign) = two {
+            return self.push(TokenKind::Sign(sign), 2);
+        }
+        let one = match bytes[0] {
+            b'(' if self.glued => Sign::Call,
+            b'(' => Sign::Group,
+            b'[' if self.glued => Sign::Index,
+            b'[' => Sign::List,
+            b')' | b']' => {
+                let end = if bytes[0] == b')' { Sign::GroupEnd } else { Sign::ListEnd };
+                return self.push_glue(TokenKind::Sign(end), 1);
+            }
+            b'{' => {
+                if let Some(Mode::Hole { braces, .. }) = self.modes.last_mut() {
+                    *braces += 1;
+                }
+                Sign::Brace
+            }
+            b'}' => return self.brace_end(),
+            b',' => Sign::Comma,
+            b':' => Sign::Colon,
+            b'?' => Sign::Question,
+            b'=' => Sign::Set,
+            b'<' => Sign::Lt,
+            b'>' => Sign::Gt,
+            b'&' => Sign::Merge,
+            b'+' => Sign::Plus,
+            b'-' => Sign::Minus,
+            b'*' => Sign::Star,
+            b'/' => Sign::Slash,
+            b'%' => Sign::Percent,
+            _ => return self.bad(),
+        };
+        self.push(TokenKind::Sign(one), 1);
+    }
+
+    fn brace_end(&mut self) {
+        match self.modes.last_mut() {
+            Some(Mode::Hole { braces: 0, .. }) => {
+                self.modes.pop();
+                self.push(TokenKind::HoleClose, 1);
+            }
+            Some(Mode::Hole { braces, .. }) => {
+                *braces -= 1;
+                self.push_glue(TokenKind::Sign(Sign::BraceEnd), 1);
+            }
+            _ => self.push_glue(TokenKind::Sign(Sign::BraceEnd), 1),
+        }
+    }
+
+    /// A character that begins no token; with what is glued to it, if it looks like a word.
+    fn bad(&mut self) {
+        let rest = self.rest();
+        let wordy = |c: char| c.is_alphanumeric() || c == '_';
+        let len = match rest.chars().next() {
+            Some(c) if wordy(c) => rest.find(|c| !wordy(c) && c != '-').unwrap_or(rest.len()),
+            Some('|') if rest.starts_with("||") => 2,
+            Some(c) => c.len_utf8(),
+            None => 0,
+        };
+        self.reports.push(errors::bad_character(self.span(self.at, self.at + len), &rest[..len]));
+        self.push_glue(TokenKind::Bad, len);
+    }
+
+    fn open_text(&mut self, quote: Quote) {
+        if quote == Quote::Plain && self.line_bound.is_none() {
+            self.line_bound = Some(self.modes.len());
+        }
+        self.modes.push(Mode::Text {
+            quote,
+            token: self.out.code.len(),
+            n_reports: self.reports.len(),
+            n_trivia: self.out.trivia.len(),
+            n_docs: self.out.docs.len(),
+        });
+        self.push(TokenKind::TextOpen { broken: false }, quote.as_str().len());
+    }
+
+    fn raw_text(&mut self) {
+        let rest = self.rest();
+        let line = rest[1..].find(['\n', '\r']).map_or(&rest[1..], |i| &rest[1..1 + i]);
+        let (len, closed) = match line.find('\'') {
+            Some(i) => (i, true),
+            None => (line.len(), false),
+        };
+        // Inside the hole of a text the line's end closes both; one report is enough.
+        if !closed && self.line_bound.is_none() {
+            self.reports.push(errors::open_text(self.span(self.at, self.at + 1), Quote::Raw, None));
+        }
+        self.push(TokenKind::TextOpen { broken: !closed }, 1);
+        if len > 0 {
+            self.push(TokenKind::TextChunk, len);
+        }
+        self.push_glue(TokenKind::TextClose, usize::from(closed));
+    }
+
+    /// From here to the end of the text, to its next hole, or to where it must be given up.
+    fn text_piece(&mut self, quote: Quote) {
+        let bytes = self.text.as_bytes();
+        let from = self.at;
+        let mut at = from;
+        while let Some(byte) = bytes.get(at) {
+            match byte {
+                b'"' if quote == Quote::Plain || self.text[at..].starts_with("\"\"\"") => {
+                    self.chunk(from, at);
+                    self.modes.pop();
+                    if self.line_bound == Some(self.modes.len()) {
+                        self.line_bound = None;
+                    }
+                    return self.push_glue(TokenKind::TextClose, quote.as_str().len());
+                }
+                b'$' if bytes.get(at + 1) == Some(&b'{') => {
+                    self.chunk(from, at);
+                    self.modes.push(Mode::Hole { braces: 0, token: self.out.code.len() });
+                    return self.push(TokenKind::HoleOpen, 2);
+                }
+                b'\n' if self.line_bound.is_some() => {
+                    let cr = usize::from(at > from && bytes[at - 1] == b'\r');
+                    self.chunk(from, at - cr);
+                    return self.give_up_line();
+                }
+                b'\\' => at += self.escape(at),
+                _ => at += 1,
+            }
+        }
+        self.chunk(from, bytes.len());
+    }
+
+    fn chunk(&mut self, from: usize, to: usize) {
+        if to > from {
+            self.push(TokenKind::TextChunk, to - from);
+        }
+    }
+
+    /// The length of an escape, good or bad.
+    fn escape(&mut self, at: usize) -> usize {
+        let rest = &self.text[at..];
+        if let Ok((behind, _)) = escape(rest) {
+            return rest.len() - behind.len();
+        }
+        let Some(next) = rest[1..].chars().next().filter(|c| !matches!(c, '\n' | '\r')) else {
+            // The end of the line is the report; in a block nothing else says so.
+            if self.line_bound.is_none() {
+                self.reports.push(errors::bad_escape(self.span(at, at + 1), "\\"));
+            }
+            return 1;
+        };
+        let len = 1 + next.len_utf8();
+        self.reports.push(errors::bad_escape(self.span(at, at + len), &rest[..len]));
+        len
+    }
+
+    /// A text in one pair of quotes did not end on its line.
+    fn give_up_line(&mut self) {
+        if let Some(outer) = self.line_bound {
+            self.give_up(outer);
+        }
+    }
+
+    /// A `"""` never ended: it is taken to end before the first line that is not indented deeper than its own.
+    fn give_up_block(&mut self) {
+        let Some(Mode::Text { token, n_reports, n_trivia, n_docs, .. }) = self.modes.first().copied() else {
+            return self.modes.clear();
+        };
+        let report_count = self.reports.len();
+        let open = (self.out.code[token].at.start - self.start) as usize;
+        let end = block_end(self.text, open);
+        self.give_up(0);
+        self.n_retries += 1;
+        if self.n_retries > MAX_RETRIES || end >= self.text.len() {
+            return;
+        }
+        let report = self.reports.split_off(report_count);
+        self.reports.truncate(n_reports);
+        self.reports.extend(report);
+        self.out.trivia.truncate(n_trivia);
+        self.out.docs.truncate(n_docs);
+        self.out.code.truncate(token + 1);
+        self.at = open + Quote::Block.as_str().len();
+        self.chunk(self.at, end);
+        self.push(TokenKind::TextClose, 0);
+        self.fresh = true;
+    }
+
+    /// Reports the text at this place of the stack and closes all that is open in it.
+    fn give_up(&mut self, outer: usize) {
+        let Some(Mode::Text { quote, token, .. }) = self.modes.get(outer).copied() else { return };
+        let hole = match self.modes.get(outer + 1) {
+            Some(Mode::Hole { token, .. }) => Some(self.out.code[*token].at),
+            _ => None,
+        };
+        self.reports.push(errors::open_text(self.out.code[token].at, quote, hole));
+        self.out.code[token].kind = TokenKind::TextOpen { broken: true };
+        while self.modes.len() > outer {
+            match self.modes.pop() {
+                Some(Mode::Hole { .. }) => self.push(TokenKind::HoleClose, 0),
+                _ => self.push(TokenKind::TextClose, 0),
+            }
+        }
+        self.line_bound = None;
+    }
+}
+
+/// Where an open `"""` at `open` is taken to end.
+fn block_end(text: &str, open: usize) -> usize {
+    let indent = |line: &str| line.bytes().take_while(|b| matches!(b, b' ' | b'\t')).count();
+    let line_start = text[..open].rfind('\n').map_or(0, |i| i + 1);
+    let own = indent(&text[line_start..]);
+    let mut at = text[open..].find('\n').map_or(text.len(), |i| open + i + 1);
+    while at < text.len() {
+        let line = text[at..].split_inclusive('\n').next().unwrap_or_default();
+        if !line.trim().is_empty() && indent(line) <= own {
+            break;
+        }
+        at += line.len();
+    }
+    at
+}
