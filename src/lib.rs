@@ -4,4 +4,7 @@
 
 pub mod activate;
 pub mod cli;
+pub mod model;
+pub mod plan;
+pub mod render;
 pub mod store;

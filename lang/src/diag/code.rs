@@ -77,6 +77,12 @@ codes! {
     BadText = "kl::eval::bad-text",
     Budget = "kl::eval::budget",
     Template = "kl::eval::template",
+    // What the caller makes of values: found after evaluation, by whoever knows what they stand for.
+    BadValue = "kl::model::bad-value",
+    BadDocument = "kl::model::bad-document",
+    BadUnit = "kl::model::bad-unit",
+    OrderCycle = "kl::model::order-cycle",
+    SecretOnDisk = "kl::model::secret-on-disk",
 }
 
 impl Code {

@@ -1,0 +1,276 @@
+//! What belongs to the cloud and to no single host: networks, addresses that move, tasks, groups, secrets.
+
+use super::container::{self, Run};
+use super::read::Reader;
+use super::{At, Text};
+use ipnet::IpNet;
+use kl::data::{Data, DataKind};
+use kl::diag::Problems;
+use kl::source::Span;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The cloud as a whole, without its hosts.
+#[derive(Clone, Debug)]
+pub struct Cloud {
+    /// Its name.
+    pub name: Text,
+    /// The OpenStack release.
+    pub release: Arc<str>,
+    /// Networks of the site by name, sorted.
+    pub networks: Vec<(Arc<str>, SiteNetwork)>,
+    /// Addresses that move, by name, sorted.
+    pub vips: Vec<(Arc<str>, Vip)>,
+    /// All tasks, by name, sorted. Each belongs to one host.
+    pub tasks: Vec<Task>,
+    /// All groups, by name, sorted.
+    pub groups: Vec<Group>,
+    /// Secrets by name, sorted.
+    pub secrets: Vec<(Arc<str>, SecretSpec)>,
+}
+
+/// A network of the site.
+#[derive(Clone, Debug)]
+pub struct SiteNetwork {
+    /// Its addresses; absent only after a mistake.
+    pub cidr: Option<IpNet>,
+    /// The interface on every host that has an address in it.
+    pub interface: Text,
+    /// Largest packet.
+    pub mtu: u64,
+    /// The way out.
+    pub gateway: Option<IpAddr>,
+}
+
+/// An address that moves between hosts.
+#[derive(Clone, Debug)]
+pub struct Vip {
+    /// Where it lives.
+    pub network: Text,
+    /// The address; absent only after a mistake.
+    pub address: Option<IpAddr>,
+    /// Its VRRP router id.
+    pub vrid: u64,
+}
+
+/// A container that runs to completion.
+#[derive(Clone, Debug)]
+pub struct Task {
+    /// Its name, also that of its unit.
+    pub name: Arc<str>,
+    /// Where it was defined.
+    pub at: Span,
+    /// Its host.
+    pub on: Text,
+    /// The key under which it is done once.
+    pub once: Text,
+    /// Whether the old code lives on after it.
+    pub class: Class,
+    /// Tasks that come before.
+    pub after: Vec<Text>,
+    /// Groups that must be healthy before.
+    pub after_healthy: Vec<Text>,
+    /// How long it may take.
+    pub timeout: Duration,
+    /// What is run.
+    pub run: Run,
+}
+
+/// Whether old code lives on after a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// It does.
+    Expand,
+    /// It may not, and there is no way back.
+    OneWay,
+    /// It does not: no old code may run anywhere before.
+    Contract,
+}
+
+/// Containers on several hosts that form one service.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Where it was defined.
+    pub at: Span,
+    /// Its members, by host.
+    pub members: Vec<Member>,
+    /// Whether more than half must stay up.
+    pub quorum: bool,
+    /// How many may be down at once.
+    pub max_unavailable: u64,
+    /// Run in a member: 0 when it takes part; empty: its health decides.
+    pub probe: Vec<Text>,
+    /// Run in a member that does not yet take part: prints a number that grows.
+    pub progress: Vec<Text>,
+    /// How long a member may take.
+    pub patience: Duration,
+    /// How it begins again after all members were lost.
+    pub rejoin: Option<Rejoin>,
+}
+
+/// A member of a group.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// The host.
+    pub host: Arc<str>,
+    /// Its container.
+    pub container: Text,
+}
+
+/// How a group that lost all its members begins again.
+#[derive(Clone, Debug)]
+pub struct Rejoin {
+    /// Prints how far a member had come.
+    pub position: Vec<Text>,
+    /// Run on the member that had come furthest.
+    pub begin: Vec<Text>,
+}
+
+/// How the value of a secret is made.
+#[derive(Clone, Debug)]
+pub struct SecretSpec {
+    /// Where it was defined.
+    pub at: Span,
+    /// What it is.
+    pub kind: SecretKind,
+}
+
+/// What a secret is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum SecretKind {
+    Password { length: u32 },
+    Uuid,
+    SshKey,
+    Fernet { count: u32 },
+    Keyring,
+}
+
+impl Cloud {
+    /// The tasks of one host, by name.
+    pub fn tasks_on<'a>(&'a self, host: &'a str) -> impl Iterator<Item = &'a Task> {
+        self.tasks.iter().filter(move |task| task.on.as_str() == host)
+    }
+}
+
+/// Decodes everything but the hosts from the record of the root.
+pub fn decode_cloud(shared: &Data) -> (Cloud, Problems) {
+    let mut read = Reader::default();
+    let cloud = read.field(shared, "cloud");
+    let (name, release) = (read.field(cloud, "name"), read.field(cloud, "release"));
+    let cloud = Cloud {
+        name: read.text(name),
+        release: read.text(release).value,
+        networks: map(&mut read, shared, "networks", |read, _, it| site_network(read, it)),
+        vips: map(&mut read, shared, "vips", |read, _, it| vip(read, it)),
+        tasks: values(map(&mut read, shared, "tasks", task)),
+        groups: values(map(&mut read, shared, "groups", group)),
+        secrets: map(&mut read, shared, "secrets", |read, _, it| secret(read, it)),
+    };
+    (cloud, read.problems)
+}
+
+fn map<T>(
+    read: &mut Reader,
+    shared: &Data,
+    name: &str,
+    mut decode: impl FnMut(&mut Reader, &Arc<str>, &Data) -> T,
+) -> Vec<(Arc<str>, T)> {
+    let field = read.field(shared, name);
+    read.entries(field).iter().map(|(key, it)| (key.clone(), decode(read, key, it))).collect()
+}
+
+fn values<T>(all: Vec<(Arc<str>, T)>) -> Vec<T> {
+    all.into_iter().map(|(_, it)| it).collect()
+}
+
+fn site_network(read: &mut Reader, data: &Data) -> SiteNetwork {
+    let (interface, mtu) = (read.field(data, "interface"), read.field(data, "mtu"));
+    let cidr = match &read.field(data, "cidr").kind {
+        DataKind::Cidr(cidr) => Some(*cidr),
+        _ => None,
+    };
+    let gateway = address(read.field(data, "gateway"));
+    SiteNetwork { cidr, interface: read.text(interface), mtu: read.number(mtu).value, gateway }
+}
+
+fn vip(read: &mut Reader, data: &Data) -> Vip {
+    let (network, vrid) = (read.field(data, "network"), read.field(data, "vrid"));
+    let address = address(read.field(data, "address"));
+    Vip { network: read.text(network), address, vrid: read.number(vrid).value }
+}
+
+fn address(data: &Data) -> Option<IpAddr> {
+    match data.kind {
+        DataKind::Ip(address) => Some(address),
+        _ => None,
+    }
+}
+
+fn task(read: &mut Reader, name: &Arc<str>, data: &Data) -> Task {
+    let (on, once, class) = (read.field(data, "on"), read.field(data, "once"), read.field(data, "class"));
+    let (after, after_healthy) = (read.field(data, "after"), read.field(data, "after_healthy"));
+    let timeout = read.field(data, "timeout");
+    let table = [("expand", Class::Expand), ("one-way", Class::OneWay), ("contract", Class::Contract)];
+    Task {
+        name: name.clone(),
+        at: data.origin.at,
+        on: read.text(on),
+        once: read.text(once),
+        class: read.choose(class, &table, Class::Expand),
+        after: read.texts(after),
+        after_healthy: read.texts(after_healthy),
+        timeout: read.duration(timeout),
+        run: container::run(read, data),
+    }
+}
+
+fn group(read: &mut Reader, name: &Arc<str>, data: &Data) -> Group {
+    let (members, quorum) = (read.field(data, "members"), read.field(data, "quorum"));
+    let (max_unavailable, patience) = (read.field(data, "max_unavailable"), read.field(data, "patience"));
+    let (probe, progress) = (read.field(data, "probe"), read.field(data, "progress"));
+    let rejoin = read.field(data, "rejoin");
+    Group {
+        name: name.clone(),
+        at: data.origin.at,
+        members: {
+            let entries = read.entries(members);
+            let decode = |(host, it): &(Arc<str>, Data)| {
+                let container = read.field(it, "container");
+                Member { host: host.clone(), container: read.text(container) }
+            };
+            entries.iter().map(decode).collect()
+        },
+        quorum: read.bool(quorum),
+        max_unavailable: read.number(max_unavailable).value,
+        probe: read.texts(probe),
+        progress: read.texts(progress),
+        patience: read.duration(patience),
+        rejoin: (!matches!(rejoin.kind, DataKind::None | DataKind::Error)).then(|| {
+            let (position, begin) = (read.field(rejoin, "position"), read.field(rejoin, "begin"));
+            Rejoin { position: read.texts(position), begin: read.texts(begin) }
+        }),
+    }
+}
+
+fn secret(read: &mut Reader, data: &Data) -> SecretSpec {
+    let field = read.field(data, "kind");
+    let count = |read: &mut Reader, payload, name| {
+        let number: At<u64> = {
+            let it = read.payload(field, payload, name);
+            read.number(it)
+        };
+        u32::try_from(number.value).unwrap_or(u32::MAX)
+    };
+    let kind = match read.variant(field) {
+        ("uuid", _) => SecretKind::Uuid,
+        ("ssh-key", _) => SecretKind::SshKey,
+        ("fernet", payload) => SecretKind::Fernet { count: count(read, payload, "count") },
+        ("keyring", _) => SecretKind::Keyring,
+        (_, payload) => SecretKind::Password { length: count(read, payload, "length") },
+    };
+    SecretSpec { at: data.origin.at, kind }
+}

@@ -1,0 +1,288 @@
+//! A host: what runs on it, its volumes and networks, its own files, timers and units.
+
+use super::container::{self, Container, File};
+use super::read::Reader;
+use super::{At, Text, errors};
+use kl::data::Data;
+use kl::diag::Problems;
+use kl::source::Span;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A host.
+#[derive(Clone, Debug)]
+pub struct Host {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Where it was defined.
+    pub at: Span,
+    /// What it may be used for.
+    pub roles: Vec<Text>,
+    /// Its addresses by network, sorted.
+    pub addresses: Vec<(Arc<str>, Text)>,
+    /// How to reach it.
+    pub ssh: Ssh,
+    /// The version of its podman.
+    pub podman: Text,
+    /// How containers become units.
+    pub backend: At<Backend>,
+    /// Its containers, by name.
+    pub containers: Vec<Container>,
+    /// Its volumes by name, sorted.
+    pub volumes: Vec<(Arc<str>, Volume)>,
+    /// Its container networks by name, sorted.
+    pub bridges: Vec<(Arc<str>, Bridge)>,
+    /// Its own files by path, sorted.
+    pub files: Vec<(Arc<str>, File)>,
+    /// Its timers by name, sorted.
+    pub timers: Vec<(Arc<str>, Timer)>,
+    /// Its raw units by name, sorted.
+    pub units: Vec<(Arc<str>, RawUnit)>,
+    /// Kernel parameters, sorted.
+    pub sysctls: Vec<(Arc<str>, Text)>,
+    /// Kernel modules, sorted.
+    pub modules: Vec<Text>,
+}
+
+/// How to reach a host.
+#[derive(Clone, Debug)]
+pub struct Ssh {
+    /// Who logs in.
+    pub user: Text,
+    /// Where; empty: the host's name.
+    pub address: Text,
+    /// At which port.
+    pub port: u64,
+}
+
+/// How containers become units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// By podman's Quadlet.
+    Quadlet,
+    /// By plain services that run podman.
+    Systemd,
+}
+
+/// A named volume.
+#[derive(Clone, Debug)]
+pub struct Volume {
+    /// Where it was defined.
+    pub at: Span,
+    /// What is mounted.
+    pub device: Option<Text>,
+    /// The kind of its file system.
+    pub fs: Option<Text>,
+    /// Mount options.
+    pub options: Vec<Text>,
+}
+
+/// A container network.
+#[derive(Clone, Debug)]
+pub struct Bridge {
+    /// Where it was defined.
+    pub at: Span,
+    /// How it reaches the world.
+    pub driver: Driver,
+    /// Its addresses.
+    pub subnet: Option<Text>,
+    /// The host's address in it.
+    pub gateway: Option<Text>,
+    /// The host's interface.
+    pub parent: Option<Text>,
+    /// Largest packet.
+    pub mtu: Option<At<i64>>,
+    /// Whether there is no way out.
+    pub internal: bool,
+    /// Whether containers find each other by name.
+    pub dns: bool,
+}
+
+/// How a container network reaches the world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are podman's")]
+pub enum Driver {
+    Bridge,
+    Macvlan,
+    Ipvlan,
+}
+
+/// What runs at stated times.
+#[derive(Clone, Debug)]
+pub struct Timer {
+    /// Where it was defined.
+    pub at: Span,
+    /// When.
+    pub calendar: Text,
+    /// A random delay of at most this.
+    pub spread: Duration,
+    /// Whether a missed run is made up for.
+    pub persistent: bool,
+    /// The container to run in.
+    pub within: Option<Text>,
+    /// What to run.
+    pub command: Vec<Text>,
+    /// How long it may take.
+    pub timeout: Duration,
+}
+
+/// A unit written by hand.
+#[derive(Clone, Debug)]
+pub struct RawUnit {
+    /// Where it was defined.
+    pub at: Span,
+    /// The unit file.
+    pub text: Text,
+    /// What starts it at boot.
+    pub wanted_by: Vec<Text>,
+    /// What a change does to it.
+    pub change: UnitChange,
+}
+
+/// What a change does to a raw unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum UnitChange {
+    Restart,
+    Reload,
+    Keep,
+}
+
+/// Decodes one host. Fields that modules added to its type are not read.
+pub fn decode_host(name: &str, data: &Data) -> (Host, Problems) {
+    let mut read = Reader::default();
+    let read = &mut read;
+    let map = |read: &mut Reader, name: &str| {
+        let field = read.field(data, name);
+        read.entries(field)
+    };
+    let (roles, podman, backend, modules) = (
+        read.field(data, "roles"),
+        read.field(data, "podman"),
+        read.field(data, "backend"),
+        read.field(data, "modules"),
+    );
+    let host = Host {
+        name: name.into(),
+        at: data.origin.at,
+        roles: read.texts(roles),
+        addresses: map(read, "addresses").iter().map(|(key, it)| (key.clone(), read.display(it))).collect(),
+        ssh: ssh(read, data),
+        podman: read.text(podman),
+        backend: {
+            let table = [("quadlet", Backend::Quadlet), ("systemd", Backend::Systemd)];
+            At::new(read.choose(backend, &table, Backend::Quadlet), backend.origin.at)
+        },
+        containers: map(read, "containers")
+            .iter()
+            .map(|(key, it)| container::container(read, key, it))
+            .collect(),
+        volumes: map(read, "volumes").iter().map(|(key, it)| (key.clone(), volume(read, it))).collect(),
+        bridges: map(read, "bridges").iter().map(|(key, it)| (key.clone(), bridge(read, it))).collect(),
+        files: container::files(read, data),
+        timers: map(read, "timers").iter().map(|(key, it)| (key.clone(), timer(read, it))).collect(),
+        units: map(read, "units").iter().map(|(key, it)| (key.clone(), raw_unit(read, it))).collect(),
+        sysctls: map(read, "sysctls").iter().map(|(key, it)| (key.clone(), read.text(it))).collect(),
+        modules: read.texts(modules),
+    };
+    check_names(read, &host);
+    (host, std::mem::take(&mut read.problems))
+}
+
+/// Every unit of a host has a name of its own, whatever it was made from.
+fn check_names(read: &mut Reader, host: &Host) {
+    let mut seen: BTreeMap<String, Span> = BTreeMap::new();
+    let containers = host.containers.iter().map(|it| (format!("{}.service", it.name), it.at));
+    let timers = host
+        .timers
+        .iter()
+        .flat_map(|(name, it)| [(format!("{name}.timer"), it.at), (format!("{name}.service"), it.at)]);
+    let volumes = host.volumes.iter().map(|(name, it)| (format!("{name}-volume.service"), it.at));
+    let bridges = host.bridges.iter().map(|(name, it)| (format!("{name}-network.service"), it.at));
+    let units = host.units.iter().map(|(name, it)| (name.to_string(), it.at));
+    for (name, at) in containers.chain(timers).chain(volumes).chain(bridges).chain(units) {
+        if let Some(first_at) = seen.insert(name.clone(), at) {
+            let report =
+                errors::bad_value(at, format!("two things on `{}` would be the unit `{name}`", host.name));
+            read.report(report.label(first_at, "the other one"));
+        }
+    }
+}
+
+fn ssh(read: &mut Reader, data: &Data) -> Ssh {
+    let field = read.field(data, "ssh");
+    let (user, address, port) =
+        (read.field(field, "user"), read.field(field, "address"), read.field(field, "port"));
+    Ssh { user: read.text(user), address: read.text(address), port: read.number(port).value }
+}
+
+fn volume(read: &mut Reader, data: &Data) -> Volume {
+    let (device, fs, options) =
+        (read.field(data, "device"), read.field(data, "fs"), read.field(data, "options"));
+    let volume = Volume {
+        at: data.origin.at,
+        device: read.opt_text(device),
+        fs: read.opt_text(fs),
+        options: read.texts(options),
+    };
+    if volume.device.is_none() && (volume.fs.is_some() || !volume.options.is_empty()) {
+        let report = errors::bad_value(volume.at, "a volume without a device has nothing to mount");
+        read.report(report.help("name a `device`, or leave `fs` and `options` out"));
+    }
+    volume
+}
+
+fn bridge(read: &mut Reader, data: &Data) -> Bridge {
+    let (driver, subnet, gateway) =
+        (read.field(data, "driver"), read.field(data, "subnet"), read.field(data, "gateway"));
+    let (parent, mtu) = (read.field(data, "parent"), read.field(data, "mtu"));
+    let (internal, dns) = (read.field(data, "internal"), read.field(data, "dns"));
+    let table = [("bridge", Driver::Bridge), ("macvlan", Driver::Macvlan), ("ipvlan", Driver::Ipvlan)];
+    let bridge = Bridge {
+        at: data.origin.at,
+        driver: read.choose(driver, &table, Driver::Bridge),
+        subnet: read.opt_display(subnet),
+        gateway: read.opt_display(gateway),
+        parent: read.opt_text(parent),
+        mtu: read.opt_int(mtu),
+        internal: read.bool(internal),
+        dns: read.bool(dns),
+    };
+    if let (Some(gateway), None) = (&bridge.gateway, &bridge.subnet) {
+        read.report(errors::bad_value(gateway.at, "a gateway needs a `subnet` to lie in"));
+    }
+    if let (Some(parent), Driver::Bridge) = (&bridge.parent, bridge.driver) {
+        read.report(errors::bad_value(parent.at, "only a macvlan or an ipvlan has a parent"));
+    }
+    bridge
+}
+
+fn timer(read: &mut Reader, data: &Data) -> Timer {
+    let (calendar, spread, persistent) =
+        (read.field(data, "calendar"), read.field(data, "spread"), read.field(data, "persistent"));
+    let (within, command, timeout) =
+        (read.field(data, "within"), read.field(data, "command"), read.field(data, "timeout"));
+    Timer {
+        at: data.origin.at,
+        calendar: read.text(calendar),
+        spread: read.duration(spread),
+        persistent: read.bool(persistent),
+        within: read.opt_text(within),
+        command: read.texts(command),
+        timeout: read.duration(timeout),
+    }
+}
+
+fn raw_unit(read: &mut Reader, data: &Data) -> RawUnit {
+    let (text, wanted_by, change) =
+        (read.field(data, "text"), read.field(data, "wanted_by"), read.field(data, "change"));
+    let table =
+        [("restart", UnitChange::Restart), ("reload", UnitChange::Reload), ("keep", UnitChange::Keep)];
+    RawUnit {
+        at: data.origin.at,
+        text: read.text(text),
+        wanted_by: read.texts(wanted_by),
+        change: read.choose(change, &table, UnitChange::Restart),
+    }
+}

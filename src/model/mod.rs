@@ -1,0 +1,55 @@
+//! The cloud model: plain structs of the domain, decoded from finished values with the place of every leaf kept.
+//!
+//! Knows hosts, containers, files, secrets, tasks and groups, and no service by name. Decides nothing: order is the
+//! plan's business, and how a thing is written is rendering's. Fields that modules add to `Host` are not read.
+
+pub mod cloud;
+pub mod container;
+pub mod errors;
+pub mod host;
+mod read;
+
+pub use cloud::{
+    Class, Cloud, Group, Member, Rejoin, SecretKind, SecretSpec, SiteNetwork, Task, Vip, decode_cloud,
+};
+pub use container::{
+    Change, Container, Contract, File, Format, Health, Limits, Mount, Network, OnUnhealthy, Permission,
+    Propagation, Restart, Run, Source, Ulimit,
+};
+pub use host::{Backend, Bridge, Driver, Host, RawUnit, Timer, UnitChange, Volume, decode_host};
+
+use kl::source::Span;
+use std::fmt;
+use std::sync::Arc;
+
+/// A value and the place where it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct At<T> {
+    /// The value.
+    pub value: T,
+    /// Its place.
+    pub at: Span,
+}
+
+/// A text and its place.
+pub type Text = At<Arc<str>>;
+
+impl<T> At<T> {
+    /// Puts a value and its place together.
+    pub fn new(value: T, at: Span) -> At<T> {
+        At { value, at }
+    }
+}
+
+impl At<Arc<str>> {
+    /// The text alone.
+    pub fn as_str(&self) -> &str {
+        &self.value
+    }
+}
+
+impl<T: fmt::Display> fmt::Display for At<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.value.fmt(f)
+    }
+}

@@ -1,0 +1,348 @@
+//! Documents: a file's content written in its format, with holes for secrets and, when asked, each line's origin.
+//!
+//! Knows no file system and no service. What a format cannot carry is reported at the leaf that says it.
+
+use super::encode::{float, shell_word};
+use super::marks::{self, Marks, Quoting};
+use super::{ini, template};
+use crate::model::errors::bad_document;
+use crate::model::{File, Format};
+use crate::store::manifest::Hole;
+use kl::data::{Data, DataKind, Origin};
+use kl::diag::Problems;
+use serde::Serialize;
+use serde::ser::{SerializeMap, SerializeSeq, Serializer};
+
+/// A text with holes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rendered {
+    /// The text without secrets.
+    pub text: String,
+    /// Where secrets go, by growing offset.
+    pub holes: Vec<Hole>,
+}
+
+/// A line of a rendered file and the leaf that begins there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Its number, from 1.
+    pub number: u32,
+    /// The leaf's path within the document; empty for a whole text.
+    pub path: String,
+    /// Where the leaf comes from.
+    pub origin: Origin,
+}
+
+/// A document on its way to a writer.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Doc {
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    Text(String),
+    List(Vec<Doc>),
+    Map(Vec<(String, Doc)>),
+}
+
+/// Writes a file. `None` when something was reported, here or by the evaluator.
+pub fn render_file(name: &str, file: &File, problems: &mut Problems) -> Option<Rendered> {
+    if let DataKind::Template(call) = &file.content.kind {
+        if file.format != Format::Text {
+            let report = bad_document(
+                file.content.origin.at,
+                format!("`{name}` has a format, and a template is text"),
+            );
+            problems.push(report.help("leave `format` out"));
+            return None;
+        }
+        return template::render(call, file.content.origin.at, problems);
+    }
+    let mut marks = Marks::of_holes();
+    let text = write(name, file, &mut marks, problems)?;
+    let rendered = marks.split(&text);
+    if rendered.is_none() {
+        problems.push(
+            bad_document(file.content.origin.at, format!("a secret in `{name}` was lost while writing it"))
+                .help("this is a bug in kolla-lang"),
+        );
+    }
+    rendered
+}
+
+/// Says for each leaf of a file on which line it begins; renders the file again to find out.
+pub fn render_lines(name: &str, file: &File) -> Vec<Line> {
+    let whole = || vec![Line { number: 1, path: String::new(), origin: file.content.origin }];
+    if matches!(file.content.kind, DataKind::Template(_)) || file.format == Format::Text {
+        return whole();
+    }
+    let mut marks = Marks::of_leaves();
+    // What cannot be written was reported when the file was rendered.
+    let Some(text) = write(name, file, &mut marks, &mut Problems::default()) else { return Vec::new() };
+    let lines = marks.lines(&text).into_iter();
+    lines.map(|(number, path, origin)| Line { number, path, origin }).collect()
+}
+
+fn write(name: &str, file: &File, marks: &mut Marks, problems: &mut Problems) -> Option<String> {
+    let quoting = match file.format {
+        Format::Json | Format::Yaml | Format::Toml => Quoting::Forced,
+        Format::Text | Format::Ini | Format::Env => Quoting::Plain,
+    };
+    let mut converter =
+        Converter { name, quoting, is_yaml: file.format == Format::Yaml, marks, problems, failed: false };
+    let doc = converter.convert(&file.content, "");
+    match file.format {
+        Format::Text => converter.check_text(&file.content),
+        Format::Ini => converter.check_ini(&file.content),
+        Format::Env => converter.check_env(&file.content),
+        Format::Toml => converter.check_top(&file.content),
+        Format::Json | Format::Yaml => {}
+    }
+    if converter.failed {
+        return None;
+    }
+    let written = match (file.format, &doc) {
+        (Format::Text, Doc::Text(text)) => Ok(text.clone()),
+        (Format::Text, _) => Ok(String::new()),
+        (Format::Ini, _) => Ok(ini::write(&doc)),
+        (Format::Env, _) => Ok(write_env(&doc)),
+        (Format::Json, _) => {
+            serde_json::to_string_pretty(&doc).map(|text| text + "\n").map_err(|e| e.to_string())
+        }
+        (Format::Yaml, _) => serde_yaml_ng::to_string(&doc).map_err(|e| e.to_string()),
+        (Format::Toml, _) => toml::to_string_pretty(&doc).map_err(|e| e.to_string()),
+    };
+    match written {
+        Ok(text) => Some(text),
+        Err(error) => {
+            problems
+                .push(bad_document(file.content.origin.at, format!("`{name}` cannot be written: {error}")));
+            None
+        }
+    }
+}
+
+fn write_env(doc: &Doc) -> String {
+    let Doc::Map(entries) = doc else { return String::new() };
+    let line = |(key, value): &(String, Doc)| match value {
+        Doc::Bool(value) => format!("{key}={value}\n"),
+        Doc::Int(value) => format!("{key}={value}\n"),
+        Doc::Float(value) => format!("{key}={}\n", float(*value)),
+        Doc::Text(text) => format!("{key}={}\n", shell_word(text)),
+        Doc::List(_) | Doc::Map(_) => String::new(),
+    };
+    entries.iter().map(line).collect()
+}
+
+/// Turns values into documents, and reports what no document can carry.
+struct Converter<'a> {
+    name: &'a str,
+    quoting: Quoting,
+    is_yaml: bool,
+    marks: &'a mut Marks,
+    problems: &'a mut Problems,
+    failed: bool,
+}
+
+impl Converter<'_> {
+    fn refuse(&mut self, at: &Data, message: String, help: &str) {
+        let report = bad_document(at.origin.at, message);
+        self.problems.push(if help.is_empty() { report } else { report.help(help) });
+        self.failed = true;
+    }
+
+    fn convert(&mut self, data: &Data, path: &str) -> Doc {
+        let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+        let doc = match &data.kind {
+            DataKind::Record(entries) | DataKind::Map(entries) | DataKind::Tree(entries) => {
+                let present = entries.iter().filter(|(_, it)| it.kind != DataKind::None);
+                let convert = |(key, it): &(std::sync::Arc<str>, Data)| {
+                    if marks::is_forged(key) {
+                        self.refuse(
+                            it,
+                            format!("the key `{key}` holds a character that is kept for secrets"),
+                            "",
+                        );
+                    }
+                    (self.plain(key), self.convert(it, &below(key)))
+                };
+                return Doc::Map(present.map(convert).collect());
+            }
+            DataKind::List(items) | DataKind::Set(items) => {
+                let convert = |(index, it): (usize, &Data)| self.convert(it, &below(&index.to_string()));
+                return Doc::List(items.iter().enumerate().map(convert).collect());
+            }
+            DataKind::Bool(value) => Doc::Bool(*value),
+            DataKind::Int(value) => Doc::Int(*value),
+            DataKind::Float(value) => Doc::Float(*value),
+            DataKind::Str(text) | DataKind::Key(text) => Doc::Text(self.plain(text)),
+            DataKind::Enum(name, payload) if payload.is_empty() => Doc::Text(self.plain(name)),
+            DataKind::Ip(value) => Doc::Text(self.plain(&value.to_string())),
+            DataKind::Cidr(value) => Doc::Text(self.plain(&value.to_string())),
+            DataKind::Secret(parts) => Doc::Text(self.marks.secret(parts, self.quoting)),
+            DataKind::Error => {
+                self.failed = true;
+                Doc::Text(String::new())
+            }
+            DataKind::None => Doc::Text(String::new()),
+            DataKind::Duration(_) | DataKind::Size(_) | DataKind::Enum(..) => {
+                let message = format!("`{}` has no form of its own in a document", self.place(path));
+                self.refuse(data, message, "write what is meant, as in `.seconds` or `.MiB`");
+                Doc::Text(String::new())
+            }
+            DataKind::Template(_) => {
+                let message =
+                    format!("a template is a whole file and cannot stand at `{}`", self.place(path));
+                self.refuse(data, message, "");
+                Doc::Text(String::new())
+            }
+        };
+        let forged = match &data.kind {
+            DataKind::Str(text) | DataKind::Key(text) => marks::is_forged(text),
+            DataKind::Secret(parts) => parts.iter().any(|part| match part {
+                kl::data::SecretPart::Text(text) => marks::is_forged(text),
+                kl::data::SecretPart::Name { .. } => false,
+            }),
+            _ => false,
+        };
+        if forged {
+            let message = format!("`{}` holds a character that is kept for secrets", self.place(path));
+            self.refuse(data, message, "characters from U+F5A0 to U+F5A4 cannot stand in a document");
+        }
+        if !self.marks.wants_leaves() {
+            return doc;
+        }
+        let text = match doc {
+            Doc::Bool(value) => value.to_string(),
+            Doc::Int(value) => value.to_string(),
+            Doc::Float(value) => float(value),
+            Doc::Text(text) => text,
+            Doc::List(_) | Doc::Map(_) => String::new(),
+        };
+        Doc::Text(self.marks.leaf(path, data.origin) + &text)
+    }
+
+    /// A text that must stay one.
+    fn plain(&self, text: &str) -> String {
+        if self.is_yaml { marks::quoted_for_yaml(text) } else { text.to_owned() }
+    }
+
+    fn place(&self, path: &str) -> String {
+        if path.is_empty() { self.name.to_owned() } else { path.to_owned() }
+    }
+
+    fn check_text(&mut self, content: &Data) {
+        if content.entries().is_some() || content.items().is_some() {
+            let message = format!("`{}` is text, and its content is a document", self.name);
+            self.refuse(content, message, "say its `format`, as in `ini(…)` or `json_file(…)`");
+        } else if !matches!(
+            content.kind,
+            DataKind::Str(_) | DataKind::Secret(_) | DataKind::Key(_) | DataKind::Error
+        ) {
+            let message = format!("`{}` is text, and its content is none", self.name);
+            self.refuse(content, message, "write it as a text: \"${…}\"");
+        }
+    }
+
+    fn check_top(&mut self, content: &Data) {
+        if content.entries().is_none() && content.kind != DataKind::Error {
+            self.refuse(content, format!("`{}` must be keys with values", self.name), "");
+        }
+    }
+
+    fn check_ini(&mut self, content: &Data) {
+        self.check_top(content);
+        for (name, section) in content.entries().unwrap_or_default() {
+            let Some(keys) = section.entries() else {
+                self.check_ini_key(name, section);
+                continue;
+            };
+            if name.is_empty() || name.contains([']', '\n', '\r']) {
+                self.refuse(section, format!("`{name}` is no name of a section in an ini file"), "");
+            }
+            for (key, value) in keys {
+                if value.entries().is_some() {
+                    let message =
+                        format!("an ini file has two levels, and `{name}.{key}` has keys of its own");
+                    self.refuse(value, message, "write a text, or another `format`");
+                } else {
+                    self.check_ini_key(key, value);
+                }
+            }
+        }
+    }
+
+    fn check_ini_key(&mut self, key: &str, value: &Data) {
+        let bad = key.is_empty()
+            || key.trim() != key
+            || key.starts_with(['[', '#', ';'])
+            || key.contains(['=', '\n', '\r']);
+        if bad {
+            self.refuse(value, format!("`{key}` is no key of an ini file"), "");
+        }
+        let items = value.items().unwrap_or(std::slice::from_ref(value));
+        for item in items {
+            if item.items().is_some() || item.entries().is_some() {
+                self.refuse(item, format!("a list in an ini file holds texts, and `{key}` holds more"), "");
+            }
+            if has_line_break(item) {
+                let message = format!("a value in an ini file is one line, and `{key}` has more");
+                self.refuse(item, message, "join the lines, or repeat the key by writing a list");
+            }
+        }
+    }
+
+    fn check_env(&mut self, content: &Data) {
+        self.check_top(content);
+        for (key, value) in content.entries().unwrap_or_default() {
+            let fine = key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+                && !key.starts_with(|c: char| c.is_ascii_digit())
+                && !key.is_empty();
+            if !fine {
+                self.refuse(value, format!("`{key}` is no name of an environment variable"), "");
+            }
+            if value.entries().is_some() || value.items().is_some() {
+                self.refuse(value, format!("an environment variable is one text, and `{key}` is more"), "");
+            }
+            if has_line_break(value) {
+                self.refuse(value, format!("an environment variable is one line, and `{key}` has more"), "");
+            }
+        }
+    }
+}
+
+fn has_line_break(data: &Data) -> bool {
+    let broken = |text: &str| text.contains(['\n', '\r']);
+    match &data.kind {
+        DataKind::Str(text) | DataKind::Key(text) => broken(text),
+        DataKind::Secret(parts) => parts.iter().any(|part| match part {
+            kl::data::SecretPart::Text(text) => broken(text),
+            kl::data::SecretPart::Name { .. } => false,
+        }),
+        _ => false,
+    }
+}
+
+impl Serialize for Doc {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Doc::Bool(value) => serializer.serialize_bool(*value),
+            Doc::Int(value) => serializer.serialize_i64(*value),
+            Doc::Float(value) => serializer.serialize_f64(*value),
+            Doc::Text(text) => serializer.serialize_str(text),
+            Doc::List(items) => {
+                let mut seq = serializer.serialize_seq(Some(items.len()))?;
+                for item in items {
+                    seq.serialize_element(item)?;
+                }
+                seq.end()
+            }
+            Doc::Map(entries) => {
+                let mut map = serializer.serialize_map(Some(entries.len()))?;
+                for (key, value) in entries {
+                    map.serialize_entry(key, value)?;
+                }
+                map.end()
+            }
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! How a value is written, one function per kind of key that lexes its text in a way of its own.
+//!
+//! Quadlet reads a key in one of three ways, and systemd then reads the command line that Quadlet makes of it. `%` and `$`
+//! mean something to systemd only, and are doubled everywhere; quotes and backslashes mean something to Quadlet only where
+//! it splits words.
+
+/// Writes a number so that it is read back as the same fraction: `4.0`, not `4`.
+pub fn float(value: f64) -> String {
+    format!("{value:?}")
+}
+
+/// Writes a text as one word of a shell and of systemd's EnvironmentFile=.
+pub fn shell_word(text: &str) -> String {
+    let safe = |c: char| c.is_ascii_alphanumeric() || "_./:@%+,=-".contains(c);
+    if text.chars().all(safe) {
+        return text.to_owned();
+    }
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        if "\"\\$`".contains(c) {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out.push('"');
+    out
+}
+
+/// Doubles what systemd would expand.
+fn doubled(text: &str) -> String {
+    text.replace('%', "%%").replace('$', "$$")
+}
+
+/// Why a text cannot stand in a unit file at all.
+fn refuse_control(text: &str) -> Result<(), &'static str> {
+    if text.contains(['\n', '\r']) {
+        return Err("has a line break");
+    }
+    if text.contains(|c: char| c.is_control()) {
+        return Err("has a control character");
+    }
+    Ok(())
+}
+
+/// A key whose whole text is one value: Image=, Volume=, Network=, HealthCmd= …
+pub fn raw(text: &str) -> Result<String, &'static str> {
+    refuse_control(text)?;
+    if text.trim() != text {
+        return Err("begins or ends with white space, which units drop");
+    }
+    if text.ends_with('\\') {
+        return Err("ends with a backslash, which continues the line");
+    }
+    Ok(doubled(text))
+}
+
+/// One word of a key that is split into words: Exec=, Environment=, Label=, AddCapability= …
+pub fn word(text: &str) -> Result<String, &'static str> {
+    refuse_control(text)?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_./:@%+,=-$".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return Ok(doubled(text));
+    }
+    let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
+    Ok(format!("\"{}\"", doubled(&escaped)))
+}
+
+/// All words of a command.
+pub fn words<'a>(all: impl IntoIterator<Item = &'a str>) -> Result<String, &'static str> {
+    let words: Result<Vec<String>, _> = all.into_iter().map(word).collect();
+    Ok(words?.join(" "))
+}
+
+/// A JSON array as the value of a raw key: the form of HealthCmd= and Entrypoint= that no shell reads.
+pub fn json_words<'a>(all: impl IntoIterator<Item = &'a str>) -> Result<String, &'static str> {
+    let quoted: Vec<serde_json::Value> = all.into_iter().map(serde_json::Value::from).collect();
+    raw(&serde_json::Value::Array(quoted).to_string())
+}
+
+/// A free text in [Unit], which systemd expands and nobody splits.
+pub fn prose(text: &str) -> String {
+    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    line.trim().trim_end_matches('\\').replace('%', "%%")
+}

@@ -1,0 +1,146 @@
+//! Marks that travel through a writer inside texts: where a secret goes in, and which leaf stands on which line.
+//!
+//! A mark lives in memory, between conversion and the finished text, and in no artifact. It is made of characters of a
+//! private-use area; a text of the description that holds one of them is refused, so none can be forged.
+//!
+//! # How a secret stands in a text
+//!
+//! A hole in JSON, YAML or TOML always lies within a double-quoted text, so filling it in never changes what the
+//! document is; a value that could end such a text (a quote, a backslash, a line break) cannot be put in as it is.
+//! Secrets are therefore generated from letters and digits, and values are put in verbatim.
+
+use super::document::Rendered;
+use crate::store::manifest::{Encode, Hole};
+use kl::data::{Origin, SecretPart};
+
+const HOLE_OPEN: char = '\u{F5A0}';
+const HOLE_CLOSE: char = '\u{F5A1}';
+const LEAF_OPEN: char = '\u{F5A2}';
+const LEAF_CLOSE: char = '\u{F5A3}';
+
+/// Makes writers take double quotes: no other style of YAML or TOML can carry the control character in it. It is taken out
+/// again, in whichever way the writer wrote it.
+const QUOTE_ME: &str = "\u{7}\u{F5A4}";
+const QUOTED: [&str; 3] = ["\\a\u{F5A4}", "\\u0007\u{F5A4}", QUOTE_ME];
+const LAST: char = '\u{F5A4}';
+
+/// Whether a text holds a character that marks are made of.
+pub fn is_forged(text: &str) -> bool {
+    text.contains(|c| (HOLE_OPEN..=LAST).contains(&c))
+}
+
+/// Whether the writer escapes, so that a hole must lie in a double-quoted text.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Quoting {
+    /// JSON, YAML, TOML.
+    Forced,
+    /// Formats that write texts as they are.
+    Plain,
+}
+
+/// A text that a reader of YAML 1.1, as OpenStack's is, would take for a truth value or a number, in double quotes; any other
+/// as it is. The writer knows YAML 1.2 only.
+pub fn quoted_for_yaml(text: &str) -> String {
+    const WORDS: [&str; 10] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null", "~"];
+    let word = WORDS.contains(&text.to_ascii_lowercase().as_str());
+    let number = text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c)) && !text.contains('\n');
+    if word || number { format!("{QUOTE_ME}{text}") } else { text.to_owned() }
+}
+
+/// The marks of one document.
+#[derive(Default, Debug)]
+pub struct Marks {
+    holes: Vec<Hole>,
+    leaves: Option<Vec<(String, Origin)>>,
+}
+
+impl Marks {
+    /// Marks for holes alone.
+    pub fn of_holes() -> Marks {
+        Marks::default()
+    }
+
+    /// Marks for holes and for leaves.
+    pub fn of_leaves() -> Marks {
+        Marks { holes: Vec::new(), leaves: Some(Vec::new()) }
+    }
+
+    /// Whether leaves are marked; then every leaf must become a text.
+    pub fn wants_leaves(&self) -> bool {
+        self.leaves.is_some()
+    }
+
+    /// The mark of a leaf, to stand before its text; empty where leaves are not marked.
+    pub fn leaf(&mut self, path: &str, origin: Origin) -> String {
+        let Some(leaves) = &mut self.leaves else { return String::new() };
+        leaves.push((path.to_owned(), origin));
+        format!("{LEAF_OPEN}{}{LEAF_CLOSE}", leaves.len() - 1)
+    }
+
+    /// A secret text with a mark for each name in it.
+    pub fn secret(&mut self, parts: &[SecretPart], quoting: Quoting) -> String {
+        let mut text = String::new();
+        for part in parts {
+            match part {
+                SecretPart::Text(plain) => text.push_str(plain),
+                SecretPart::Name { name, part, encode } => {
+                    if quoting == Quoting::Forced {
+                        text.push_str(QUOTE_ME);
+                    }
+                    text.push_str(&format!("{HOLE_OPEN}{}{HOLE_CLOSE}", self.holes.len()));
+                    self.holes.push(Hole {
+                        offset: 0,
+                        secret: name.to_string(),
+                        part: part.map(|index| index.to_string()),
+                        encode: match encode {
+                            kl::data::Encode::Plain => Encode::Plain,
+                            kl::data::Encode::Url => Encode::Url,
+                            kl::data::Encode::Base64 => Encode::Base64,
+                        },
+                    });
+                }
+            }
+        }
+        text
+    }
+
+    /// Takes the marks of holes out of a finished text. `None` when one was damaged on the way.
+    pub fn split(self, text: &str) -> Option<Rendered> {
+        let (mut out, mut holes) = (String::with_capacity(text.len()), Vec::new());
+        let text = QUOTED.iter().fold(text.to_owned(), |text, quoted| text.replace(quoted, ""));
+        let mut rest = text.as_str();
+        while let Some(at) = rest.find(HOLE_OPEN) {
+            out.push_str(&rest[..at]);
+            let (digits, after) = rest[at + HOLE_OPEN.len_utf8()..].split_once(HOLE_CLOSE)?;
+            let hole = self.holes.get(digits.parse::<usize>().ok()?)?;
+            holes.push(Hole { offset: out.len() as u64, ..hole.clone() });
+            rest = after;
+        }
+        out.push_str(rest);
+        let damaged = is_forged(&out);
+        (!damaged).then_some(Rendered { text: out, holes })
+    }
+
+    /// Says on which line, counted from 1, each marked leaf begins.
+    pub fn lines(self, text: &str) -> Vec<(u32, String, Origin)> {
+        let leaves = self.leaves.unwrap_or_default();
+        let mut found = Vec::new();
+        let mut last = "";
+        for (line, number) in text.lines().zip(1u32..) {
+            let mut rest = line;
+            while let Some((before, after)) = rest.split_once(LEAF_OPEN) {
+                let Some((digits, after)) = after.split_once(LEAF_CLOSE) else { break };
+                // A text of several lines begins below its key, and the key's line is the leaf's first.
+                let below = before.trim().is_empty()
+                    && ["|", "|-", "|+", "\"\"\"", "'''"].iter().any(|open| last.ends_with(open));
+                if let Some((path, origin)) = digits.parse::<usize>().ok().and_then(|index| leaves.get(index))
+                {
+                    found.push((number - u32::from(below), path.clone(), *origin));
+                }
+                rest = after;
+            }
+            last = line;
+        }
+        found
+    }
+}

@@ -1,0 +1,20 @@
+//! From a host's plan to its closure: units, rendered files, the manifest. Pure: reads nothing and writes nothing.
+//!
+//! Never asks what machine it runs on, and never sees the value of a secret: texts have holes where secrets go.
+
+pub mod contract;
+pub mod document;
+mod encode;
+pub mod host;
+mod ini;
+pub mod keys;
+mod marks;
+pub mod quadlet;
+pub mod systemd;
+pub mod template;
+#[cfg(test)]
+mod tests;
+mod unit;
+
+pub use document::{Line, Rendered, render_file, render_lines};
+pub use host::render_host;

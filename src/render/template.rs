@@ -1,0 +1,197 @@
+//! Templates: minijinja in strict mode over the values a template was given. Nothing else can be reached from one: no
+//! other template, no file, no clock. A secret can be printed and nothing more.
+
+use super::document::Rendered;
+use super::marks::{self, Marks, Quoting};
+use kl::data::{Data, DataKind, SecretPart, TemplateCall};
+use kl::diag::{Code, Diagnostic, Problems};
+use kl::source::Span;
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Object, ObjectRepr, Value};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, escape_formatter};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Steps a template may take: some hundred thousand lines of output, and no endless loop.
+const FUEL: u64 = 5_000_000;
+
+/// Renders a template. Mistakes point at the definition that asked for it, and into the template.
+pub fn render(call: &TemplateCall, asked_at: Span, problems: &mut Problems) -> Option<Rendered> {
+    let before = problems.iter().count();
+    let misused = Arc::new(AtomicBool::new(false));
+    let mut giver = Giver { marks: Marks::of_holes(), misused: misused.clone(), problems, failed: false };
+    if marks::is_forged(&call.text) {
+        giver.refuse(asked_at, format!("`{}` holds a character that is kept for secrets", call.name));
+    }
+    let context = giver.give(&call.value);
+    if context.kind() != minijinja::value::ValueKind::Map && !giver.failed {
+        giver.refuse(call.value.origin.at, "a template is given names with values".to_owned());
+    }
+    let (marks, failed) = (giver.marks, giver.failed);
+    if failed || problems.iter().count() > before {
+        return None;
+    }
+    let environment = environment(misused.clone());
+    let text = match environment.render_named_str(&call.name, &call.text, context) {
+        Ok(_) if misused.load(Ordering::Relaxed) => Err(secret_misused()),
+        other => other,
+    };
+    match text {
+        Ok(text) => {
+            let rendered = marks.split(&text);
+            if rendered.is_none() {
+                problems.push(report(call, asked_at, &secret_misused()));
+            }
+            rendered
+        }
+        Err(error) => {
+            problems.push(report(call, asked_at, &error));
+            None
+        }
+    }
+}
+
+fn environment(misused: Arc<AtomicBool>) -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    // Lines that hold nothing but a block leave nothing behind.
+    let syntax =
+        SyntaxConfig::builder().keep_trailing_newline(true).trim_blocks(true).lstrip_blocks(true).build();
+    // Only delimiters that contradict each other are refused, and these are the usual ones.
+    environment.set_syntax(syntax.unwrap_or_default());
+    environment.set_auto_escape_callback(|_| AutoEscape::None);
+    environment.set_fuel(Some(FUEL));
+    // Without it errors have no byte range.
+    environment.set_debug(true);
+    environment.set_formatter(move |out, state, value| {
+        // A filter that got hold of a secret has seen nothing, but its result would be nonsense: say so, here and now.
+        if misused.load(Ordering::Relaxed) {
+            return Err(secret_misused());
+        }
+        match value.downcast_object_ref::<SecretText>() {
+            Some(secret) => out.write_str(&secret.marked).map_err(Error::from),
+            None => escape_formatter(out, state, value),
+        }
+    });
+    environment
+}
+
+fn secret_misused() -> Error {
+    Error::new(ErrorKind::InvalidOperation, "a secret can be printed and nothing more")
+}
+
+/// Says what was wrong: at the definition that asked, with the template's own place as a label.
+fn report(call: &TemplateCall, asked_at: Span, error: &Error) -> Diagnostic {
+    let range = error.range().filter(|range| range.end <= call.text.len() && range.start <= range.end);
+    let excerpt = range.clone().and_then(|range| call.text.get(range)).map(str::trim);
+    let what = match (error.kind(), error.detail()) {
+        (ErrorKind::UndefinedError, _) => match excerpt {
+            Some(name) if !name.is_empty() && !name.contains('\n') => format!("`{name}` is not defined"),
+            _ => "a name is not defined".to_owned(),
+        },
+        (ErrorKind::OutOfFuel, _) => "it does not come to an end".to_owned(),
+        (_, Some(detail)) => detail.to_owned(),
+        (kind, None) => kind.to_string(),
+    };
+    let report = Diagnostic::error(Code::Template, asked_at, format!("template `{}`: {what}", call.name))
+        .here("asked for here");
+    match range {
+        Some(range) => {
+            let at = |offset: usize| call.start.saturating_add(u32::try_from(offset).unwrap_or(u32::MAX));
+            report.label(Span::new(at(range.start), at(range.end)), "in the template")
+        }
+        None => report,
+    }
+}
+
+/// A secret as a template sees it.
+struct SecretText {
+    marked: String,
+    misused: Arc<AtomicBool>,
+}
+
+impl fmt::Debug for SecretText {
+    // A list that is printed shows its items so.
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.misused.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+impl Object for SecretText {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn is_true(self: &Arc<Self>) -> bool {
+        self.misused.store(true, Ordering::Relaxed);
+        false
+    }
+
+    // Printing goes through the formatter; whoever comes here wants the text for something else.
+    fn render(self: &Arc<Self>, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.misused.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// Turns values into what templates see.
+struct Giver<'a> {
+    marks: Marks,
+    misused: Arc<AtomicBool>,
+    problems: &'a mut Problems,
+    failed: bool,
+}
+
+impl Giver<'_> {
+    fn refuse(&mut self, at: Span, message: String) {
+        self.problems.push(Diagnostic::error(Code::Template, at, message));
+        self.failed = true;
+    }
+
+    fn text(&mut self, data: &Data, text: &str) -> Value {
+        if marks::is_forged(text) {
+            self.refuse(data.origin.at, "this text holds a character that is kept for secrets".to_owned());
+        }
+        Value::from(text)
+    }
+
+    fn give(&mut self, data: &Data) -> Value {
+        match &data.kind {
+            DataKind::None => Value::from(()),
+            DataKind::Bool(value) => Value::from(*value),
+            DataKind::Int(value) => Value::from(*value),
+            DataKind::Float(value) => Value::from(*value),
+            DataKind::Str(text) | DataKind::Key(text) => self.text(data, text),
+            DataKind::Ip(value) => Value::from(value.to_string()),
+            DataKind::Cidr(value) => Value::from(value.to_string()),
+            DataKind::Enum(name, payload) if payload.is_empty() => Value::from(&**name),
+            DataKind::Secret(parts) => self.secret(data, parts),
+            DataKind::List(items) | DataKind::Set(items) => items.iter().map(|it| self.give(it)).collect(),
+            DataKind::Record(all) | DataKind::Map(all) | DataKind::Tree(all) => {
+                let entries = all.iter().map(|(key, it)| (key.to_string(), self.give(it)));
+                Value::from(entries.collect::<BTreeMap<String, Value>>())
+            }
+            DataKind::Error => {
+                self.failed = true;
+                Value::UNDEFINED
+            }
+            DataKind::Duration(_) | DataKind::Size(_) | DataKind::Enum(..) | DataKind::Template(_) => {
+                self.refuse(data.origin.at, "this has no form of its own in a template".to_owned());
+                Value::UNDEFINED
+            }
+        }
+    }
+
+    fn secret(&mut self, data: &Data, parts: &[SecretPart]) -> Value {
+        for part in parts {
+            if let SecretPart::Text(text) = part {
+                self.text(data, text);
+            }
+        }
+        let marked = self.marks.secret(parts, Quoting::Plain);
+        Value::from_object(SecretText { marked, misused: self.misused.clone() })
+    }
+}
