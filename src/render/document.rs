@@ -4,7 +4,7 @@
 
 use super::encode::{float, shell_word};
 use super::marks::{self, Marks, Quoting};
-use super::{ini, template};
+use super::{ini_file, template};
 use crate::model::errors::bad_document;
 use crate::model::{File, Format};
 use crate::store::manifest::Hole;
@@ -103,7 +103,7 @@ fn write(name: &str, file: &File, marks: &mut Marks, problems: &mut Problems) ->
     let written = match (file.format, &doc) {
         (Format::Text, Doc::Text(text)) => Ok(text.clone()),
         (Format::Text, _) => Ok(String::new()),
-        (Format::Ini, _) => Ok(ini::write(&doc)),
+        (Format::Ini, _) => Ok(ini_file::write(&doc)),
         (Format::Env, _) => Ok(write_env(&doc)),
         (Format::Json, _) => {
             serde_json::to_string_pretty(&doc).map(|text| text + "\n").map_err(|e| e.to_string())

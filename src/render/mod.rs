@@ -6,7 +6,7 @@ pub mod contract;
 pub mod document;
 mod encode;
 pub mod host;
-mod ini;
+mod ini_file;
 pub mod keys;
 mod marks;
 pub mod quadlet;

@@ -12,10 +12,13 @@ pub enum Line {
     Meta,
 }
 
+/// A section's name, and its keys with their values.
+type Section = (String, Vec<(String, String, Line)>);
+
 /// A unit file.
 #[derive(Clone, Debug, Default)]
 pub struct UnitText {
-    sections: Vec<(String, Vec<(String, String, Line)>)>,
+    sections: Vec<Section>,
 }
 
 impl UnitText {
