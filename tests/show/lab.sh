@@ -1,0 +1,59 @@
+# What the shows with real hosts share: the lab of examples/all-in-one, commands in its host, tokens through the VIP.
+# Sourced after lib.sh by a script that is root. Each show has a lab of its own name and takes it down when it ends.
+# shellcheck shell=bash
+
+[ "$(id -u)" = 0 ] || leave_out "boots hosts, which needs root"
+scratch
+build_tool
+lab_name=show-$show
+cloud=$work/cloud
+
+# The description under test: a copy of the example, so that a show can change it.
+cp -r examples/all-in-one "$cloud"
+host=$("$kolla" eval "$cloud/cloud.kl" hosts --json | python3 -c 'import json, sys; print(*json.load(sys.stdin))')
+[ "$(wc -w <<<"$host")" = 1 ] || die "examples/all-in-one has not one host but: $host"
+
+lab() { "$kolla" lab --name "$lab_name" "$@"; }
+lab_up() {
+  trap 'lab down >/dev/null 2>&1 || true; rm -rf "$work"' EXIT
+  say "booting $host"
+  expect 0 "$work/lab-up.txt" lab up "$cloud/cloud.kl"
+}
+
+# A command in the host; its output goes to a file: in_host CODE FILE command…
+in_host() {
+  local want=$1 out=$2
+  shift 2
+  expect "$want" "$out" lab exec "$host" -- "$@"
+}
+
+# The description as it now is, brought to the host and made so there; its output is in $work/switch.txt.
+switch_host() { # CODE [option…]
+  local want=$1
+  shift
+  "$kolla" check "$cloud/cloud.kl" >"$work/check.txt" 2>&1 || { cat "$work/check.txt" >&2; die "the description is wrong"; }
+  lab copy "$host" "$cloud" /root/cloud >/dev/null
+  in_host "$want" "$work/switch.txt" kolla-lang switch /root/cloud/cloud.kl --local "$@"
+}
+
+# The ids and start times of all containers but those named, one line each, sorted.
+containers() { # [EXCEPT]
+  lab exec "$host" -- podman ps --format '{{.Names}} {{.ID}} {{.StartedAt}}' | grep -v "^${1:-no-such-name} " | LC_ALL=C sort
+}
+
+# The committed generation and what is mounted where: what a refused switch must not touch.
+links() {
+  lab exec "$host" -- sh -c 'readlink /etc/kolla-lang/boot; ls -l /run/kolla-lang /run/systemd/generator 2>/dev/null | grep -- "->"; systemctl list-units --all --plain --no-legend "*.service" | LC_ALL=C sort'
+}
+
+vip() { "$kolla" eval "$cloud/cloud.kl" vips.internal.address --json | tr -d '"'; }
+
+# openstack COMMAND…: asks Keystone through HAProxy on the VIP, with the admin's credentials of the host.
+openstack() {
+  lab exec "$host" -- sh -c '. /etc/kolla-lang/admin-openrc.sh && export OS_AUTH_URL='"http://$(vip):5000/v3"' && exec openstack "$@"' openstack "$@"
+}
+
+token_is_issued() {
+  openstack token issue -f value -c id >"$work/token.txt" 2>"$work/token.err" || { cat "$work/token.err" >&2; die "no token through the VIP"; }
+  [ "$(wc -c <"$work/token.txt")" -gt 30 ] || die "what was issued is no token: $(cat "$work/token.txt")"
+}
