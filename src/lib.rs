@@ -7,4 +7,5 @@ pub mod cli;
 pub mod model;
 pub mod plan;
 pub mod render;
+pub mod secrets;
 pub mod store;

@@ -1,0 +1,186 @@
+//! Renders folders for containers: texts with their secrets put in, with owners and modes, complete or not at all.
+//!
+//! Decides neither where a folder lies nor when it is rendered.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, chown};
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::vault::{SecretError, Vault};
+use crate::store::files::{self, FileError, failed};
+use crate::store::manifest::{Encode, Folder, FolderFile, Hole};
+use crate::store::{Closure, Manifest};
+
+/// What RFC 3986 calls unreserved stays as it is.
+const URL_PART: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Renders a folder whose path names its content: nothing is done if it is there.
+pub fn render_content(at: &Path, folder: &Folder, closure: &Closure, vault: &Vault) -> Result<(), SecretError> {
+    if at.exists() {
+        return Ok(());
+    }
+    let parent = at.parent().unwrap_or(Path::new("/"));
+    // Only what a container mounts may be entered from outside, and a mount needs no way through here.
+    files::make_private_folder(parent)?;
+    let temp = tempfile::Builder::new().prefix(".tmp-").tempdir_in(parent).map_err(failed!(MakeFolder, at))?;
+    let new = temp.path().join("new");
+    files::make_folder(&new)?;
+    files::set_mode(&new, 0o755)?;
+    write_files(&new, folder, closure, vault)?;
+    match files::rename(&new, at) {
+        // Somebody rendered the same content at the same time.
+        Err(_) if at.exists() => Ok(()),
+        result => Ok(result?),
+    }
+}
+
+/// Renders a folder at a path that stays, file by file, and removes what is no longer in it.
+pub fn render_live(at: &Path, folder: &Folder, closure: &Closure, vault: &Vault) -> Result<(), SecretError> {
+    files::make_private_folder(at.parent().unwrap_or(Path::new("/")))?;
+    files::make_folder(at)?;
+    files::set_mode(at, 0o755)?;
+    write_files(at, folder, closure, vault)?;
+    remove_others(at, "", folder)
+}
+
+fn write_files(root: &Path, folder: &Folder, closure: &Closure, vault: &Vault) -> Result<(), SecretError> {
+    for file in &folder.files {
+        let FolderFile { name, path, owner, group, mode, format: _, holes } = file;
+        let text = closure.files.get(path).map(|it| it.bytes.as_slice()).unwrap_or_default();
+        let bytes = fill(text, holes, &closure.manifest, vault)?;
+        let at = root.join(name);
+        if let Some(parent) = at.parent().filter(|parent| *parent != root) {
+            files::make_folder(parent)?;
+            files::set_mode(parent, 0o755)?;
+        }
+        // The owner first, then the name: nobody ever sees the file with a wrong owner.
+        let temp = at.with_file_name(format!(".new-{}", at.file_name().unwrap_or_default().to_string_lossy()));
+        files::write_atomic(&temp, &bytes, *mode)?;
+        give_to(&temp, owner, group)?;
+        files::set_mode(&temp, *mode)?;
+        files::rename(&temp, &at)?;
+    }
+    Ok(())
+}
+
+fn remove_others(root: &Path, within: &str, folder: &Folder) -> Result<(), SecretError> {
+    for name in files::names(&root.join(within))? {
+        let (name, at) = (if within.is_empty() { name.clone() } else { format!("{within}/{name}") }, root.join(within).join(&name));
+        if at.is_dir() && folder.files.iter().any(|it| it.name.starts_with(&format!("{name}/"))) {
+            remove_others(root, &name, folder)?;
+        } else if at.is_dir() {
+            files::remove_folder(&at)?;
+        } else if !folder.files.iter().any(|it| it.name == name) {
+            files::remove_file(&at)?;
+        }
+    }
+    Ok(())
+}
+
+/// Puts secrets into the holes of a text.
+fn fill(text: &[u8], holes: &[Hole], manifest: &Manifest, vault: &Vault) -> Result<Vec<u8>, SecretError> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut last = 0;
+    for Hole { offset, secret, part, encode } in holes {
+        let offset = usize::try_from(*offset).unwrap_or(usize::MAX).clamp(last, text.len());
+        bytes.extend_from_slice(&text[last..offset]);
+        last = offset;
+        let spec = manifest.secrets.get(secret).ok_or_else(|| SecretError::Absent { name: secret.clone() })?;
+        let value = vault.read(secret, spec, part.as_deref())?;
+        match encode {
+            Encode::Plain => bytes.extend_from_slice(value.as_bytes()),
+            Encode::Url => bytes.extend(utf8_percent_encode(&value, URL_PART).flat_map(str::bytes)),
+            Encode::Base64 => bytes.extend_from_slice(STANDARD.encode(value).as_bytes()),
+        }
+    }
+    bytes.extend_from_slice(&text[last..]);
+    Ok(bytes)
+}
+
+/// Gives a file to a user and a group of this host, each a number or a name.
+pub fn give_to(path: &Path, owner: &str, group: &str) -> Result<(), FileError> {
+    let (uid, gid) = (id_of(path, "/etc/passwd", owner)?, id_of(path, "/etc/group", group)?);
+    let metadata = fs::metadata(path).map_err(failed!(Read, path))?;
+    if (metadata.uid(), metadata.gid()) == (uid, gid) {
+        return Ok(());
+    }
+    let owner = format!("{owner}:{group}");
+    chown(path, Some(uid), Some(gid)).map_err(|source| FileError::Own { path: path.to_owned(), owner, source })
+}
+
+/// Returns the number of a user or group. Only files are asked: the services' own users are made by packages and images.
+fn id_of(path: &Path, table: &str, name: &str) -> Result<u32, FileError> {
+    if let Ok(id) = name.parse() {
+        return Ok(id);
+    }
+    if name == "root" {
+        return Ok(0);
+    }
+    let text = files::read_text(Path::new(table))?;
+    let line = text.lines().map(|line| line.split(':').collect::<Vec<_>>()).find(|fields| fields[0] == name);
+    let id = line.and_then(|fields| fields.get(2)?.parse().ok());
+    id.ok_or_else(|| FileError::NoUser { path: path.to_owned(), name: name.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+    use crate::store::manifest::*;
+
+    fn closure() -> Closure {
+        let text = r#"{"version":1,"cloud":"t","host":"h","backend":"quadlet","engine":"0","secrets":
+            {"db":{"kind":"password","length":8,"version":1},"f/k":{"kind":"fernet","count":2,"version":1}}}"#;
+        Closure::new(parse_manifest(text).unwrap_or_else(|error| panic!("{error}")))
+    }
+
+    fn file(name: &str, holes: Vec<Hole>) -> FolderFile {
+        // Whoever runs the test owns what it writes.
+        let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+        FolderFile {
+            name: name.into(),
+            path: format!("files/x/{name}"),
+            owner: uid.to_string(),
+            group: gid.to_string(),
+            mode: 0o640,
+            format: Format::Text,
+            holes,
+        }
+    }
+
+    fn hole(offset: u64, secret: &str, part: Option<&str>) -> Hole {
+        Hole { offset, secret: secret.into(), part: part.map(str::to_owned), encode: Encode::Plain }
+    }
+
+    #[test]
+    fn secrets_go_into_their_holes_and_stay_the_same() {
+        let root = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
+        let (vault, mut closure) = (Vault::new(root.path().join("secrets")), closure());
+        for (name, spec) in closure.manifest.secrets.clone() {
+            assert!(vault.ensure(&name, &spec).unwrap_or_else(|error| panic!("{error}")));
+            assert!(!vault.ensure(&name, &spec).unwrap_or_else(|error| panic!("{error}")));
+        }
+        let holes = vec![hole(2, "db", None), hole(2, "f/k", Some("1"))];
+        let files = vec![(file("sub/a", holes), "a=;z".into()), (file("b", vec![]), "plain".into())];
+        closure.add_folder("x.service", Delivery::Content, files);
+        let folder = closure.manifest.folders[0].clone();
+        let (content, live) = (root.path().join("files/1"), root.path().join("live/x"));
+        render_content(&content, &folder, &closure, &vault).unwrap_or_else(|error| panic!("{error}"));
+        files::make_folder(&live.join("gone")).unwrap_or_else(|error| panic!("{error}"));
+        render_live(&live, &folder, &closure, &vault).unwrap_or_else(|error| panic!("{error}"));
+        for at in [&content, &live] {
+            let text = files::read_text(&at.join("sub/a")).unwrap_or_else(|error| panic!("{error}"));
+            assert!(text.starts_with("a=") && text.ends_with("=;z") && text.len() == 4 + 8 + 44);
+            assert_eq!(files::names(at).ok(), Some(vec!["b".to_owned(), "sub".to_owned()]));
+        }
+        let mode = fs::metadata(content.join("sub/a")).map(|it| it.permissions().mode() & 0o777);
+        assert_eq!(mode.ok(), Some(0o640));
+        let secrets = files::names(&root.path().join("secrets")).unwrap_or_default();
+        assert_eq!(secrets, ["db.v1.json", "f%2Fk.v1.json"]);
+    }
+}
