@@ -4,4 +4,16 @@
 
 pub mod diff;
 pub mod document;
+pub mod failure;
+pub mod generation;
+pub mod history;
+pub mod journal;
+pub mod kernel;
 pub mod layout;
+pub mod perform;
+pub mod podman;
+pub mod preflight;
+pub mod revert;
+pub mod steps;
+pub mod switch;
+pub mod systemd;

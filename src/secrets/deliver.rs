@@ -19,14 +19,20 @@ use crate::store::{Closure, Manifest};
 const URL_PART: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Renders a folder whose path names its content: nothing is done if it is there.
-pub fn render_content(at: &Path, folder: &Folder, closure: &Closure, vault: &Vault) -> Result<(), SecretError> {
+pub fn render_content(
+    at: &Path,
+    folder: &Folder,
+    closure: &Closure,
+    vault: &Vault,
+) -> Result<(), SecretError> {
     if at.exists() {
         return Ok(());
     }
     let parent = at.parent().unwrap_or(Path::new("/"));
     // Only what a container mounts may be entered from outside, and a mount needs no way through here.
     files::make_private_folder(parent)?;
-    let temp = tempfile::Builder::new().prefix(".tmp-").tempdir_in(parent).map_err(failed!(MakeFolder, at))?;
+    let temp =
+        tempfile::Builder::new().prefix(".tmp-").tempdir_in(parent).map_err(failed!(MakeFolder, at))?;
     let new = temp.path().join("new");
     files::make_folder(&new)?;
     files::set_mode(&new, 0o755)?;
@@ -58,7 +64,8 @@ fn write_files(root: &Path, folder: &Folder, closure: &Closure, vault: &Vault) -
             files::set_mode(parent, 0o755)?;
         }
         // The owner first, then the name: nobody ever sees the file with a wrong owner.
-        let temp = at.with_file_name(format!(".new-{}", at.file_name().unwrap_or_default().to_string_lossy()));
+        let temp =
+            at.with_file_name(format!(".new-{}", at.file_name().unwrap_or_default().to_string_lossy()));
         files::write_atomic(&temp, &bytes, *mode)?;
         give_to(&temp, owner, group)?;
         files::set_mode(&temp, *mode)?;
@@ -69,7 +76,10 @@ fn write_files(root: &Path, folder: &Folder, closure: &Closure, vault: &Vault) -
 
 fn remove_others(root: &Path, within: &str, folder: &Folder) -> Result<(), SecretError> {
     for name in files::names(&root.join(within))? {
-        let (name, at) = (if within.is_empty() { name.clone() } else { format!("{within}/{name}") }, root.join(within).join(&name));
+        let (name, at) = (
+            if within.is_empty() { name.clone() } else { format!("{within}/{name}") },
+            root.join(within).join(&name),
+        );
         if at.is_dir() && folder.files.iter().any(|it| it.name.starts_with(&format!("{name}/"))) {
             remove_others(root, &name, folder)?;
         } else if at.is_dir() {
@@ -89,7 +99,8 @@ fn fill(text: &[u8], holes: &[Hole], manifest: &Manifest, vault: &Vault) -> Resu
         let offset = usize::try_from(*offset).unwrap_or(usize::MAX).clamp(last, text.len());
         bytes.extend_from_slice(&text[last..offset]);
         last = offset;
-        let spec = manifest.secrets.get(secret).ok_or_else(|| SecretError::Absent { name: secret.clone() })?;
+        let spec =
+            manifest.secrets.get(secret).ok_or_else(|| SecretError::Absent { name: secret.clone() })?;
         let value = vault.read(secret, spec, part.as_deref())?;
         match encode {
             Encode::Plain => bytes.extend_from_slice(value.as_bytes()),
@@ -109,7 +120,11 @@ pub fn give_to(path: &Path, owner: &str, group: &str) -> Result<(), FileError> {
         return Ok(());
     }
     let owner = format!("{owner}:{group}");
-    chown(path, Some(uid), Some(gid)).map_err(|source| FileError::Own { path: path.to_owned(), owner, source })
+    chown(path, Some(uid), Some(gid)).map_err(|source| FileError::Own {
+        path: path.to_owned(),
+        owner,
+        source,
+    })
 }
 
 /// Returns the number of a user or group. Only files are asked: the services' own users are made by packages and images.

@@ -31,7 +31,9 @@ pub fn generate(kind: SecretKind) -> Result<Parts, GenerateError> {
         SecretKind::Uuid => whole(uuid::Builder::from_random_bytes(random()?).into_uuid().to_string()),
         SecretKind::SshKey => key_pair()?,
         SecretKind::Fernet { count } => fernet_keys(count)?,
-        SecretKind::Keyring => whole(ceph_key(std::time::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs(), random()?)),
+        SecretKind::Keyring => {
+            whole(ceph_key(std::time::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs(), random()?))
+        }
     })
 }
 
@@ -42,7 +44,8 @@ fn password(length: u32) -> Result<String, GenerateError> {
     while text.len() < length as usize {
         // A byte of 248 and more is thrown away: 248 is the largest multiple of 62 in a byte.
         let bytes: [u8; 64] = random()?;
-        let letters = bytes.iter().filter(|it| **it < 248).map(|it| char::from(LETTERS[usize::from(it % 62)]));
+        let letters =
+            bytes.iter().filter(|it| **it < 248).map(|it| char::from(LETTERS[usize::from(it % 62)]));
         text.extend(letters.take(length as usize - text.len()));
     }
     Ok(text)

@@ -53,7 +53,8 @@ impl Vault {
             parse(&path, &bytes)?;
             return Ok(false);
         }
-        let parts = generate(spec.kind).map_err(|source| SecretError::Generate { name: name.to_owned(), source })?;
+        let parts =
+            generate(spec.kind).map_err(|source| SecretError::Generate { name: name.to_owned(), source })?;
         // Writing plain structs with text keys into memory cannot fail.
         let text = serde_json::to_vec(&Kept { version: 1, parts }).unwrap_or_default();
         files::make_private_folder(&self.folder)?;
@@ -62,9 +63,15 @@ impl Vault {
     }
 
     /// Reads one part of a secret.
-    pub(super) fn read(&self, name: &str, spec: &SecretSpec, part: Option<&str>) -> Result<String, SecretError> {
+    pub(super) fn read(
+        &self,
+        name: &str,
+        spec: &SecretSpec,
+        part: Option<&str>,
+    ) -> Result<String, SecretError> {
         let path = self.path_of(name, spec);
-        let bytes = files::read_if_there(&path)?.ok_or_else(|| SecretError::Absent { name: name.to_owned() })?;
+        let bytes =
+            files::read_if_there(&path)?.ok_or_else(|| SecretError::Absent { name: name.to_owned() })?;
         let part = part.unwrap_or_default();
         let no_part = || SecretError::NoPart { name: name.to_owned(), part: part.to_owned() };
         parse(&path, &bytes)?.parts.remove(part).ok_or_else(no_part)

@@ -1,0 +1,104 @@
+//! Why a switch did not happen, went back, or got stuck: one type for each, as their exit codes differ.
+//!
+//! Prints nothing.
+
+use std::path::PathBuf;
+
+use super::podman::ToolError;
+use super::systemd::SystemdError;
+use crate::secrets::SecretError;
+use crate::store::StoreError;
+use crate::store::files::FileError;
+
+/// A switch that did not end on the generation asked for, nor cleanly on the one before.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum ActivateError {
+    #[error("another switch of this host is running")]
+    Locked,
+    #[error("refused; nothing on this host was touched")]
+    Refused(Vec<Refusal>),
+    #[error("a switch to generation {number} was cut off; reboot, or remove {} and reload systemd, to be back on the committed one", trial.display())]
+    CutOff { number: u64, trial: PathBuf },
+    #[error("going back failed; generation {number} is kept, and somebody must look")]
+    Stuck { number: u64, failure: Box<Failure>, problems: Vec<Failure> },
+}
+
+/// A reason not to begin.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum Refusal {
+    #[error("podman {found} is on this host, and these units need {needed}")]
+    OldPodman { found: String, needed: String },
+    #[error("the image {image}, needed by {unit}, is not on this host")]
+    NoImage { image: String, unit: String },
+    #[error("Quadlet makes no unit {unit} of {file}{}", listed(complaints))]
+    NoUnit { unit: String, file: String, complaints: Vec<String> },
+    #[error("{} is not ours, and the description wants its own there", path.display())]
+    Foreign { path: PathBuf },
+    #[error("this kernel has no setting `{key}`")]
+    NoSysctl { key: String },
+    #[error("there is no generation {number} on this host")]
+    NoGeneration { number: u64 },
+    #[error("there is no generation before this one")]
+    NothingBefore,
+    #[error("this host has no generation yet")]
+    NothingBooted,
+    #[error(transparent)]
+    Tool(#[from] ToolError),
+    #[error(transparent)]
+    Systemd(#[from] SystemdError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+}
+
+fn listed(all: &[String]) -> String {
+    all.iter().map(|it| format!("\n    {it}")).collect()
+}
+
+/// Every cause of a refusal at hand makes one.
+impl<T: Into<Refusal>> From<T> for ActivateError {
+    fn from(cause: T) -> Self {
+        Self::Refused(vec![cause.into()])
+    }
+}
+
+/// What went wrong after something was touched.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum Failure {
+    #[error("{unit} could not be {done}: {result}")]
+    Job { unit: String, done: &'static str, result: String, log: Vec<String> },
+    #[error("{unit} was not {wanted} within {secs} s: {state}")]
+    Late { unit: String, wanted: &'static str, secs: u64, state: String, log: Vec<String> },
+    #[error("{unit} did not stay up: {state}")]
+    Died { unit: String, state: String, log: Vec<String> },
+    #[error("systemd did not take up {unit}: {state}")]
+    NotLoaded { unit: String, state: String },
+    #[error("the kernel does not take {value} for `{key}`")]
+    Sysctl { key: String, value: String, source: FileError },
+    #[error(transparent)]
+    Tool(#[from] ToolError),
+    #[error(transparent)]
+    Systemd(#[from] SystemdError),
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    #[error("cannot render the files of containers")]
+    Render { source: Box<Refusal> },
+}
+
+impl Failure {
+    /// Returns the last lines of the failed unit's log.
+    pub fn log(&self) -> &[String] {
+        match self {
+            Self::Job { log, .. } | Self::Late { log, .. } | Self::Died { log, .. } => log,
+            _ => &[],
+        }
+    }
+}

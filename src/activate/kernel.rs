@@ -1,0 +1,70 @@
+//! Kernel settings and modules: set while a generation is on trial, with the old values kept for the way back.
+//!
+//! At boot they are set by systemd's own services, through links into the committed generation.
+
+use std::collections::BTreeMap;
+
+use super::failure::Failure;
+use super::journal::{Journal, Told};
+use super::layout::Layout;
+use super::podman::Tools;
+use crate::store::Manifest;
+use crate::store::files::{self, FileError, failed};
+
+/// Values as they were, by key.
+pub type Saved = BTreeMap<String, String>;
+
+/// Loads modules and sets values that differ from the manifest's; each old value is saved before it is lost.
+pub fn set(
+    layout: &Layout,
+    manifest: &Manifest,
+    tools: &mut dyn Tools,
+    journal: &mut dyn Journal,
+    saved: &mut Saved,
+) -> Result<(), Failure> {
+    for name in &manifest.modules {
+        // The kernel writes its modules' names with `_`, whatever they were asked for by.
+        if !layout.at("/sys/module").join(name.replace('-', "_")).exists() {
+            journal.tell(&Told::Kernel { key: name, value: "loaded" });
+            tools.load_module(name)?;
+        }
+    }
+    for (key, value) in &manifest.sysctls {
+        let failed = |source| Failure::Sysctl { key: key.clone(), value: value.clone(), source };
+        let old = read(layout, key).map_err(failed)?;
+        if words(&old) != words(value) {
+            journal.tell(&Told::Kernel { key, value });
+            saved.insert(key.clone(), old);
+            write(layout, key, value).map_err(failed)?;
+        }
+    }
+    Ok(())
+}
+
+/// Sets the values that were saved, and returns what could not be done.
+pub fn restore(layout: &Layout, saved: &Saved) -> Vec<Failure> {
+    let failed = |(key, value): (&String, &String)| {
+        let source = write(layout, key, value).err()?;
+        Some(Failure::Sysctl { key: key.clone(), value: value.clone(), source })
+    };
+    saved.iter().filter_map(failed).collect()
+}
+
+/// Says whether the kernel has a setting.
+pub fn is_known(layout: &Layout, key: &str) -> bool {
+    layout.sysctl(key).exists()
+}
+
+fn read(layout: &Layout, key: &str) -> Result<String, FileError> {
+    files::read_text(&layout.sysctl(key)).map(|text| text.trim_end().to_owned())
+}
+
+fn write(layout: &Layout, key: &str, value: &str) -> Result<(), FileError> {
+    let path = layout.sysctl(key);
+    // In one write and in place: a setting is no file that could be renamed.
+    std::fs::write(&path, format!("{value}\n")).map_err(failed!(Write, path))
+}
+
+fn words(value: &str) -> Vec<&str> {
+    value.split_whitespace().collect()
+}

@@ -1,0 +1,347 @@
+//! Carries out acts on units: each when what it waits for is over, each with a deadline, then a look whether all stayed up.
+//!
+//! Decides neither what is done nor what follows a failure.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::failure::Failure;
+use super::history;
+use super::journal::{Journal, Told};
+use super::layout::Layout;
+use super::podman::{Health, Tools};
+use super::steps::{Act, Stop, Verb};
+use super::systemd::{DONE, Job, JobId, Systemd, UnitState};
+use crate::secrets::{Vault, deliver};
+use crate::store::Closure;
+use crate::store::manifest::{Delivery, Gate, Wait};
+
+/// How long one look waits for jobs to end.
+const POLL: Duration = Duration::from_millis(200);
+/// How long a container's health is not asked again: each time is a process of podman.
+const HEALTH_EVERY: Duration = Duration::from_millis(500);
+/// How long units without a health check must stay up: what dies of its configuration does so within this time.
+const SETTLE: Duration = Duration::from_secs(2);
+/// What a job may take beyond the unit's own limit before systemd is held to have lost it.
+const MARGIN: Duration = Duration::from_secs(10);
+
+/// The host that is acted on.
+pub struct Host<'a> {
+    /// Its paths.
+    pub layout: &'a Layout,
+    /// Its systemd.
+    pub systemd: &'a mut dyn Systemd,
+    /// Its programs.
+    pub tools: &'a mut dyn Tools,
+    /// Who is told.
+    pub journal: &'a mut dyn Journal,
+}
+
+/// What was done so far, true also after a failure.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Units that a job was asked for, stops included.
+    pub touched: BTreeSet<String>,
+    /// Units whose live files were replaced.
+    pub reloaded: BTreeSet<String>,
+    /// Tasks that were completed.
+    pub tasks: Vec<String>,
+}
+
+/// Stops units, all at once, and waits for each.
+pub fn stop_all(host: &mut Host<'_>, stops: &[Stop], progress: &mut Progress) -> Vec<Failure> {
+    let mut problems = Vec::new();
+    let mut open: BTreeMap<JobId, (&Stop, Duration)> = BTreeMap::new();
+    for stop in stops {
+        host.journal.tell(&Told::Stopping(stop));
+        progress.touched.insert(stop.unit.clone());
+        let deadline = host.systemd.now() + Duration::from_secs(stop.stop_secs) + MARGIN;
+        match host.systemd.submit(Job::Stop, &stop.unit) {
+            Ok(job) => {
+                open.insert(job, (stop, deadline));
+            }
+            Err(error) => problems.push(error.into()),
+        }
+    }
+    while !open.is_empty() {
+        let ended = match host.systemd.wait(POLL) {
+            Ok(ended) => ended,
+            Err(error) => {
+                problems.push(error.into());
+                return problems;
+            }
+        };
+        for (job, result) in ended {
+            if let Some((stop, _)) = open.remove(&job)
+                && result != DONE
+            {
+                let (unit, log) = (stop.unit.clone(), host.systemd.log(&stop.unit));
+                problems.push(Failure::Job { unit, done: "stopped", result, log });
+            }
+        }
+        let now = host.systemd.now();
+        let late: Vec<JobId> =
+            open.iter().filter(|(_, (_, at))| *at < now).map(|(job, _)| job.clone()).collect();
+        for (stop, _) in late.iter().filter_map(|job| open.remove(job)) {
+            let state = host.systemd.state(&stop.unit).map(|it| describe(&it)).unwrap_or_default();
+            let (unit, secs, log) = (stop.unit.clone(), stop.stop_secs, host.systemd.log(&stop.unit));
+            problems.push(Failure::Late { unit, wanted: "stopped", secs, state, log });
+        }
+    }
+    problems
+}
+
+/// Where an act stands.
+enum Phase {
+    /// It waits for others.
+    Waiting,
+    /// Its job runs.
+    Job(JobId),
+    /// Its job is done, its gate is not open yet.
+    Gate {
+        /// How often systemd had restarted it when its job was done.
+        n_restarts: u32,
+        /// When its health was asked last.
+        asked: Duration,
+    },
+    /// It is up; the number is as above.
+    Up { n_restarts: u32 },
+    /// It is done and nothing runs that could be looked at.
+    Over,
+}
+
+/// Performs acts in their order. On a failure returns at once; what is under way is left for the way back to stop.
+pub fn perform(
+    host: &mut Host<'_>,
+    acts: &[Act],
+    closure: &Closure,
+    progress: &mut Progress,
+) -> Result<(), Failure> {
+    let mut run = Run {
+        phases: acts.iter().map(|_| Phase::Waiting).collect(),
+        began: vec![Duration::ZERO; acts.len()],
+        acts,
+    };
+    loop {
+        for idx in 0..acts.len() {
+            if matches!(run.phases[idx], Phase::Waiting) && run.may_begin(idx) {
+                run.phases[idx] = begin(host, &acts[idx], closure, progress)?;
+                run.began[idx] = host.systemd.now();
+            }
+        }
+        if run.phases.iter().all(|phase| matches!(phase, Phase::Up { .. } | Phase::Over)) {
+            return settle(host, &run);
+        }
+        for (job, result) in host.systemd.wait(POLL)? {
+            let is_it = |phase: &Phase| matches!(phase, Phase::Job(id) if *id == job);
+            if let Some(idx) = run.phases.iter().position(is_it) {
+                run.phases[idx] = after_job(host, &acts[idx], &result, progress)?;
+                run.tell_if_up(host, idx);
+            }
+        }
+        for idx in 0..acts.len() {
+            if let Phase::Gate { n_restarts, asked } = run.phases[idx] {
+                run.phases[idx] = look(host, &acts[idx], n_restarts, asked)?;
+                run.tell_if_up(host, idx);
+            }
+            run.check_deadline(host, idx)?;
+        }
+    }
+}
+
+/// All acts with where they stand.
+struct Run<'a> {
+    acts: &'a [Act],
+    phases: Vec<Phase>,
+    began: Vec<Duration>,
+}
+
+impl Run<'_> {
+    /// Says whether all that an act waits for is over, each in the sense it asked for.
+    fn may_begin(&self, idx: usize) -> bool {
+        self.acts[idx].after.iter().all(|before| match (&self.phases[*before], self.acts[*before].wait) {
+            (Phase::Up { .. } | Phase::Over, _) => true,
+            (Phase::Gate { .. }, wait) => wait == Wait::Started,
+            (Phase::Waiting | Phase::Job(_), _) => false,
+        })
+    }
+
+    fn tell_if_up(&self, host: &mut Host<'_>, idx: usize) {
+        if matches!(self.phases[idx], Phase::Up { .. } | Phase::Over) {
+            let secs = (host.systemd.now().saturating_sub(self.began[idx])).as_secs_f32();
+            host.journal.tell(&Told::Up { unit: &self.acts[idx].unit, secs });
+        }
+    }
+
+    fn check_deadline(&self, host: &mut Host<'_>, idx: usize) -> Result<(), Failure> {
+        let act = &self.acts[idx];
+        let (wanted, spare) = match self.phases[idx] {
+            Phase::Job(_) => (done_word(&act.verb), Duration::from_secs(act.stop_secs) + MARGIN),
+            Phase::Gate { .. } => {
+                (if act.gate == Gate::Healthy { "healthy" } else { "active" }, Duration::ZERO)
+            }
+            Phase::Waiting | Phase::Up { .. } | Phase::Over => return Ok(()),
+        };
+        if host.systemd.now().saturating_sub(self.began[idx]) <= Duration::from_secs(act.start_secs) + spare {
+            return Ok(());
+        }
+        let state = state_words(host, act);
+        let (unit, log) = (act.unit.clone(), host.systemd.log(&act.unit));
+        Err(Failure::Late { unit, wanted, secs: act.start_secs, state, log })
+    }
+}
+
+/// Begins an act; what reads live files finds its new ones.
+fn begin(
+    host: &mut Host<'_>,
+    act: &Act,
+    closure: &Closure,
+    progress: &mut Progress,
+) -> Result<Phase, Failure> {
+    host.journal.tell(&Told::Acting(act));
+    if render_live(host.layout, closure, &act.unit)? {
+        progress.reloaded.insert(act.unit.clone());
+    }
+    let job = match &act.verb {
+        Verb::Start | Verb::Task { .. } => Job::Start,
+        Verb::Restart => Job::Restart,
+        Verb::RestartIfUp => Job::TryRestart,
+        Verb::Reload { command } => match &act.container {
+            Some(container) if !command.is_empty() => {
+                host.tools.exec(container, command)?;
+                return after_job(host, act, DONE, progress);
+            }
+            _ => Job::Reload,
+        },
+    };
+    if job != Job::Reload {
+        progress.touched.insert(act.unit.clone());
+    }
+    Ok(Phase::Job(host.systemd.submit(job, &act.unit)?))
+}
+
+fn after_job(
+    host: &mut Host<'_>,
+    act: &Act,
+    result: &str,
+    progress: &mut Progress,
+) -> Result<Phase, Failure> {
+    let state = host.systemd.state(&act.unit)?;
+    if result != DONE {
+        let result = format!("{result} ({})", describe(&state));
+        let (unit, log) = (act.unit.clone(), host.systemd.log(&act.unit));
+        return Err(Failure::Job { unit, done: done_word(&act.verb), result, log });
+    }
+    match &act.verb {
+        Verb::Task { task, once, class: _ } => {
+            history::set_done(host.layout, task, once)?;
+            progress.tasks.push(task.clone());
+            Ok(Phase::Over)
+        }
+        Verb::RestartIfUp => Ok(Phase::Over),
+        Verb::Start | Verb::Restart | Verb::Reload { .. } => look(host, act, state.n_restarts, Duration::MAX),
+    }
+}
+
+/// Looks whether an act's gate is open. `asked` of the maximum means that health was never asked.
+fn look(host: &mut Host<'_>, act: &Act, n_restarts: u32, asked: Duration) -> Result<Phase, Failure> {
+    let state = stayed_up(host, act, n_restarts)?;
+    let now = host.systemd.now();
+    match (act.gate, &act.container) {
+        _ if state.active != "active" && !is_over(act, &state) => Ok(Phase::Gate { n_restarts, asked }),
+        (Gate::Healthy, Some(_)) if asked != Duration::MAX && now < asked + HEALTH_EVERY => {
+            Ok(Phase::Gate { n_restarts, asked })
+        }
+        (Gate::Healthy, Some(container)) => Ok(match host.tools.health(container)? {
+            Health::Healthy => Phase::Up { n_restarts },
+            Health::NotYet | Health::Unhealthy | Health::Unknown => Phase::Gate { n_restarts, asked: now },
+        }),
+        _ if is_over(act, &state) => Ok(Phase::Over),
+        _ => Ok(Phase::Up { n_restarts }),
+    }
+}
+
+/// Waits until what has no health check had the time to die, and looks at all a last time.
+fn settle(host: &mut Host<'_>, run: &Run<'_>) -> Result<(), Failure> {
+    let until = host.systemd.now() + SETTLE;
+    let has = |gate: Gate| {
+        run.acts
+            .iter()
+            .zip(&run.phases)
+            .any(|(act, phase)| act.gate == gate && matches!(phase, Phase::Up { .. }))
+    };
+    while has(Gate::Active) && host.systemd.now() < until {
+        // The ends of jobs that others asked for are none of ours.
+        let _others = host.systemd.wait(POLL)?;
+    }
+    for (act, phase) in run.acts.iter().zip(&run.phases) {
+        if let Phase::Up { n_restarts } = phase {
+            stayed_up(host, act, *n_restarts)?;
+        }
+    }
+    Ok(())
+}
+
+/// Returns the state of a unit that was not restarted and did not fail since its job was done.
+fn stayed_up(host: &mut Host<'_>, act: &Act, n_restarts: u32) -> Result<UnitState, Failure> {
+    let state = host.systemd.state(&act.unit)?;
+    let is_down = matches!(state.active.as_str(), "failed" | "inactive" | "deactivating")
+        || state.sub == "auto-restart";
+    if (is_down && !is_over(act, &state)) || state.n_restarts > n_restarts {
+        let (unit, log) = (act.unit.clone(), host.systemd.log(&act.unit));
+        return Err(Failure::Died { unit, state: describe(&state), log });
+    }
+    Ok(state)
+}
+
+/// Says whether a unit without a container ran to its end with success, as a oneshot does.
+fn is_over(act: &Act, state: &UnitState) -> bool {
+    act.container.is_none() && state.active == "inactive" && matches!(state.result.as_str(), "success" | "")
+}
+
+/// Replaces the live files of a unit, if it has any.
+pub fn render_live(layout: &Layout, closure: &Closure, unit: &str) -> Result<bool, Failure> {
+    let mut any = false;
+    for folder in closure.manifest.folders.iter().filter(|it| it.owner == unit) {
+        if let Delivery::Live(_) = folder.delivery {
+            deliver::render_live(&layout.folder(folder), folder, closure, &Vault::new(layout.secrets()))?;
+            any = true;
+        }
+    }
+    Ok(any)
+}
+
+fn done_word(verb: &Verb) -> &'static str {
+    match verb {
+        Verb::Start => "started",
+        Verb::Restart | Verb::RestartIfUp => "restarted",
+        Verb::Reload { .. } => "reloaded",
+        Verb::Task { .. } => "run to its end",
+    }
+}
+
+/// Says in a few words how a unit is.
+pub fn describe(state: &UnitState) -> String {
+    let mut words = format!("{} ({})", state.active, state.sub);
+    if !matches!(state.result.as_str(), "" | "success") {
+        words = format!("{words}, {}", state.result);
+    }
+    if state.exit_status != 0 {
+        words = format!("{words}, status {}", state.exit_status);
+    }
+    if state.n_restarts > 0 {
+        words = format!("{words}, restarted {} times", state.n_restarts);
+    }
+    words
+}
+
+fn state_words(host: &mut Host<'_>, act: &Act) -> String {
+    let state = host.systemd.state(&act.unit).map(|it| describe(&it)).unwrap_or_default();
+    match &act.container {
+        Some(container) if act.gate == Gate::Healthy => {
+            let health = host.tools.health(container).unwrap_or(Health::Unknown);
+            format!("{state}, its container {}", health.word())
+        }
+        _ => state,
+    }
+}

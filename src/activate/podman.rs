@@ -1,0 +1,162 @@
+//! What a switch asks of podman and of the kernel's tools, each a program of the host.
+//!
+//! Decides nothing, and makes no container itself: that is done by the units.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// What a switch asks of the host's programs. Tests have one of their own.
+pub trait Tools {
+    /// Returns podman's version, like `5.4.2`.
+    fn podman_version(&mut self) -> Result<String, ToolError>;
+    /// Says whether an image is on this host.
+    fn has_image(&mut self, reference: &str) -> Result<bool, ToolError>;
+    /// Returns what a container's health check says.
+    fn health(&mut self, container: &str) -> Result<Health, ToolError>;
+    /// Runs a command in a container.
+    fn exec(&mut self, container: &str, command: &[String]) -> Result<(), ToolError>;
+    /// Has Quadlet read a folder without doing anything, and returns what it would make of it.
+    fn dry_run(&mut self, folder: &Path) -> Result<DryRun, ToolError>;
+    /// Loads a module into the kernel.
+    fn load_module(&mut self, name: &str) -> Result<(), ToolError>;
+}
+
+/// What a container's health check says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// The last check passed.
+    Healthy,
+    /// No check passed yet, or the last one failed.
+    NotYet,
+    /// As many checks failed in a row as make it unhealthy.
+    Unhealthy,
+    /// There is no such container, or it has no health check.
+    Unknown,
+}
+
+impl Health {
+    /// Returns the word that people read.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Healthy => "healthy",
+            Self::NotYet => "starting",
+            Self::Unhealthy => "unhealthy",
+            Self::Unknown => "without a health check",
+        }
+    }
+}
+
+/// What Quadlet would make of a folder.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DryRun {
+    /// The units it would write.
+    pub units: BTreeSet<String>,
+    /// What it complained of.
+    pub complaints: Vec<String>,
+}
+
+/// What a program did not do.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum ToolError {
+    #[error("cannot run `{program}`")]
+    Run { program: String, source: io::Error },
+    #[error("`{command}` failed: {complaint}")]
+    Failed { command: String, complaint: String },
+    #[error("podman's Quadlet generator is not on this host")]
+    NoQuadlet,
+}
+
+/// Where distributions keep Quadlet's generator.
+pub const QUADLET: [&str; 2] = ["/usr/libexec/podman/quadlet", "/usr/lib/podman/quadlet"];
+
+/// The programs of this host.
+#[derive(Debug, Default)]
+pub struct HostTools;
+
+impl HostTools {
+    fn quadlet() -> Result<PathBuf, ToolError> {
+        QUADLET.iter().map(PathBuf::from).find(|path| path.is_file()).ok_or(ToolError::NoQuadlet)
+    }
+}
+
+impl Tools for HostTools {
+    fn podman_version(&mut self) -> Result<String, ToolError> {
+        let output = succeed(Command::new("podman").args(["version", "--format", "{{.Client.Version}}"]))?;
+        Ok(text(&output.stdout))
+    }
+
+    fn has_image(&mut self, reference: &str) -> Result<bool, ToolError> {
+        let output = run(Command::new("podman").args(["image", "exists", reference]))?;
+        match output.status.code() {
+            Some(0) => Ok(true),
+            Some(1) => Ok(false),
+            _ => Err(failed(&format!("podman image exists {reference}"), &output)),
+        }
+    }
+
+    fn health(&mut self, container: &str) -> Result<Health, ToolError> {
+        // Without a health check the field is null, and older podman then has no field at all.
+        let format = "{{if .State.Health}}{{.State.Health.Status}}{{end}}";
+        let output =
+            run(Command::new("podman").args(["container", "inspect", "--format", format, container]))?;
+        Ok(match text(&output.stdout).as_str() {
+            "healthy" => Health::Healthy,
+            "starting" | "stopped" => Health::NotYet,
+            "unhealthy" => Health::Unhealthy,
+            _ => Health::Unknown,
+        })
+    }
+
+    fn exec(&mut self, container: &str, command: &[String]) -> Result<(), ToolError> {
+        succeed(Command::new("podman").args(["exec", container]).args(command)).map(drop)
+    }
+
+    fn dry_run(&mut self, folder: &Path) -> Result<DryRun, ToolError> {
+        let output = run(Command::new(Self::quadlet()?).arg("--dryrun").env("QUADLET_UNIT_DIRS", folder))?;
+        let units = text(&output.stdout).lines().filter_map(dry_run_unit).map(str::to_owned).collect();
+        let complaints =
+            text(&output.stderr).lines().filter(|line| !is_chatter(line)).map(str::to_owned).collect();
+        Ok(DryRun { units, complaints })
+    }
+
+    fn load_module(&mut self, name: &str) -> Result<(), ToolError> {
+        succeed(Command::new("modprobe").args(["--", name])).map(drop)
+    }
+}
+
+/// Returns the unit that a line of a dry run announces, written as `---name.service---`.
+fn dry_run_unit(line: &str) -> Option<&str> {
+    line.strip_prefix("---")?.strip_suffix("---").filter(|name| !name.is_empty())
+}
+
+/// Says whether a line of a dry run is no complaint.
+fn is_chatter(line: &str) -> bool {
+    line.trim().is_empty() || line.contains("Loading source unit file")
+}
+
+fn run(command: &mut Command) -> Result<Output, ToolError> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    command.stdin(Stdio::null()).output().map_err(|source| ToolError::Run { program, source })
+}
+
+fn succeed(command: &mut Command) -> Result<Output, ToolError> {
+    let output = run(command)?;
+    if output.status.success() {
+        return Ok(output);
+    }
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    Err(failed(&words.map(|it| it.to_string_lossy()).collect::<Vec<_>>().join(" "), &output))
+}
+
+fn failed(command: &str, output: &Output) -> ToolError {
+    let complaint = text(&output.stderr);
+    let complaint = complaint.lines().last().map_or_else(|| output.status.to_string(), str::to_owned);
+    ToolError::Failed { command: command.to_owned(), complaint }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).trim().to_owned()
+}

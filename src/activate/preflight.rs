@@ -1,0 +1,116 @@
+//! Everything that could be wrong before anything is touched, found at once.
+//!
+//! Changes nothing a reader of the host could see, but for secrets, which are made last.
+
+use std::path::Path;
+
+use super::failure::Refusal;
+use super::generation::foreign_files;
+use super::kernel;
+use super::layout::Layout;
+use super::podman::Tools;
+use crate::secrets::Vault;
+use crate::store::manifest::UnitKind;
+use crate::store::{Closure, Manifest};
+
+/// Checks a host for a closure that was written to `tree`, and returns all reasons not to begin.
+pub fn preflight(layout: &Layout, tools: &mut dyn Tools, closure: &Closure, tree: &Path) -> Vec<Refusal> {
+    let manifest = &closure.manifest;
+    let mut refusals = Vec::new();
+    if let Err(refusal) = check_podman(manifest, tools) {
+        // Without podman nothing else can be asked, and each question would fail the same way.
+        return vec![refusal];
+    }
+    refusals.extend(check_images(manifest, tools));
+    refusals.extend(check_quadlet(manifest, tools, &tree.join("quadlet")));
+    refusals.extend(foreign_files(layout, closure).into_iter().map(|path| Refusal::Foreign { path }));
+    // These two folders come before a generator's, so a unit of the same name there would win over ours.
+    let before =
+        |unit: &String| ["/etc/systemd/system", "/run/systemd/system"].map(|it| layout.at(it).join(unit));
+    let theirs = manifest.units.keys().flat_map(before).filter(|path| path.symlink_metadata().is_ok());
+    refusals.extend(theirs.map(|path| Refusal::Foreign { path }));
+    if manifest.modules.is_empty() {
+        let unknown = manifest.sysctls.keys().filter(|key| !kernel::is_known(layout, key));
+        refusals.extend(unknown.map(|key| Refusal::NoSysctl { key: key.clone() }));
+    }
+    if refusals.is_empty() {
+        let vault = Vault::new(layout.secrets());
+        refusals.extend(
+            manifest.secrets.iter().filter_map(|(name, spec)| vault.ensure(name, spec).err()).map(Into::into),
+        );
+    }
+    refusals
+}
+
+fn check_podman(manifest: &Manifest, tools: &mut dyn Tools) -> Result<(), Refusal> {
+    let Some(needed) = &manifest.podman else { return Ok(()) };
+    let found = tools.podman_version()?;
+    if numbers(&found) < numbers(needed) {
+        return Err(Refusal::OldPodman { found, needed: needed.clone() });
+    }
+    Ok(())
+}
+
+/// Reads the numbers of a version; what follows them, like `-dev`, counts nothing.
+fn numbers(version: &str) -> Vec<u32> {
+    let digits = |part: &str| part.chars().take_while(char::is_ascii_digit).collect::<String>();
+    version.split('.').map_while(|part| digits(part).parse().ok()).collect()
+}
+
+fn check_images(manifest: &Manifest, tools: &mut dyn Tools) -> Vec<Refusal> {
+    let mut refusals = Vec::new();
+    for image in &manifest.images {
+        match tools.has_image(image) {
+            Ok(true) => {}
+            Ok(false) => {
+                let users = manifest.units.iter().filter(|(_, unit)| unit.image.as_ref() == Some(image));
+                let unit = users.map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
+                refusals.push(Refusal::NoImage { image: image.clone(), unit });
+            }
+            Err(error) => return vec![error.into()],
+        }
+    }
+    refusals
+}
+
+/// Has the host's own Quadlet read all files: what it would not make a unit of must not go live.
+fn check_quadlet(manifest: &Manifest, tools: &mut dyn Tools, folder: &Path) -> Vec<Refusal> {
+    let of_quadlet = |(name, unit): (&String, &crate::store::manifest::Unit)| {
+        let file = unit.files.iter().find(|path| path.starts_with("quadlet/"))?;
+        // A target or a slice beside Quadlet's files is none of its own.
+        (!matches!(unit.kind, UnitKind::Raw | UnitKind::Timer)).then(|| (name.clone(), file.clone()))
+    };
+    let wanted: Vec<(String, String)> = manifest.units.iter().filter_map(of_quadlet).collect();
+    if wanted.is_empty() {
+        return Vec::new();
+    }
+    let made = match tools.dry_run(folder) {
+        Ok(made) => made,
+        Err(error) => return vec![error.into()],
+    };
+    let missing = wanted.into_iter().filter(|(unit, _)| !made.units.contains(unit));
+    let refusal = |(unit, file): (String, String)| {
+        let service = Path::new(&file).file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let complaints =
+            made.complaints.iter().filter(|it| it.contains(&service)).cloned().collect::<Vec<_>>();
+        // A complaint that names no file may be about this one.
+        Refusal::NoUnit {
+            unit,
+            file,
+            complaints: if complaints.is_empty() { made.complaints.clone() } else { complaints },
+        }
+    };
+    missing.map(refusal).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::numbers;
+
+    #[test]
+    fn versions_compare_by_number() {
+        assert!(numbers("5.10.1") > numbers("5.4"));
+        assert!(numbers("5.4.2-dev") >= numbers("5.4"));
+        assert!(numbers("4.9.3") < numbers("5"));
+    }
+}

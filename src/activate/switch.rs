@@ -1,0 +1,388 @@
+//! One switch of a host, from the lock to the commit; what fails after something was touched goes back.
+//!
+//! What is done to which unit was planned by `steps`; a journal, a timer and recovery will come around this.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::diff::{Difference, diff};
+use super::failure::{ActivateError, Failure, Refusal};
+use super::generation::{self, Committed, Draft};
+use super::history::{self, End, Event, Kind};
+use super::journal::Told;
+use super::kernel;
+use super::layout::Layout;
+use super::perform::{Host, Progress, describe, perform, stop_all};
+use super::preflight::preflight;
+use super::revert::revert;
+use super::steps::{Plan, plan};
+use super::systemd::UnitState;
+use crate::secrets::{Vault, deliver};
+use crate::store::files::{self, FileError};
+use crate::store::manifest::{Delivery, UnitKind};
+use crate::store::{Closure, Digest, StoreError, lock};
+
+/// What a host is asked to become.
+#[derive(Debug)]
+pub enum Target {
+    /// A closure, as a new generation.
+    New {
+        /// The closure.
+        closure: Box<Closure>,
+        /// The digest of the whole cloud it was built with, where that is known.
+        cloud: Option<Digest>,
+    },
+    /// A generation that the host has.
+    Number(u64),
+    /// The generation before the committed one.
+    Before,
+}
+
+/// How a switch ended, if it neither was refused nor got stuck.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The host is what it should be.
+    Nothing {
+        /// The committed generation.
+        number: u64,
+        /// What is not as it should be all the same.
+        warnings: Vec<String>,
+    },
+    /// The generation asked for holds.
+    Committed {
+        /// Its number.
+        number: u64,
+        /// What was done.
+        plan: Plan,
+        /// What did not go as it should, and what must be known.
+        warnings: Vec<String>,
+    },
+    /// The generation before holds again, as if nothing had been asked.
+    Reverted {
+        /// Why.
+        failure: Failure,
+        /// The generation that holds; none if there was none yet.
+        to: Option<u64>,
+        /// Tasks that were done and stay done.
+        tasks: Vec<String>,
+    },
+}
+
+/// What a switch would do.
+#[derive(Debug, Clone, Serialize)]
+pub struct Preview {
+    /// The committed generation.
+    pub from: Option<u64>,
+    /// What differs.
+    pub difference: Difference,
+    /// What would be done.
+    pub plan: Plan,
+}
+
+/// A generation with all it holds.
+pub struct Held {
+    /// Its number.
+    pub number: u64,
+    /// Its closure.
+    pub closure: Closure,
+}
+
+/// Compares the committed generation with a closure, and plans the switch. Reads, and changes nothing.
+pub fn preview(layout: &Layout, to: &Closure) -> Result<Preview, StoreError> {
+    let from = held(layout)?;
+    let difference = diff(from.as_ref().map(|it| &it.closure), to);
+    let plan = plan(&difference, from.as_ref().map(|it| &it.closure.manifest), &to.manifest, |once| {
+        history::is_done(layout, once)
+    });
+    Ok(Preview { from: from.map(|it| it.number), difference, plan })
+}
+
+/// Returns the committed generation.
+pub fn held(layout: &Layout) -> Result<Option<Held>, StoreError> {
+    let Some(number) = generation::booted(layout)? else { return Ok(None) };
+    Ok(Some(Held { number, closure: generation::load_closure(layout, number)? }))
+}
+
+/// Switches a host. `program` is the file of this program, kept as the engine of what it writes.
+pub fn switch(host: &mut Host<'_>, target: Target, program: &Path) -> Result<Outcome, ActivateError> {
+    let layout = host.layout;
+    files::make_folder(&layout.run())?;
+    let Some(_lock) = lock::try_lock(&layout.lock())? else { return Err(ActivateError::Locked) };
+    if let Some(number) = generation::on_trial(layout)? {
+        return Err(ActivateError::CutOff { number, trial: layout.trial() });
+    }
+    let from = held(layout)?;
+    let (kind, wanted) = find(layout, from.as_ref(), target)?;
+    if let Some(from) = &from
+        && is_held(layout, from, &wanted)?
+    {
+        let mut warnings = set_links(layout, None, &from.closure);
+        warnings.extend(what_is_down(host, &from.closure)?);
+        return Ok(Outcome::Nothing { number: from.number, warnings });
+    }
+
+    host.journal.tell(&Told::Checking);
+    let from_closure = from.as_ref().map(|it| &it.closure);
+    let difference = diff(from_closure, wanted.closure());
+    let is_done = |once: &str| history::is_done(layout, once);
+    let plan = plan(&difference, from_closure.map(|it| &it.manifest), &wanted.closure().manifest, is_done);
+    let (number, to) = prepare(host, wanted, program)?;
+
+    let begun = (|| {
+        render_content(layout, &to)?;
+        snapshot(host, from_closure, &to)
+    })();
+    let before = match begun {
+        Ok(before) => before,
+        Err(refusal) => {
+            // Nothing is touched yet but the folder that this switch wrote itself.
+            discard(layout, kind, number)?;
+            return Err(refusal.into());
+        }
+    };
+    let mut switch = Switch {
+        from,
+        to,
+        number,
+        kind,
+        plan,
+        difference,
+        before,
+        progress: Progress::default(),
+        saved: BTreeMap::new(),
+    };
+    match switch.act(host) {
+        Ok(()) => switch.commit(host),
+        Err(failure) => switch.go_back(host, failure),
+    }
+}
+
+/// What was asked for, with its closure.
+enum Wanted {
+    New(Box<Closure>, Option<Digest>),
+    Old(u64, Box<Closure>),
+}
+
+impl Wanted {
+    fn closure(&self) -> &Closure {
+        match self {
+            Self::New(closure, _) | Self::Old(_, closure) => closure,
+        }
+    }
+}
+
+fn find(layout: &Layout, from: Option<&Held>, target: Target) -> Result<(Kind, Wanted), ActivateError> {
+    let number = match target {
+        Target::New { closure, cloud } => return Ok((Kind::Switch, Wanted::New(closure, cloud))),
+        Target::Number(number) => number,
+        Target::Before => {
+            let booted = from.ok_or(Refusal::NothingBooted)?.number;
+            history::before(&history::load(layout)?, booted).ok_or(Refusal::NothingBefore)?
+        }
+    };
+    if !layout.generation(number).join("manifest.json").exists() {
+        return Err(Refusal::NoGeneration { number }.into());
+    }
+    Ok((Kind::Rollback, Wanted::Old(number, Box::new(generation::load_closure(layout, number)?))))
+}
+
+/// Says whether the committed generation is what was asked for.
+fn is_held(layout: &Layout, from: &Held, wanted: &Wanted) -> Result<bool, StoreError> {
+    Ok(match wanted {
+        Wanted::Old(number, _) => *number == from.number,
+        Wanted::New(closure, _) => generation::load_record(layout, from.number)?.closure == closure.digest(),
+    })
+}
+
+/// Checks the host and writes the generation; whatever fails leaves nothing behind.
+fn prepare(host: &mut Host<'_>, wanted: Wanted, program: &Path) -> Result<(u64, Closure), ActivateError> {
+    let layout = host.layout;
+    let refuse = |refusals: Vec<Refusal>| {
+        if refusals.is_empty() { Ok(()) } else { Err(ActivateError::Refused(refusals)) }
+    };
+    match wanted {
+        Wanted::Old(number, closure) => {
+            refuse(preflight(layout, host.tools, &closure, &layout.generation(number)))?;
+            generation::install(layout, program)?;
+            Ok((number, *closure))
+        }
+        Wanted::New(closure, cloud) => {
+            let draft = Draft::write(layout, &closure)?;
+            refuse(preflight(layout, host.tools, &closure, &draft.tree()))?;
+            let engine = generation::install(layout, program)?;
+            let used = history::highest_number(&history::load(layout)?);
+            let number = draft.keep(layout, used, cloud, closure.digest(), engine)?;
+            Ok((number, *closure))
+        }
+    }
+}
+
+/// Removes what [`prepare`] wrote.
+fn discard(layout: &Layout, kind: Kind, number: u64) -> Result<(), FileError> {
+    match kind {
+        Kind::Switch => generation::remove(layout, number),
+        Kind::Rollback => Ok(()),
+    }
+}
+
+/// Renders all folders whose path names their content; nobody reads those yet that were not there before.
+pub fn render_content(layout: &Layout, closure: &Closure) -> Result<(), Refusal> {
+    let vault = Vault::new(layout.secrets());
+    for folder in closure.manifest.folders.iter().filter(|it| it.delivery == Delivery::Content) {
+        deliver::render_content(&layout.folder(folder), folder, closure, &vault)?;
+    }
+    Ok(())
+}
+
+fn snapshot(
+    host: &mut Host<'_>,
+    from: Option<&Closure>,
+    to: &Closure,
+) -> Result<BTreeMap<String, UnitState>, Refusal> {
+    let mut states = BTreeMap::new();
+    for name in from.into_iter().chain([to]).flat_map(|it| it.manifest.units.keys()) {
+        states.insert(name.clone(), host.systemd.state(name)?);
+    }
+    Ok(states)
+}
+
+fn set_links(layout: &Layout, old: Option<&Closure>, new: &Closure) -> Vec<String> {
+    generation::set_links(layout, old, new).into_iter().map(|error| chain(&error)).collect()
+}
+
+/// Returns what should run and does not.
+fn what_is_down(host: &mut Host<'_>, closure: &Closure) -> Result<Vec<String>, Refusal> {
+    let mut down = Vec::new();
+    let containers =
+        closure.manifest.units.iter().filter(|(_, unit)| unit.boot && unit.kind == UnitKind::Container);
+    for (name, _) in containers {
+        let state = host.systemd.state(name)?;
+        if state.active != "active" {
+            down.push(format!("{name} should run and is {}", describe(&state)));
+        }
+    }
+    Ok(down)
+}
+
+/// Writes an error and its causes in one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// A switch that has begun.
+pub(super) struct Switch {
+    pub from: Option<Held>,
+    pub to: Closure,
+    pub number: u64,
+    pub kind: Kind,
+    pub plan: Plan,
+    pub difference: Difference,
+    /// How all units were before anything was touched.
+    pub before: BTreeMap<String, UnitState>,
+    pub progress: Progress,
+    pub saved: kernel::Saved,
+}
+
+impl Switch {
+    /// Does everything up to the commit.
+    fn act(&mut self, host: &mut Host<'_>) -> Result<(), Failure> {
+        let running = |name: &String| self.before.get(name).is_some_and(UnitState::is_up);
+        let stops: Vec<_> = self.plan.stops.iter().filter(|stop| running(&stop.unit)).cloned().collect();
+        if let Some(failure) = stop_all(host, &stops, &mut self.progress).into_iter().next() {
+            return Err(failure);
+        }
+        host.journal.tell(&Told::OnTrial { number: self.number });
+        generation::open_trial(host.layout, self.number)?;
+        host.systemd.reload()?;
+        self.check_loaded(host)?;
+        kernel::set(host.layout, &self.to.manifest, host.tools, host.journal, &mut self.saved)?;
+        perform(host, &self.plan.acts, &self.to, &mut self.progress)
+    }
+
+    /// Checks that systemd knows every unit, and knows it from the generation on trial.
+    fn check_loaded(&self, host: &mut Host<'_>) -> Result<(), Failure> {
+        for name in self.to.manifest.units.keys() {
+            let state = host.systemd.state(name)?;
+            let problem = if state.load != "loaded" {
+                format!("it is {}", state.load)
+            } else if state.is_stale {
+                "it changed since it was read".to_owned()
+            } else if !state.fragment.starts_with("/run/systemd/generator") {
+                format!("{} defines it", state.fragment)
+            } else {
+                continue;
+            };
+            return Err(Failure::NotLoaded { unit: name.clone(), state: problem });
+        }
+        Ok(())
+    }
+
+    /// Makes the generation the one that holds; from the rename on there is no way back, only warnings.
+    fn commit(mut self, host: &mut Host<'_>) -> Result<Outcome, ActivateError> {
+        let layout = host.layout;
+        host.journal.tell(&Told::Committing { number: self.number });
+        let mut warnings = match generation::commit(layout, self.number) {
+            Ok(Committed::Synced) => Vec::new(),
+            Ok(Committed::Unknown(error)) => {
+                vec![format!("the commit may not be on disk: {}", chain(&error))]
+            }
+            Err(error) => return self.go_back(host, error.into()),
+        };
+        warnings.extend(set_links(layout, self.from.as_ref().map(|it| &it.closure), &self.to));
+        if let Err(error) = generation::drop_trial(layout) {
+            warnings.push(chain(&error));
+        }
+        if let Err(error) = host.systemd.reload() {
+            warnings.push(chain(&error));
+        }
+        match what_is_down(host, &self.to) {
+            Ok(down) => warnings.extend(down),
+            Err(error) => warnings.push(chain(&error)),
+        }
+        if let Err(error) = history::add(layout, &self.event(End::Committed, None)) {
+            warnings.push(chain(&error));
+        }
+        let plan = std::mem::take(&mut self.plan);
+        Ok(Outcome::Committed { number: self.number, plan, warnings })
+    }
+
+    /// Goes back to what held before, and says how that went.
+    fn go_back(mut self, host: &mut Host<'_>, failure: Failure) -> Result<Outcome, ActivateError> {
+        let to = self.from.as_ref().map(|it| it.number);
+        host.journal.tell(&Told::Reverting { to });
+        let mut problems = revert(host, &mut self);
+        let end = if problems.is_empty() { End::Reverted } else { End::Stuck };
+        problems.extend(
+            history::add(host.layout, &self.event(end, Some(chain(&failure)))).err().map(Failure::from),
+        );
+        if end == End::Reverted {
+            problems.extend(discard(host.layout, self.kind, self.number).err().map(Failure::from));
+        }
+        if problems.is_empty() {
+            return Ok(Outcome::Reverted { failure, to, tasks: self.progress.tasks });
+        }
+        Err(ActivateError::Stuck { number: self.number, failure: Box::new(failure), problems })
+    }
+
+    fn event(&self, end: End, reason: Option<String>) -> Event {
+        Event {
+            version: 1,
+            time: history::seconds_now(),
+            kind: self.kind,
+            end,
+            from: self.from.as_ref().map(|it| it.number),
+            to: self.number,
+            closure: self.to.digest(),
+            tasks: self.progress.tasks.clone(),
+            reason,
+        }
+    }
+}

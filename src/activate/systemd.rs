@@ -1,0 +1,252 @@
+//! What a switch asks of systemd, and the one place that speaks to it over D-Bus.
+//!
+//! Decides nothing: which unit, when, and what its state means is said elsewhere.
+
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::num::NonZero;
+use std::pin::Pin;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use zbus::export::futures_core::Stream as _;
+use zbus::{Connection, MatchRule, MessageStream, OwnedObjectPath, OwnedVariant, block_on, message};
+
+/// What a switch asks of systemd. Tests have one of their own that records and fails.
+pub trait Systemd {
+    /// Begins a job and returns what names it.
+    fn submit(&mut self, job: Job, unit: &str) -> Result<JobId, SystemdError>;
+    /// Waits until a job ended or the time is over, and returns those that ended, oldest first.
+    fn wait(&mut self, at_most: Duration) -> Result<Vec<(JobId, String)>, SystemdError>;
+    /// Returns what systemd knows of a unit.
+    fn state(&mut self, unit: &str) -> Result<UnitState, SystemdError>;
+    /// Has all generators run again and all units read again.
+    fn reload(&mut self) -> Result<(), SystemdError>;
+    /// Forgets that a unit failed, so that a later start is not counted against it.
+    fn forget_failure(&mut self, unit: &str) -> Result<(), SystemdError>;
+    /// Returns the last lines that a unit logged.
+    fn log(&mut self, unit: &str) -> Vec<String>;
+    /// Returns the time since some moment in the past.
+    fn now(&mut self) -> Duration;
+}
+
+/// The jobs a switch asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are systemd's")]
+pub enum Job {
+    Start,
+    Stop,
+    Restart,
+    TryRestart,
+    Reload,
+}
+
+impl Job {
+    /// Returns the method of systemd's manager.
+    fn method(self) -> &'static str {
+        match self {
+            Self::Start => "StartUnit",
+            Self::Stop => "StopUnit",
+            Self::Restart => "RestartUnit",
+            Self::TryRestart => "TryRestartUnit",
+            Self::Reload => "ReloadUnit",
+        }
+    }
+}
+
+/// Names a job.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct JobId(pub String);
+
+/// The result of a job that did what it should.
+pub const DONE: &str = "done";
+
+/// What systemd knows of a unit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UnitState {
+    /// `loaded`, `not-found`, `bad-setting` and so on.
+    pub load: String,
+    /// `active`, `activating`, `failed` and so on.
+    pub active: String,
+    /// The finer state, like `auto-restart`.
+    pub sub: String,
+    /// How often systemd restarted it by itself.
+    pub n_restarts: u32,
+    /// Names this run of the unit; empty if it never ran.
+    pub invocation: String,
+    /// The file that defines it.
+    pub fragment: String,
+    /// Whether that file changed since it was read.
+    pub is_stale: bool,
+    /// Why its last run ended, like `exit-code`.
+    pub result: String,
+    /// The exit status of its last main process.
+    pub exit_status: i32,
+}
+
+impl UnitState {
+    /// Says whether the unit runs, is starting, or would start again by itself.
+    pub fn is_up(&self) -> bool {
+        matches!(self.active.as_str(), "active" | "activating" | "reloading" | "refreshing")
+    }
+}
+
+/// What systemd did not do.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum SystemdError {
+    #[error("cannot reach systemd over the system bus")]
+    Connect(#[source] zbus::Error),
+    #[error("systemd refused `{call}`")]
+    Call { call: String, source: zbus::Error },
+    #[error("the system bus went away")]
+    Gone,
+    #[cfg(test)]
+    #[error("planted: {0}")]
+    Planted(String),
+}
+
+const DESTINATION: &str = "org.freedesktop.systemd1";
+const MANAGER_PATH: &str = "/org/freedesktop/systemd1";
+const MANAGER: &str = "org.freedesktop.systemd1.Manager";
+
+/// Speaks to the systemd of this host.
+pub struct Bus {
+    connection: Connection,
+    ended: mpsc::Receiver<(JobId, String)>,
+    began: Instant,
+}
+
+impl Bus {
+    /// Connects and subscribes to the ends of jobs.
+    pub fn connect() -> Result<Self, SystemdError> {
+        let connection = block_on(Connection::system()).map_err(SystemdError::Connect)?;
+        let rule = MatchRule::builder().msg_type(message::Type::Signal).sender(DESTINATION);
+        let rule = rule.interface(MANAGER).member("JobRemoved").build().map_err(SystemdError::Connect)?;
+        // The queue must hold the ends of all jobs of a switch, in case nobody listens for a while.
+        let stream = block_on(MessageStream::for_match_rule(rule, &connection, NonZero::new(4096)))
+            .map_err(SystemdError::Connect)?;
+        let (sender, ended) = mpsc::channel();
+        std::thread::spawn(move || forward(stream, &sender));
+        let bus = Self { connection, ended, began: Instant::now() };
+        bus.call::<()>("Subscribe", &())?;
+        Ok(bus)
+    }
+
+    /// Calls a method of systemd's manager.
+    fn call<T>(
+        &self,
+        method: &str,
+        body: &(impl serde::Serialize + zbus::zvariant::DynamicType),
+    ) -> Result<T, SystemdError>
+    where
+        T: serde::de::DeserializeOwned + zbus::zvariant::Type,
+    {
+        let failed = |source| SystemdError::Call { call: method.to_owned(), source };
+        let reply = block_on(self.connection.call_method(
+            Some(DESTINATION),
+            MANAGER_PATH,
+            Some(MANAGER),
+            method,
+            body,
+        ));
+        reply.map_err(failed)?.body().deserialize().map_err(failed)
+    }
+
+    /// Reads all properties of an object's interface.
+    fn properties(
+        &self,
+        path: &OwnedObjectPath,
+        interface: &str,
+    ) -> Result<BTreeMap<String, OwnedVariant>, SystemdError> {
+        let failed = |source| SystemdError::Call { call: format!("GetAll of {interface}"), source };
+        let properties = Some("org.freedesktop.DBus.Properties");
+        let reply =
+            block_on(self.connection.call_method(Some(DESTINATION), path, properties, "GetAll", &interface));
+        reply.map_err(failed)?.body().deserialize().map_err(failed)
+    }
+}
+
+/// Hands on the ends of jobs until the bus goes away or nobody listens.
+fn forward(mut stream: MessageStream, sender: &mpsc::Sender<(JobId, String)>) {
+    while let Some(message) = block_on(poll_fn(|ctx| Pin::new(&mut stream).poll_next(ctx))) {
+        let Ok(message) = message else { return };
+        let body = message.body();
+        // What does not have the shape of a job's end is not one.
+        let Ok((_, job, _, result)) = body.deserialize::<(u32, OwnedObjectPath, String, String)>() else {
+            continue;
+        };
+        if sender.send((JobId(job.to_string()), result)).is_err() {
+            return;
+        }
+    }
+}
+
+impl Systemd for Bus {
+    fn submit(&mut self, job: Job, unit: &str) -> Result<JobId, SystemdError> {
+        let path: OwnedObjectPath = self.call(job.method(), &(unit, "replace"))?;
+        Ok(JobId(path.to_string()))
+    }
+
+    fn wait(&mut self, at_most: Duration) -> Result<Vec<(JobId, String)>, SystemdError> {
+        let mut ended = match self.ended.recv_timeout(at_most) {
+            Ok(first) => vec![first],
+            Err(mpsc::RecvTimeoutError::Timeout) => return Ok(Vec::new()),
+            Err(mpsc::RecvTimeoutError::Disconnected) => return Err(SystemdError::Gone),
+        };
+        ended.extend(self.ended.try_iter());
+        Ok(ended)
+    }
+
+    fn state(&mut self, unit: &str) -> Result<UnitState, SystemdError> {
+        let path: OwnedObjectPath = self.call("LoadUnit", &unit)?;
+        let mut all = self.properties(&path, "org.freedesktop.systemd1.Unit")?;
+        if unit.ends_with(".service") {
+            all.extend(self.properties(&path, "org.freedesktop.systemd1.Service")?);
+        }
+        let text = |name: &str| {
+            all.get(name).and_then(|it| <&str>::try_from(it).ok()).unwrap_or_default().to_owned()
+        };
+        let invocation = all.get("InvocationID").and_then(|it| Vec::<u8>::try_from(it.clone()).ok());
+        Ok(UnitState {
+            load: text("LoadState"),
+            active: text("ActiveState"),
+            sub: text("SubState"),
+            n_restarts: all.get("NRestarts").and_then(|it| u32::try_from(it).ok()).unwrap_or(0),
+            invocation: invocation.unwrap_or_default().iter().map(|byte| format!("{byte:02x}")).collect(),
+            fragment: text("FragmentPath"),
+            is_stale: all.get("NeedDaemonReload").and_then(|it| bool::try_from(it).ok()).unwrap_or(false),
+            result: text("Result"),
+            exit_status: all.get("ExecMainStatus").and_then(|it| i32::try_from(it).ok()).unwrap_or(0),
+        })
+    }
+
+    fn reload(&mut self) -> Result<(), SystemdError> {
+        self.call::<()>("Reload", &())
+    }
+
+    fn forget_failure(&mut self, unit: &str) -> Result<(), SystemdError> {
+        self.call::<()>("ResetFailedUnit", &unit)
+    }
+
+    fn log(&mut self, unit: &str) -> Vec<String> {
+        let state = self.state(unit).unwrap_or_default();
+        // Of this run alone, where systemd knows it: an earlier failure is not this one's reason.
+        let which = match state.invocation.as_str() {
+            "" => vec!["-u".to_owned(), unit.to_owned()],
+            id => vec![format!("_SYSTEMD_INVOCATION_ID={id}"), "+".to_owned(), format!("INVOCATION_ID={id}")],
+        };
+        let mut command = Command::new("journalctl");
+        command.args(["--no-pager", "--quiet", "-o", "cat", "-n", "12"]).args(which).stdin(Stdio::null());
+        match command.output() {
+            Ok(output) => String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect(),
+            // The log only explains a failure that is reported anyway.
+            Err(error) => vec![format!("(no log: {error})")],
+        }
+    }
+
+    fn now(&mut self) -> Duration {
+        self.began.elapsed()
+    }
+}
