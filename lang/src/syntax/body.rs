@@ -1,6 +1,8 @@
 //! What stands between braces: definitions, loops, guards and lets.
 
-use super::ast::{Body, Define, Entry, Expr, ExprKind, Guard, Let, Loop, Op, Step, StepKind};
+use super::ast::{
+    Bind, Body, Define, Entry, Expr, ExprKind, Generator, Guard, Let, Loop, Name, Op, Step, StepKind,
+};
 use super::cursor::{Parsed, Parser, Stop};
 use super::errors::{self, Expected, Hint, OpPlace};
 use super::recover::{Scope, is_item};
@@ -13,12 +15,12 @@ impl Parser<'_> {
         &mut self,
         scope: Scope,
         read: fn(&mut Self, &mut Vec<T>) -> Parsed<()>,
-        hint: Option<Hint>,
     ) -> Parsed<(Vec<T>, Span)> {
-        if !self.sees(Sign::Brace) {
-            return self.unexpected(Expected::Sign(Sign::Brace), hint);
-        }
         let from = self.here();
+        if !self.sees(Sign::Brace) {
+            let _: Parsed<()> = self.unexpected(Expected::Sign(Sign::Brace), None);
+            return self.braced_without(scope, read);
+        }
         let open = self.open();
         let mut out = Vec::new();
         self.sequence(scope, &mut out, read);
@@ -26,27 +28,41 @@ impl Parser<'_> {
         Ok((out, self.since(from)))
     }
 
+    /// Reads on where the `{` was forgotten and the `}` was not.
+    fn braced_without<T>(
+        &mut self,
+        scope: Scope,
+        read: fn(&mut Self, &mut Vec<T>) -> Parsed<()>,
+    ) -> Parsed<(Vec<T>, Span)> {
+        let Some(end) = self.end_of_missing_brace(scope) else { return Err(Stop) };
+        let (from, limit) = (self.here(), self.limit);
+        self.limit = end;
+        let mut out = Vec::new();
+        self.sequence(scope, &mut out, read);
+        self.limit = limit;
+        self.at = end + 1;
+        Ok((out, self.since(from)))
+    }
+
     /// Reads definitions in braces.
-    pub fn body(&mut self, hint: Option<Hint>) -> Parsed<Body> {
-        let (entries, at) = self.braced(Scope::Body, Self::entry, hint)?;
+    pub fn body(&mut self) -> Parsed<Body> {
+        let (entries, at) = self.braced(Scope::Body, Self::entry)?;
         Ok(Body { at, entries })
     }
 
     /// Reads an entry of a body.
     pub fn entry(&mut self, out: &mut Vec<Entry>) -> Parsed<()> {
         match self.peek() {
-            TokenKind::Keyword(Keyword::Let) => {
-                let (binding, result) = self.binding()?;
-                out.push(Entry::Let(binding));
-                result
-            }
+            TokenKind::Keyword(Keyword::Let) => self.let_entry(out),
             TokenKind::Keyword(keyword) if is_item(keyword) => self.stray_item(),
-            _ => {
-                let (entry, result) = self.loop_guard_or_define(Expected::Entry)?;
-                out.push(entry);
-                result
-            }
+            _ => self.definition(Expected::Entry, out),
         }
+    }
+
+    fn let_entry(&mut self, out: &mut Vec<Entry>) -> Parsed<()> {
+        let (binding, result) = self.binding()?;
+        out.push(Entry::Let(binding));
+        result
     }
 
     /// An item among definitions: reported, and kept for the end of the file, so that its names are known.
@@ -58,23 +74,15 @@ impl Parser<'_> {
         result
     }
 
-    /// Reads what may stand both in a file and in a body.
-    pub fn loop_guard_or_define(&mut self, expected: Expected) -> Parsed<(Entry, Parsed<()>)> {
+    /// Reads what may stand both in a file and in a body: a loop, a guard or a definition.
+    pub fn definition(&mut self, expected: Expected, out: &mut Vec<Entry>) -> Parsed<()> {
         match self.peek() {
-            TokenKind::Keyword(Keyword::For) => self.deeper(|p| {
-                let from = p.here();
-                let generator = p.generator(false)?;
-                let body = p.body(None)?;
-                Ok((Entry::Loop(Loop { at: p.since(from), generator, body }), Ok(())))
-            }),
-            TokenKind::Keyword(Keyword::If) => Ok((Entry::Guard(self.guard()?), Ok(()))),
+            TokenKind::Keyword(Keyword::For) => self.deeper(|p| p.for_loop(out)),
+            TokenKind::Keyword(Keyword::If) => self.guard_entry(out),
             TokenKind::Keyword(Keyword::Force)
             | TokenKind::Word
             | TokenKind::TextOpen { .. }
-            | TokenKind::Sign(Sign::List | Sign::Index) => {
-                let (define, result) = self.define()?;
-                Ok((Entry::Define(define), result))
-            }
+            | TokenKind::Sign(Sign::List | Sign::Index) => self.define(out),
             TokenKind::Variant | TokenKind::DotText | TokenKind::Sign(Sign::Dot) => {
                 self.unexpected(expected, Some(Hint::GlueDot))
             }
@@ -82,22 +90,72 @@ impl Parser<'_> {
         }
     }
 
+    fn for_loop(&mut self, out: &mut Vec<Entry>) -> Parsed<()> {
+        let from = self.here();
+        let generator = self.head(Scope::Body, |p| p.generator(false), Self::broken_generator)?;
+        let body = self.body()?;
+        out.push(Entry::Loop(Loop { at: self.since(from), generator, body }));
+        Ok(())
+    }
+
+    fn guard_entry(&mut self, out: &mut Vec<Entry>) -> Parsed<()> {
+        let guard = self.deeper(Self::guard)?;
+        out.push(Entry::Guard(guard));
+        Ok(())
+    }
+
     fn guard(&mut self) -> Parsed<Guard> {
-        self.deeper(|p| {
-            let from = p.bump().at.start;
-            let cond = p.expr()?;
-            let then = p.body(guard_hint(p.peek()))?;
-            let mut otherwise = None;
-            if p.eat_keyword(Keyword::Else) {
-                otherwise = Some(if p.peek() == TokenKind::Keyword(Keyword::If) {
-                    let guard = p.guard()?;
-                    Body { at: guard.at, entries: vec![Entry::Guard(guard)] }
-                } else {
-                    p.body(None)?
-                });
+        let from = self.bump().at.start;
+        let cond = self.condition(Scope::Body)?;
+        let then = self.body()?;
+        let otherwise = if self.eat_keyword(Keyword::Else) { Some(self.otherwise()?) } else { None };
+        Ok(Guard { at: self.since(from), cond, then, otherwise })
+    }
+
+    fn otherwise(&mut self) -> Parsed<Body> {
+        if self.peek() != TokenKind::Keyword(Keyword::If) {
+            return self.body();
+        }
+        let guard = self.deeper(Self::guard)?;
+        Ok(Body { at: guard.at, entries: vec![Entry::Guard(guard)] })
+    }
+
+    /// Reads the condition of a guard, up to its `{`.
+    pub fn condition(&mut self, scope: Scope) -> Parsed<Expr> {
+        self.head(scope, Self::expr, Self::error_expr)
+    }
+
+    /// Reads what stands before a `{`. If that fails, but the `{` is on the same line, what stands in the braces is
+    /// good still.
+    pub fn head<T>(
+        &mut self,
+        scope: Scope,
+        read: fn(&mut Self) -> Parsed<T>,
+        broken: fn(&Self) -> T,
+    ) -> Parsed<T> {
+        let result = read(self).and_then(|head| {
+            // Whoever reads the body says that its brace is missing.
+            if self.sees(Sign::Brace) || self.end_of_missing_brace(scope).is_some() {
+                return Ok(head);
             }
-            Ok(Guard { at: p.since(from), cond, then, otherwise })
+            let hint = match self.peek() {
+                TokenKind::Sign(Sign::Set) => Some(Hint::Compare),
+                TokenKind::Keyword(Keyword::Then) => Some(Hint::GuardBraces),
+                _ => None,
+            };
+            self.unexpected(Expected::Sign(Sign::Brace), hint)
+        });
+        result.or_else(|Stop| {
+            self.skip_to_brace()?;
+            Ok(broken(self))
         })
+    }
+
+    /// A generator that could not be read, for the tree.
+    pub fn broken_generator(&self) -> Generator {
+        let source = self.error_expr();
+        let name = Name { text: "_".into(), at: source.at };
+        Generator { at: source.at, binds: vec![Bind { first: name, second: None, source }], cond: None }
     }
 
     /// Reads `let x : T = e`. What follows the name may be an error in the tree.
@@ -138,7 +196,7 @@ impl Parser<'_> {
         Expr { at: Span::new(self.here(), self.here()), kind: ExprKind::Error }
     }
 
-    fn define(&mut self) -> Parsed<(Define, Parsed<()>)> {
+    fn define(&mut self, out: &mut Vec<Entry>) -> Parsed<()> {
         let (first, from) = (self.at, self.here());
         let force = (self.peek() == TokenKind::Keyword(Keyword::Force)).then(|| self.bump().at);
         let path = self.path()?;
@@ -146,7 +204,8 @@ impl Parser<'_> {
         let op = self.define_op(&path)?;
         let (value, result) = self.soft_expr();
         let (at, doc) = (self.since(from), self.doc(first));
-        Ok((Define { at, doc, force, path, op, op_at, value }, result))
+        out.push(Entry::Define(Define { at, doc, force, path, op, op_at, value }));
+        result
     }
 
     fn define_op(&mut self, path: &[Step]) -> Parsed<Op> {
@@ -219,14 +278,5 @@ impl Parser<'_> {
         let key = self.bracketed(Sign::ListEnd, Expected::Sign(Sign::ListEnd), Self::expr)?;
         let key = key.unwrap_or_else(|| Expr { at: self.since(from), kind: ExprKind::Error });
         Ok(StepKind::Index(Box::new(key)))
-    }
-}
-
-/// What is likely meant by what stands behind a condition in the place of `{`.
-pub fn guard_hint(found: TokenKind) -> Option<Hint> {
-    match found {
-        TokenKind::Sign(Sign::Set) => Some(Hint::Compare),
-        TokenKind::Keyword(Keyword::Then) => Some(Hint::GuardBraces),
-        _ => None,
     }
 }

@@ -3,8 +3,13 @@
 
 use crate::token::{Sign, Token, TokenKind};
 
-/// For each token the index of its other half; [`NONE`] for all that have none.
-pub struct Partners(Vec<u32>);
+/// The brackets of a text, with their other halves.
+pub struct Partners {
+    /// For each token the index of its other half; [`NONE`] for all that have none.
+    halves: Vec<u32>,
+    /// The closing ones with nothing to close, in order.
+    loose: Vec<usize>,
+}
 
 const NONE: u32 = u32::MAX;
 
@@ -47,7 +52,8 @@ pub fn closes(kind: TokenKind) -> bool {
 impl Partners {
     /// Matches all brackets. A closing one skips unclosed ones of other kinds, if one of its own is open below them.
     pub fn new(tokens: &[Token]) -> Partners {
-        let mut partners = vec![NONE; tokens.len()];
+        let mut halves = vec![NONE; tokens.len()];
+        let mut loose = Vec::new();
         let mut open: Vec<(Kind, usize)> = Vec::new();
         // How many of each kind are open since the last hole or text: no bracket reaches out of one.
         let mut counts: Vec<[usize; 3]> = vec![[0; 3]];
@@ -64,19 +70,20 @@ impl Partners {
                     counts.pop();
                     while let Some((other, from)) = open.pop() {
                         if other == kind {
-                            (partners[from], partners[i]) = (i as u32, from as u32);
+                            (halves[from], halves[i]) = (i as u32, from as u32);
                             break;
                         }
                     }
                 }
                 Side::Close(kind) => {
                     let Some(count) = counts.last_mut().filter(|count| count[kind as usize] > 0) else {
+                        loose.push(i);
                         continue;
                     };
                     while let Some((other, from)) = open.pop() {
                         count[other as usize] -= 1;
                         if other == kind {
-                            (partners[from], partners[i]) = (i as u32, from as u32);
+                            (halves[from], halves[i]) = (i as u32, from as u32);
                             break;
                         }
                     }
@@ -84,11 +91,16 @@ impl Partners {
                 Side::Other => {}
             }
         }
-        Partners(partners)
+        Partners { halves, loose }
     }
 
     /// The other half of a bracket, a text or a hole.
     pub fn of(&self, token: usize) -> Option<usize> {
-        self.0.get(token).filter(|p| **p != NONE).map(|p| *p as usize)
+        self.halves.get(token).filter(|p| **p != NONE).map(|p| *p as usize)
+    }
+
+    /// The first closing bracket from a token on that closes nothing.
+    pub fn next_loose(&self, from: usize) -> Option<usize> {
+        self.loose.get(self.loose.partition_point(|at| *at < from)).copied()
     }
 }

@@ -35,8 +35,10 @@ pub struct Parser<'a> {
     pub(super) column: Option<u32>,
     /// Whether an unclosed bracket was reported, so that a closing one too many is no news.
     pub(super) unclosed_seen: bool,
-    /// The last text that never ends; it may have swallowed closing brackets.
-    pub(super) broken_text: Option<usize>,
+    /// Whether there was a mistake since the last item at the beginning of a line.
+    pub(super) mistaken: bool,
+    /// Whether what is read now spilt out of braces that were not understood, so that it is good for nothing.
+    pub(super) muted: bool,
     /// The token at which the last report was made.
     last_report: Option<usize>,
     depth: u32,
@@ -64,7 +66,8 @@ impl<'a> Parser<'a> {
             by_columns: false,
             column: None,
             unclosed_seen: false,
-            broken_text: None,
+            mistaken: false,
+            muted: false,
             last_report: None,
             depth: 0,
             height: 0,
@@ -182,17 +185,26 @@ impl<'a> Parser<'a> {
         path
     }
 
-    /// Adds a report about the next token, unless it or the one before it was reported already.
+    /// Adds a report about the next token, unless something there was reported already.
     pub fn report(&mut self, report: Diagnostic) {
-        let reported = |kind| matches!(kind, TokenKind::Bad);
-        let before = self.at.checked_sub(1).map(|i| self.token_at(i).kind);
-        let known = self.last_report == Some(self.at)
-            || self.at < self.limit && reported(self.peek())
-            || before.is_some_and(reported);
+        let bad = |at: usize| self.token_at(at).kind == TokenKind::Bad;
+        let known = self.muted
+            || self.last_report == Some(self.at)
+            || self.at < self.limit && bad(self.at)
+            || self.at.checked_sub(1).is_some_and(bad)
+            || self.is_spoilt(report.at, report.at);
         if !known {
             self.problems.push(report);
         }
         self.last_report = Some(self.at);
+        self.mistaken = true;
+    }
+
+    /// Whether a line with an open text is among those from one place to another.
+    fn is_spoilt(&self, from: Span, to: Span) -> bool {
+        let spoilt = &self.tokens.spoilt;
+        let next = spoilt.partition_point(|line| line.end < from.start);
+        spoilt.get(next).is_some_and(|line| line.start <= to.start)
     }
 
     /// Reports that something else was expected here.
@@ -234,17 +246,28 @@ impl<'a> Parser<'a> {
             self.bump();
             return Ok(());
         }
-        if next != TokenKind::End && !brackets::closes(next) {
+        if self.closes_nothing(self.at) && self.partners.of(open).is_none() {
+            // Two halves without another: `[1, 2)`.
+            let _: Parsed<()> = self.unexpected(expected, hint);
+            self.bump();
+            return Ok(());
+        }
+        if next != TokenKind::End && (!brackets::closes(next) || self.closes_nothing(self.at)) {
             return self.unexpected(expected, hint);
         }
-        // A broken text behind the bracket may hold what closes it, and that text was reported.
-        if self.broken_text.is_none_or(|text| text < open) && !self.too_deep {
-            let gave_up = self.token();
-            let bracket = self.token_at(open).at;
+        // An open text behind the bracket may have swallowed what closes it, and that text was reported.
+        let bracket = self.token_at(open).at;
+        let gave_up = self.token();
+        if !self.is_spoilt(bracket, gave_up.at) && !self.too_deep {
             self.report(errors::unclosed(bracket, self.text_of(bracket), gave_up.at, gave_up.kind));
         }
         self.unclosed_seen = true;
         Ok(())
+    }
+
+    /// Whether a token is a closing bracket with nothing to close.
+    pub fn closes_nothing(&self, at: usize) -> bool {
+        brackets::closes(self.kind(at)) && self.partners.of(at).is_none()
     }
 
     /// After a failure behind an opening bracket: goes on behind its other half, if that is known.

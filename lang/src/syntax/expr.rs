@@ -1,6 +1,6 @@
 //! Expressions, by precedence.
 
-use super::ast::{Arg, Arm, BinOp, Bind, Body, Expr, ExprKind, Generator, Pattern};
+use super::ast::{Arg, Arm, BinOp, Bind, Body, Expr, ExprKind, Generator, Name, Pattern};
 use super::cursor::{Parsed, Parser, Stop};
 use super::errors::{self, ArgFault, Expected, Hint, OpPlace};
 use super::recover::Scope;
@@ -19,7 +19,7 @@ const LEVEL_NOT: u8 = 3;
 /// What stands in the parentheses of a call.
 enum Args {
     List(Vec<Arg>),
-    For(Expr, Generator),
+    For(Box<Expr>, Generator),
 }
 
 impl Parser<'_> {
@@ -73,7 +73,7 @@ impl Parser<'_> {
     fn matching(&mut self) -> Parsed<Expr> {
         let from = self.bump().at.start;
         let value = Box::new(self.expr()?);
-        let (arms, _) = self.braced(Scope::Arms, Self::arm, None)?;
+        let (arms, _) = self.braced(Scope::Arms, Self::arm)?;
         Ok(Expr { at: self.since(from), kind: ExprKind::Match(value, arms) })
     }
 
@@ -110,37 +110,48 @@ impl Parser<'_> {
     }
 
     /// Reads operators that bind at least as tightly as `least`.
+    ///
+    /// This and what it calls on the way down are small on purpose: their frames are what deep nesting costs.
     fn binary(&mut self, least: u8) -> Parsed<Expr> {
         let from = self.here();
-        let mut left = if self.peek() == TokenKind::Keyword(Keyword::Not) && least <= LEVEL_NOT {
-            self.bump();
-            let inner = self.deeper(|p| p.binary(LEVEL_NOT))?;
-            Expr { at: self.since(from), kind: ExprKind::Not(Box::new(inner)) }
-        } else {
-            self.unary()?
-        };
+        let mut left = match self.peek() {
+            TokenKind::Keyword(Keyword::Not) if least <= LEVEL_NOT => self.negation(),
+            TokenKind::Sign(Sign::Minus) => self.minus(),
+            _ => self.postfix(),
+        }?;
         // What may still follow: beside an operator that does not chain, only looser ones.
         let mut most = u8::MAX;
-        while let Some((op, level, joins)) = self.operator() {
-            if level < least {
-                break;
-            }
+        while let Some((op, level, joins)) = self.operator().filter(|(_, level, _)| *level >= least) {
             if level >= most {
                 return self.unexpected(Expected::Separator, Some(Hint::Chain));
             }
-            self.bump();
-            if op == BinOp::NotIn {
-                self.bump();
-            }
-            let right = match joins {
-                Joins::Right => self.deeper(|p| p.binary(level))?,
-                Joins::Left | Joins::Not => self.binary(level + 1)?,
-            };
-            self.taller()?;
-            left = Expr { at: self.since(from), kind: ExprKind::Bin(op, Box::new(left), Box::new(right)) };
+            left = self.join(from, left, op, level + u8::from(joins != Joins::Right))?;
             most = if joins == Joins::Not { level } else { u8::MAX };
         }
         Ok(left)
+    }
+
+    /// Reads an operator and what stands right of it.
+    fn join(&mut self, from: u32, left: Expr, op: BinOp, least: u8) -> Parsed<Expr> {
+        self.bump();
+        if op == BinOp::NotIn {
+            self.bump();
+        }
+        let right = self.deeper(|p| p.binary(least))?;
+        self.taller()?;
+        Ok(Expr { at: self.since(from), kind: ExprKind::Bin(op, Box::new(left), Box::new(right)) })
+    }
+
+    fn negation(&mut self) -> Parsed<Expr> {
+        let from = self.bump().at.start;
+        let inner = Box::new(self.deeper(|p| p.binary(LEVEL_NOT))?);
+        Ok(Expr { at: self.since(from), kind: ExprKind::Not(inner) })
+    }
+
+    fn minus(&mut self) -> Parsed<Expr> {
+        let from = self.bump().at.start;
+        let inner = self.deeper(|p| if p.sees(Sign::Minus) { p.minus() } else { p.postfix() })?;
+        Ok(Expr { at: self.since(from), kind: ExprKind::Neg(Box::new(inner)) })
     }
 
     fn operator(&self) -> Option<(BinOp, u8, Joins)> {
@@ -173,83 +184,92 @@ impl Parser<'_> {
         })
     }
 
-    fn unary(&mut self) -> Parsed<Expr> {
-        if !self.sees(Sign::Minus) {
-            return self.postfix();
-        }
-        let from = self.bump().at.start;
-        let inner = self.deeper(Self::unary)?;
-        Ok(Expr { at: self.since(from), kind: ExprKind::Neg(Box::new(inner)) })
-    }
-
     fn postfix(&mut self) -> Parsed<Expr> {
         let from = self.here();
         let mut left = self.primary()?;
-        loop {
-            let kind = match self.peek() {
-                TokenKind::Dot => {
-                    let name = self.dotted();
-                    ExprKind::Field(Box::new(left), name)
-                }
-                TokenKind::DotText => match self.text("a key") {
-                    Ok(text) => ExprKind::FieldText(Box::new(left), text),
-                    Err(Stop) => ExprKind::Error,
-                },
-                TokenKind::Sign(Sign::Index) => {
-                    match self.bracketed(Sign::ListEnd, Expected::Sign(Sign::ListEnd), Self::expr)? {
-                        Some(key) => ExprKind::Index(Box::new(left), Box::new(key)),
-                        None => ExprKind::Error,
-                    }
-                }
-                TokenKind::Sign(Sign::Call) => match self.args()? {
-                    Some(Args::List(args)) => ExprKind::Call(Box::new(left), args),
-                    Some(Args::For(element, generator)) => {
-                        ExprKind::CallFor(Box::new(left), Box::new(element), generator)
-                    }
-                    None => ExprKind::Error,
-                },
-                _ => return Ok(left),
-            };
-            self.taller()?;
-            left = Expr { at: self.since(from), kind };
+        while matches!(
+            self.peek(),
+            TokenKind::Dot | TokenKind::DotText | TokenKind::Sign(Sign::Index | Sign::Call)
+        ) {
+            left = self.step(from, left)?;
         }
+        Ok(left)
+    }
+
+    /// Reads one `.name`, `."text"`, `[key]` or `(args)`.
+    fn step(&mut self, from: u32, left: Expr) -> Parsed<Expr> {
+        let left = Box::new(left);
+        let kind = match self.peek() {
+            TokenKind::Dot => ExprKind::Field(left, self.dotted()),
+            TokenKind::DotText => match self.text("a key") {
+                Ok(text) => ExprKind::FieldText(left, text),
+                Err(Stop) => ExprKind::Error,
+            },
+            TokenKind::Sign(Sign::Index) => self.subscript(left)?,
+            _ => self.call(left)?,
+        };
+        self.taller()?;
+        Ok(Expr { at: self.since(from), kind })
+    }
+
+    fn subscript(&mut self, left: Box<Expr>) -> Parsed<ExprKind> {
+        let key = self.bracketed(Sign::ListEnd, Expected::Sign(Sign::ListEnd), Self::expr)?;
+        Ok(key.map_or(ExprKind::Error, |key| ExprKind::Index(left, Box::new(key))))
+    }
+
+    fn call(&mut self, left: Box<Expr>) -> Parsed<ExprKind> {
+        Ok(match self.args()? {
+            Some(Args::List(args)) => ExprKind::Call(left, args),
+            Some(Args::For(element, generator)) => ExprKind::CallFor(left, element, generator),
+            None => ExprKind::Error,
+        })
     }
 
     fn primary(&mut self) -> Parsed<Expr> {
         let from = self.here();
         let kind = match self.peek() {
-            TokenKind::Lit(index) => {
-                self.bump();
-                match self.tokens.lits.get(index as usize) {
-                    Some(lit) => ExprKind::Lit(lit.clone()),
-                    None => ExprKind::Error,
-                }
-            }
-            TokenKind::BadLit | TokenKind::Bad => {
-                self.bump();
-                ExprKind::Error
-            }
-            TokenKind::TextOpen { broken } => match self.text("a text") {
-                Ok(text) => ExprKind::Text(text),
-                Err(Stop) if broken => ExprKind::Error,
-                Err(Stop) => return Err(Stop),
+            TokenKind::TextOpen { .. } => self.text_value(),
+            TokenKind::Variant => self.variant(),
+            TokenKind::Sign(Sign::Group | Sign::Call) => self.group(),
+            TokenKind::Sign(Sign::List | Sign::Index) => self.list(),
+            TokenKind::Sign(Sign::Brace) => self.body_value(),
+            _ => self.atom(),
+        }?;
+        Ok(Expr { at: self.since(from), kind })
+    }
+
+    fn text_value(&mut self) -> Parsed<ExprKind> {
+        let broken = self.peek() == TokenKind::TextOpen { broken: true };
+        match self.text("a text") {
+            Ok(text) => Ok(ExprKind::Text(text)),
+            Err(Stop) if broken => Ok(ExprKind::Error),
+            Err(Stop) => Err(Stop),
+        }
+    }
+
+    fn group(&mut self) -> Parsed<ExprKind> {
+        let inner = self.bracketed(Sign::GroupEnd, Expected::Sign(Sign::GroupEnd), Self::expr)?;
+        Ok(inner.map_or(ExprKind::Error, |inner| inner.kind))
+    }
+
+    fn body_value(&mut self) -> Parsed<ExprKind> {
+        let (entries, at) = self.braced(Scope::Body, Self::entry)?;
+        Ok(ExprKind::Body(Body { at, entries }))
+    }
+
+    /// Reads what is one token.
+    fn atom(&mut self) -> Parsed<ExprKind> {
+        let token = self.token();
+        let kind = match self.peek() {
+            TokenKind::Lit(index) => match self.tokens.lits.get(index as usize) {
+                Some(lit) => ExprKind::Lit(lit.clone()),
+                None => ExprKind::Error,
             },
-            TokenKind::Word => ExprKind::Name(self.word(Expected::Expression)?.text),
-            TokenKind::Keyword(Keyword::None) => self.constant(ExprKind::None),
-            TokenKind::Keyword(Keyword::True) => self.constant(ExprKind::Bool(true)),
-            TokenKind::Keyword(Keyword::False) => self.constant(ExprKind::Bool(false)),
-            TokenKind::Variant => self.variant()?,
-            TokenKind::Sign(Sign::Group | Sign::Call) => {
-                match self.bracketed(Sign::GroupEnd, Expected::Sign(Sign::GroupEnd), Self::expr)? {
-                    Some(inner) => inner.kind,
-                    None => ExprKind::Error,
-                }
-            }
-            TokenKind::Sign(Sign::List | Sign::Index) => self.list()?,
-            TokenKind::Sign(Sign::Brace) => {
-                let (entries, at) = self.braced(Scope::Body, Self::entry, None)?;
-                ExprKind::Body(Body { at, entries })
-            }
+            TokenKind::BadLit | TokenKind::Bad => ExprKind::Error,
+            TokenKind::Word => ExprKind::Name(self.text_of(token.at).into()),
+            TokenKind::Keyword(Keyword::None) => ExprKind::None,
+            TokenKind::Keyword(Keyword::True) => ExprKind::Bool(true),
+            TokenKind::Keyword(Keyword::False) => ExprKind::Bool(false),
             other => {
                 let hint = match other {
                     TokenKind::Keyword(Keyword::If | Keyword::Match | Keyword::Not) => {
@@ -263,12 +283,8 @@ impl Parser<'_> {
                 return self.unexpected(Expected::Expression, hint);
             }
         };
-        Ok(Expr { at: self.since(from), kind })
-    }
-
-    fn constant(&mut self, kind: ExprKind) -> ExprKind {
         self.bump();
-        kind
+        Ok(kind)
     }
 
     fn variant(&mut self) -> Parsed<ExprKind> {
@@ -321,7 +337,7 @@ impl Parser<'_> {
                     p.report(errors::bad_argument(p.token().at, ArgFault::NamedGenerator));
                     p.generator(true)?;
                 } else if let Some(generator) = p.lone_generator(out.is_empty())? {
-                    return Ok(Args::For(arg.value, generator));
+                    return Ok(Args::For(Box::new(arg.value), generator));
                 }
                 out.push(arg);
                 if !p.eat(Sign::Comma) {
@@ -334,23 +350,29 @@ impl Parser<'_> {
 
     fn arg(&mut self) -> Parsed<Arg> {
         let value = self.expr()?;
-        let op = self.token();
         match self.peek() {
-            TokenKind::Sign(Sign::Set) => {}
-            TokenKind::Sign(Sign::Suggest | Sign::Add | Sign::Remove | Sign::Replace) => {
-                self.report(errors::wrong_operator(op.at, self.text_of(op.at), OpPlace::Argument));
-            }
-            TokenKind::Sign(Sign::Colon) if matches!(value.kind, ExprKind::Name(_)) => {
-                let end = Expected::Either(Sign::Comma, Sign::GroupEnd);
-                return self.unexpected(end, Some(Hint::ColonForEquals));
-            }
-            _ => return Ok(Arg { name: None, value }),
+            TokenKind::Sign(
+                Sign::Set | Sign::Suggest | Sign::Add | Sign::Remove | Sign::Replace | Sign::Colon,
+            ) => self.named_arg(value),
+            _ => Ok(Arg { name: None, value }),
         }
-        let name = match value.kind {
-            ExprKind::Name(text) => Some(super::ast::Name { text, at: value.at }),
+    }
+
+    /// Reads `= e` behind what should be a name.
+    fn named_arg(&mut self, left: Expr) -> Parsed<Arg> {
+        let op = self.token();
+        if self.sees(Sign::Colon) {
+            let hint = matches!(left.kind, ExprKind::Name(_)).then_some(Hint::ColonForEquals);
+            return self.unexpected(Expected::Either(Sign::Comma, Sign::GroupEnd), hint);
+        }
+        if !self.sees(Sign::Set) {
+            self.report(errors::wrong_operator(op.at, self.text_of(op.at), OpPlace::Argument));
+        }
+        let name = match left.kind {
+            ExprKind::Name(text) => Some(Name { text, at: left.at }),
             ExprKind::Error => None,
             _ => {
-                self.report(errors::bad_argument(value.at, ArgFault::NotAName));
+                self.report(errors::bad_argument(left.at, ArgFault::NotAName));
                 None
             }
         };

@@ -1,7 +1,6 @@
 //! The items of a file.
 
 use super::ast::{CheckItem, File, Fn, Item, ItemKind, Let, TestItem, TypeBase, TypeExpr};
-use super::body::guard_hint;
 use super::cursor::{Parsed, Parser, Stop};
 use super::errors::{self, Expected, OpPlace};
 use super::recover::Scope;
@@ -49,18 +48,22 @@ impl Parser<'_> {
                 self.bump();
                 let title = self.text("the sentence that the check is known by")?;
                 let warn = self.eat_keyword(Keyword::Warn);
-                let (body, _) = self.braced(Scope::Check, Self::check_item, None)?;
+                let (body, _) = self.braced(Scope::Check, Self::check_item)?;
                 Ok((ItemKind::Check { title, warn, body }, Ok(())))
             }
             TokenKind::Keyword(Keyword::Test) => {
                 self.bump();
                 let title = self.text("the sentence that the test is known by")?;
-                let (body, _) = self.braced(Scope::Test, Self::test_item, None)?;
+                let (body, _) = self.braced(Scope::Test, Self::test_item)?;
                 Ok((ItemKind::Test { title, body }, Ok(())))
             }
             _ => {
-                let (entry, result) = self.loop_guard_or_define(Expected::Item)?;
-                Ok((ItemKind::Entry(entry), result))
+                let mut entries = Vec::new();
+                let result = self.definition(Expected::Item, &mut entries);
+                match entries.pop() {
+                    Some(entry) => Ok((ItemKind::Entry(entry), result)),
+                    None => Err(Stop),
+                }
             }
         }
     }
@@ -140,7 +143,7 @@ impl Parser<'_> {
             out.value = value;
             return result;
         }
-        let (lines, _) = self.braced(Scope::FnBody, Self::fn_line, None)?;
+        let (lines, _) = self.braced(Scope::FnBody, Self::fn_line)?;
         let mut value = None;
         for line in lines {
             match line {
@@ -175,49 +178,47 @@ impl Parser<'_> {
     }
 
     fn check_item(&mut self, out: &mut Vec<CheckItem>) -> Parsed<()> {
-        let from = self.here();
         match self.peek() {
             TokenKind::Keyword(Keyword::Let) => {
                 let (binding, result) = self.binding()?;
                 out.push(CheckItem::Let(binding));
                 result
             }
-            TokenKind::Keyword(Keyword::Require) => {
-                self.bump();
-                let cond = self.expr()?;
-                let message = if self.eat_keyword(Keyword::Else) { Some(self.expr()?) } else { None };
-                out.push(CheckItem::Require { at: self.since(from), cond, message });
-                Ok(())
-            }
-            TokenKind::Keyword(Keyword::For) => {
-                let item = self.deeper(|p| {
-                    let generator = p.generator(false)?;
-                    let (body, _) = p.braced(Scope::Check, Self::check_item, None)?;
-                    Ok(CheckItem::For { generator, body })
-                })?;
-                out.push(item);
-                Ok(())
-            }
-            TokenKind::Keyword(Keyword::If) => {
-                let item = self.deeper(|p| {
-                    p.bump();
-                    let cond = p.expr()?;
-                    let hint = guard_hint(p.peek());
-                    let (body, _) = p.braced(Scope::Check, Self::check_item, hint)?;
-                    Ok(CheckItem::If { cond, body })
-                })?;
-                out.push(item);
-                Ok(())
-            }
+            TokenKind::Keyword(Keyword::Require) => self.requirement(out),
+            TokenKind::Keyword(Keyword::For) => self.deeper(|p| p.check_for(out)),
+            TokenKind::Keyword(Keyword::If) => self.deeper(|p| p.check_if(out)),
             _ => self.unexpected(Expected::CheckLine, None),
         }
+    }
+
+    fn requirement(&mut self, out: &mut Vec<CheckItem>) -> Parsed<()> {
+        let from = self.bump().at.start;
+        let cond = self.expr()?;
+        let message = if self.eat_keyword(Keyword::Else) { Some(self.expr()?) } else { None };
+        out.push(CheckItem::Require { at: self.since(from), cond, message });
+        Ok(())
+    }
+
+    fn check_for(&mut self, out: &mut Vec<CheckItem>) -> Parsed<()> {
+        let generator = self.head(Scope::Check, |p| p.generator(false), Self::broken_generator)?;
+        let (body, _) = self.braced(Scope::Check, Self::check_item)?;
+        out.push(CheckItem::For { generator, body });
+        Ok(())
+    }
+
+    fn check_if(&mut self, out: &mut Vec<CheckItem>) -> Parsed<()> {
+        self.bump();
+        let cond = self.condition(Scope::Check)?;
+        let (body, _) = self.braced(Scope::Check, Self::check_item)?;
+        out.push(CheckItem::If { cond, body });
+        Ok(())
     }
 
     fn test_item(&mut self, out: &mut Vec<TestItem>) -> Parsed<()> {
         match self.peek() {
             TokenKind::Keyword(Keyword::Given) => {
                 self.bump();
-                out.push(TestItem::Given(self.body(None)?));
+                out.push(TestItem::Given(self.body()?));
                 Ok(())
             }
             TokenKind::Keyword(Keyword::Expect) => {

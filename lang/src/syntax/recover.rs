@@ -5,7 +5,7 @@
 //! thing also ends before a line that is not indented deeper than it.
 
 use super::brackets;
-use super::cursor::{Parsed, Parser};
+use super::cursor::{Parsed, Parser, Stop};
 use super::errors::{self, Expected, Hint};
 use crate::source::Span;
 use crate::token::{Keyword, Sign, TokenKind};
@@ -40,17 +40,17 @@ impl Parser<'_> {
         out: &mut Vec<T>,
         read: fn(&mut Self, &mut Vec<T>) -> Parsed<()>,
     ) {
-        let outer = (self.column, self.limit, self.by_columns);
+        let outer = (self.column, self.limit, self.by_columns, self.muted);
+        let mut line_column = None;
         loop {
             let first = self.at;
             match self.peek() {
                 TokenKind::End => break,
-                kind if brackets::closes(kind) && scope != Scope::File => break,
+                kind if brackets::closes(kind) && scope != Scope::File && !self.closes_nothing(first) => {
+                    break;
+                }
                 kind if brackets::closes(kind) => {
-                    if !self.unclosed_seen && self.broken_text.is_none() {
-                        let _: Parsed<()> = self.unexpected(Expected::Item, Some(Hint::ClosesNothing));
-                    }
-                    self.bump();
+                    self.extra_bracket(scope);
                     continue;
                 }
                 TokenKind::Bad => {
@@ -60,10 +60,15 @@ impl Parser<'_> {
                 }
                 _ => {}
             }
-            let token = self.token();
-            self.column = token.fresh.then(|| self.column_of(first));
+            // What follows on a line is indented as the first on that line.
+            let own_column = self.token().fresh.then(|| self.column_of(first));
+            line_column = own_column.or(line_column);
+            self.column = line_column;
             if scope == Scope::File {
                 self.too_deep = false;
+                self.mistaken &= own_column != Some(0);
+                // An indented line behind a mistake is most likely the rest of what was not understood.
+                self.muted = self.mistaken;
             }
             if self.by_columns {
                 self.limit_by_columns(first);
@@ -75,22 +80,36 @@ impl Parser<'_> {
             if result.is_err() {
                 self.sync(scope, first);
             }
-            (self.column, self.limit, self.by_columns) = outer;
+            (self.column, self.limit, self.by_columns, self.muted) = outer;
         }
+    }
+
+    /// Skips a closing bracket that closes nothing. Behind a mistake that is no news.
+    fn extra_bracket(&mut self, scope: Scope) {
+        if !self.unclosed_seen && !self.mistaken {
+            let expected = if scope == Scope::File { Expected::Item } else { Expected::Separator };
+            let _: Parsed<()> = self.unexpected(expected, Some(Hint::ClosesNothing));
+        }
+        self.bump();
     }
 
     /// What may stand between two things: a comma, or the end of a line.
     fn separator(&mut self, scope: Scope) -> Parsed<()> {
         let next = self.peek();
-        if self.eat(Sign::Comma) || next == TokenKind::End || brackets::closes(next) {
+        let nothing = self.closes_nothing(self.at) && scope != Scope::File;
+        if self.eat(Sign::Comma) || next == TokenKind::End || brackets::closes(next) && !nothing {
             return Ok(());
         }
         let gap = Span::new(self.since(self.start).end, self.here());
         if self.text_of(gap).contains('\n') {
             return Ok(());
         }
+        if nothing && (self.mistaken || self.unclosed_seen) {
+            return Err(Stop);
+        }
         if !self.starts(scope, self.at) {
             let hint = match next {
+                _ if nothing => Some(Hint::ClosesNothing),
                 TokenKind::Sign(Sign::Group | Sign::List) => Some(Hint::GlueBracket),
                 TokenKind::Variant | TokenKind::Sign(Sign::Dot) => Some(Hint::GlueDot),
                 TokenKind::Sign(Sign::Brace) if self.behind_variant() => Some(Hint::Payload),
@@ -114,6 +133,7 @@ impl Parser<'_> {
 
     /// Skips to where the sequence goes on after a mistake in the thing that began at `first`.
     fn sync(&mut self, scope: Scope, first: usize) {
+        self.mistaken = true;
         loop {
             let kind = self.peek();
             if kind == TokenKind::End {
@@ -123,7 +143,7 @@ impl Parser<'_> {
                 break;
             }
             if brackets::closes(kind) {
-                if scope != Scope::File {
+                if scope != Scope::File && !self.closes_nothing(self.at) {
                     break;
                 }
                 self.bump();
@@ -135,6 +155,36 @@ impl Parser<'_> {
                     self.bump();
                 }
             }
+        }
+    }
+
+    /// Where a `{` is missing before things that begin here: its `}`, if that is there.
+    pub fn end_of_missing_brace(&mut self, scope: Scope) -> Option<usize> {
+        if !self.token().fresh && !self.starts(scope, self.at) {
+            return None;
+        }
+        let limit = self.limit;
+        self.limit_by_columns(self.at);
+        let end = self.partners.next_loose(self.at).filter(|end| *end < self.limit);
+        self.limit = limit;
+        end.filter(|end| self.kind(*end) == TokenKind::Sign(Sign::BraceEnd))
+    }
+
+    /// Skips to a `{` on this line; the mistake before it was reported.
+    pub fn skip_to_brace(&mut self) -> Parsed<()> {
+        let mut at = self.at;
+        loop {
+            let kind = self.kind(at);
+            if kind == TokenKind::Sign(Sign::Brace) {
+                self.at = at;
+                return Ok(());
+            }
+            let stays =
+                kind != TokenKind::End && !brackets::closes(kind) && kind != TokenKind::Sign(Sign::Comma);
+            if !stays || self.token_at(at).fresh {
+                return Err(Stop);
+            }
+            at = self.partners.of(at).filter(|end| *end > at).unwrap_or(at) + 1;
         }
     }
 

@@ -17,7 +17,6 @@ impl Parser<'_> {
         };
         let open = self.at;
         if broken {
-            self.broken_text = Some(open);
             self.at = self.partners.of(open).map_or(self.limit, |end| (end + 1).min(self.limit));
             return Err(Stop);
         }

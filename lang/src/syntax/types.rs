@@ -120,7 +120,7 @@ impl Parser<'_> {
             let map = self.bracketed(Sign::BraceEnd, Expected::Sign(Sign::BraceEnd), read)?;
             return Ok(map.unwrap_or(TypeBase::Error));
         }
-        let (fields, _) = self.braced(Scope::Fields, Self::field, None)?;
+        let (fields, _) = self.braced(Scope::Fields, Self::field)?;
         Ok(TypeBase::Record(fields))
     }
 

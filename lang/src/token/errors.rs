@@ -51,8 +51,7 @@ pub fn bad_number(at: Span, text: &str, fault: number::Fault<'_>) -> Diagnostic 
     use number::Fault;
     let (here, help) = match fault {
         Fault::LeadingZero if text.bytes().all(|b| (b'0'..b'8').contains(&b)) => {
-            let digits = text.trim_start_matches('0');
-            ("it begins with a zero", format!("write 0o{digits}, or \"{text}\" for a Mode"))
+            ("it begins with a zero", format!("write 0o{}, or \"{text}\" for a Mode", &text[1..]))
         }
         Fault::LeadingZero => ("it begins with a zero", "leave out the leading zeros".to_owned()),
         Fault::TooLarge => {

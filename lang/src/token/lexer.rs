@@ -319,6 +319,7 @@ impl<'a> Lexer<'a> {
         };
         // Inside the hole of a text the line's end closes both; one report is enough.
         if !closed && self.line_bound.is_none() {
+            self.spoil(self.at, self.at + 1 + len);
             self.reports.push(errors::open_text(self.span(self.at, self.at + 1), Quote::Raw, None));
         }
         self.push(TokenKind::TextOpen { broken: !closed }, 1);
@@ -391,6 +392,15 @@ impl<'a> Lexer<'a> {
         }
     }
 
+    /// Marks the line of an open text. The opening quote may be the one that is missing, so what looked wrong before it
+    /// on its line says nothing.
+    fn spoil(&mut self, open: usize, end: usize) {
+        let line = self.text[..open].rfind('\n').map_or(0, |i| i + 1);
+        let line = self.span(line, end);
+        self.reports.retain(|report| report.at.start < line.start);
+        self.out.spoilt.push(line);
+    }
+
     /// A `"""` never ended: it is taken to end before the first line that is not indented deeper than its own.
     fn give_up_block(&mut self) {
         let Some(Mode::Text { token, n_reports, n_trivia, n_docs, .. }) = self.modes.first().copied() else {
@@ -423,6 +433,9 @@ impl<'a> Lexer<'a> {
             Some(Mode::Hole { token, .. }) => Some(self.out.code[*token].at),
             _ => None,
         };
+        if quote == Quote::Plain {
+            self.spoil((self.out.code[token].at.start - self.start) as usize, self.at);
+        }
         self.reports.push(errors::open_text(self.out.code[token].at, quote, hole));
         self.out.code[token].kind = TokenKind::TextOpen { broken: true };
         while self.modes.len() > outer {

@@ -58,6 +58,8 @@ pub struct Tokens {
     pub docs: Vec<Token>,
     /// The values of [`TokenKind::Lit`].
     pub lits: Vec<Lit>,
+    /// The lines, in order, whose quotes do not match: what is wrong there was reported, and nothing else in them can be.
+    pub spoilt: Vec<Span>,
 }
 
 impl Tokens {
