@@ -207,7 +207,7 @@ fn reason(name: &str, old: Option<&Unit>, new: Option<&Unit>, files: &[FileChang
             let known = ["Container.Image", "Unit.Description"];
             let news: Vec<&str> = keys.into_iter().filter(|key| !known.contains(key)).collect();
             if !news.is_empty() {
-                parts.push(news.join(", "));
+                parts.push(format!("{} changed", news.join(", ")));
             }
         } else {
             parts.push(format!("{} {}", file.name, file.how.word()));

@@ -1,0 +1,104 @@
+//! Switches of hosts: what is planned for a pair of closures, and where a host ends when any call fails at any moment.
+//!
+//! The cases are data, in `tests/switch/<name>/`: `from.json`, `to.json` and the expected `steps.txt`. Set `BLESS=1` to accept.
+
+#[path = "switch/fake.rs"]
+mod fake;
+#[path = "switch/small.rs"]
+mod small;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use fake::{Fail, Fake, Planted};
+use kolla_lang::activate::diff::diff;
+use kolla_lang::activate::steps::plan;
+use kolla_lang::store::Closure;
+use libtest_mimic::{Arguments, Failed, Trial};
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/switch");
+    let mut trials = Vec::new();
+    for case in folders(&root) {
+        let name = case.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let at = case.clone();
+        trials.push(Trial::test(format!("{name}/steps"), move || steps(&at)));
+        for fail in [Fail::Once, Fail::FromThen, Fail::Job] {
+            let at = case.clone();
+            trials.push(Trial::test(format!("{name}/{}", fail.name()), move || every_failure(&at, fail)));
+        }
+    }
+    trials.extend(
+        fake::scenarios()
+            .into_iter()
+            .map(|(name, run)| Trial::test(name, move || run().map_err(Failed::from))),
+    );
+    libtest_mimic::run(&arguments, trials).exit();
+}
+
+fn folders(root: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(root).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut folders: Vec<PathBuf> = entries.filter(|path| path.is_dir()).collect();
+    folders.sort();
+    folders
+}
+
+/// Reads one side of a case; a missing file is a host without a generation.
+fn side(case: &Path, name: &str) -> Result<Option<Closure>, Failed> {
+    match fs::read_to_string(case.join(name)) {
+        Ok(text) => {
+            Ok(Some(small::closure(&text).map_err(|error| format!("{}/{name}: {error}", case.display()))?))
+        }
+        Err(_) => Ok(None),
+    }
+}
+
+/// Compares the planned steps and the difference with the expected text.
+fn steps(case: &Path) -> Result<(), Failed> {
+    let (from, to) = (side(case, "from.json")?, side(case, "to.json")?.ok_or("no to.json")?);
+    let difference = diff(from.as_ref(), &to);
+    let done: Vec<String> =
+        from.iter().flat_map(|it| it.manifest.tasks.values().map(|task| task.once.clone())).collect();
+    let plan = plan(&difference, from.as_ref().map(|it| &it.manifest), &to.manifest, |once| {
+        done.iter().any(|it| it == once)
+    });
+    let mut text = plan.to_text();
+    for file in &difference.files {
+        let unit = file.unit.as_deref().unwrap_or("host");
+        let lines = file.lines.map(|(more, less)| format!(" +{more} -{less}")).unwrap_or_default();
+        text += &format!("file     {unit} {} {}{lines}\n", file.name, file.how.word());
+        for key in &file.keys {
+            let value = |it: &Option<String>| it.clone().unwrap_or_else(|| "(absent)".to_owned());
+            text += &format!("           {} : {} → {}\n", key.key, value(&key.old), value(&key.new));
+        }
+    }
+    let path = case.join("steps.txt");
+    if std::env::var_os("BLESS").is_some() {
+        fs::write(&path, &text)?;
+    }
+    let expected = fs::read_to_string(&path).unwrap_or_default();
+    if text == expected {
+        return Ok(());
+    }
+    Err(format!(
+        "{}: expected\n{expected}\ngot\n{text}\naccept with BLESS=1 cargo test --test switch",
+        path.display()
+    )
+    .into())
+}
+
+/// Runs the switch again and again, each time with a failure one call later, until none is left to fail.
+fn every_failure(case: &Path, fail: Fail) -> Result<(), Failed> {
+    let (from, to) = (side(case, "from.json")?, side(case, "to.json")?.ok_or("no to.json")?);
+    for at in 1..10_000 {
+        let mut fake = Fake::with_generation(from.as_ref())?;
+        let planted = Planted { at, fail };
+        let ended = fake.switch_failing(&to, planted)?;
+        fake.check(from.as_ref(), &to, &ended).map_err(|error| format!("with call {at} failing: {error}"))?;
+        if !fake.has_failed() {
+            return Ok(());
+        }
+    }
+    Err("the switch never ended".into())
+}

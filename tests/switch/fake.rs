@@ -1,0 +1,546 @@
+//! A host that is not there: systemd and podman of a folder, which record what they are asked and fail when told to.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Duration;
+
+use kolla_lang::activate::failure::ActivateError;
+use kolla_lang::activate::generation;
+use kolla_lang::activate::history::{self, End};
+use kolla_lang::activate::journal::Silent;
+use kolla_lang::activate::layout::Layout;
+use kolla_lang::activate::perform::Host;
+use kolla_lang::activate::podman::{DryRun, Health, ToolError, Tools};
+use kolla_lang::activate::switch::{Outcome, Target, chain, switch};
+use kolla_lang::activate::systemd::{Job, JobId, Systemd, SystemdError, UnitState};
+use kolla_lang::store::manifest::{Change, UnitKind};
+use kolla_lang::store::{Closure, Manifest};
+
+/// How a planted failure fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fail {
+    /// One call.
+    Once,
+    /// One call and all after it: the bus is gone, the disk is full.
+    FromThen,
+    /// One job ends with `failed` and leaves its unit failed.
+    Job,
+}
+
+impl Fail {
+    /// Names the way to fail.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Once => "one-call-fails",
+            Self::FromThen => "all-calls-fail-from-then",
+            Self::Job => "one-job-fails",
+        }
+    }
+}
+
+/// A failure at the n-th chance.
+#[derive(Debug, Clone, Copy)]
+pub struct Planted {
+    pub at: u64,
+    pub fail: Fail,
+}
+
+/// How a switch ended.
+pub type Ended = Result<Outcome, ActivateError>;
+
+/// One unit as the fake systemd knows it.
+#[derive(Debug, Clone, Default)]
+struct FakeUnit {
+    state: UnitState,
+    /// The digest of the definition it was started with.
+    runs: Option<String>,
+    starts: u64,
+}
+
+#[derive(Default)]
+struct World {
+    units: BTreeMap<String, FakeUnit>,
+    /// What the generator made of the generation chosen when systemd was last reloaded.
+    defined: Option<Manifest>,
+    ended: Vec<(JobId, String)>,
+    now: Duration,
+    calls: u64,
+    jobs: u64,
+    planted: Option<Planted>,
+    failed: bool,
+    log: Vec<String>,
+    no_image: Option<String>,
+    unhealthy: BTreeSet<String>,
+}
+
+impl World {
+    /// Counts a call, and says whether it must fail.
+    fn fails(&mut self, call: String) -> bool {
+        self.calls += 1;
+        self.log.push(call);
+        let fails = match self.planted {
+            Some(Planted { at, fail: Fail::Once }) => self.calls == at,
+            Some(Planted { at, fail: Fail::FromThen }) => self.calls >= at,
+            _ => false,
+        };
+        self.failed |= fails;
+        fails
+    }
+
+    fn digest(&self, unit: &str) -> Option<String> {
+        let unit = self.defined.as_ref()?.units.get(unit)?;
+        Some(format!("{}", unit.digests.restart))
+    }
+
+    fn start(&mut self, name: &str, result: &str) {
+        let digest = self.digest(name);
+        let is_task = self
+            .defined
+            .as_ref()
+            .and_then(|it| it.units.get(name))
+            .is_some_and(|it| it.kind == UnitKind::Task);
+        let unit = self.units.entry(name.to_owned()).or_default();
+        unit.starts += 1;
+        unit.state.invocation = format!("{name}-{}", unit.starts);
+        unit.runs = digest;
+        let (active, sub) = match (result, is_task) {
+            ("done", false) => ("active", "running"),
+            ("done", true) => ("inactive", "dead"),
+            _ => ("failed", "failed"),
+        };
+        unit.state.active = active.into();
+        unit.state.sub = sub.into();
+        unit.state.result = if result == "done" { "success".into() } else { "exit-code".into() };
+    }
+}
+
+/// A host in a folder.
+pub struct Fake {
+    root: tempfile::TempDir,
+    layout: Layout,
+    world: Rc<RefCell<World>>,
+    before: BTreeMap<String, u64>,
+}
+
+struct FakeSystemd {
+    world: Rc<RefCell<World>>,
+    layout: Layout,
+}
+
+impl Systemd for FakeSystemd {
+    fn submit(&mut self, job: Job, unit: &str) -> Result<JobId, SystemdError> {
+        let mut world = self.world.borrow_mut();
+        if world.fails(format!("{job:?} {unit}")) {
+            return Err(SystemdError::Gone);
+        }
+        world.jobs += 1;
+        let id = JobId(format!("/job/{}", world.jobs));
+        let fails = matches!(world.planted, Some(Planted { at, fail: Fail::Job }) if at == world.jobs);
+        world.failed |= fails;
+        let result = if fails { "failed" } else { "done" };
+        let is_up = world.units.get(unit).is_some_and(|it| it.state.is_up());
+        match job {
+            Job::Start if is_up => {}
+            Job::TryRestart if !is_up => {}
+            Job::Reload => {}
+            Job::Start | Job::Restart | Job::TryRestart => world.start(unit, result),
+            Job::Stop => {
+                let entry = world.units.entry(unit.to_owned()).or_default();
+                entry.state.active = "inactive".into();
+                entry.state.sub = "dead".into();
+                entry.runs = None;
+            }
+        }
+        world.ended.push((id.clone(), result.to_owned()));
+        Ok(id)
+    }
+
+    fn wait(&mut self, at_most: Duration) -> Result<Vec<(JobId, String)>, SystemdError> {
+        let mut world = self.world.borrow_mut();
+        if world.fails("wait".into()) {
+            return Err(SystemdError::Gone);
+        }
+        world.now += at_most;
+        Ok(std::mem::take(&mut world.ended))
+    }
+
+    fn state(&mut self, unit: &str) -> Result<UnitState, SystemdError> {
+        let mut world = self.world.borrow_mut();
+        if world.fails(format!("state {unit}")) {
+            return Err(SystemdError::Gone);
+        }
+        let is_defined = world.digest(unit).is_some();
+        let mut state = world.units.get(unit).map(|it| it.state.clone()).unwrap_or_default();
+        if state.active.is_empty() {
+            state.active = "inactive".into();
+        }
+        state.load = if is_defined { "loaded".into() } else { "not-found".into() };
+        state.fragment = format!("/run/systemd/generator/{unit}");
+        Ok(state)
+    }
+
+    fn reload(&mut self) -> Result<(), SystemdError> {
+        let mut world = self.world.borrow_mut();
+        if world.fails("daemon-reload".into()) {
+            return Err(SystemdError::Gone);
+        }
+        world.defined = chosen(&self.layout);
+        Ok(())
+    }
+
+    fn forget_failure(&mut self, unit: &str) -> Result<(), SystemdError> {
+        let mut world = self.world.borrow_mut();
+        if world.fails(format!("reset-failed {unit}")) {
+            return Err(SystemdError::Gone);
+        }
+        if let Some(unit) = world.units.get_mut(unit)
+            && unit.state.active == "failed"
+        {
+            unit.state.active = "inactive".into();
+        }
+        Ok(())
+    }
+
+    fn log(&mut self, unit: &str) -> Vec<String> {
+        vec![format!("last words of {unit}")]
+    }
+
+    fn now(&mut self) -> Duration {
+        self.world.borrow().now
+    }
+}
+
+/// Returns the manifest that the generator would read.
+fn chosen(layout: &Layout) -> Option<Manifest> {
+    let of =
+        |folder: std::path::PathBuf| kolla_lang::store::tree::load_tree(&folder).ok().map(|it| it.manifest);
+    of(layout.trial()).or_else(|| of(layout.boot()))
+}
+
+struct FakeTools(Rc<RefCell<World>>);
+
+impl FakeTools {
+    fn call(&self, call: &str) -> Result<(), ToolError> {
+        let failed = || ToolError::Run { program: call.to_owned(), source: io::Error::other("planted") };
+        if self.0.borrow_mut().fails(call.to_owned()) { Err(failed()) } else { Ok(()) }
+    }
+}
+
+impl Tools for FakeTools {
+    fn podman_version(&mut self) -> Result<String, ToolError> {
+        self.call("podman version").map(|()| "5.4.2".to_owned())
+    }
+
+    fn has_image(&mut self, reference: &str) -> Result<bool, ToolError> {
+        self.call("podman image exists")?;
+        Ok(self.0.borrow().no_image.as_deref() != Some(reference))
+    }
+
+    fn health(&mut self, container: &str) -> Result<Health, ToolError> {
+        self.call("podman inspect")?;
+        let world = self.0.borrow();
+        Ok(if world.unhealthy.contains(container) { Health::Unhealthy } else { Health::Healthy })
+    }
+
+    fn exec(&mut self, container: &str, _: &[String]) -> Result<(), ToolError> {
+        self.call(&format!("exec {container}"))
+    }
+
+    fn dry_run(&mut self, folder: &Path) -> Result<DryRun, ToolError> {
+        self.call("quadlet --dryrun")?;
+        let services = fs::read_dir(folder).into_iter().flatten().flatten();
+        let units =
+            services.map(|entry| format!("{}.service", entry.file_name().to_string_lossy())).collect();
+        Ok(DryRun { units, complaints: vec![] })
+    }
+
+    fn load_module(&mut self, _: &str) -> Result<(), ToolError> {
+        self.call("modprobe")
+    }
+}
+
+impl Fake {
+    /// Makes a host that holds a generation, or a bare one.
+    pub fn with_generation(closure: Option<&Closure>) -> Result<Self, String> {
+        let root = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let layout = Layout::new(root.path());
+        for key in ["net.ipv4.ip_nonlocal_bind", "vm.swappiness"] {
+            let path = layout.sysctl(key);
+            fs::create_dir_all(path.parent().unwrap_or(root.path())).map_err(|error| error.to_string())?;
+            fs::write(path, "0\n").map_err(|error| error.to_string())?;
+        }
+        let mut fake = Self { layout, root, world: Rc::default(), before: BTreeMap::new() };
+        if let Some(closure) = closure {
+            match fake.switch(closure) {
+                Ok(Outcome::Committed { .. }) => {}
+                other => return Err(format!("the first switch ended with {other:?}")),
+            }
+        }
+        let mut world = fake.world.borrow_mut();
+        fake.before = world.units.iter().map(|(name, unit)| (name.clone(), unit.starts)).collect();
+        (world.calls, world.jobs) = (0, 0);
+        world.log.clear();
+        drop(world);
+        Ok(fake)
+    }
+
+    /// Switches to a closure.
+    pub fn switch(&mut self, to: &Closure) -> Ended {
+        self.activate(Target::New { closure: Box::new(to.clone()), cloud: None })
+    }
+
+    /// Switches to whatever is asked for.
+    pub fn activate(&mut self, target: Target) -> Ended {
+        let mut systemd = FakeSystemd { world: Rc::clone(&self.world), layout: self.layout.clone() };
+        let mut tools = FakeTools(Rc::clone(&self.world));
+        let mut host =
+            Host { layout: &self.layout, systemd: &mut systemd, tools: &mut tools, journal: &mut Silent };
+        let program = self.root.path().join("program");
+        fs::write(&program, "the program").unwrap_or_else(|error| panic!("{error}"));
+        switch(&mut host, target, &program)
+    }
+
+    /// Switches with a failure planted. Afterwards nothing fails any more.
+    pub fn switch_failing(&mut self, to: &Closure, planted: Planted) -> Result<Ended, String> {
+        self.world.borrow_mut().planted = Some(planted);
+        let ended = self.switch(to);
+        self.world.borrow_mut().planted = None;
+        Ok(ended)
+    }
+
+    /// Says whether the planted failure happened.
+    pub fn has_failed(&self) -> bool {
+        self.world.borrow().failed
+    }
+
+    /// Checks that the host is on the old or the new generation, as a whole, and that the switch said which.
+    pub fn check(&self, from: Option<&Closure>, to: &Closure, ended: &Ended) -> Result<(), String> {
+        let booted = generation::booted(&self.layout).map_err(|error| error.to_string())?;
+        let old = from.map(|_| 1);
+        let all = generation::list(&self.layout).map_err(|error| chain(&error))?;
+        let ends: Vec<End> = history::load(&self.layout)
+            .map_err(|error| chain(&error))?
+            .iter()
+            .skip(from.iter().len())
+            .map(|it| it.end)
+            .collect();
+        let is = |expected: Option<u64>, ends_as: &[End], n_generations: usize| {
+            let seen = (booted, ends.as_slice(), all.len());
+            if seen == (expected, ends_as, n_generations) {
+                return Ok(());
+            }
+            Err(format!(
+                "{ended:?}\nwith boot, history, generations {seen:?}\ncalls: {:#?}",
+                self.world.borrow().log
+            ))
+        };
+        let n_old = from.iter().len();
+        match ended {
+            Ok(Outcome::Nothing { .. }) => is(old, &[], n_old),
+            Ok(Outcome::Committed { number, warnings, .. }) => {
+                if !self.has_failed() && !warnings.is_empty() {
+                    return Err(format!("{warnings:?}"));
+                }
+                is(Some(*number), &[End::Committed], n_old + 1)?;
+                self.runs(to, from)
+            }
+            Ok(Outcome::Reverted { to: held, tasks, .. }) => {
+                is(old, &[End::Reverted], n_old)?;
+                for task in tasks {
+                    let once = &to.manifest.tasks[task].once;
+                    if !history::is_done(&self.layout, once) {
+                        return Err(format!("task {task} is called done and has no stamp"));
+                    }
+                }
+                if *held != old {
+                    return Err(format!("{held:?} is said to hold, and {old:?} does"));
+                }
+                self.no_trial()?;
+                match from {
+                    Some(from) => self.runs(from, Some(from)),
+                    None => self.nothing_runs(),
+                }
+            }
+            Err(ActivateError::Refused(_)) => {
+                is(old, &[], n_old)?;
+                self.no_trial()?;
+                self.untouched()
+            }
+            // Somebody must look: the old generation holds, the new one is kept, and history says so if it could.
+            Err(ActivateError::Stuck { .. }) => is(old, &[End::Stuck], n_old + 1),
+            Err(other) => Err(format!("{other:?}")),
+        }
+    }
+
+    fn no_trial(&self) -> Result<(), String> {
+        if self.layout.trial().symlink_metadata().is_ok() {
+            Err("the trial link is left behind".into())
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Checks that no unit was started since the beginning.
+    fn untouched(&self) -> Result<(), String> {
+        let now: BTreeMap<String, u64> =
+            self.world.borrow().units.iter().map(|(name, unit)| (name.clone(), unit.starts)).collect();
+        if now == self.before {
+            Ok(())
+        } else {
+            Err(format!("units were touched: {:?} → {now:?}", self.before))
+        }
+    }
+
+    fn nothing_runs(&self) -> Result<(), String> {
+        let world = self.world.borrow();
+        match world.units.iter().find(|(_, unit)| unit.state.is_up()) {
+            Some((name, _)) => Err(format!("{name} is left running")),
+            None => Ok(()),
+        }
+    }
+
+    /// Checks that the closure's units run, each by its own definition, and no others; and that the unchanged never stopped.
+    fn runs(&self, closure: &Closure, from: Option<&Closure>) -> Result<(), String> {
+        let world = self.world.borrow();
+        for (name, unit) in closure.manifest.units.iter().filter(|(_, unit)| unit.kind == UnitKind::Container)
+        {
+            let seen = world.units.get(name).ok_or_else(|| format!("{name} never ran"))?;
+            let was = from.and_then(|it| it.manifest.units.get(name));
+            let is_left = matches!(unit.change, Change::Keep | Change::Manual);
+            let wanted = if is_left { was.unwrap_or(unit) } else { unit };
+            if seen.state.active != "active" || seen.runs != Some(wanted.digests.restart.to_string()) {
+                return Err(format!("{name} does not run as it should: {seen:?}\ncalls: {:#?}", world.log));
+            }
+            let is_same = was.is_some_and(|was| was.digests.restart == unit.digests.restart)
+                && closure == from.unwrap_or(closure);
+            if (is_same || is_left)
+                && was.is_some()
+                && !world.log.iter().any(|call| call.ends_with(name) && call.starts_with(['S', 'R']))
+            {
+                let before = self.before.get(name).copied().unwrap_or(0);
+                if seen.starts != before {
+                    return Err(format!("{name} was started again without need"));
+                }
+            }
+        }
+        let is_mine = |name: &String| closure.manifest.units.contains_key(name);
+        match world.units.iter().find(|(name, unit)| unit.state.is_up() && !is_mine(name)) {
+            Some((name, _)) => Err(format!("{name} is left running")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A test by name.
+type Scenario = (&'static str, fn() -> Result<(), String>);
+
+/// Returns the tests that follow a host over more than one switch.
+pub fn scenarios() -> Vec<Scenario> {
+    vec![
+        ("rollback-takes-no-number", rollback_takes_no_number),
+        ("an-absent-image-is-refused", an_absent_image_is_refused),
+        ("never-healthy-goes-back", never_healthy_goes_back),
+        ("a-cut-off-switch-is-seen", a_cut_off_switch_is_seen),
+        ("one-switch-at-a-time", one_switch_at_a_time),
+        ("the-same-again-is-nothing", the_same_again_is_nothing),
+    ]
+}
+
+fn one(exec: &str) -> Closure {
+    let text = format!(
+        r#"{{"units": {{"a.service": {{"exec": "{exec}", "healthy": true}}, "b.service": {{"files": {{"b.conf": "[x]\np={{{{s}}}}\n"}}}}}},
+            "order": ["a.service", "b.service"], "secrets": ["s"], "sysctls": {{"vm.swappiness": "10"}}}}"#
+    );
+    super::small::closure(&text).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn expect(ended: &Ended, is_right: fn(&Ended) -> bool) -> Result<(), String> {
+    if is_right(ended) { Ok(()) } else { Err(format!("{ended:?}")) }
+}
+
+fn rollback_takes_no_number() -> Result<(), String> {
+    let mut fake = Fake::with_generation(Some(&one("first")))?;
+    expect(&fake.switch(&one("second")), |it| matches!(it, Ok(Outcome::Committed { number: 2, .. })))?;
+    expect(&fake.activate(Target::Before), |it| matches!(it, Ok(Outcome::Committed { number: 1, .. })))?;
+    fake.runs(&one("first"), None)?;
+    expect(&fake.activate(Target::Before), |it| matches!(it, Err(ActivateError::Refused(_))))?;
+    expect(&fake.activate(Target::Number(7)), |it| matches!(it, Err(ActivateError::Refused(_))))?;
+    expect(&fake.activate(Target::Number(2)), |it| matches!(it, Ok(Outcome::Committed { number: 2, .. })))?;
+    let numbers: Vec<u64> = generation::list(&fake.layout)
+        .map_err(|error| chain(&error))?
+        .iter()
+        .map(|it| it.record.number)
+        .collect();
+    let events = history::load(&fake.layout).map_err(|error| chain(&error))?.len();
+    if (numbers.as_slice(), events) == ([1, 2].as_slice(), 4) {
+        Ok(())
+    } else {
+        Err(format!("{numbers:?} {events}"))
+    }
+}
+
+fn an_absent_image_is_refused() -> Result<(), String> {
+    let mut fake = Fake::with_generation(None)?;
+    fake.world.borrow_mut().no_image = Some("localhost/x:1".into());
+    let ended = fake.switch(&one("x"));
+    let Err(ActivateError::Refused(refusals)) = &ended else { return Err(format!("{ended:?}")) };
+    let text = refusals[0].to_string();
+    if text != "the image localhost/x:1, needed by a.service, b.service, is not on this host" {
+        return Err(text);
+    }
+    if fake.layout.boot().symlink_metadata().is_ok()
+        || fake.layout.generator().exists()
+        || fake.layout.secrets().exists()
+    {
+        return Err("something was left behind".into());
+    }
+    fake.check(None, &one("x"), &ended)
+}
+
+fn never_healthy_goes_back() -> Result<(), String> {
+    let mut fake = Fake::with_generation(Some(&one("good")))?;
+    fake.world.borrow_mut().unhealthy.insert("a".into());
+    let ended = fake.switch(&one("bad"));
+    // What was never healthy before either cannot be gated on the way back: somebody must look.
+    expect(&ended, |it| matches!(it, Err(ActivateError::Stuck { .. })))?;
+    let mut fake = Fake::with_generation(None)?;
+    fake.world.borrow_mut().unhealthy.insert("a".into());
+    let ended = fake.switch(&one("bad"));
+    let Ok(Outcome::Reverted { failure, to: None, .. }) = &ended else { return Err(format!("{ended:?}")) };
+    if failure.to_string()
+        != "a.service was not healthy within 30 s: active (running), its container unhealthy"
+    {
+        return Err(failure.to_string());
+    }
+    let swappiness = fs::read_to_string(fake.layout.sysctl("vm.swappiness")).unwrap_or_default();
+    if swappiness != "0\n" {
+        return Err(format!("the kernel's setting stayed {swappiness}"));
+    }
+    fake.check(None, &one("bad"), &ended)
+}
+
+fn a_cut_off_switch_is_seen() -> Result<(), String> {
+    let mut fake = Fake::with_generation(Some(&one("good")))?;
+    generation::open_trial(&fake.layout, 1).map_err(|error| error.to_string())?;
+    expect(&fake.switch(&one("other")), |it| matches!(it, Err(ActivateError::CutOff { number: 1, .. })))
+}
+
+fn one_switch_at_a_time() -> Result<(), String> {
+    let mut fake = Fake::with_generation(Some(&one("good")))?;
+    let lock = kolla_lang::store::lock::try_lock(&fake.layout.lock()).map_err(|error| error.to_string())?;
+    expect(&fake.switch(&one("other")), |it| matches!(it, Err(ActivateError::Locked)))?;
+    drop(lock);
+    expect(&fake.switch(&one("other")), |it| matches!(it, Ok(Outcome::Committed { .. })))
+}
+
+fn the_same_again_is_nothing() -> Result<(), String> {
+    let mut fake = Fake::with_generation(Some(&one("good")))?;
+    let ended = fake.switch(&one("good"));
+    expect(&ended, |it| matches!(it, Ok(Outcome::Nothing { number: 1, warnings }) if warnings.is_empty()))?;
+    fake.check(Some(&one("good")), &one("good"), &ended)?;
+    fake.untouched()
+}

@@ -1,0 +1,155 @@
+//! A short form of a closure for cases, and what it stands for. Digests are computed as the compiler would.
+
+use std::collections::BTreeMap;
+
+use kolla_lang::store::closure::{Closure, folder_path};
+use kolla_lang::store::digest::{Digest, Hasher};
+use kolla_lang::store::manifest::*;
+use serde_json::Value;
+
+/// Reads a closure from its short form.
+pub fn closure(text: &str) -> Result<Closure, String> {
+    let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let mut closure = Closure::new(manifest(&value));
+    for (name, unit) in map(&value, "units") {
+        add_unit(&mut closure, name, unit)?;
+    }
+    // Cases are written in an order that holds.
+    for unit in list(&value, "order") {
+        let unit = unit.as_str().ok_or("a name is expected in `order`")?.to_owned();
+        let spec = &value["units"][&unit];
+        let after = list(spec, "after").iter().filter_map(Value::as_str).map(str::to_owned).collect();
+        let is_task = spec.get("task").is_some();
+        let wait = if is_task {
+            Wait::Done
+        } else if spec["healthy"] == true {
+            Wait::Healthy
+        } else {
+            Wait::Started
+        };
+        closure.manifest.order.push(Step { unit, after, wait });
+    }
+    Ok(closure)
+}
+
+fn manifest(value: &Value) -> Manifest {
+    let secret = |name: &Value| {
+        let spec = SecretSpec { kind: SecretKind::Password { length: 20 }, version: 1 };
+        (name.as_str().unwrap_or_default().to_owned(), spec)
+    };
+    let text = |(key, value): (&String, &Value)| (key.clone(), value.as_str().unwrap_or_default().to_owned());
+    Manifest {
+        version: VERSION,
+        cloud: "case".into(),
+        host: "ctl01".into(),
+        machine_id: None,
+        backend: Backend::Quadlet,
+        engine: "0".into(),
+        podman: Some("5.4".into()),
+        units: BTreeMap::new(),
+        folders: vec![],
+        tasks: BTreeMap::new(),
+        order: vec![],
+        files: BTreeMap::new(),
+        sysctls: map(value, "sysctls").map(text).collect(),
+        modules: vec![],
+        volumes: vec![],
+        images: vec![],
+        secrets: list(value, "secrets").iter().map(secret).collect(),
+    }
+}
+
+fn add_unit(closure: &mut Closure, name: &str, spec: &Value) -> Result<(), String> {
+    let stem = name.strip_suffix(".service").ok_or("a unit's name ends in .service")?;
+    let text = |key: &str, otherwise: &str| spec[key].as_str().unwrap_or(otherwise).to_owned();
+    let image = text("image", "localhost/x:1");
+    let mut unit_text = format!("[Container]\nImage={image}\nExec={}\n", text("exec", "run"));
+    let live = spec["change"] == "reload";
+    let mut folder_digest = String::new();
+    let files: Vec<_> = map(spec, "files").map(|(name, text)| file(stem, name, text)).collect();
+    if !files.is_empty() {
+        let delivery = if live { Delivery::Live(stem.to_owned()) } else { Delivery::Content };
+        let path = closure.add_folder(name, delivery, files);
+        unit_text += &format!("Volume={path}:/config:ro\n");
+        folder_digest = closure.manifest.folders.last().map(|it| it.digest.to_string()).unwrap_or_default();
+        assert!(
+            live || path == folder_path(&Delivery::Content, &closure.manifest.folders.last().unwrap().digest)
+        );
+    }
+    let path = format!("quadlet/{stem}/{stem}.container");
+    let restart = Hasher::new("restart").field(&unit_text).finish();
+    unit_text += &format!("[Unit]\nDescription={}\n", text("description", ""));
+    closure.add_file(&path, unit_text.clone(), 0o644);
+    closure.manifest.images.push(image.clone());
+    closure.manifest.images.sort();
+    closure.manifest.images.dedup();
+    let task = spec.get("task").and_then(Value::as_str);
+    let change = match text("change", "restart").as_str() {
+        "reload" => Change::Reload { command: vec!["kill".into(), "-HUP".into(), "1".into()] },
+        "stop-start" => Change::StopStart,
+        "keep" => Change::Keep,
+        "manual" => Change::Manual,
+        _ => Change::Restart,
+    };
+    let unit = Unit {
+        kind: if task.is_some() { UnitKind::Task } else { UnitKind::Container },
+        files: vec![path],
+        container: Some(stem.to_owned()),
+        image: Some(image),
+        digests: Digests {
+            restart,
+            reload: if live { Digest::of(folder_digest.as_bytes()) } else { Digest::of(b"") },
+            meta: Digest::of(unit_text.as_bytes()),
+        },
+        change,
+        gate: if spec["healthy"] == true { Gate::Healthy } else { Gate::Active },
+        stop_secs: 10,
+        start_secs: 30,
+        boot: task.is_none(),
+    };
+    if let Some(once) = task {
+        let task = Task { unit: name.to_owned(), once: once.to_owned(), class: TaskClass::Expand };
+        closure.manifest.tasks.insert(stem.to_owned(), task);
+    }
+    closure.manifest.units.insert(name.to_owned(), unit);
+    Ok(())
+}
+
+/// Makes a file; `{{name}}` in its text is a hole for that secret.
+fn file(stem: &str, name: &str, text: &Value) -> (FolderFile, Vec<u8>) {
+    let mut rest = text.as_str().unwrap_or_default();
+    let (mut kept, mut holes) = (String::new(), Vec::new());
+    while let Some((front, secret, back)) = rest
+        .split_once("{{")
+        .and_then(|(front, back)| back.split_once("}}").map(|(secret, back)| (front, secret, back)))
+    {
+        kept += front;
+        holes.push(Hole {
+            offset: kept.len() as u64,
+            secret: secret.to_owned(),
+            part: None,
+            encode: Encode::Plain,
+        });
+        rest = back;
+    }
+    kept += rest;
+    let format = match name.rsplit('.').next() {
+        Some("conf" | "cnf" | "ini") => Format::Ini,
+        Some("json") => Format::Json,
+        Some("yaml") => Format::Yaml,
+        _ => Format::Text,
+    };
+    // Whoever runs the tests owns what they write.
+    let (owner, group) =
+        (rustix::process::geteuid().as_raw().to_string(), rustix::process::getegid().as_raw().to_string());
+    let path = format!("files/{stem}/{name}");
+    (FolderFile { name: name.to_owned(), path, owner, group, mode: 0o600, format, holes }, kept.into_bytes())
+}
+
+fn map<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = (&'a String, &'a Value)> {
+    value[key].as_object().into_iter().flatten()
+}
+
+fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
+    value[key].as_array().map(Vec::as_slice).unwrap_or_default()
+}
