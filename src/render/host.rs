@@ -410,7 +410,7 @@ fn change(it: &Container) -> Change {
                 Contract::Direct => Change::Reload { command: words },
                 // Kolla's images copy their files; the new ones are copied before anybody is told to read them.
                 Contract::Kolla => {
-                    let first = ["bash", "-c", "sudo -E kolla_set_configs && exec \"$@\"", "reload"];
+                    let first = ["bash", "-c", "sudo -E kolla_set_configs && \"$@\"", "reload"];
                     Change::Reload { command: first.into_iter().map(str::to_owned).chain(words).collect() }
                 }
             }
