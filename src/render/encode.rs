@@ -57,8 +57,12 @@ pub fn raw(text: &str) -> Result<String, &'static str> {
 /// One word of a key that is split into words: Exec=, Environment=, Label=, AddCapability= …
 pub fn word(text: &str) -> Result<String, &'static str> {
     refuse_control(text)?;
+    if text.is_empty() {
+        // Seen with podman 5.4: the words after `""` are lost without a word.
+        return Err("is empty, and Quadlet stops reading there");
+    }
     let plain = |c: char| c.is_ascii_alphanumeric() || "_./:@%+,=-$".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
+    if text.chars().all(plain) {
         return Ok(doubled(text));
     }
     let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");

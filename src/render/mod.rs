@@ -10,6 +10,8 @@ mod ini_file;
 pub mod keys;
 mod marks;
 pub mod quadlet;
+#[cfg(test)]
+mod quadlet_tests;
 pub mod systemd;
 pub mod template;
 #[cfg(test)]

@@ -141,11 +141,13 @@ fn documents_are_written_as_the_cases_say() {
     }
     if std::env::var_os("BLESS").is_some() {
         std::fs::write(&path, &now).expect("the cases can be written");
+        return;
     }
-    similar_asserts(&cases, &now);
+    assert_same(&cases, &now);
 }
 
-fn similar_asserts(expected: &str, found: &str) {
+/// Fails with the difference and the way to accept it.
+pub(super) fn assert_same(expected: &str, found: &str) {
     if expected != found {
         let diff = similar::TextDiff::from_lines(expected, found);
         panic!("{}\naccept with BLESS=1", diff.unified_diff().context_radius(3));

@@ -1,0 +1,190 @@
+//! A container with everything that one can have, written for a new podman and for old ones.
+
+use super::contract::{self, Delivered};
+use super::quadlet::{self, Writer};
+use crate::model::host::Ssh;
+use crate::model::*;
+use kl::data::{Data, DataKind, Encode, Origin, SecretPart};
+use kl::diag::Problems;
+use kl::source::Span;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+fn text(text: &str) -> Text {
+    At::new(text.into(), Span::new(1, 2))
+}
+
+fn texts(all: &[&str]) -> Vec<Text> {
+    all.iter().map(|it| text(it)).collect()
+}
+
+fn at<T>(value: T) -> At<T> {
+    At::new(value, Span::new(1, 2))
+}
+
+fn host(podman: &str) -> Host {
+    Host {
+        name: "ctl01".into(),
+        at: Span::new(1, 2),
+        roles: vec![],
+        addresses: vec![],
+        ssh: Ssh { user: text("root"), address: text(""), port: 22 },
+        podman: text(podman),
+        backend: at(Backend::Quadlet),
+        containers: vec![],
+        volumes: vec![],
+        bridges: vec![],
+        files: vec![],
+        timers: vec![],
+        units: vec![],
+        sysctls: vec![],
+        modules: vec![],
+    }
+}
+
+fn file(path: &str, kind: DataKind) -> (Arc<str>, File) {
+    let content = Data { kind, origin: Origin { at: Span::new(3, 4), through: None } };
+    let file = File { at: Span::new(3, 4), format: Format::Text, content, owner: text("0:42"), mode: 0o640 };
+    (path.into(), file)
+}
+
+fn mount(path: &str, source: Source, write: bool, propagation: Propagation) -> (Arc<str>, Mount) {
+    (path.into(), Mount { at: Span::new(1, 2), source, write, propagation })
+}
+
+fn run(contract: Contract) -> Run {
+    let secret = SecretPart::Name { name: "web/db".into(), part: None, encode: Encode::Plain };
+    Run {
+        image: text("registry.local/web:1"),
+        contract,
+        entrypoint: if contract == Contract::Direct { texts(&["/bin/sh", "-c"]) } else { vec![] },
+        command: if contract == Contract::Direct {
+            texts(&["exec web --at=100% \"$HOME\" 'a b' \\ x", "plain"])
+        } else {
+            texts(&["/usr/bin/web", "-f"])
+        },
+        env: vec![("COST".into(), text("5$ or 100%")), ("QUOTE".into(), text("a \"b\" \\c"))],
+        user: Some(text("42424:42424")),
+        privileged: false,
+        caps: texts(&["NET_ADMIN", "NET_RAW"]),
+        mounts: vec![
+            mount("/run/netns", Source::Path(text("/run/netns")), true, Propagation::Shared),
+            mount("/scratch", Source::Tmpfs(at(1 << 20)), true, Propagation::Private),
+            mount("/var/lib/web", Source::Volume(text("web")), true, Propagation::Private),
+            mount("/etc/ssl", Source::Path(text("/etc/ssl")), false, Propagation::Slave),
+        ],
+        files: vec![
+            file("/etc/web/web.conf", DataKind::Secret([SecretPart::Text("x=".into()), secret].into())),
+            file("/etc/web/motd", DataKind::Str("hello\n".into())),
+        ],
+        permissions: vec![],
+    }
+}
+
+fn container(contract: Contract) -> Container {
+    Container {
+        name: "web".into(),
+        at: Span::new(1, 2),
+        run: run(contract),
+        workdir: Some(text("/srv/web dir")),
+        hostname: Some(text("web.example")),
+        network: Network::Bridge(text("front")),
+        publish: texts(&["8080:80"]),
+        host_pid: true,
+        host_ipc: true,
+        host_cgroup: true,
+        drop: texts(&["MKNOD"]),
+        no_new_privileges: true,
+        labels: false,
+        read_only: true,
+        init: true,
+        shm: Some(at(64 << 20)),
+        devices: texts(&["/dev/kvm"]),
+        ulimits: vec![("nofile".into(), Ulimit { at: Span::new(1, 2), soft: 1024, hard: 4096 })],
+        limits: Limits {
+            memory: Some(at(1 << 30)),
+            cpus: Some(at(1.5)),
+            tasks: Some(at(200)),
+            oom_score: Some(at(-500)),
+        },
+        health: Some(Health {
+            at: Span::new(1, 2),
+            test: texts(&["curl", "-fsS", "http://10.0.0.1/%7Eup?q=$x \"y\""]),
+            interval: Duration::from_secs(10),
+            timeout: Duration::from_millis(2500),
+            retries: 3,
+            start: Duration::from_secs(60),
+            unhealthy: OnUnhealthy::Kill,
+        }),
+        restart: Restart::Always,
+        start: Duration::from_secs(300),
+        stop: Duration::from_secs(30),
+        stop_signal: Some(text("SIGQUIT")),
+        needs: texts(&["db"]),
+        after: texts(&["web-bootstrap"]),
+        change: Change::Restart,
+        drain: texts(&["web", "--drain", "50%"]),
+    }
+}
+
+fn written(podman: &str, it: &Container) -> (String, Problems) {
+    let mut problems = Problems::default();
+    let host = host(podman);
+    let delivered: Delivered = contract::deliver("web", &it.run, &mut problems);
+    let mut writer = Writer::new(&host, &mut problems);
+    quadlet::container(&mut writer, "demo", it, Some("/run/kolla-lang/files/0123"), &delivered);
+    let (unit, needs) = writer.finish();
+    let json = delivered.config_json.unwrap_or_default();
+    (format!("# needs podman {needs}\n{}{json}", unit.text()), problems)
+}
+
+fn check(name: &str, found: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/render").join(name);
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&path, found).expect("the case can be written");
+    }
+    super::tests::assert_same(&std::fs::read_to_string(&path).unwrap_or_default(), found);
+}
+
+#[test]
+fn everything_by_kollas_contract() {
+    let (text, problems) = written("5.4", &container(Contract::Kolla));
+    assert!(problems.is_empty(), "{problems:?}");
+    check("kolla.container", &text);
+}
+
+#[test]
+fn everything_by_direct_mounts() {
+    let (text, problems) = written("5.4.2", &container(Contract::Direct));
+    assert!(problems.is_empty(), "{problems:?}");
+    check("direct.container", &text);
+}
+
+#[test]
+fn an_older_podman_gets_options_for_keys_it_does_not_know() {
+    let (text, problems) = written("4.6", &container(Contract::Direct));
+    assert!(problems.is_empty(), "{problems:?}");
+    assert!(text.contains("PodmanArgs=--stop-timeout 30\n"), "{text}");
+    assert!(text.starts_with("# needs podman 4.6\n"), "{text}");
+}
+
+#[test]
+fn a_key_without_an_option_names_both_releases() {
+    let (_, problems) = written("4.4", &container(Contract::Direct));
+    let messages: Vec<String> = problems.iter().map(|it| it.message.clone()).collect();
+    assert_eq!(messages[0], "`HealthCmd` needs podman 4.5, and the host has podman 4.4");
+}
+
+#[test]
+fn what_a_unit_cannot_carry_is_said() {
+    let mut it = container(Contract::Direct);
+    it.run.env.push(("MOTD".into(), text("one\ntwo")));
+    it.hostname = Some(text("ends\\"));
+    it.workdir = Some(text("/x "));
+    it.run.command.push(text(""));
+    let (_, problems) = written("5.4", &it);
+    let messages: Vec<String> = problems.sorted().iter().map(|it| it.message.clone()).collect();
+    assert_eq!(messages.len(), 1, "reports of one place and code are one: {messages:?}");
+    assert_eq!(problems.iter().count(), 4);
+}
