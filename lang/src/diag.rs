@@ -137,6 +137,16 @@ impl Problems {
         self.all.is_empty()
     }
 
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Forgets all after the first `n`: those of a part that is checked again.
+    pub fn truncate(&mut self, n: usize) {
+        self.all.truncate(n);
+    }
+
     /// The reports, in the order in which they came.
     pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
         self.all.iter()

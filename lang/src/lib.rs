@@ -1,7 +1,157 @@
 //! The language kl: text to typed, merged, explained values. It has never heard of a host.
+//!
+//! One way through: [`source`] → [`token`] → [`syntax`] → [`types`] → [`merge`] → [`value`] → [`data`].
+//! A caller hands in a [`source::World`], gets a [`Compiled`], and asks it for values, parts and explanations.
 
 pub mod data;
 pub mod diag;
+pub mod merge;
 pub mod source;
 pub mod syntax;
 pub mod token;
+pub mod types;
+pub mod value;
+
+use data::Data;
+use diag::{Diagnostic, Problems};
+use source::{ReadError, SourceMap, World};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use value::engine::{Engine, Shared};
+use value::why::{NoPath, Why};
+
+/// What a description means: its typed program, the values that its parts share, and all mistakes found so far.
+pub struct Compiled {
+    engine: Engine,
+    shared: Shared,
+    problems: Problems,
+    partition: Option<String>,
+}
+
+/// Reads, checks and evaluates a description. `partition` names the map of the root whose entries are evaluated
+/// apart from each other, by [`Compiled::parts`]; everything else is evaluated here.
+///
+/// # Errors
+/// When the entry file itself cannot be read. All other mistakes are in [`Compiled::problems`].
+pub fn compile(world: &dyn World, entry: &str, partition: Option<&str>) -> Result<Compiled, ReadError> {
+    let mut problems = Problems::default();
+    let files = types::load::load(world, entry, &mut problems)?;
+    let (program, problems) = types::items::check(world, files, problems);
+    let engine = Engine::new(program);
+    let mut shared = engine.shared(partition);
+    let mut all = problems;
+    all.extend(std::mem::take(&mut shared.problems));
+    Ok(Compiled { engine, shared, problems: all, partition: partition.map(str::to_string) })
+}
+
+impl Compiled {
+    /// The texts.
+    pub fn sources(&self) -> &SourceMap {
+        &self.engine.program.sources
+    }
+
+    /// The typed program.
+    pub fn program(&self) -> &types::hir::Program {
+        &self.engine.program
+    }
+
+    /// The mistakes of everything but the parts.
+    pub fn problems(&self) -> &Problems {
+        &self.problems
+    }
+
+    /// The fields of the root, but for the partition.
+    pub fn root(&self) -> &[(Arc<str>, Data)] {
+        &self.shared.fields
+    }
+
+    /// The names of the parts, sorted.
+    pub fn part_names(&self) -> &[Arc<str>] {
+        &self.shared.parts.present
+    }
+
+    /// Evaluates every part on up to `jobs` threads and hands each to `each`, which runs on the thread that
+    /// evaluated it. Results come back in the order of the names, with the mistakes of the parts and the warnings
+    /// that need them all.
+    pub fn parts<T: Send>(
+        &self,
+        jobs: usize,
+        each: impl Fn(&Arc<str>, Data) -> T + Sync,
+    ) -> (Vec<T>, Problems) {
+        let names = self.part_names();
+        let next = AtomicUsize::new(0);
+        let run = || {
+            let mut pass = value::pass(&self.engine, &self.shared);
+            let mut out = Vec::new();
+            let mut problems = Problems::default();
+            loop {
+                let i = next.fetch_add(1, Ordering::Relaxed);
+                let Some(name) = names.get(i) else { break };
+                if let Some(data) = self.engine.part(&self.shared, &mut pass, name) {
+                    out.push((i, each(name, data)));
+                }
+                problems.extend(std::mem::take(&mut pass.problems));
+            }
+            (out, problems, std::mem::take(&mut pass.memo.won), std::mem::take(&mut pass.memo.lost))
+        };
+        let jobs = jobs.clamp(1, names.len().max(1));
+        let mut results = if jobs == 1 {
+            vec![run()]
+        } else {
+            std::thread::scope(|scope| {
+                let threads: Vec<_> = (0..jobs).map(|_| scope.spawn(run)).collect();
+                threads
+                    .into_iter()
+                    .map(|t| t.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+                    .collect::<Vec<_>>()
+            })
+        };
+        let mut won = self.shared.memo.won.clone();
+        let mut lost = self.shared.memo.lost.clone();
+        let mut problems = Problems::default();
+        let mut out: Vec<(usize, T)> = Vec::new();
+        for (parts, found, more_won, more_lost) in results.drain(..) {
+            out.extend(parts);
+            problems.extend(found);
+            won.iter_mut().zip(more_won).for_each(|(a, b)| *a |= b);
+            for (loser, winner) in more_lost {
+                lost.entry(loser).or_insert(winner);
+            }
+        }
+        out.sort_by_key(|(i, _)| *i);
+        lost.sort_keys();
+        self.engine.dead(&won, &lost, &mut problems);
+        (out.into_iter().map(|(_, t)| t).collect(), problems)
+    }
+
+    /// All mistakes: of the description, of every part, sorted and each once.
+    pub fn all_problems(&self, jobs: usize) -> Vec<Diagnostic> {
+        let (_, parts) = self.parts(jobs, |_, _| ());
+        let mut all = self.problems.clone();
+        all.extend(parts);
+        all.sorted()
+    }
+
+    /// The value at a path, given as names of fields and keys from the root.
+    ///
+    /// # Errors
+    /// When the path leads nowhere.
+    pub fn value_at(&self, steps: &[String]) -> Result<(Data, Problems), NoPath> {
+        let mut pass = value::pass(&self.engine, &self.shared);
+        let data = pass.data_at(steps)?;
+        Ok((data, std::mem::take(&mut pass.problems)))
+    }
+
+    /// Who set a leaf, who lost, what it read.
+    ///
+    /// # Errors
+    /// When the path does not lead to a leaf.
+    pub fn why(&self, steps: &[String]) -> Result<Why, NoPath> {
+        self.engine.why(&self.shared, steps)
+    }
+
+    /// The name of the partition, as the caller gave it.
+    pub fn partition(&self) -> Option<&str> {
+        self.partition.as_deref()
+    }
+}

@@ -1,0 +1,4 @@
+//! Definitions of one tree: their strengths, and the index by path. Nothing is evaluated here.
+
+pub mod rank;
+pub mod trie;

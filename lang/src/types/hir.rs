@@ -1,0 +1,367 @@
+//! The typed tree: names resolved, every literal of its type, definitions taken apart. What the checker yields
+//! and evaluation reads.
+
+use super::ty::{EnumId, KeyOf, Place, RecId, TyId, Types};
+use crate::source::{FileId, SourceMap, Span};
+use crate::syntax::ast::{BinOp, Op};
+use crate::value::Value;
+use std::sync::Arc;
+
+/// A `where`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct WhereId(pub u32);
+
+/// A function.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct FnId(pub u32);
+
+/// A chain of loops and guards around definitions; 0 is the empty one.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct GroupId(pub u32);
+
+/// A definition.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct DefId(pub u32);
+
+/// A typed expression.
+#[derive(Clone, Debug)]
+pub struct Ex {
+    /// Where it was written.
+    pub at: Span,
+    /// What it is.
+    pub kind: Ek,
+}
+
+/// How `in` looks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum InKind {
+    /// In a list or set.
+    List,
+    /// In the keys of a map.
+    Map,
+    /// In a Cidr.
+    Cidr,
+}
+
+/// A piece of a text.
+#[derive(Clone, Debug)]
+pub enum Piece {
+    /// Plain.
+    Text(Arc<str>),
+    /// A hole and the type of what it holds.
+    Hole(Ex, TyId),
+}
+
+/// What a typed expression is.
+#[derive(Clone, Debug)]
+pub enum Ek {
+    /// Was reported.
+    Error,
+    /// A finished value.
+    Const(Value),
+    /// A variable by slot.
+    Local(u32),
+    /// A `let` of a file.
+    Global(u32),
+    /// A `let` of a body: an expression over the first slots around it, and how many these are.
+    Shared(Arc<Ex>, u32),
+    /// A field of the root.
+    Root(u32),
+    /// `self`
+    This,
+    /// `key`
+    Key,
+    /// `it`
+    It,
+    /// A field of a record.
+    Field(Box<Ex>, RecId, u32),
+    /// `M[k]`; the flag says that the key is known to be there.
+    MapGet(Box<Ex>, Box<Ex>, bool),
+    /// A child of a Tree.
+    TreeGet(Box<Ex>, Box<Ex>),
+    /// `list[i]`
+    ListGet(Box<Ex>, Box<Ex>),
+    /// A key by name, looked up when evaluated.
+    KeyName(KeyOf, Box<Ex>),
+    /// A variant.
+    Variant(EnumId, u32, Box<[Ex]>),
+    /// A text with holes; a Secret if a hole is one.
+    Text(Box<[Piece]>, bool),
+    /// `[a, b]`
+    List(Box<[Ex]>),
+    /// `[e for …]`
+    ListFor(Box<Gen>, Box<Ex>),
+    /// A list that becomes a set.
+    ToSet(Box<Ex>),
+    /// Braces in value position: a record, map or tree of the type.
+    Body(TyId, Box<[BodyEntry]>),
+    /// A value of the type that becomes a Tree.
+    ToTree(Box<Ex>, TyId),
+    /// `not`
+    Not(Box<Ex>),
+    /// `-e`
+    Neg(Box<Ex>),
+    /// `and`
+    And(Box<Ex>, Box<Ex>),
+    /// `or`
+    Or(Box<Ex>, Box<Ex>),
+    /// A comparison or arithmetic on values of the type.
+    Bin(BinOp, Box<Ex>, Box<Ex>, TyId),
+    /// `x in e`
+    In(InKind, Box<Ex>, Box<Ex>),
+    /// `x in a..b`
+    InRange(Box<Ex>, Box<Ex>, Box<Ex>),
+    /// `a ?? b`
+    Else(Box<Ex>, Box<Ex>),
+    /// `a & b`
+    Merge(Box<Ex>, Box<Ex>),
+    /// `if c then a else b`
+    If(Box<Ex>, Box<Ex>, Box<Ex>),
+    /// `match`
+    Match(Box<Ex>, Box<[ArmH]>),
+    /// A call of a function.
+    Call(FnId, Box<[Ex]>),
+    /// A call of a builtin by its place in the table, with the types of its arguments.
+    Builtin(u16, Box<[Ex]>, Box<[TyId]>),
+    /// A builtin over a generator; the texts of the bound names are for witnesses.
+    BuiltinFor(u16, Box<Gen>, Box<Ex>, TyId),
+}
+
+/// The head of a loop or comprehension.
+#[derive(Clone, Debug)]
+pub struct Gen {
+    /// The loops, outermost first.
+    pub binds: Vec<BindH>,
+    /// The condition.
+    pub cond: Option<Ex>,
+    /// Where.
+    pub at: Span,
+}
+
+/// How a loop binds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BindKind {
+    /// Items of a list or set.
+    Items,
+    /// Index and item of a list or set.
+    Indexed,
+    /// Keys of a map or tree.
+    Keys,
+    /// Key and value of a map or tree.
+    Entries,
+    /// Once or never.
+    Optional,
+}
+
+/// One loop.
+#[derive(Clone, Debug)]
+pub struct BindH {
+    /// How.
+    pub kind: BindKind,
+    /// The slot of the first name; the second follows.
+    pub slot: u32,
+    /// The names, for messages.
+    pub names: (Arc<str>, Option<Arc<str>>),
+    /// What is looped over.
+    pub source: Ex,
+}
+
+/// One arm.
+#[derive(Clone, Debug)]
+pub struct ArmH {
+    /// What it matches.
+    pub pattern: PatH,
+    /// Its value.
+    pub value: Ex,
+}
+
+/// What an arm matches.
+#[derive(Clone, Debug)]
+pub enum PatH {
+    /// A variant; its payload goes to the slots from the one given, in order of the names' positions.
+    Variant(u32, u32, Vec<u32>),
+    /// `none`
+    None,
+    /// Anything, bound to the slot.
+    Any(u32),
+}
+
+/// One entry of braces in value position.
+#[derive(Clone, Debug)]
+pub enum BodyEntry {
+    /// A loop.
+    For(Box<Gen>, Box<[BodyEntry]>),
+    /// A guard.
+    If(Box<Ex>, Box<[BodyEntry]>, Box<[BodyEntry]>),
+    /// A path and a value.
+    Set(Box<[StepH]>, Ex, Span),
+}
+
+/// A step of a path.
+#[derive(Clone, Debug)]
+pub enum StepH {
+    /// A known name.
+    Name(Arc<str>),
+    /// A computed key; `adds` is false where a `key of` this very map stands.
+    Computed(Arc<Ex>, bool),
+}
+
+/// One level of a chain of loops and guards.
+#[derive(Clone, Debug)]
+pub enum GroupKind {
+    /// The empty chain.
+    Top,
+    /// A loop.
+    Loop(BindH),
+    /// A guard; `expect` is false in an `else`.
+    Guard(Arc<Ex>, bool),
+}
+
+/// A chain of loops and guards.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// The chain around it.
+    pub parent: GroupId,
+    /// Its last level.
+    pub kind: GroupKind,
+    /// How many slots are bound after it.
+    pub n_slots: u32,
+    /// How many levels it has.
+    pub depth: u32,
+    /// Where.
+    pub at: Span,
+}
+
+/// What a definition gives.
+#[derive(Clone, Debug)]
+pub enum Given {
+    /// Braces that were taken apart: the place exists.
+    Exists,
+    /// Takes away.
+    None,
+    /// A value, whole.
+    Value(Arc<Ex>),
+}
+
+/// A definition after taking apart.
+#[derive(Clone, Debug)]
+pub struct Def {
+    /// The whole path and value, for reports.
+    pub at: Span,
+    /// The value.
+    pub value_at: Span,
+    /// Its file.
+    pub file: FileId,
+    /// 0 to 5, see [`crate::merge::rank`].
+    pub strength: u8,
+    /// Its operator; `Replace` for `:=`.
+    pub op: Op,
+    /// Its chain of loops and guards.
+    pub group: GroupId,
+    /// Its path.
+    pub path: Vec<StepH>,
+    /// What it gives.
+    pub given: Given,
+    /// Whether every `where` of its place was met when it was checked.
+    pub known_good: bool,
+}
+
+/// A function.
+#[derive(Clone, Debug)]
+pub struct Func {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Where it is declared.
+    pub at: Span,
+    /// Its file.
+    pub file: FileId,
+    /// Its parameters in slots from 0.
+    pub params: Vec<FnParam>,
+    /// The lets: slot is position after the parameters.
+    pub lets: Vec<Ex>,
+    /// The value.
+    pub value: Ex,
+    /// The result's place.
+    pub result: Place,
+}
+
+/// A parameter.
+#[derive(Clone, Debug)]
+pub struct FnParam {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its place.
+    pub place: Place,
+}
+
+/// A line of a check.
+#[derive(Clone, Debug)]
+pub enum CheckH {
+    /// A let into a slot.
+    Let(u32, Ex),
+    /// A demand.
+    Require(Ex, Option<Ex>, Span),
+    /// A loop.
+    For(Gen, Vec<CheckH>),
+    /// A condition.
+    If(Ex, Vec<CheckH>),
+}
+
+/// A check.
+#[derive(Clone, Debug)]
+pub struct CheckDef {
+    /// Its title.
+    pub title: Arc<str>,
+    /// The place of the title.
+    pub at: Span,
+    /// Only a warning.
+    pub warn: bool,
+    /// Its lines.
+    pub body: Vec<CheckH>,
+}
+
+/// A whole typed program.
+#[derive(Debug)]
+pub struct Program {
+    /// The texts.
+    pub sources: SourceMap,
+    /// The types.
+    pub types: Types,
+    /// The record of the root.
+    pub root: RecId,
+    /// The conditions, each with its place.
+    pub wheres: Vec<Ex>,
+    /// The functions.
+    pub funcs: Vec<Func>,
+    /// The `let`s of files.
+    pub globals: Vec<Ex>,
+    /// The chains.
+    pub groups: Vec<Group>,
+    /// The definitions.
+    pub defs: Vec<Def>,
+    /// The checks.
+    pub checks: Vec<CheckDef>,
+    /// `uses[a]` holds every file that `a` uses, transitively.
+    pub uses: Vec<Vec<bool>>,
+    /// Literals and the conditions on them, to be tried first.
+    pub literals: Vec<(Vec<WhereId>, Value, Span)>,
+    /// Keys in paths that must be keys of another map.
+    pub key_names: Vec<(KeyOf, Arc<str>, Span)>,
+}
+
+impl Program {
+    /// The type of the values of a map of the root, by the path of its option.
+    pub fn map_value(&self, path: &[Arc<str>]) -> Option<TyId> {
+        let mut rec = self.root;
+        for (i, name) in path.iter().enumerate() {
+            let record = self.types.record(rec);
+            let ty = record.fields[record.find(name)? as usize].place.ty;
+            match self.types.get(ty) {
+                super::ty::Ty::Record(next) => rec = *next,
+                super::ty::Ty::Map(_, value) if i + 1 == path.len() => return Some(*value),
+                _ => return None,
+            }
+        }
+        None
+    }
+}

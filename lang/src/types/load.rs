@@ -1,0 +1,140 @@
+//! Finds all files of a description: the entry and what it uses, transitively. Refuses cycles.
+
+use super::errors;
+use crate::diag::Problems;
+use crate::source::{FileId, Layer, ReadError, SourceMap, Span, World};
+use crate::syntax::{self, ast};
+use std::sync::Arc;
+
+/// A file and what it uses.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// Its tree.
+    pub tree: Arc<ast::File>,
+    /// What it uses itself.
+    pub uses: Vec<FileId>,
+    /// Library or site.
+    pub layer: Layer,
+}
+
+/// All files of a description.
+#[derive(Debug, Default)]
+pub struct Files {
+    /// The texts.
+    pub sources: SourceMap,
+    /// By file.
+    pub all: Vec<Loaded>,
+    /// `closure[a][b]`: `a` uses `b`, through any chain.
+    pub closure: Vec<Vec<bool>>,
+}
+
+/// The most files that one description may have; ids are 16 bits wide.
+const MAX_FILES: usize = 4096;
+
+/// Reads the entry and all that it uses. `None` when the entry itself cannot be read.
+///
+/// # Errors
+/// The reason why the entry could not be read; everything else goes to `problems`.
+pub fn load(world: &dyn World, entry: &str, problems: &mut Problems) -> Result<Files, ReadError> {
+    let text = world.read(entry)?;
+    let mut files = Files::default();
+    let mut loader = Loader { world, files: &mut files, problems, open: Vec::new() };
+    loader.add(entry, text, Layer::Site);
+    let n = files.all.len();
+    files.closure = (0..n).map(|i| reach(&files.all, i)).collect();
+    Ok(files)
+}
+
+fn reach(all: &[Loaded], from: usize) -> Vec<bool> {
+    let mut seen = vec![false; all.len()];
+    let mut todo: Vec<usize> = all[from].uses.iter().map(|f| f.0 as usize).collect();
+    while let Some(next) = todo.pop() {
+        if !std::mem::replace(&mut seen[next], true) {
+            todo.extend(all[next].uses.iter().map(|f| f.0 as usize));
+        }
+    }
+    seen
+}
+
+struct Loader<'a> {
+    world: &'a dyn World,
+    files: &'a mut Files,
+    problems: &'a mut Problems,
+    /// The files that are being read, with the `use` that led from each to the next.
+    open: Vec<(FileId, Span)>,
+}
+
+impl Loader<'_> {
+    fn add(&mut self, name: &str, text: Arc<str>, layer: Layer) -> FileId {
+        let id = self.files.sources.add(name, text.clone(), layer);
+        let start = self.files.sources.file(id).start;
+        let tree = Arc::new(syntax::parse(&text, start, self.problems));
+        self.files.all.push(Loaded { tree: tree.clone(), uses: Vec::new(), layer });
+        for item in &tree.items {
+            if let ast::ItemKind::Use { name: used, quoted } = &item.kind {
+                self.open.push((id, used.at));
+                if let Some(found) = self.find(name, layer, used, *quoted) {
+                    self.files.all[id.0 as usize].uses.push(found);
+                }
+                self.open.pop();
+            }
+        }
+        id
+    }
+
+    fn find(&mut self, from: &str, layer: Layer, used: &ast::Name, quoted: bool) -> Option<FileId> {
+        let (path, target) = if quoted {
+            (join(from, &used.text), layer)
+        } else {
+            (format!("{}.kl", used.text), Layer::Library)
+        };
+        let known =
+            self.files.sources.files().find(|(_, f)| *f.name == *path && f.layer == target).map(|(id, _)| id);
+        if let Some(id) = known {
+            if let Some(first) = self.open.iter().position(|(open, _)| *open == id) {
+                let chain: Vec<Span> = self.open[first..].iter().map(|(_, at)| *at).collect();
+                self.problems.push(errors::use_cycle(used.at, &path, &chain));
+                return None;
+            }
+            return Some(id);
+        }
+        if self.files.all.len() >= MAX_FILES {
+            self.problems.push(errors::too_many_files(used.at, MAX_FILES));
+            return None;
+        }
+        let text = match target {
+            Layer::Library => self.world.library(&path).ok_or(ReadError::Missing),
+            Layer::Site => self.world.read(&path),
+        };
+        match text {
+            Ok(text) => Some(self.add(&path, text, target)),
+            Err(why) => {
+                let modules = if quoted { Vec::new() } else { self.world.library_modules() };
+                self.problems.push(errors::unreadable(used.at, &used.text, &why, &modules, quoted));
+                None
+            }
+        }
+    }
+}
+
+/// The path of `other` as seen from the folder of `from`, with `.` and `..` resolved as far as they go.
+pub fn join(from: &str, other: &str) -> String {
+    let mut parts: Vec<&str> = from.split('/').collect();
+    parts.pop();
+    if other.starts_with('/') {
+        parts = vec![""];
+    }
+    for part in other.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => match parts.last() {
+                Some(&last) if last != ".." && !last.is_empty() => {
+                    parts.pop();
+                }
+                _ => parts.push(".."),
+            },
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
+}

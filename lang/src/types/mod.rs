@@ -1,0 +1,14 @@
+//! Syntax to a tree whose every node has a type. Nothing is evaluated here.
+
+pub mod body;
+pub mod call;
+pub mod errors;
+pub mod expr;
+pub mod hir;
+pub mod items;
+pub mod load;
+pub mod ops;
+pub mod resolve;
+pub mod scope;
+pub mod ty;
+mod walk;

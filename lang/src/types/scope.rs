@@ -1,0 +1,307 @@
+//! The checker's state: names of files, variables in scope, what the typed program has so far.
+
+use super::errors;
+use super::hir::*;
+use super::load::Files;
+use super::ty::*;
+use crate::diag::Problems;
+use crate::source::{FileId, Span, World};
+use crate::syntax::ast;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What a name of a file stands for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Decl {
+    /// A function.
+    Fn(u32),
+    /// A type.
+    Type(u32),
+    /// A `let`.
+    Let(u32),
+}
+
+/// A name that a file declares.
+#[derive(Clone, Debug)]
+pub struct Declared {
+    /// What it is.
+    pub decl: Decl,
+    /// Seen by files that use this one.
+    pub public: bool,
+    /// Where.
+    pub at: Span,
+}
+
+/// How far a declaration is.
+#[derive(Clone, Debug)]
+pub enum State<T> {
+    /// Not begun.
+    Todo,
+    /// Begun.
+    Busy,
+    /// Known.
+    Done(T),
+}
+
+/// A type declaration.
+#[derive(Clone, Debug)]
+pub struct TypeDecl {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its file.
+    pub file: FileId,
+    /// What was written.
+    pub ty: ast::TypeExpr,
+    /// The place of its name.
+    pub at: Span,
+    /// Its record or enum, made beforehand, so that `key of T.field` can name it.
+    pub record: Option<RecId>,
+    /// What it means.
+    pub state: State<Place>,
+}
+
+/// A function's declaration.
+#[derive(Clone, Debug)]
+pub struct FnDecl {
+    /// What was written.
+    pub tree: Arc<ast::Fn>,
+    /// Its file.
+    pub file: FileId,
+    /// Its parameters: name, place, default.
+    pub params: Vec<(Arc<str>, Place, Option<ast::Expr>)>,
+    /// Its result.
+    pub result: Place,
+}
+
+/// A `let` of a file.
+#[derive(Clone, Debug)]
+pub struct LetDecl {
+    /// What was written.
+    pub tree: Arc<ast::Let>,
+    /// Its file.
+    pub file: FileId,
+    /// Its type and value.
+    pub state: State<TyId>,
+}
+
+/// A variable.
+#[derive(Clone, Debug)]
+pub enum Var {
+    /// In a slot.
+    Slot(u32, TyId),
+    /// A `let` of a body.
+    Shared(Arc<Ex>, TyId, u32),
+}
+
+/// What can be seen where an expression stands.
+#[derive(Clone, Debug)]
+pub struct Cx {
+    /// The file.
+    pub file: FileId,
+    /// Variables, innermost last.
+    pub vars: Vec<(Arc<str>, Var)>,
+    /// The next free slot.
+    pub n_slots: u32,
+    /// The type of `self`.
+    pub this: Option<TyId>,
+    /// Whether `key` may be read, and its type.
+    pub key: Option<TyId>,
+    /// The type of `it`.
+    pub it: Option<TyId>,
+}
+
+impl Cx {
+    /// Nothing but the file.
+    pub fn new(file: FileId) -> Cx {
+        Cx { file, vars: Vec::new(), n_slots: 0, this: None, key: None, it: None }
+    }
+
+    /// Binds a variable to a new slot.
+    pub fn bind(&mut self, name: &Arc<str>, ty: TyId) -> u32 {
+        let slot = self.n_slots;
+        self.n_slots += 1;
+        self.vars.push((name.clone(), Var::Slot(slot, ty)));
+        slot
+    }
+}
+
+/// The checker.
+pub struct Checker<'a> {
+    /// Where texts for `file` and `template` come from.
+    pub world: &'a dyn World,
+    /// The files.
+    pub files: Files,
+    /// The types.
+    pub types: Types,
+    /// The root's record.
+    pub root: RecId,
+    /// Names by file.
+    pub names: Vec<BTreeMap<Arc<str>, Declared>>,
+    /// Type declarations.
+    pub type_decls: Vec<TypeDecl>,
+    /// Functions.
+    pub fn_decls: Vec<FnDecl>,
+    /// Checked functions.
+    pub funcs: Vec<Func>,
+    /// Lets of files.
+    pub let_decls: Vec<LetDecl>,
+    /// Their values.
+    pub globals: Vec<Ex>,
+    /// Conditions that wait for their check: what was written, the type of `it`, the file.
+    pub wheres: Vec<Ex>,
+    /// The same, not yet checked.
+    pub todo_wheres: Vec<(WhereId, ast::Expr, TyId, FileId)>,
+    /// Defaults of fields that wait for their check.
+    pub todo_defaults: Vec<(Owner, u32, ast::Expr, FileId)>,
+    /// `key of` paths that must be maps of the root.
+    pub todo_keys: Vec<(Vec<Arc<str>>, Span)>,
+    /// Chains.
+    pub groups: Vec<Group>,
+    /// Definitions.
+    pub defs: Vec<Def>,
+    /// Checks.
+    pub checks: Vec<CheckDef>,
+    /// Literals with conditions.
+    pub literals: Vec<(Vec<WhereId>, Value, Span)>,
+    /// Texts read by `file` and `template`: by path.
+    pub texts: BTreeMap<String, FileId>,
+    /// Keys written as steps of a path in a map whose keys are another map's: to be verified when evaluated.
+    pub key_names: Vec<(KeyOf, Arc<str>, Span)>,
+    /// Fields that have a default, also those not yet checked.
+    pub defaulted: std::collections::BTreeSet<(RecId, u32)>,
+    /// Reports.
+    pub problems: Problems,
+    /// The lets whose type is being found, for the report of a circle.
+    pub open_lets: Vec<u32>,
+}
+
+use crate::value::Value;
+
+/// Whose field a default belongs to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Owner {
+    /// A record.
+    Record(RecId),
+    /// A variant of an enum.
+    Variant(EnumId, u32),
+}
+
+/// What a look-up found.
+pub enum Found {
+    /// One declaration.
+    One(Decl, Span),
+    /// Several.
+    Many(Vec<Span>),
+    /// None.
+    Nothing,
+}
+
+impl Checker<'_> {
+    /// Looks up a name of the wanted kind in a file and in what it uses.
+    pub fn find(&self, file: FileId, name: &str, wanted: fn(Decl) -> bool) -> Found {
+        let mut all = Vec::new();
+        let uses = &self.files.closure[file.0 as usize];
+        for (i, names) in self.names.iter().enumerate() {
+            let own = i == file.0 as usize;
+            if let Some(d) = names.get(name)
+                && (own || (uses[i] && d.public))
+                && wanted(d.decl)
+            {
+                all.push((d.decl, d.at));
+            }
+        }
+        match all.as_slice() {
+            [] => Found::Nothing,
+            [(decl, at)] => Found::One(*decl, *at),
+            many => Found::Many(many.iter().map(|(_, at)| *at).collect()),
+        }
+    }
+
+    /// All names of the wanted kind that a file sees.
+    pub fn visible(&self, file: FileId, wanted: fn(Decl) -> bool) -> Vec<String> {
+        let uses = &self.files.closure[file.0 as usize];
+        let mut out = Vec::new();
+        for (i, names) in self.names.iter().enumerate() {
+            for (name, d) in names {
+                if (i == file.0 as usize || (uses[i] && d.public)) && wanted(d.decl) {
+                    out.push(name.to_string());
+                }
+            }
+        }
+        out
+    }
+
+    /// Looks up a function, reporting what is wrong.
+    pub fn find_fn(&mut self, file: FileId, name: &str, at: Span) -> Option<u32> {
+        match self.find(file, name, |d| matches!(d, Decl::Fn(_))) {
+            Found::One(Decl::Fn(id), _) => Some(id),
+            Found::Many(places) => {
+                self.problems.push(errors::ambiguous(at, name, &places));
+                None
+            }
+            _ => None,
+        }
+    }
+
+    /// A fresh condition, checked later.
+    pub fn later_where(&mut self, expr: &ast::Expr, it: TyId, file: FileId) -> WhereId {
+        let id = WhereId(self.wheres.len() as u32);
+        self.wheres.push(Ex { at: expr.at, kind: Ek::Error });
+        self.todo_wheres.push((id, expr.clone(), it, file));
+        id
+    }
+
+    /// The type of an error, with the node for it.
+    pub fn error(at: Span) -> (Ex, TyId) {
+        (Ex { at, kind: Ek::Error }, TyId::ERROR)
+    }
+
+    /// The path of the root map that an expression names, or the field of a named record.
+    pub fn map_identity(&self, ex: &Ex) -> Option<KeyOf> {
+        match &ex.kind {
+            Ek::Root(i) => {
+                Some(KeyOf::Root(vec![self.types.record(self.root).fields[*i as usize].name.clone()].into()))
+            }
+            Ek::Field(inner, rec, i) => {
+                let record = self.types.record(*rec);
+                let name = record.fields[*i as usize].name.clone();
+                if record.name.is_some() {
+                    return Some(KeyOf::Nominal(*rec, name));
+                }
+                match self.map_identity(inner)? {
+                    KeyOf::Root(path) => Some(KeyOf::Root(path.iter().cloned().chain([name]).collect())),
+                    KeyOf::Nominal(..) => None,
+                }
+            }
+            _ => None,
+        }
+    }
+
+    /// The map that a `key of` names: its key and value types.
+    pub fn map_of(&self, key: &KeyOf) -> Option<(TyId, TyId)> {
+        let ty = match key {
+            KeyOf::Root(path) => {
+                let mut rec = self.root;
+                let mut ty = TyId::ERROR;
+                for (i, name) in path.iter().enumerate() {
+                    let field = self.types.record(rec).find(name)?;
+                    ty = self.types.unwrap(self.types.record(rec).fields[field as usize].place.ty);
+                    match self.types.get(ty) {
+                        Ty::Record(next) => rec = *next,
+                        _ if i + 1 < path.len() => return None,
+                        _ => {}
+                    }
+                }
+                ty
+            }
+            KeyOf::Nominal(rec, name) => {
+                let record = self.types.record(*rec);
+                record.fields[record.find(name)? as usize].place.ty
+            }
+        };
+        match self.types.get(ty) {
+            Ty::Map(k, v) => Some((*k, *v)),
+            _ => None,
+        }
+    }
+}

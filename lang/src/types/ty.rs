@@ -1,0 +1,357 @@
+//! Types: interned, so that equal types are equal ids. A `where` belongs to a [`Place`], never to a type.
+
+use super::hir::{Ex, WhereId};
+use crate::source::{FileId, Span};
+use indexmap::IndexSet;
+use std::sync::Arc;
+
+/// An interned type.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct TyId(pub u32);
+
+/// A record type.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct RecId(pub u32);
+
+/// An enum type.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct EnumId(pub u32);
+
+/// Which map a `key of` names.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum KeyOf {
+    /// A map of the root, by the path of its option.
+    Root(Arc<[Arc<str>]>),
+    /// A map of the record of this type in which the value lies.
+    Nominal(RecId, Arc<str>),
+}
+
+/// A type.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[allow(missing_docs, reason = "the names are the types of the language")]
+pub enum Ty {
+    /// Something that was reported; agrees with everything.
+    Error,
+    Bool,
+    Int,
+    Float,
+    Str,
+    Ip,
+    Cidr,
+    Duration,
+    Size,
+    Secret,
+    Version,
+    Tree,
+    /// The type of a lone `none`.
+    None,
+    List(TyId),
+    Set(TyId),
+    Map(TyId, TyId),
+    Record(RecId),
+    Enum(EnumId),
+    Opt(TyId),
+    Key(KeyOf),
+}
+
+/// A type and the conditions that a value must meet to stand at this place.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The type.
+    pub ty: TyId,
+    /// The conditions here and inside.
+    pub refine: Option<Arc<Refine>>,
+}
+
+/// Conditions on a value, on the keys of a map, on what lies in a list, set, map or optional.
+#[derive(Clone, Debug, Default)]
+pub struct Refine {
+    /// On the value itself.
+    pub wheres: Vec<WhereId>,
+    /// On keys.
+    pub key: Option<Arc<Refine>>,
+    /// On items, values of a map, the inner value of an optional.
+    pub item: Option<Arc<Refine>>,
+}
+
+impl Place {
+    /// A place without conditions.
+    pub fn plain(ty: TyId) -> Place {
+        Place { ty, refine: None }
+    }
+
+    /// The place of what lies inside, with its type.
+    pub fn item(&self, ty: TyId) -> Place {
+        Place { ty, refine: self.refine.as_ref().and_then(|r| r.item.clone()) }
+    }
+
+    /// The place of the keys, with their type.
+    pub fn key(&self, ty: TyId) -> Place {
+        Place { ty, refine: self.refine.as_ref().and_then(|r| r.key.clone()) }
+    }
+
+    /// The conditions on the value itself.
+    pub fn wheres(&self) -> &[WhereId] {
+        self.refine.as_ref().map_or(&[], |r| &r.wheres)
+    }
+}
+
+/// A field of a record, or of a variant's payload.
+#[derive(Clone, Debug)]
+pub struct FieldDef {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Where it is declared.
+    pub at: Span,
+    /// The file of the declaration.
+    pub file: FileId,
+    /// Its documentation.
+    pub doc: Option<Arc<str>>,
+    /// Its type and conditions.
+    pub place: Place,
+    /// Its default; `self`, `key` may be read in it.
+    pub default: Option<Arc<Ex>>,
+}
+
+/// A record type.
+#[derive(Clone, Debug)]
+pub struct RecordDef {
+    /// Its name, if it has one.
+    pub name: Option<Arc<str>>,
+    /// Where it is declared.
+    pub at: Span,
+    /// Its fields in order.
+    pub fields: Vec<FieldDef>,
+    /// Positions by name.
+    pub index: indexmap::IndexMap<Arc<str>, u32>,
+}
+
+impl RecordDef {
+    /// The position of a field.
+    pub fn find(&self, name: &str) -> Option<u32> {
+        self.index.get(name).copied()
+    }
+}
+
+/// An enum type.
+#[derive(Clone, Debug)]
+pub struct EnumDef {
+    /// Its name, if it has one.
+    pub name: Option<Arc<str>>,
+    /// Where it is declared.
+    pub at: Span,
+    /// Its variants with their payload.
+    pub variants: Vec<(Arc<str>, Vec<FieldDef>)>,
+}
+
+impl EnumDef {
+    /// The position of a variant.
+    pub fn find(&self, name: &str) -> Option<u32> {
+        self.variants.iter().position(|(n, _)| &**n == name).map(|i| i as u32)
+    }
+}
+
+/// All types of a program.
+#[derive(Clone, Debug)]
+pub struct Types {
+    all: IndexSet<Ty>,
+    /// The records.
+    pub records: Vec<RecordDef>,
+    /// The enums.
+    pub enums: Vec<EnumDef>,
+}
+
+macro_rules! basic {
+    ($($name:ident $ty:ident $n:literal,)*) => {
+        impl TyId {
+            $(#[doc = concat!("The type ", stringify!($ty), ".")] pub const $name: TyId = TyId($n);)*
+        }
+        const BASIC: &[Ty] = &[$(Ty::$ty,)*];
+    };
+}
+
+basic! {
+    ERROR Error 0, BOOL Bool 1, INT Int 2, FLOAT Float 3, STR Str 4, IP Ip 5, CIDR Cidr 6, DURATION Duration 7,
+    SIZE Size 8, SECRET Secret 9, VERSION Version 10, TREE Tree 11, NONE None 12,
+}
+
+impl Default for Types {
+    fn default() -> Types {
+        Types { all: BASIC.iter().cloned().collect(), records: Vec::new(), enums: Vec::new() }
+    }
+}
+
+impl Types {
+    /// The id of a type.
+    pub fn intern(&mut self, ty: Ty) -> TyId {
+        TyId(self.all.insert_full(ty).0 as u32)
+    }
+
+    /// The type of an id.
+    pub fn get(&self, id: TyId) -> &Ty {
+        &self.all[id.0 as usize]
+    }
+
+    /// How many types there are.
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Never: there are the basic ones.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// A record.
+    pub fn record(&self, id: RecId) -> &RecordDef {
+        &self.records[id.0 as usize]
+    }
+
+    /// An enum.
+    pub fn enumeration(&self, id: EnumId) -> &EnumDef {
+        &self.enums[id.0 as usize]
+    }
+
+    /// `[T]`.
+    pub fn list(&mut self, item: TyId) -> TyId {
+        self.intern(Ty::List(item))
+    }
+
+    /// `T?`, never doubled.
+    pub fn opt(&mut self, inner: TyId) -> TyId {
+        match self.get(inner) {
+            Ty::Opt(_) | Ty::Error => inner,
+            _ => self.intern(Ty::Opt(inner)),
+        }
+    }
+
+    /// What lies in an optional, or the type itself.
+    pub fn unwrap(&self, id: TyId) -> TyId {
+        match self.get(id) {
+            Ty::Opt(inner) => *inner,
+            _ => id,
+        }
+    }
+
+    /// Whether values of the type are replaced whole, never merged.
+    pub fn is_leaf(&self, id: TyId) -> bool {
+        match self.get(id) {
+            Ty::Record(_) | Ty::Map(..) | Ty::Tree => false,
+            Ty::Opt(inner) => self.is_leaf(*inner),
+            _ => true,
+        }
+    }
+
+    /// Whether two types are one: equal, or unnamed records with equal fields.
+    pub fn same(&self, a: TyId, b: TyId) -> bool {
+        if a == b || a == TyId::ERROR || b == TyId::ERROR {
+            return true;
+        }
+        match (self.get(a), self.get(b)) {
+            (Ty::List(x), Ty::List(y)) | (Ty::Set(x), Ty::Set(y)) | (Ty::Opt(x), Ty::Opt(y)) => {
+                self.same(*x, *y)
+            }
+            (Ty::Map(k, v), Ty::Map(l, w)) => self.same(*k, *l) && self.same(*v, *w),
+            (Ty::Record(x), Ty::Record(y)) => {
+                let (x, y) = (self.record(*x), self.record(*y));
+                x.name.is_none()
+                    && y.name.is_none()
+                    && x.fields.len() == y.fields.len()
+                    && x.fields
+                        .iter()
+                        .zip(&y.fields)
+                        .all(|(f, g)| f.name == g.name && self.same(f.place.ty, g.place.ty))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a value of type `a` may stand where `b` is wanted without being changed.
+    pub fn fits(&self, a: TyId, b: TyId) -> bool {
+        if self.same(a, b) {
+            return true;
+        }
+        match (self.get(a), self.get(b)) {
+            (Ty::None, Ty::Opt(_)) => true,
+            (Ty::Opt(x), Ty::Opt(y)) => self.fits(*x, *y),
+            (_, Ty::Opt(y)) => self.fits(a, *y),
+            (_, Ty::Tree) => self.fits_tree(a),
+            (Ty::List(x), Ty::List(y)) => *y == TyId::TREE && self.fits_tree(*x),
+            _ => false,
+        }
+    }
+
+    /// Whether a value of the type can be a Tree.
+    pub fn fits_tree(&self, id: TyId) -> bool {
+        match self.get(id) {
+            Ty::Error
+            | Ty::Bool
+            | Ty::Int
+            | Ty::Float
+            | Ty::Str
+            | Ty::Ip
+            | Ty::Cidr
+            | Ty::Secret
+            | Ty::Tree
+            | Ty::Key(_) => true,
+            Ty::None => true,
+            Ty::Enum(e) => self.enumeration(*e).variants.iter().all(|(_, p)| p.is_empty()),
+            Ty::List(x) => self.fits_tree(*x),
+            Ty::Opt(x) => self.fits_tree(*x),
+            Ty::Map(k, v) => matches!(self.get(*k), Ty::Str | Ty::Key(_) | Ty::Error) && self.fits_tree(*v),
+            Ty::Record(r) => self.record(*r).fields.iter().all(|f| self.fits_tree(f.place.ty)),
+            _ => false,
+        }
+    }
+
+    /// Whether a Secret may lie in a value of the type.
+    pub fn holds_secret(&self, id: TyId) -> bool {
+        match self.get(id) {
+            Ty::Secret | Ty::Tree => true,
+            Ty::List(x) | Ty::Set(x) | Ty::Opt(x) | Ty::Map(_, x) => self.holds_secret(*x),
+            Ty::Record(r) => self.record(*r).fields.iter().any(|f| self.holds_secret(f.place.ty)),
+            Ty::Enum(e) => self
+                .enumeration(*e)
+                .variants
+                .iter()
+                .any(|(_, p)| p.iter().any(|f| self.holds_secret(f.place.ty))),
+            _ => false,
+        }
+    }
+
+    /// The type as reports print it.
+    pub fn name(&self, id: TyId) -> String {
+        match self.get(id) {
+            Ty::Error => "?".into(),
+            Ty::None => "none".into(),
+            Ty::List(x) => format!("[{}]", self.name(*x)),
+            Ty::Set(x) => format!("set of {}", self.name(*x)),
+            Ty::Opt(x) => format!("{}?", self.name(*x)),
+            Ty::Map(k, v) => format!("{{[{}]: {}}}", self.name(*k), self.name(*v)),
+            Ty::Key(KeyOf::Root(path)) => format!("key of {}", path.join(".")),
+            Ty::Key(KeyOf::Nominal(rec, field)) => {
+                format!("key of {}.{field}", self.record(*rec).name.as_deref().unwrap_or("record"))
+            }
+            Ty::Record(r) => match &self.record(*r).name {
+                Some(name) => name.to_string(),
+                None => {
+                    let names: Vec<_> = self.record(*r).fields.iter().take(4).map(|f| &*f.name).collect();
+                    format!(
+                        "{{ {}{} }}",
+                        names.join(", "),
+                        if self.record(*r).fields.len() > 4 { ", …" } else { "" }
+                    )
+                }
+            },
+            Ty::Enum(e) => match &self.enumeration(*e).name {
+                Some(name) => name.to_string(),
+                None => {
+                    let all: Vec<_> =
+                        self.enumeration(*e).variants.iter().take(5).map(|(n, _)| &**n).collect();
+                    format!("enum {{ {} }}", all.join(", "))
+                }
+            },
+            other => format!("{other:?}"),
+        }
+    }
+}

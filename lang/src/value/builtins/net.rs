@@ -1,0 +1,151 @@
+//! Addresses and networks.
+
+use super::super::errors;
+use super::super::ops::move_ip;
+use super::super::pass::Pass;
+use super::super::value::Value;
+use super::Builtin;
+use crate::source::Span;
+use crate::types::ty::TyId;
+use ipnet::IpNet;
+use std::sync::Arc;
+
+const G: &str = "Addresses and networks";
+
+pub(super) static ALL: [Builtin; 9] = [
+    Builtin::new(
+        G,
+        "Cidr.host",
+        "(Cidr, Int) -> Ip",
+        "The address with this number in the network.",
+        ("(10.0.0.0/24).host(11)", "10.0.0.11"),
+        host,
+    ),
+    Builtin::new(
+        G,
+        "Cidr.address",
+        "(Cidr) -> Ip",
+        "The first address: that of the network.",
+        ("(10.0.0.7/24).address", "10.0.0.0"),
+        address,
+    ),
+    Builtin::new(
+        G,
+        "Cidr.last",
+        "(Cidr) -> Ip",
+        "The last address: for IPv4 the broadcast.",
+        ("(10.0.0.0/24).last", "10.0.0.255"),
+        last,
+    ),
+    Builtin::new(
+        G,
+        "Cidr.prefix",
+        "(Cidr) -> Int",
+        "The length of the prefix.",
+        ("(10.0.0.0/24).prefix", "24"),
+        prefix,
+    ),
+    Builtin::new(
+        G,
+        "Cidr.netmask",
+        "(Cidr) -> Ip",
+        "The mask of the network.",
+        ("(10.0.0.0/24).netmask", "255.255.255.0"),
+        netmask,
+    ),
+    Builtin::new(
+        G,
+        "Cidr.subnet",
+        "(Cidr, Int, Int) -> Cidr",
+        "The network with this number among those of a longer prefix.",
+        ("(10.0.0.0/16).subnet(24, 3)", "10.0.3.0/24"),
+        subnet,
+    ),
+    Builtin::new(G, "Ip.version", "(Ip) -> Int", "4 or 6.", ("(fd00::1).version", "6"), ip_version),
+    Builtin::new(
+        G,
+        "ip",
+        "(Str) -> Ip",
+        "The address that a text spells.",
+        ("ip(\"10.0.0.1\")", "10.0.0.1"),
+        ip,
+    ),
+    Builtin::new(
+        G,
+        "cidr",
+        "(Ip, Int) -> Cidr",
+        "A network of an address and the length of its prefix.",
+        ("cidr(10.0.0.1, 24)", "10.0.0.1/24"),
+        cidr,
+    ),
+];
+
+fn net(value: &Value) -> Option<&IpNet> {
+    match value {
+        Value::Cidr(net) => Some(net),
+        _ => None,
+    }
+}
+
+fn host(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+    let (Some(net), Value::Int(n)) = (net(&args[0]), &args[1]) else { return Value::Error };
+    match move_ip(net.network(), *n).filter(|ip| *n >= 0 && net.contains(ip)) {
+        Some(ip) => Value::Ip(ip),
+        None => pass.fail(errors::arithmetic(at, format!("{net} has no address number {n}"))),
+    }
+}
+
+fn address(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
+    net(&args[0]).map_or(Value::Error, |n| Value::Ip(n.network()))
+}
+
+fn last(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
+    net(&args[0]).map_or(Value::Error, |n| Value::Ip(n.broadcast()))
+}
+
+fn prefix(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
+    net(&args[0]).map_or(Value::Error, |n| Value::Int(i64::from(n.prefix_len())))
+}
+
+fn netmask(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
+    net(&args[0]).map_or(Value::Error, |n| Value::Ip(n.netmask()))
+}
+
+fn subnet(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+    let (Some(net), Value::Int(prefix), Value::Int(n)) = (net(&args[0]), &args[1], &args[2]) else {
+        return Value::Error;
+    };
+    let found = u8::try_from(*prefix)
+        .ok()
+        .and_then(|p| net.trunc().subnets(p).ok())
+        .and_then(|mut all| usize::try_from(*n).ok().filter(|n| *n < 1 << 24).and_then(|n| all.nth(n)));
+    match found {
+        Some(found) => Value::Cidr(Arc::new(found)),
+        None => {
+            pass.fail(errors::arithmetic(at, format!("{net} has no network number {n} with prefix {prefix}")))
+        }
+    }
+}
+
+fn ip_version(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
+    match &args[0] {
+        Value::Ip(ip) => Value::Int(if ip.is_ipv4() { 4 } else { 6 }),
+        _ => Value::Error,
+    }
+}
+
+fn ip(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+    let Value::Str(text) = &args[0] else { return Value::Error };
+    match text.parse() {
+        Ok(ip) => Value::Ip(ip),
+        Err(_) => pass.fail(errors::bad_text(at, format!("`{text}` is not an address"), None)),
+    }
+}
+
+fn cidr(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+    let (Value::Ip(ip), Value::Int(prefix)) = (&args[0], &args[1]) else { return Value::Error };
+    match u8::try_from(*prefix).ok().and_then(|p| IpNet::new(*ip, p).ok()) {
+        Some(net) => Value::Cidr(Arc::new(net)),
+        None => pass.fail(errors::arithmetic(at, format!("{prefix} is no length of a prefix"))),
+    }
+}

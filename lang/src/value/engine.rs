@@ -1,0 +1,212 @@
+//! A typed program with its index, ready to be evaluated by passes.
+
+use super::errors;
+use super::eval::Frame;
+use super::memo::{Keys, Kind, Map, Memo, Once};
+use super::pass::Pass;
+use super::value::{NodeId, Value};
+use crate::data::Data;
+use crate::diag::Problems;
+use crate::merge::trie::{self, Trie};
+use crate::source::Span;
+use crate::types::hir::{CheckH, DefId, Program};
+use crate::types::ty::{Ty, TyId};
+use std::sync::Arc;
+
+/// A typed program with its index.
+pub struct Engine {
+    /// The program.
+    pub program: Program,
+    /// The index of its definitions.
+    pub trie: Trie,
+    /// The type of the root.
+    pub root_ty: TyId,
+    /// Whether a type is a leaf, by type.
+    pub leaf: Vec<bool>,
+}
+
+impl Engine {
+    /// Makes the index.
+    pub fn new(mut program: Program) -> Engine {
+        let root_ty = program.types.intern(Ty::Record(program.root));
+        let leaf = (0..program.types.len()).map(|i| program.types.is_leaf(TyId(i as u32))).collect();
+        let trie = trie::index(&program);
+        Engine { program, trie, root_ty, leaf }
+    }
+
+    /// Evaluates all that is not below the partition, and the checks. The memory is what the parts stand on.
+    pub fn shared(&self, partition: Option<&str>) -> Shared {
+        let mut pass = Pass::new(self, None);
+        pass.literals();
+        let root = NodeId(0);
+        let record = self.program.types.record(self.program.root);
+        let partition = partition.and_then(|name| record.find(name));
+        let mut fields = Vec::new();
+        for (i, field) in record.fields.iter().enumerate() {
+            if Some(i as u32) == partition {
+                continue;
+            }
+            let data = pass.force_field(root, i as u32);
+            fields.push((field.name.clone(), data));
+        }
+        let mut parts = Arc::new(Keys::default());
+        let mut map = None;
+        if let Some(i) = partition
+            && let Value::Node(id) = pass.field(root, i)
+        {
+            parts = pass.keys(id);
+            pass.prepare(id);
+            map = Some(id);
+        }
+        pass.checks();
+        let Pass { memo, problems, .. } = pass;
+        Shared { memo, problems, fields, parts, map }
+    }
+
+    /// One part: forced, with its reports.
+    pub fn part(&self, shared: &Shared, pass: &mut Pass<'_>, name: &Arc<str>) -> Option<Data> {
+        let map = shared.map?;
+        pass.begin_part(name);
+        pass.adopt(map, name);
+        let slot = pass.entry(map, name);
+        let ty = match &pass.node(map).kind {
+            Kind::Map(value, ..) => *value,
+            _ => return None,
+        };
+        let place = pass.node(map).place.item(ty);
+        let at = pass.first_at(map);
+        Some(pass.force_value(&slot, &place, crate::data::Origin { at, through: None }, Some(map)))
+    }
+
+    /// The warnings about definitions that never won, from all passes.
+    pub fn dead(&self, won: &[bool], lost: &Map<DefId, DefId>, problems: &mut Problems) {
+        for (loser, winner) in lost {
+            if !won[loser.0 as usize] {
+                let (at, by) =
+                    (self.program.defs[loser.0 as usize].at, self.program.defs[winner.0 as usize].at);
+                problems.push(errors::dead(at, by));
+            }
+        }
+    }
+}
+
+/// What all parts share.
+pub struct Shared {
+    /// The frozen memory.
+    pub memo: Memo,
+    /// Reports so far.
+    pub problems: Problems,
+    /// The fields of the root but the partition.
+    pub fields: Vec<(Arc<str>, Data)>,
+    /// The parts' names.
+    pub parts: Arc<Keys>,
+    /// The node of the partition.
+    pub map: Option<NodeId>,
+}
+
+impl Pass<'_> {
+    /// Tries the conditions on literals, also on those that never win.
+    fn literals(&mut self) {
+        let eng = self.eng;
+        for (wheres, value, at) in &eng.program.literals {
+            for cond in wheres {
+                let ex = &eng.program.wheres[cond.0 as usize];
+                let mut frame = Frame::of(Arc::from([]));
+                frame.it = Some(value.clone());
+                if matches!(self.eval(ex, &mut frame), Value::Bool(false)) {
+                    let shown = super::settle::plain(value);
+                    self.report(errors::broken_where(*at, "", &shown, ex.at, None));
+                }
+            }
+        }
+        for (key, name, at) in &eng.program.key_names {
+            let name = Value::Str(name.clone());
+            self.key_name(key, name, *at);
+        }
+    }
+
+    /// Makes the indexes of computed steps in the partition, so that no part has to make them again.
+    fn prepare(&mut self, map: NodeId) {
+        let curs = self.node(map).curs.clone();
+        for cur in curs.iter() {
+            for star in &self.eng.trie.node(cur.trie).stars {
+                let group = self.eng.trie.star(*star).group;
+                if self.eng.program.groups[group.0 as usize].depth
+                    > self.eng.program.groups[cur.group.0 as usize].depth
+                {
+                    self.star_index(*star, cur.group, cur.env);
+                }
+            }
+        }
+        self.absent_below(map);
+        let keys = self.keys(map);
+        for key in &keys.present {
+            self.entry(map, key);
+        }
+    }
+
+    /// Gives this pass a node of its own in place of the frozen one of its part.
+    fn adopt(&mut self, map: NodeId, name: &Arc<str>) {
+        let super::memo::Slot::Child(frozen) = self.entry_slot(map, name) else { return };
+        let node = self.node(frozen).clone();
+        let own =
+            self.add_node(node.place, node.parent, node.key, node.entry, node.curs, node.above, node.cuts);
+        // Leaves that the shared pass evaluated stay as they are; what lies deeper is this pass's own.
+        if let Kind::Record(_, _, slots) = &node.kind {
+            for (i, slot) in slots.iter().enumerate() {
+                if let super::memo::Slot::Value(..) = slot {
+                    self.set_field(own, i as u32, slot.clone());
+                }
+            }
+        }
+        if let Once::Done(wholes) = node.wholes {
+            self.set_wholes(own, Once::Done(wholes));
+        }
+        self.own_part = Some((frozen, own));
+    }
+
+    fn checks(&mut self) {
+        let eng = self.eng;
+        for check in &eng.program.checks {
+            let mut frame = Frame::of(Arc::from([]));
+            self.check_lines(&check.body, &mut frame, check);
+        }
+    }
+
+    fn check_lines(&mut self, lines: &[CheckH], frame: &mut Frame, check: &crate::types::hir::CheckDef) {
+        for line in lines {
+            match line {
+                CheckH::Let(slot, ex) => {
+                    let value = self.eval(ex, frame);
+                    frame.set(*slot, value);
+                }
+                CheckH::Require(cond, message, at) => {
+                    self.witnesses = Some(Vec::new());
+                    let value = self.eval(cond, frame);
+                    let witnesses: Vec<(String, Span)> = self.witnesses.take().unwrap_or_default();
+                    if matches!(value, Value::Bool(false)) {
+                        let detail = message.as_ref().map(|m| self.eval(m, frame));
+                        let detail = detail.as_ref().and_then(Value::as_str).map(|s| s.to_string());
+                        let diagnostic = errors::check(
+                            *at,
+                            &check.title,
+                            check.warn,
+                            detail.as_deref(),
+                            check.at,
+                            &witnesses,
+                        );
+                        self.report(diagnostic);
+                    }
+                }
+                CheckH::For(each, body) => {
+                    self.rounds(each, frame, &mut |pass, frame| pass.check_lines(body, frame, check));
+                }
+                CheckH::If(cond, body) => {
+                    if matches!(self.eval(cond, frame), Value::Bool(true)) {
+                        self.check_lines(body, frame, check);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! The words of the reports of merging and evaluation.
+
+use crate::diag::{Code, Diagnostic, did_you_mean};
+use crate::merge::rank::strength_name;
+use crate::source::Span;
+
+/// Two values for one leaf.
+pub fn conflict(path: &str, places: &[(Span, u8)]) -> Diagnostic {
+    let mut sorted = places.to_vec();
+    sorted.sort();
+    sorted.dedup();
+    let (at, strength) = sorted[0];
+    let mut out = Diagnostic::error(Code::Conflict, at, format!("two values for `{path}`"))
+        .here(strength_name(strength).to_string());
+    for (other, strength) in &sorted[1..] {
+        out = out.label(*other, format!("{}: neither wins", strength_name(*strength)));
+    }
+    out.help("write `?=` in the one that should give way, or `force` in the one that should win")
+}
+
+/// Given and taken away with equal strength.
+pub fn presence(path: &str, places: &[(Span, &str)]) -> Diagnostic {
+    let mut out = Diagnostic::error(Code::Conflict, places[0].0, format!("`{path}` is given and taken away"))
+        .here(places[0].1);
+    for (at, text) in &places[1..] {
+        out = out.label(*at, *text);
+    }
+    out.help("write `?=` in the one that should give way, or `force` in the one that should win")
+}
+
+/// A required leaf without a value.
+pub fn missing(path: &str, used_at: Span, declared_at: Span) -> Diagnostic {
+    Diagnostic::error(Code::Missing, used_at, format!("`{path}` has no value"))
+        .label(declared_at, "it is declared here, without a default")
+        .help(format!("define it: `{path} = …`"))
+}
+
+/// A key that is not there.
+pub fn absent_key<'a>(
+    at: Span,
+    map: &str,
+    key: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Diagnostic {
+    let known: Vec<&str> = known.into_iter().collect();
+    let help = did_you_mean(key, known.iter().copied()).unwrap_or_else(|| match known.len() {
+        0 => format!("`{map}` has no keys"),
+        1..=12 => format!("there {} {}", if known.len() == 1 { "is" } else { "are" }, list(&known)),
+        n => format!("there are {n} keys, `{}` the first", known[0]),
+    });
+    Diagnostic::error(Code::AbsentKey, at, format!("no `{key}` in `{map}`")).help(help)
+}
+
+/// A path that goes through a key that nobody adds.
+pub fn absent_on_path<'a>(
+    at: Span,
+    map: &str,
+    key: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Diagnostic {
+    let known: Vec<&str> = known.into_iter().collect();
+    let mut path = map.to_string();
+    super::pass::push_step(&mut path, key);
+    let help = did_you_mean(key, known)
+        .unwrap_or_else(|| format!("a path refines, it adds no key: to add it write `{path} = {{}}`"));
+    Diagnostic::error(Code::AbsentKey, at, format!("`{path}` is not there to be refined")).help(help)
+}
+
+fn list(names: &[&str]) -> String {
+    names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// A value that needs itself.
+pub fn cycle(at: Span, first: &str, chain: &[(String, Span)]) -> Diagnostic {
+    let names: Vec<&str> = chain.iter().map(|(n, _)| n.as_str()).chain([first]).collect();
+    let mut out = Diagnostic::error(Code::Cycle, at, format!("`{first}` needs itself"))
+        .here(format!("`{}`", names.join("` → `")));
+    for (name, place) in chain.iter().skip(1) {
+        if *place != at {
+            out = out.label(*place, format!("through `{name}`"));
+        }
+    }
+    out.help("break the chain: give one of them a value that does not read the others; a guard or call that reads what it adds is such a chain, a literal is not")
+}
+
+/// A value that breaks a condition.
+pub fn broken_where(at: Span, path: &str, value: &str, cond: Span, through: Option<Span>) -> Diagnostic {
+    let message = if path.is_empty() {
+        format!("{value} is not allowed here")
+    } else {
+        format!("{value} is not allowed for `{path}`")
+    };
+    let mut out = Diagnostic::error(Code::Where, at, message).label(cond, "this must hold of `it`");
+    if let Some(through) = through.filter(|t| *t != at) {
+        out = out.label(through, "it comes in here");
+    }
+    out.help("change the value so that the condition holds")
+}
+
+/// A check that failed.
+pub fn check(
+    at: Span,
+    title: &str,
+    warn: bool,
+    detail: Option<&str>,
+    title_at: Span,
+    witnesses: &[(String, Span)],
+) -> Diagnostic {
+    let message = match detail {
+        Some(detail) => format!("{title}: {detail}"),
+        None => format!("check failed: {title}"),
+    };
+    let mut out = if warn {
+        Diagnostic::warning(Code::Check, at, message)
+    } else {
+        Diagnostic::error(Code::Check, at, message)
+    };
+    out = out.here("this does not hold").label(title_at, "the check");
+    for (text, place) in witnesses.iter().take(6) {
+        out = out.label(*place, text.clone());
+    }
+    let shown: Vec<&str> = witnesses.iter().take(6).map(|(t, _)| t.as_str()).collect();
+    if shown.is_empty() { out } else { out.help(format!("witnesses: {}", shown.join("; "))) }
+}
+
+/// Overflow, division by zero, an address outside its network.
+pub fn arithmetic(at: Span, message: impl Into<String>) -> Diagnostic {
+    Diagnostic::error(Code::Arithmetic, at, message)
+}
+
+/// A text that a builtin cannot read.
+pub fn bad_text(at: Span, message: impl Into<String>, help: Option<&str>) -> Diagnostic {
+    Diagnostic::error(Code::BadText, at, message).help_opt(help.map(str::to_string))
+}
+
+/// More work than one part may cause.
+pub fn budget(at: Span, what: &str, limit: u64) -> Diagnostic {
+    Diagnostic::error(Code::Budget, at, format!("evaluation stopped after {limit} {what}"))
+        .help("a loop over too much, or a chain too long: describe less at once")
+}
+
+/// `+=` weaker than the `=` that wins.
+pub fn dropped(at: Span, winner: Span) -> Diagnostic {
+    Diagnostic::warning(Code::DroppedPart, at, "this is dropped: a stronger definition sets the whole")
+        .label(winner, "the stronger one")
+        .help("remove it, or write the stronger one as `+=`")
+}
+
+/// A definition that never wins.
+pub fn dead(at: Span, winner: Span) -> Diagnostic {
+    Diagnostic::warning(Code::DeadDefinition, at, "this definition never wins")
+        .label(winner, "this one of the same file always does")
+        .help("remove one of the two")
+}

@@ -1,0 +1,630 @@
+//! Expressions to values.
+
+use super::errors;
+use super::memo::Once;
+use super::pass::{Open, Pass};
+use super::value::{Dict, NodeId, Value, to_set};
+use crate::data::{Encode, SecretPart};
+use crate::source::Span;
+use crate::types::hir::*;
+use crate::types::ty::{KeyOf, RecId, Ty, TyId};
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+/// Variables: those of the loops around, then those of the expression itself.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    env: Arc<[Value]>,
+    locals: Vec<Value>,
+    /// `self`.
+    pub this: Option<Value>,
+    /// The node in which the value lies, for `key`.
+    pub node: Option<NodeId>,
+    /// `it`.
+    pub it: Option<Value>,
+}
+
+impl Frame {
+    /// Nothing but the loops around.
+    pub fn of(env: Arc<[Value]>) -> Frame {
+        Frame { env, locals: Vec::new(), this: None, node: None, it: None }
+    }
+
+    /// The same for a value that lies in a node.
+    pub fn at(env: Arc<[Value]>, node: NodeId) -> Frame {
+        Frame { node: Some(node), ..Frame::of(env) }
+    }
+
+    fn get(&self, slot: u32) -> Value {
+        let slot = slot as usize;
+        let value = match slot.checked_sub(self.env.len()) {
+            None => self.env.get(slot),
+            Some(local) => self.locals.get(local),
+        };
+        value.cloned().unwrap_or(Value::Error)
+    }
+
+    /// Binds a slot.
+    pub fn set(&mut self, slot: u32, value: Value) {
+        if let Some(local) = (slot as usize).checked_sub(self.env.len()) {
+            if self.locals.len() <= local {
+                self.locals.resize(local + 1, Value::Error);
+            }
+            self.locals[local] = value;
+        }
+    }
+
+    /// The frame of a `let`: the first `n` slots and nothing more.
+    fn first(&self, n: u32) -> Frame {
+        let env: Arc<[Value]> = (0..n).map(|slot| self.get(slot)).collect();
+        Frame { env, locals: Vec::new(), this: self.this.clone(), node: self.node, it: self.it.clone() }
+    }
+}
+
+impl Pass<'_> {
+    /// The value of an expression.
+    pub fn eval(&mut self, ex: &Ex, frame: &mut Frame) -> Value {
+        if !self.step(ex.at) {
+            return Value::Error;
+        }
+        let at = ex.at;
+        match &ex.kind {
+            Ek::Error => Value::Error,
+            Ek::Const(value) => value.clone(),
+            Ek::Local(slot) => match frame.get(*slot) {
+                Value::Node(id) => Value::Node(self.canon(id)),
+                value => value,
+            },
+            Ek::Global(id) => self.global(*id),
+            Ek::Shared(inner, n) => self.eval(inner, &mut frame.first(*n)),
+            Ek::Root(field) => self.field(NodeId(0), *field),
+            Ek::This => frame.this.clone().unwrap_or(Value::Error),
+            Ek::Key => match frame.node.and_then(|n| self.nearest_key(n)) {
+                Some(key) => Value::Str(key),
+                None => self.fail(errors::bad_text(at, "`key` is read where no key is around", None)),
+            },
+            Ek::It => frame.it.clone().unwrap_or(Value::Error),
+            Ek::Field(inner, rec, field) => {
+                let record = self.eval(inner, frame);
+                self.field_of(&record, *rec, *field)
+            }
+            Ek::MapGet(map, key, known) => {
+                let map = self.eval(map, frame);
+                let key = self.eval(key, frame);
+                self.map_get(&map, &key, *known, at)
+            }
+            Ek::TreeGet(tree, key) => {
+                let tree = self.eval(tree, frame);
+                let key = self.eval(key, frame);
+                self.map_get(&tree, &key, false, at)
+            }
+            Ek::ListGet(list, index) => {
+                let list = self.eval(list, frame);
+                let index = self.eval(index, frame);
+                match (&list, &index) {
+                    (Value::List(all), Value::Int(i)) => {
+                        match usize::try_from(*i).ok().and_then(|i| all.get(i)) {
+                            Some(item) => item.clone(),
+                            None => self.fail(errors::arithmetic(
+                                at,
+                                format!("index {i} in a list of {}", all.len()),
+                            )),
+                        }
+                    }
+                    _ => Value::Error,
+                }
+            }
+            Ek::KeyName(key, name) => {
+                let name = self.eval(name, frame);
+                self.key_name(key, name, at)
+            }
+            Ek::Variant(_, index, args) => {
+                let payload: Vec<Value> = args.iter().map(|a| self.eval(a, frame)).collect();
+                if payload.iter().any(Value::is_error) {
+                    return Value::Error;
+                }
+                Value::Enum(*index, (!payload.is_empty()).then(|| payload.into()))
+            }
+            Ek::Text(pieces, secret) => self.text(pieces, *secret, frame),
+            Ek::List(items) => {
+                let mut out = Vec::with_capacity(items.len());
+                for item in items {
+                    match self.eval(item, frame) {
+                        Value::Error => return Value::Error,
+                        value => out.push(value),
+                    }
+                }
+                Value::List(out.into())
+            }
+            Ek::ListFor(each, item) => {
+                let mut out = Vec::new();
+                let mut failed = false;
+                self.rounds(each, frame, &mut |pass, frame| {
+                    let value = pass.eval(item, frame);
+                    failed |= value.is_error();
+                    out.push(value);
+                });
+                if failed { Value::Error } else { Value::List(out.into()) }
+            }
+            Ek::ToSet(inner) => match self.eval(inner, frame) {
+                Value::List(all) => to_set(all.to_vec()),
+                _ => Value::Error,
+            },
+            Ek::Body(ty, entries) => self.body(*ty, entries, frame),
+            Ek::ToTree(inner, ty) => {
+                let value = self.eval(inner, frame);
+                self.to_tree(&value, *ty)
+            }
+            Ek::Not(inner) => match self.eval(inner, frame) {
+                Value::Bool(b) => Value::Bool(!b),
+                _ => Value::Error,
+            },
+            Ek::Neg(inner) => {
+                let value = self.eval(inner, frame);
+                self.negate(&value, at)
+            }
+            Ek::And(a, b) => match self.eval(a, frame) {
+                Value::Bool(false) => Value::Bool(false),
+                Value::Bool(true) => self.eval(b, frame),
+                _ => Value::Error,
+            },
+            Ek::Or(a, b) => match self.eval(a, frame) {
+                Value::Bool(true) => Value::Bool(true),
+                Value::Bool(false) => self.eval(b, frame),
+                _ => Value::Error,
+            },
+            Ek::Bin(op, a, b, ty) => {
+                let a = self.eval(a, frame);
+                let b = self.eval(b, frame);
+                self.binary(*op, &a, &b, *ty, at)
+            }
+            Ek::In(kind, item, all) => {
+                let item = self.eval(item, frame);
+                let all = self.eval(all, frame);
+                self.is_in(*kind, &item, &all)
+            }
+            Ek::InRange(item, from, to) => {
+                match (self.eval(item, frame), self.eval(from, frame), self.eval(to, frame)) {
+                    (Value::Int(i), Value::Int(a), Value::Int(b)) => Value::Bool((a..=b).contains(&i)),
+                    _ => Value::Error,
+                }
+            }
+            Ek::Else(a, b) => match self.eval(a, frame) {
+                Value::None => self.eval(b, frame),
+                value => value,
+            },
+            Ek::Merge(a, b) => {
+                let a = self.eval(a, frame);
+                let b = self.eval(b, frame);
+                self.merge(&a, &b)
+            }
+            Ek::If(cond, then, otherwise) => match self.eval(cond, frame) {
+                Value::Bool(true) => self.eval(then, frame),
+                Value::Bool(false) => self.eval(otherwise, frame),
+                _ => Value::Error,
+            },
+            Ek::Match(subject, arms) => self.matched(subject, arms, frame),
+            Ek::Call(id, args) => self.call(*id, args, frame, at),
+            Ek::Builtin(index, args, types) => {
+                let mut values = Vec::with_capacity(args.len());
+                for arg in args {
+                    match self.eval(arg, frame) {
+                        Value::Error => return Value::Error,
+                        value => values.push(value),
+                    }
+                }
+                (super::builtins::get(*index).run)(self, &values, types, at)
+            }
+            Ek::BuiltinFor(index, each, item, ty) => self.builtin_for(*index, each, item, *ty, frame, at),
+        }
+    }
+
+    fn global(&mut self, id: u32) -> Value {
+        if let Some(Once::Done(value)) = self.base.and_then(|b| b.globals.get(&id)) {
+            return value.clone();
+        }
+        match self.memo.globals.get(&id) {
+            Some(Once::Done(value)) => return value.clone(),
+            Some(Once::Busy) => return self.cycle(Open::Global(id), None),
+            _ => {}
+        }
+        self.memo.globals.insert(id, Once::Busy);
+        self.open.push(Open::Global(id));
+        let value = self.eval(&self.eng.program.globals[id as usize], &mut Frame::of(Arc::from([])));
+        self.open.pop();
+        self.memo.globals.insert(id, Once::Done(value.clone()));
+        value
+    }
+
+    /// A field of a record, in the tree or not. A field that was not written reads as its default.
+    pub fn field_of(&mut self, record: &Value, rec: RecId, field: u32) -> Value {
+        match record {
+            Value::Node(id) => self.field(*id, field),
+            Value::Dict(dict) => {
+                let def = &self.eng.program.types.record(rec).fields[field as usize];
+                if let Some(entry) = dict.get(&def.name) {
+                    return entry.value.clone();
+                }
+                match &def.default {
+                    Some(default) => {
+                        let mut frame = Frame::of(Arc::from([]));
+                        frame.this = Some(record.clone());
+                        self.eval(default, &mut frame)
+                    }
+                    None if matches!(self.eng.program.types.get(def.place.ty), Ty::Opt(_)) => Value::None,
+                    None if self.is_leaf(def.place.ty) => Value::Error,
+                    None => Value::Dict(Arc::new(Dict::default())),
+                }
+            }
+            _ => Value::Error,
+        }
+    }
+
+    /// The keys of a map or Tree, in the tree or not.
+    pub fn keys_of(&mut self, map: &Value) -> Vec<Arc<str>> {
+        match map {
+            Value::Node(id) => self.keys(*id).present.clone(),
+            Value::Dict(dict) => dict
+                .entries
+                .iter()
+                .filter(|e| !matches!(e.value, Value::None))
+                .map(|e| e.key.clone())
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The entry of a key that is there.
+    pub fn entry_of(&mut self, map: &Value, key: &Arc<str>, _at: Span) -> Value {
+        match map {
+            Value::Node(id) => self.entry(*id, key),
+            Value::Dict(dict) => dict.get(key).map_or(Value::Error, |e| e.value.clone()),
+            _ => Value::Error,
+        }
+    }
+
+    fn map_get(&mut self, map: &Value, key: &Value, known: bool, at: Span) -> Value {
+        let Value::Str(key) = key else { return Value::Error };
+        match map {
+            Value::Node(id) => {
+                if !known {
+                    let keys = self.keys(*id);
+                    if !keys.has(key) {
+                        let path = self.path(*id);
+                        let names = keys.present.iter().map(|k| &**k);
+                        return self.fail(errors::absent_key(at, &path, key, names));
+                    }
+                }
+                self.entry(*id, key)
+            }
+            Value::Dict(dict) => match dict.get(key) {
+                Some(entry) if !matches!(entry.value, Value::None) => entry.value.clone(),
+                _ => {
+                    let names = dict.entries.iter().map(|e| &*e.key);
+                    self.fail(errors::absent_key(at, "this map", key, names))
+                }
+            },
+            _ => Value::Error,
+        }
+    }
+
+    /// A key by name: it must be there. A key of a map of the record around it is looked up where it lands.
+    pub fn key_name(&mut self, key: &KeyOf, name: Value, at: Span) -> Value {
+        let Value::Str(text) = &name else { return Value::Error };
+        let KeyOf::Root(path) = key else { return name };
+        let Some(map) = self.root_map(path) else { return Value::Error };
+        let keys = self.keys(map);
+        if keys.has(text) {
+            return name;
+        }
+        let names = keys.present.iter().map(|k| &**k);
+        self.fail(errors::absent_key(at, &path.join("."), text, names))
+    }
+
+    /// The node of a map of the root.
+    pub fn root_map(&mut self, path: &[Arc<str>]) -> Option<NodeId> {
+        let mut at = NodeId(0);
+        for name in path {
+            let super::memo::Kind::Record(rec, ..) = &self.node(at).kind else { return None };
+            let field = self.eng.program.types.record(*rec).find(name)?;
+            match self.field(at, field) {
+                Value::Node(next) => at = next,
+                _ => return None,
+            }
+        }
+        Some(at)
+    }
+
+    fn text(&mut self, pieces: &[Piece], secret: bool, frame: &mut Frame) -> Value {
+        if secret {
+            return self.secret_text(pieces, frame);
+        }
+        let mut out = String::new();
+        for piece in pieces {
+            match piece {
+                Piece::Text(text) => out.push_str(text),
+                Piece::Hole(ex, ty) => {
+                    let value = self.eval(ex, frame);
+                    if value.is_error() {
+                        return Value::Error;
+                    }
+                    self.write(&value, *ty, &mut out);
+                }
+            }
+        }
+        Value::Str(out.into())
+    }
+
+    fn secret_text(&mut self, pieces: &[Piece], frame: &mut Frame) -> Value {
+        let mut parts: Vec<SecretPart> = Vec::new();
+        let mut plain = String::new();
+        for piece in pieces {
+            match piece {
+                Piece::Text(text) => plain.push_str(text),
+                Piece::Hole(ex, ty) => match self.eval(ex, frame) {
+                    Value::Error => return Value::Error,
+                    Value::Secret(inner) => {
+                        if !plain.is_empty() {
+                            parts.push(SecretPart::Text(std::mem::take(&mut plain).into()));
+                        }
+                        parts.extend(inner.iter().cloned());
+                    }
+                    value => self.write(&value, *ty, &mut plain),
+                },
+            }
+        }
+        if !plain.is_empty() {
+            parts.push(SecretPart::Text(plain.into()));
+        }
+        Value::Secret(parts.into())
+    }
+
+    /// The text of a value in a hole.
+    pub fn write(&self, value: &Value, ty: TyId, out: &mut String) {
+        match (value, self.eng.program.types.get(ty)) {
+            (Value::Str(text), _) | (Value::Version(text), _) => out.push_str(text),
+            (Value::Enum(index, _), Ty::Enum(id)) => {
+                out.push_str(&self.eng.program.types.enumeration(*id).variants[*index as usize].0);
+            }
+            _ => out.push_str(&super::settle::plain(value)),
+        }
+    }
+
+    /// Runs something for every round of a generator.
+    pub fn rounds(&mut self, each: &Gen, frame: &mut Frame, run: &mut dyn FnMut(&mut Self, &mut Frame)) {
+        self.rounds_from(each, 0, frame, run);
+    }
+
+    fn rounds_from(
+        &mut self,
+        each: &Gen,
+        level: usize,
+        frame: &mut Frame,
+        run: &mut dyn FnMut(&mut Self, &mut Frame),
+    ) {
+        let Some(bind) = each.binds.get(level) else {
+            let holds = each.cond.as_ref().is_none_or(|c| matches!(self.eval(c, frame), Value::Bool(true)));
+            if holds {
+                run(self, frame);
+            }
+            return;
+        };
+        let source = self.eval(&bind.source, frame);
+        let two = matches!(bind.kind, BindKind::Indexed | BindKind::Entries);
+        for (first, second) in self.bound(bind.kind, &source, &bind.source) {
+            if self.spent {
+                return;
+            }
+            frame.set(bind.slot, first);
+            if two {
+                frame.set(bind.slot + 1, second);
+            }
+            self.rounds_from(each, level + 1, frame, run);
+        }
+    }
+
+    fn body(&mut self, ty: TyId, entries: &[BodyEntry], frame: &mut Frame) -> Value {
+        let mut dict = Dict::default();
+        let fine = self.body_entries(entries, frame, &mut dict);
+        let _ = ty;
+        if fine { Value::Dict(Arc::new(dict)) } else { Value::Error }
+    }
+
+    fn body_entries(&mut self, entries: &[BodyEntry], frame: &mut Frame, dict: &mut Dict) -> bool {
+        let mut fine = true;
+        for entry in entries {
+            match entry {
+                BodyEntry::For(each, inner) => {
+                    let mut all_fine = true;
+                    self.rounds(each, frame, &mut |pass, frame| {
+                        all_fine &= pass.body_entries(inner, frame, dict)
+                    });
+                    fine &= all_fine;
+                }
+                BodyEntry::If(cond, then, otherwise) => match self.eval(cond, frame) {
+                    Value::Bool(true) => fine &= self.body_entries(then, frame, dict),
+                    Value::Bool(false) => fine &= self.body_entries(otherwise, frame, dict),
+                    _ => fine = false,
+                },
+                BodyEntry::Set(path, value, at) => {
+                    let mut keys = Vec::with_capacity(path.len());
+                    for step in path {
+                        match step {
+                            StepH::Name(name) => keys.push(name.clone()),
+                            StepH::Computed(key, _) => match self.eval(key, frame) {
+                                Value::Str(name) => keys.push(name),
+                                _ => return false,
+                            },
+                        }
+                    }
+                    let value = self.eval(value, frame);
+                    if value.is_error() {
+                        // One entry failed and was reported; the rest still counts.
+                        self.put(dict, &keys, Value::Error, *at);
+                        continue;
+                    }
+                    self.put(dict, &keys, value, *at);
+                }
+            }
+        }
+        fine
+    }
+
+    /// Puts a value at a path below a dict.
+    fn put(&mut self, dict: &mut Dict, keys: &[Arc<str>], value: Value, at: Span) {
+        let Some((first, rest)) = keys.split_first() else { return };
+        let known = dict.get(first).map(|e| (e.value.clone(), e.at));
+        if rest.is_empty() {
+            let new = match (known, &value) {
+                (None, _) => value,
+                (Some((old @ (Value::Dict(_) | Value::Node(_)), _)), Value::Dict(_) | Value::Node(_)) => {
+                    self.merge(&old, &value)
+                }
+                (Some((old, first_at)), _) => {
+                    if old.order(&value) != Ordering::Equal && !old.is_error() && !value.is_error() {
+                        let strength = crate::merge::rank::SITE;
+                        self.report(errors::conflict(first, &[(first_at, strength), (at, strength)]));
+                    }
+                    value
+                }
+            };
+            let entry = dict.slot(first, at);
+            entry.value = new;
+            return;
+        }
+        let mut inner = match known {
+            Some((Value::Dict(inner), _)) => (*inner).clone(),
+            Some((node @ Value::Node(_), _)) => match self.merge(&node, &Value::Dict(Arc::default())) {
+                Value::Dict(inner) => (*inner).clone(),
+                _ => Dict::default(),
+            },
+            _ => Dict::default(),
+        };
+        self.put(&mut inner, rest, value, at);
+        dict.slot(first, at).value = Value::Dict(Arc::new(inner));
+    }
+
+    fn matched(&mut self, subject: &Ex, arms: &[ArmH], frame: &mut Frame) -> Value {
+        let value = self.eval(subject, frame);
+        if value.is_error() {
+            return Value::Error;
+        }
+        for arm in arms {
+            let hit = match (&arm.pattern, &value) {
+                (PatH::None, Value::None) => true,
+                (PatH::Variant(index, first, positions), Value::Enum(found, payload)) if index == found => {
+                    for (i, position) in positions.iter().enumerate() {
+                        let item = payload.as_ref().and_then(|p| p.get(*position as usize)).cloned();
+                        frame.set(first + i as u32, item.unwrap_or(Value::Error));
+                    }
+                    true
+                }
+                (PatH::Any(slot), _) => {
+                    frame.set(*slot, value.clone());
+                    true
+                }
+                _ => false,
+            };
+            if hit {
+                return self.eval(&arm.value, frame);
+            }
+        }
+        Value::Error
+    }
+
+    fn call(&mut self, id: FnId, args: &[Ex], frame: &mut Frame, at: Span) -> Value {
+        let mut values = Vec::with_capacity(args.len());
+        for arg in args {
+            match self.eval(arg, frame) {
+                Value::Error => return Value::Error,
+                value => values.push(value),
+            }
+        }
+        let memo_key = super::settle::scalar_key(&values).map(|bytes| (id.0, bytes));
+        if let Some(key) = &memo_key {
+            if let Some(known) = self.base.and_then(|b| b.calls.get(key)) {
+                return known.clone();
+            }
+            if let Some(known) = self.memo.calls.get(key) {
+                return known.clone();
+            }
+        }
+        let func = &self.eng.program.funcs[id.0 as usize];
+        self.depth += 1;
+        if self.depth > super::pass::DEPTH_BUDGET {
+            self.exhausted(at, "nested calls");
+            self.depth -= 1;
+            return Value::Error;
+        }
+        let value = stacker::maybe_grow(256 * 1024, 8 * 1024 * 1024, || {
+            let mut inner = Frame::of(Arc::from([]));
+            inner.locals = values;
+            let n = func.params.len() as u32;
+            for (i, ex) in func.lets.iter().enumerate() {
+                let value = self.eval(ex, &mut inner);
+                inner.set(n + i as u32, value);
+            }
+            self.eval(&func.value, &mut inner)
+        });
+        self.depth -= 1;
+        if let Some(key) = memo_key {
+            self.memo.calls.insert(key, value.clone());
+        }
+        value
+    }
+
+    fn builtin_for(
+        &mut self,
+        index: u16,
+        each: &Gen,
+        item: &Ex,
+        ty: TyId,
+        frame: &mut Frame,
+        at: Span,
+    ) -> Value {
+        let wants_witnesses = self.witnesses.is_some();
+        let mut items = Vec::new();
+        let mut labels: Vec<String> = Vec::new();
+        let mut failed = false;
+        self.rounds(each, frame, &mut |pass, frame| {
+            let value = pass.eval(item, frame);
+            failed |= value.is_error();
+            items.push(value);
+            if wants_witnesses {
+                labels.push(pass.round_label(each, frame));
+            }
+        });
+        if failed {
+            return Value::Error;
+        }
+        let value = (super::builtins::get(index).run)(self, &[Value::List(items.clone().into())], &[ty], at);
+        if wants_witnesses && matches!(value, Value::Bool(false)) {
+            let found = super::builtins::witnesses(super::builtins::get(index).name, &items, &labels);
+            if let Some(witnesses) = &mut self.witnesses {
+                witnesses.extend(found.into_iter().map(|text| (text, at)));
+            }
+        }
+        value
+    }
+
+    /// `h = ctl01, p = http`: what a round has bound.
+    fn round_label(&mut self, each: &Gen, frame: &Frame) -> String {
+        let mut out = Vec::new();
+        for bind in &each.binds {
+            let two = [Some((&bind.names.0, bind.slot)), bind.names.1.as_ref().map(|n| (n, bind.slot + 1))];
+            for (name, slot) in two.into_iter().flatten() {
+                let value = frame.get(slot);
+                if matches!(value, Value::Node(_) | Value::Dict(_)) || name.as_ref() == "_" {
+                    continue;
+                }
+                out.push(format!("{name} = {}", super::settle::plain(&value)));
+            }
+        }
+        out.join(", ")
+    }
+
+    /// A secret by name.
+    pub fn secret_value(name: &Arc<str>, part: Option<u32>) -> Value {
+        Value::Secret(Arc::from([SecretPart::Name { name: name.clone(), part, encode: Encode::Plain }]))
+    }
+}

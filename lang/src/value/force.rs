@@ -1,0 +1,388 @@
+//! Reads a whole part of the tree: every leaf becomes [`Data`] with its origin, every path that goes nowhere is
+//! reported.
+
+use super::errors;
+use super::eval::Frame;
+use super::memo::{Cur, EnvId, Keys, Kind, NO_DEF, Slot, Src};
+use super::pass::Pass;
+use super::value::{NodeId, Value};
+use crate::data::{Data, DataKind, Origin, TemplateCall};
+use crate::merge::trie::TrieId;
+use crate::source::Span;
+use crate::types::hir::GroupId;
+use crate::types::ty::{KeyOf, Place, Ty, TyId};
+use std::sync::Arc;
+
+impl Pass<'_> {
+    /// The origin of a value's source.
+    fn origin(&self, src: Src) -> Origin {
+        let through = (src.def != NO_DEF)
+            .then(|| self.eng.program.defs[src.def.0 as usize].at)
+            .filter(|at| *at != src.at);
+        Origin { at: src.at, through }
+    }
+
+    /// A field of a record of the tree, with all below.
+    pub fn force_field(&mut self, id: NodeId, field: u32) -> Data {
+        let value = self.field(id, field);
+        let Kind::Record(rec, ..) = &self.node(id).kind else {
+            return Data { kind: DataKind::Error, origin: Origin { at: Span::default(), through: None } };
+        };
+        let def = &self.eng.program.types.record(*rec).fields[field as usize];
+        let origin = match self.field_slot(id, field) {
+            Slot::Value(_, src) => self.origin(src),
+            Slot::Child(child) => Origin { at: self.first_at(child), through: None },
+            _ => Origin { at: def.at, through: None },
+        };
+        if def.place.refine.is_none()
+            && is_scalar(&value)
+            && !matches!(value, Value::Str(_) | Value::Enum(..))
+        {
+            return Data { kind: scalar(&value), origin };
+        }
+        self.force_value(&value, &def.place, origin, Some(id))
+    }
+
+    fn force_entry(&mut self, id: NodeId, key: &Arc<str>, place: &Place) -> Data {
+        let value = self.entry(id, key);
+        let origin = match self.entry_slot(id, key) {
+            Slot::Value(_, src) => self.origin(src),
+            Slot::Child(child) => Origin { at: self.first_at(child), through: None },
+            _ => Origin { at: self.first_at(id), through: None },
+        };
+        self.force_value(&value, place, origin, Some(id))
+    }
+
+    /// A value of a place, with all below. `around` is the node in which it lies.
+    pub fn force_value(
+        &mut self,
+        value: &Value,
+        place: &Place,
+        origin: Origin,
+        around: Option<NodeId>,
+    ) -> Data {
+        let types = &self.eng.program.types;
+        let ty = types.unwrap(place.ty);
+        let inner = Place { ty, refine: place.refine.clone() };
+        let kind = match (value, types.get(ty)) {
+            (Value::Error, _) => DataKind::Error,
+            (Value::None, _) => DataKind::None,
+            (Value::Str(text), Ty::Key(key)) => {
+                if let (KeyOf::Nominal(rec, field), Some(around)) = (key, around) {
+                    self.landed_key(*rec, field, text, around, origin.at);
+                }
+                DataKind::Key(text.clone())
+            }
+            (Value::Str(text), _) => DataKind::Str(text.clone()),
+            (Value::Enum(index, payload), Ty::Enum(id)) => {
+                let (name, fields) = &types.enumeration(*id).variants[*index as usize];
+                let payload = payload.as_deref().unwrap_or(&[]);
+                let all = fields
+                    .iter()
+                    .zip(payload)
+                    .map(|(f, v)| (f.name.clone(), self.force_value(v, &f.place, origin, around)))
+                    .collect();
+                DataKind::Enum(name.clone(), all)
+            }
+            (Value::Enum(..), _) => DataKind::Error,
+            (Value::List(items), Ty::Set(item)) => {
+                let place = inner.item(*item);
+                DataKind::Set(items.iter().map(|i| self.force_value(i, &place, origin, around)).collect())
+            }
+            (Value::List(items), Ty::List(item)) => {
+                let place = inner.item(*item);
+                DataKind::List(items.iter().map(|i| self.force_value(i, &place, origin, around)).collect())
+            }
+            (Value::List(items), _) => {
+                let place = Place::plain(TyId::TREE);
+                DataKind::List(items.iter().map(|i| self.force_value(i, &place, origin, around)).collect())
+            }
+            (Value::Node(id), _) => return self.force_node(*id, origin),
+            (Value::Dict(dict), Ty::Record(rec)) => {
+                let rec = *rec;
+                let fields = &types.record(rec).fields;
+                let mut all = Vec::with_capacity(fields.len());
+                for (i, field) in fields.iter().enumerate() {
+                    let value = self.field_of(value, rec, i as u32);
+                    let at = dict.get(&field.name).map_or(field.at, |e| e.at);
+                    let through = Some(origin.through.unwrap_or(origin.at)).filter(|t| *t != at);
+                    let origin = Origin { at, through };
+                    all.push((field.name.clone(), self.force_value(&value, &field.place, origin, around)));
+                }
+                DataKind::Record(all.into())
+            }
+            (Value::Dict(dict), _) => {
+                let (item, is_map) = match types.get(ty) {
+                    Ty::Map(_, item) => (inner.item(*item), true),
+                    _ => (Place::plain(TyId::TREE), false),
+                };
+                let mut all = Vec::with_capacity(dict.entries.len());
+                for entry in dict.entries.iter().filter(|e| !matches!(e.value, Value::None)) {
+                    let through = Some(origin.through.unwrap_or(origin.at)).filter(|t| *t != entry.at);
+                    let origin = Origin { at: entry.at, through };
+                    all.push((entry.key.clone(), self.force_value(&entry.value, &item, origin, around)));
+                }
+                if is_map { DataKind::Map(all.into()) } else { DataKind::Tree(all.into()) }
+            }
+            (Value::Template(call), _) => {
+                let at = Origin { at: call.at, through: None };
+                let value = self.force_value(&call.value, &Place::plain(TyId::TREE), at, around);
+                let call = TemplateCall {
+                    name: call.name.clone(),
+                    text: call.text.clone(),
+                    start: call.start,
+                    value,
+                };
+                DataKind::Template(Arc::new(call))
+            }
+            (other, _) => scalar(other),
+        };
+        Data { kind, origin }
+    }
+
+    fn force_node(&mut self, id: NodeId, origin: Origin) -> Data {
+        let id = self.canon(id);
+        let kind = match &self.node(id).kind {
+            Kind::Record(rec, ..) => {
+                let fields = &self.eng.program.types.record(*rec).fields;
+                let all: Arc<[(Arc<str>, Data)]> = (0..fields.len())
+                    .map(|i| (fields[i].name.clone(), self.force_field(id, i as u32)))
+                    .collect();
+                self.record_where(id);
+                DataKind::Record(all)
+            }
+            Kind::Map(value, ..) => {
+                let value = *value;
+                let keys = self.keys(id);
+                self.map_keys_where(id, &keys);
+                self.absent_below(id);
+                let place = self.node(id).place.item(value);
+                DataKind::Map(
+                    keys.present.iter().map(|k| (k.clone(), self.force_entry(id, k, &place))).collect(),
+                )
+            }
+            Kind::Tree(..) => {
+                let keys = self.keys(id);
+                let place = Place::plain(TyId::TREE);
+                DataKind::Tree(
+                    keys.present.iter().map(|k| (k.clone(), self.force_entry(id, k, &place))).collect(),
+                )
+            }
+        };
+        Data { kind, origin }
+    }
+
+    /// Conditions on a whole record, which see it merged.
+    fn record_where(&mut self, id: NodeId) {
+        if self.node(id).place.wheres().is_empty() {
+            return;
+        }
+        for cond in self.node(id).place.wheres().to_vec() {
+            let ex = &self.eng.program.wheres[cond.0 as usize];
+            let mut frame = Frame::of(Arc::from([]));
+            frame.it = Some(Value::Node(id));
+            if matches!(self.eval(ex, &mut frame), Value::Bool(false)) {
+                let (at, path) = (self.first_at(id), self.path(id));
+                self.report(errors::broken_where(at, &path, "this record", ex.at, None));
+            }
+        }
+    }
+
+    /// Conditions on computed keys; literal ones were tried as literals.
+    fn map_keys_where(&mut self, id: NodeId, keys: &Keys) {
+        let place = self.node(id).place.clone();
+        let Some(wheres) = place.refine.as_ref().and_then(|r| r.key.as_ref()).map(|k| k.wheres.clone())
+        else {
+            return;
+        };
+        for key in &keys.present {
+            for cond in &wheres {
+                let ex = &self.eng.program.wheres[cond.0 as usize];
+                let mut frame = Frame::of(Arc::from([]));
+                frame.it = Some(Value::Str(key.clone()));
+                if matches!(self.eval(ex, &mut frame), Value::Bool(false)) {
+                    let literal = self.eng.program.literals.iter().any(|(_, v, _)| v.as_str() == Some(key));
+                    if !literal {
+                        let (at, path) = (self.entry_origin(id, key), self.path(id));
+                        self.report(errors::broken_where(
+                            at,
+                            &path,
+                            &format!("the key {key:?}"),
+                            ex.at,
+                            None,
+                        ));
+                    }
+                }
+            }
+        }
+    }
+
+    /// A key of a map of the record in which a value lies: the nearest such record around it, or the one that a
+    /// record on the way names by a key.
+    fn landed_key(
+        &mut self,
+        rec: crate::types::ty::RecId,
+        field: &Arc<str>,
+        key: &Arc<str>,
+        around: NodeId,
+        at: Span,
+    ) {
+        let Some(owner) = self.owner(rec, around) else { return };
+        let Some(index) = self.eng.program.types.record(rec).find(field) else { return };
+        let Value::Node(map) = self.field(owner, index) else { return };
+        let keys = self.keys(map);
+        if !keys.has(key) {
+            let path = self.path(map);
+            let names = keys.present.iter().map(|k| &**k);
+            self.report(errors::absent_key(at, &path, key, names));
+        }
+    }
+
+    fn owner(&mut self, rec: crate::types::ty::RecId, around: NodeId) -> Option<NodeId> {
+        let mut at = self.canon(around);
+        loop {
+            if let Kind::Record(found, ..) = &self.node(at).kind {
+                let found = *found;
+                if found == rec {
+                    return Some(at);
+                }
+                if let Some(named) = self.named_owner(rec, found, at) {
+                    return Some(named);
+                }
+            }
+            let parent = self.node(at).parent;
+            if parent == at {
+                return None;
+            }
+            at = self.canon(parent);
+        }
+    }
+
+    /// The record that a field `x : key of M` names, where M holds records of the wanted type.
+    fn named_owner(
+        &mut self,
+        rec: crate::types::ty::RecId,
+        found: crate::types::ty::RecId,
+        at: NodeId,
+    ) -> Option<NodeId> {
+        let types = &self.eng.program.types;
+        for (i, field) in types.record(found).fields.iter().enumerate() {
+            let Ty::Key(KeyOf::Root(path)) = types.get(field.place.ty) else { continue };
+            let holds = self.eng.program.map_value(path).is_some_and(|v| types.get(v) == &Ty::Record(rec));
+            if !holds {
+                continue;
+            }
+            let Value::Str(key) = self.field(at, i as u32) else { continue };
+            let map = self.root_map(path)?;
+            if self.keys(map).has(&key)
+                && let Value::Node(owner) = self.entry(map, &key)
+            {
+                return Some(self.canon(owner));
+            }
+        }
+        None
+    }
+
+    /// Reports every definition that goes through a key that is not there.
+    pub fn absent_below(&mut self, id: NodeId) {
+        let keys = self.keys(id);
+        let (curs, own_key) = (self.node(id).curs.clone(), self.node(id).key.clone());
+        let mut instances = Vec::new();
+        for cur in curs.iter() {
+            let place = self.eng.trie.node(cur.trie);
+            if place.names.is_empty() && place.stars.is_empty() {
+                continue;
+            }
+            instances.clear();
+            self.instances(*cur, &own_key, &mut instances);
+            for (group, env) in instances.clone() {
+                for (name, below) in &place.names {
+                    if !keys.has(name) && !keys.lost(name) {
+                        self.report_through(id, name, *below, group, env, &keys);
+                    }
+                }
+                for star in &place.stars {
+                    self.star_through(id, *star, group, env, &keys);
+                }
+            }
+        }
+    }
+
+    fn star_through(
+        &mut self,
+        id: NodeId,
+        star: crate::merge::trie::StarId,
+        group: GroupId,
+        env: EnvId,
+        keys: &Keys,
+    ) {
+        let (star_group, target) = {
+            let star = self.eng.trie.star(star);
+            (star.group, star.target)
+        };
+        let groups = &self.eng.program.groups;
+        if groups[star_group.0 as usize].depth <= groups[group.0 as usize].depth {
+            let value = self.eval(&self.eng.trie.star(star).key, &mut Frame::of(self.env(env)));
+            if let Value::Str(key) = value
+                && !keys.has(&key)
+                && !keys.lost(&key)
+            {
+                self.report_through(id, &key, target, group, env, keys);
+            }
+            return;
+        }
+        let index = self.star_index(star, group, env);
+        for (key, envs) in index.iter() {
+            if !keys.has(key) && !keys.lost(key) {
+                for env in envs {
+                    self.report_through(id, key, target, star_group, *env, keys);
+                }
+            }
+        }
+    }
+
+    fn report_through(
+        &mut self,
+        id: NodeId,
+        key: &Arc<str>,
+        below: TrieId,
+        group: GroupId,
+        env: EnvId,
+        keys: &Keys,
+    ) {
+        let mut found = Vec::new();
+        self.defs_below(below, group, env, &mut found);
+        let path = self.path(id);
+        for (def, _) in found {
+            let def = &self.eng.program.defs[def.0 as usize];
+            // A definition that ends at the key itself adds it, unless it comes by a key of this very map.
+            let names = keys.present.iter().map(|k| &**k);
+            self.report(errors::absent_on_path(def.at, &path, key, names));
+        }
+    }
+
+    /// The cursors of a node, for `why`.
+    pub fn curs(&self, id: NodeId) -> Arc<[Cur]> {
+        self.node(id).curs.clone()
+    }
+}
+
+fn is_scalar(value: &Value) -> bool {
+    !matches!(value, Value::Node(_) | Value::Dict(_) | Value::List(_) | Value::Template(_) | Value::None)
+}
+
+fn scalar(value: &Value) -> DataKind {
+    match value {
+        Value::Bool(b) => DataKind::Bool(*b),
+        Value::Int(n) => DataKind::Int(*n),
+        Value::Float(n) => DataKind::Float(*n),
+        Value::Str(text) | Value::Version(text) => DataKind::Str(text.clone()),
+        Value::Ip(ip) => DataKind::Ip(*ip),
+        Value::Cidr(net) => DataKind::Cidr(**net),
+        Value::Duration(ms) => DataKind::Duration(*ms),
+        Value::Size(bytes) => DataKind::Size(*bytes),
+        Value::Secret(parts) => DataKind::Secret(parts.clone()),
+        Value::None => DataKind::None,
+        _ => DataKind::Error,
+    }
+}

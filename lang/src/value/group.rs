@@ -1,0 +1,203 @@
+//! Loops and guards around definitions: which instances there are, found from the front or backwards by key.
+
+use super::memo::*;
+use super::pass::{Open, Pass};
+use super::value::{NodeId, Value};
+use crate::merge::trie::StarId;
+use crate::types::hir::{BindKind, GroupId, GroupKind};
+use std::sync::Arc;
+
+use super::eval::Frame;
+
+impl Pass<'_> {
+    /// The instances of a chain that extend one of its prefixes, appended to `out`. Errors make none.
+    pub fn extend(&mut self, from: GroupId, env: EnvId, to: GroupId, out: &mut Vec<EnvId>) {
+        if from == to {
+            out.push(env);
+            return;
+        }
+        let groups = &self.eng.program.groups;
+        let group = &groups[to.0 as usize];
+        if group.depth <= groups[from.0 as usize].depth {
+            // The prefix is already longer than what is asked for.
+            out.push(env);
+            return;
+        }
+        let mut outer = Vec::new();
+        self.extend(from, env, group.parent, &mut outer);
+        for env in outer {
+            match &group.kind {
+                GroupKind::Top => out.push(env),
+                GroupKind::Guard(..) => {
+                    if self.guard(to, env) {
+                        out.push(env);
+                    }
+                }
+                GroupKind::Loop(_) => out.extend(self.run_loop(to, env).iter()),
+            }
+        }
+    }
+
+    /// Whether a guard holds.
+    fn guard(&mut self, id: GroupId, env: EnvId) -> bool {
+        if let Some(Once::Done(known)) = self.base.and_then(|b| b.guards.get(&(id, env))) {
+            return *known;
+        }
+        match self.memo.guards.get(&(id, env)) {
+            Some(Once::Done(known)) => return *known,
+            Some(Once::Busy) => {
+                self.cycle(Open::Guard(id, env), None);
+                return false;
+            }
+            _ => {}
+        }
+        let GroupKind::Guard(cond, expect) = &self.eng.program.groups[id.0 as usize].kind else {
+            return true;
+        };
+        self.memo.guards.insert((id, env), Once::Busy);
+        self.open.push(Open::Guard(id, env));
+        let value = self.eval(cond, &mut Frame::of(self.env(env)));
+        self.open.pop();
+        let holds = matches!(value, Value::Bool(b) if b == *expect);
+        self.memo.guards.insert((id, env), Once::Done(holds));
+        holds
+    }
+
+    /// The environments that a loop makes.
+    fn run_loop(&mut self, id: GroupId, env: EnvId) -> Arc<[EnvId]> {
+        if let Some(Once::Done(known)) = self.base.and_then(|b| b.loops.get(&(id, env))) {
+            return known.clone();
+        }
+        match self.memo.loops.get(&(id, env)) {
+            Some(Once::Done(known)) => return known.clone(),
+            Some(Once::Busy) => {
+                self.cycle(Open::Loop(id, env), None);
+                return Arc::from([]);
+            }
+            _ => {}
+        }
+        let GroupKind::Loop(bind) = &self.eng.program.groups[id.0 as usize].kind else {
+            return Arc::from([]);
+        };
+        self.memo.loops.insert((id, env), Once::Busy);
+        self.open.push(Open::Loop(id, env));
+        let outer = self.env(env);
+        let source = self.eval(&bind.source, &mut Frame::of(outer.clone()));
+        let items = self.bound(bind.kind, &source, &bind.source);
+        self.open.pop();
+        let two = matches!(bind.kind, BindKind::Indexed | BindKind::Entries);
+        let mut made = Vec::with_capacity(items.len());
+        for (first, second) in items {
+            let mut values = Vec::with_capacity(outer.len() + 2);
+            values.extend_from_slice(&outer);
+            // A chain binds its slots in order, so a let or a value before it leaves no gap.
+            values.resize(bind.slot as usize, Value::Error);
+            values.push(first);
+            if two {
+                values.push(second);
+            }
+            made.push(self.add_env(values.into()));
+        }
+        let made: Arc<[EnvId]> = made.into();
+        self.memo.loops.insert((id, env), Once::Done(made.clone()));
+        made
+    }
+
+    /// What a loop binds for each round.
+    pub fn bound(
+        &mut self,
+        kind: BindKind,
+        source: &Value,
+        ex: &crate::types::hir::Ex,
+    ) -> Vec<(Value, Value)> {
+        match (kind, source) {
+            (_, Value::Error) => Vec::new(),
+            (BindKind::Items, Value::List(all)) => all.iter().map(|v| (v.clone(), Value::None)).collect(),
+            (BindKind::Indexed, Value::List(all)) => {
+                all.iter().enumerate().map(|(i, v)| (Value::Int(i as i64), v.clone())).collect()
+            }
+            (BindKind::Optional, Value::None) => Vec::new(),
+            (BindKind::Optional, value) => vec![(value.clone(), Value::None)],
+            (BindKind::Keys | BindKind::Entries, _) => {
+                let keys = self.keys_of(source);
+                let with_values = kind == BindKind::Entries;
+                keys.iter()
+                    .map(|k| {
+                        let value = if with_values { self.entry_of(source, k, ex.at) } else { Value::None };
+                        (Value::Str(k.clone()), value)
+                    })
+                    .collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The instances of a cursor at a node with this key: itself, or those of its computed step that give the key.
+    pub fn instances(&mut self, cur: Cur, key: &Arc<str>, out: &mut Vec<(GroupId, EnvId)>) {
+        let Some(star) = cur.star else {
+            out.push((cur.group, cur.env));
+            return;
+        };
+        let groups = &self.eng.program.groups;
+        let (star_group, key_ex) = {
+            let star = self.eng.trie.star(star);
+            (star.group, &star.key)
+        };
+        if groups[star_group.0 as usize].depth <= groups[cur.group.0 as usize].depth {
+            let value = self.eval(key_ex, &mut Frame::of(self.env(cur.env)));
+            if value.as_str().is_some_and(|v| v == key) {
+                out.push((cur.group, cur.env));
+            }
+            return;
+        }
+        let index = self.star_index(star, cur.group, cur.env);
+        if let Some(found) = index.get(key) {
+            out.extend(found.iter().map(|env| (star_group, *env)));
+        }
+    }
+
+    /// The instances of a computed step, by key.
+    pub fn star_index(&mut self, id: StarId, group: GroupId, env: EnvId) -> Arc<StarIndex> {
+        if let Some(Once::Done(known)) = self.base.and_then(|b| b.stars.get(&(id, env))) {
+            return known.clone();
+        }
+        match self.memo.stars.get(&(id, env)) {
+            Some(Once::Done(known)) => return known.clone(),
+            Some(Once::Busy) => {
+                self.cycle(Open::Star(id.0, env), None);
+                return Arc::default();
+            }
+            _ => {}
+        }
+        let star = self.eng.trie.star(id);
+        self.memo.stars.insert((id, env), Once::Busy);
+        self.open.push(Open::Star(id.0, env));
+        let mut envs = Vec::new();
+        self.extend(group, env, star.group, &mut envs);
+        let mut index = StarIndex::default();
+        for env in envs {
+            let key = self.eval(&star.key, &mut Frame::of(self.env(env)));
+            if let Value::Str(key) = key {
+                index.entry(key).or_default().push(env);
+            }
+        }
+        self.open.pop();
+        let index = Arc::new(index);
+        self.memo.stars.insert((id, env), Once::Done(index.clone()));
+        index
+    }
+
+    /// The nodes' frozen parent chain up to the root, for `key`.
+    pub fn nearest_key(&self, mut id: NodeId) -> Option<Arc<str>> {
+        loop {
+            let node = self.node(id);
+            if node.entry {
+                return Some(node.key.clone());
+            }
+            if node.parent == id {
+                return None;
+            }
+            id = node.parent;
+        }
+    }
+}

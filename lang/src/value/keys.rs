@@ -1,0 +1,234 @@
+//! Shape: which keys a map or Tree has. Depends on the definitions that end in it and on nothing below.
+
+use super::errors;
+use super::memo::*;
+use super::pass::{Open, Pass};
+use super::value::{NodeId, Value};
+use crate::merge::rank::Rank;
+use crate::merge::trie::TrieId;
+use crate::source::Span;
+use crate::types::hir::{DefId, Given, GroupId};
+use std::sync::Arc;
+
+/// Who says that a key is there or is not.
+#[derive(Clone, Debug)]
+struct Claim {
+    rank: Rank,
+    at: Span,
+    def: DefId,
+    gone: bool,
+}
+
+impl Pass<'_> {
+    /// The keys of a map or Tree of the tree.
+    pub fn keys(&mut self, id: NodeId) -> Arc<Keys> {
+        let id = self.canon(id);
+        match self.keys_state(id) {
+            Once::Done(keys) => return keys,
+            Once::Busy => {
+                self.cycle(Open::Keys(id), None);
+                return Arc::default();
+            }
+            Once::Unset => {}
+        }
+        self.set_keys(id, Once::Busy);
+        self.open.push(Open::Keys(id));
+        let keys = Arc::new(self.find_keys(id));
+        self.open.pop();
+        self.set_keys(id, Once::Done(keys.clone()));
+        keys
+    }
+
+    fn find_keys(&mut self, id: NodeId) -> Keys {
+        let tree = matches!(self.node(id).kind, Kind::Tree(..));
+        let (curs, key) = (self.node(id).curs.clone(), self.node(id).key.clone());
+        let wholes = self.wholes(id);
+        let mut claims: Map<Arc<str>, Vec<Claim>> = Map::default();
+        for whole in wholes.iter() {
+            match &whole.value {
+                Value::Dict(dict) => {
+                    for entry in &dict.entries {
+                        claims.entry(entry.key.clone()).or_default().push(Claim {
+                            rank: whole.rank,
+                            at: entry.at,
+                            def: whole.src.def,
+                            gone: matches!(entry.value, Value::None),
+                        });
+                    }
+                }
+                Value::Node(other) => {
+                    let keys = self.keys(*other);
+                    for (all, gone) in [(&keys.present, false), (&keys.removed, true)] {
+                        for key in all {
+                            let claim =
+                                Claim { rank: whole.rank, at: whole.src.at, def: whole.src.def, gone };
+                            claims.entry(key.clone()).or_default().push(claim);
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        let mut found = Vec::new();
+        for cur in curs.iter() {
+            found.clear();
+            self.instances(*cur, &key, &mut found);
+            for (group, env) in found.clone() {
+                self.claims_below(*cur, group, env, tree, &mut claims);
+            }
+        }
+        let mut keys = Keys::default();
+        for (key, claims) in claims {
+            let cuts = self.node(id).cuts.clone();
+            let uses = &self.eng.program.uses;
+            let live: Vec<&Claim> =
+                claims.iter().filter(|c| !cuts.iter().any(|cut| cut.beats(c.rank, uses))).collect();
+            let top: Vec<&&Claim> =
+                live.iter().filter(|c| !live.iter().any(|other| other.rank.beats(c.rank, uses))).collect();
+            let (gone, there) = (top.iter().find(|c| c.gone), top.iter().find(|c| !c.gone));
+            match (gone, there) {
+                (Some(gone), Some(there)) => {
+                    let path = self.entry_path(id, &key);
+                    let places = [(gone.at, "taken away here"), (there.at, "given here")];
+                    self.report(errors::presence(&path, &places));
+                    keys.present.push(key);
+                }
+                (Some(gone), None) => {
+                    self.win(gone.def);
+                    keys.removed.push(key);
+                }
+                (None, Some(_)) => keys.present.push(key),
+                (None, None) => {}
+            }
+        }
+        keys.present.sort();
+        keys.removed.sort();
+        keys
+    }
+
+    /// Marks a definition as one that won somewhere.
+    pub fn win(&mut self, def: DefId) {
+        if let Some(won) = self.memo.won.get_mut(def.0 as usize) {
+            *won = true;
+        }
+    }
+
+    fn claims_below(
+        &mut self,
+        cur: Cur,
+        group: GroupId,
+        env: EnvId,
+        tree: bool,
+        claims: &mut Map<Arc<str>, Vec<Claim>>,
+    ) {
+        let place = self.eng.trie.node(cur.trie);
+        for (key, below) in &place.names {
+            let below_node = self.eng.trie.node(*below);
+            for def in &below_node.ends {
+                self.claim(key, *def, group, env, claims);
+            }
+            // In a Tree every path adds.
+            if tree && below_node.ends.is_empty() {
+                self.claim_through(key, *below, group, env, claims);
+            }
+        }
+        for star in &place.stars {
+            let star_def = self.eng.trie.star(*star);
+            let target = self.eng.trie.node(star_def.target);
+            let through = tree && target.ends.is_empty();
+            if !star_def.adds || (target.ends.is_empty() && !through) {
+                continue;
+            }
+            let below = Cur { trie: star_def.target, group, env, star: Some(*star) };
+            let groups = &self.eng.program.groups;
+            let known: Vec<(Arc<str>, Vec<(GroupId, EnvId)>)> =
+                if groups[star_def.group.0 as usize].depth <= groups[group.0 as usize].depth {
+                    let value = self.eval(&star_def.key, &mut super::eval::Frame::of(self.env(env)));
+                    match value {
+                        Value::Str(key) => vec![(key, vec![(group, env)])],
+                        _ => Vec::new(),
+                    }
+                } else {
+                    let index = self.star_index(*star, group, env);
+                    let one = |(k, envs): (&Arc<str>, &Vec<EnvId>)| {
+                        (k.clone(), envs.iter().map(|e| (star_def.group, *e)).collect())
+                    };
+                    index.iter().map(one).collect()
+                };
+            for (key, instances) in known {
+                for (group, env) in instances {
+                    if through {
+                        self.claim_through(&key, below.trie, group, env, claims);
+                    }
+                    for def in &target.ends {
+                        self.claim(&key, *def, group, env, claims);
+                    }
+                }
+            }
+        }
+    }
+
+    fn claim(
+        &mut self,
+        key: &Arc<str>,
+        id: DefId,
+        group: GroupId,
+        env: EnvId,
+        claims: &mut Map<Arc<str>, Vec<Claim>>,
+    ) {
+        let def = &self.eng.program.defs[id.0 as usize];
+        let mut out = Vec::new();
+        self.extend(group, env, def.group, &mut out);
+        if !out.is_empty() {
+            let gone = matches!(def.given, Given::None);
+            claims.entry(key.clone()).or_default().push(Claim {
+                rank: self.rank(id),
+                at: def.at,
+                def: id,
+                gone,
+            });
+        }
+    }
+
+    fn claim_through(
+        &mut self,
+        key: &Arc<str>,
+        below: TrieId,
+        group: GroupId,
+        env: EnvId,
+        claims: &mut Map<Arc<str>, Vec<Claim>>,
+    ) {
+        let mut all = Vec::new();
+        self.defs_below(below, group, env, &mut all);
+        for (id, gone) in all {
+            if !gone {
+                let def = &self.eng.program.defs[id.0 as usize];
+                claims.entry(key.clone()).or_default().push(Claim {
+                    rank: self.rank(id),
+                    at: def.at,
+                    def: id,
+                    gone: false,
+                });
+            }
+        }
+    }
+
+    /// The definitions below a place whose loops and guards let them be, and whether each takes away.
+    pub fn defs_below(&mut self, place: TrieId, group: GroupId, env: EnvId, out: &mut Vec<(DefId, bool)>) {
+        let node = self.eng.trie.node(place);
+        for id in &node.ends {
+            let def = &self.eng.program.defs[id.0 as usize];
+            let mut found = Vec::new();
+            self.extend(group, env, def.group, &mut found);
+            if !found.is_empty() {
+                out.push((*id, matches!(def.given, Given::None)));
+            }
+        }
+        for below in node.names.values() {
+            self.defs_below(*below, group, env, out);
+        }
+        for star in &node.stars {
+            self.defs_below(self.eng.trie.star(*star).target, group, env, out);
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! What a pass remembers: nodes of the tree, environments of loops, guards that were decided. Grows only; the
+//! shared one is frozen before the passes of the parts begin.
+
+use super::value::{NodeId, Value};
+use crate::merge::rank::Rank;
+use crate::merge::trie::{StarId, TrieId};
+use crate::source::Span;
+use crate::types::hir::{DefId, GroupId};
+use crate::types::ty::{Place, RecId, TyId};
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
+use std::sync::Arc;
+
+/// A map whose order is that of insertion, with a fast hash.
+pub type Map<K, V> = IndexMap<K, V, FxBuildHasher>;
+
+/// The values that the loops around a definition have bound.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct EnvId(pub u32);
+
+/// Stands for "no definition: the default of the type".
+pub const NO_DEF: DefId = DefId(u32::MAX);
+
+/// Where a value comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Src {
+    /// The winning definition.
+    pub def: DefId,
+    /// Where the value was written.
+    pub at: Span,
+}
+
+/// A place in the index of definitions as seen from one node.
+#[derive(Clone, Copy, Debug)]
+pub struct Cur {
+    /// The place.
+    pub trie: TrieId,
+    /// How much of the chain is bound.
+    pub group: GroupId,
+    /// With which values.
+    pub env: EnvId,
+    /// A computed step that still has to be matched with the node's key.
+    pub star: Option<StarId>,
+}
+
+/// A value given whole at a node or above it, as far as it lies at this node.
+#[derive(Clone, Debug)]
+pub struct Whole {
+    /// Its rank.
+    pub rank: Rank,
+    /// Where it comes from.
+    pub src: Src,
+    /// The part of it.
+    pub value: Value,
+}
+
+/// The state of one leaf or child.
+#[derive(Clone, Debug, Default)]
+pub enum Slot {
+    /// Not read yet.
+    #[default]
+    Unset,
+    /// Being evaluated.
+    Busy,
+    /// A leaf, or an absent optional.
+    Value(Value, Src),
+    /// A record, map or Tree.
+    Child(NodeId),
+}
+
+/// The keys of a map.
+#[derive(Clone, Debug, Default)]
+pub struct Keys {
+    /// Present, sorted.
+    pub present: Vec<Arc<str>>,
+    /// Taken away by `none`, sorted.
+    pub removed: Vec<Arc<str>>,
+}
+
+impl Keys {
+    /// Whether a key is present.
+    pub fn has(&self, key: &str) -> bool {
+        self.present.binary_search_by(|k| (**k).cmp(key)).is_ok()
+    }
+
+    /// Whether a key was taken away.
+    pub fn lost(&self, key: &str) -> bool {
+        self.removed.binary_search_by(|k| (**k).cmp(key)).is_ok()
+    }
+}
+
+/// A state that can be being found.
+#[derive(Clone, Debug, Default)]
+pub enum Once<T> {
+    /// Not asked for yet.
+    #[default]
+    Unset,
+    /// Being found.
+    Busy,
+    /// Known.
+    Done(T),
+}
+
+/// A record, map or Tree of the one tree.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Its type and conditions; never optional.
+    pub place: Place,
+    /// What it lies in; the root lies in itself.
+    pub parent: NodeId,
+    /// Its field's name or key.
+    pub key: Arc<str>,
+    /// Whether `key` is the key of a map.
+    pub entry: bool,
+    /// The definitions at and below it.
+    pub curs: Arc<[Cur]>,
+    /// Values given whole above it.
+    pub above: Arc<[Whole]>,
+    /// `:=` at or above it.
+    pub cuts: Arc<[Rank]>,
+    /// All values given whole, those at it among them.
+    pub wholes: Once<Arc<[Whole]>>,
+    /// What is below.
+    pub kind: Kind,
+}
+
+/// What is below a node.
+#[derive(Clone, Debug)]
+pub enum Kind {
+    /// A record.
+    Record(RecId, Arc<Plan>, Vec<Slot>),
+    /// A map; the type of its values.
+    Map(TyId, Once<Arc<Keys>>, Map<Arc<str>, Slot>),
+    /// A Tree.
+    Tree(Once<Arc<Keys>>, Map<Arc<str>, Slot>),
+}
+
+/// Which definitions give a field: shared by all records of one type with the same places in the index.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// By field.
+    pub fields: Vec<FieldPlan>,
+}
+
+/// The definitions of one field.
+#[derive(Debug, Default)]
+pub struct FieldPlan {
+    /// Cursor and the place of the field below it.
+    pub below: Vec<(u32, TrieId)>,
+    /// Cursor and definition ending at the field, strongest first.
+    pub ends: Vec<(u32, DefId)>,
+    /// Whether an operator other than `=` and its like is among them.
+    pub adds: bool,
+}
+
+/// The instances of a computed step by key.
+pub type StarIndex = Map<Arc<str>, Vec<EnvId>>;
+
+/// All that is remembered.
+#[derive(Debug, Default)]
+pub struct Memo {
+    /// The nodes.
+    pub nodes: Vec<Node>,
+    /// The environments.
+    pub envs: Vec<Arc<[Value]>>,
+    /// Loops: the environments that each instance of a loop makes.
+    pub loops: Map<(GroupId, EnvId), Once<Arc<[EnvId]>>>,
+    /// Guards.
+    pub guards: Map<(GroupId, EnvId), Once<bool>>,
+    /// Computed steps.
+    pub stars: Map<(StarId, EnvId), Once<Arc<StarIndex>>>,
+    /// `let`s of files.
+    pub globals: Map<u32, Once<Value>>,
+    /// Calls whose arguments are scalars.
+    pub calls: Map<(u32, Arc<[u8]>), Value>,
+    /// Definitions that won somewhere.
+    pub won: Vec<bool>,
+    /// Definitions that lost to another of their own file, and to which.
+    pub lost: Map<DefId, DefId>,
+}
+
+impl Memo {
+    /// An empty memory for a program with so many definitions.
+    pub fn new(n_defs: usize) -> Memo {
+        Memo { won: vec![false; n_defs], ..Memo::default() }
+    }
+}

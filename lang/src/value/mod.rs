@@ -1,0 +1,25 @@
+//! Leaves to values: each is evaluated at most once, when it is read. Reads no file and knows no host; the caller
+//! names the map whose entries are evaluated apart from each other.
+
+pub mod builtins;
+pub mod engine;
+pub mod errors;
+mod eval;
+mod force;
+mod group;
+mod keys;
+mod leaf;
+pub mod memo;
+mod ops;
+pub mod pass;
+mod settle;
+pub mod value;
+pub mod why;
+
+pub use engine::Engine;
+pub use value::Value;
+
+/// A pass on top of the shared memory.
+pub fn pass<'p>(engine: &'p Engine, shared: &'p engine::Shared) -> pass::Pass<'p> {
+    pass::Pass::new(engine, Some(&shared.memo))
+}

@@ -1,0 +1,163 @@
+//! Operators on values.
+
+use super::errors;
+use super::pass::Pass;
+use super::value::Value;
+use crate::source::Span;
+use crate::syntax::ast::BinOp;
+use crate::types::hir::InKind;
+use crate::types::ty::TyId;
+use std::cmp::Ordering;
+use std::net::IpAddr;
+
+/// The most items that a range may have.
+const RANGE_BUDGET: i64 = 1_000_000;
+
+impl Pass<'_> {
+    /// `-v`.
+    pub fn negate(&mut self, value: &Value, at: Span) -> Value {
+        match value {
+            Value::Int(n) => {
+                n.checked_neg().map_or_else(|| self.fail(errors::arithmetic(at, "overflow")), Value::Int)
+            }
+            Value::Float(n) => Value::Float(-n),
+            Value::Duration(n) => {
+                n.checked_neg().map_or_else(|| self.fail(errors::arithmetic(at, "overflow")), Value::Duration)
+            }
+            _ => Value::Error,
+        }
+    }
+
+    /// `a op b` for values of a type.
+    pub fn binary(&mut self, op: BinOp, a: &Value, b: &Value, ty: TyId, at: Span) -> Value {
+        if a.is_error() || b.is_error() {
+            return Value::Error;
+        }
+        match op {
+            BinOp::Eq => Value::Bool(self.equal(a, b, ty)),
+            BinOp::Ne => Value::Bool(!self.equal(a, b, ty)),
+            BinOp::Lt => Value::Bool(a.order(b) == Ordering::Less),
+            BinOp::Le => Value::Bool(a.order(b) != Ordering::Greater),
+            BinOp::Gt => Value::Bool(a.order(b) == Ordering::Greater),
+            BinOp::Ge => Value::Bool(a.order(b) != Ordering::Less),
+            BinOp::Range => match (a, b) {
+                (Value::Int(from), Value::Int(to)) if to.saturating_sub(*from) < RANGE_BUDGET => {
+                    Value::List((*from..=*to).map(Value::Int).collect())
+                }
+                (Value::Int(_), Value::Int(_)) => {
+                    self.fail(errors::arithmetic(at, "a range of more than a million numbers"))
+                }
+                _ => Value::Error,
+            },
+            _ => self.arithmetic(op, a, b, at),
+        }
+    }
+
+    /// Whether two values of a type are one.
+    pub fn equal(&mut self, a: &Value, b: &Value, ty: TyId) -> bool {
+        let deep = |v: &Value| matches!(v, Value::Node(_) | Value::Dict(_));
+        if deep(a) || deep(b) {
+            // A map without keys is the most frequent question.
+            let (a_empty, b_empty) = (self.is_empty(a), self.is_empty(b));
+            if let (Some(x), Some(y)) = (a_empty, b_empty)
+                && (x || y)
+            {
+                return x == y;
+            }
+            return self.settle(a, ty).order(&self.settle(b, ty)) == Ordering::Equal;
+        }
+        a.order(b) == Ordering::Equal
+    }
+
+    /// Whether a map has no keys; `None` for what is no map.
+    fn is_empty(&mut self, value: &Value) -> Option<bool> {
+        match value {
+            Value::Node(id) if !matches!(self.node(*id).kind, super::memo::Kind::Record(..)) => {
+                Some(self.keys(*id).present.is_empty())
+            }
+            Value::Dict(dict) => Some(dict.entries.is_empty()),
+            _ => None,
+        }
+    }
+
+    /// `x in all`.
+    pub fn is_in(&mut self, kind: InKind, item: &Value, all: &Value) -> Value {
+        if item.is_error() || all.is_error() {
+            return Value::Error;
+        }
+        match (kind, item, all) {
+            (InKind::List, _, Value::List(items)) => {
+                Value::Bool(items.iter().any(|i| i.order(item) == Ordering::Equal))
+            }
+            (InKind::Map, Value::Str(key), Value::Node(id)) => Value::Bool(self.keys(*id).has(key)),
+            (InKind::Map, Value::Str(key), Value::Dict(dict)) => {
+                Value::Bool(dict.get(key).is_some_and(|e| !matches!(e.value, Value::None)))
+            }
+            (InKind::Cidr, Value::Ip(ip), Value::Cidr(net)) => Value::Bool(net.contains(ip)),
+            (InKind::Cidr, Value::Cidr(inner), Value::Cidr(net)) => Value::Bool(net.contains(&**inner)),
+            _ => Value::Error,
+        }
+    }
+
+    fn arithmetic(&mut self, op: BinOp, a: &Value, b: &Value, at: Span) -> Value {
+        use BinOp::{Add, Div, Mul, Rem, Sub};
+        let int = |x: i64, y: i64| match op {
+            Add => x.checked_add(y),
+            Sub => x.checked_sub(y),
+            Mul => x.checked_mul(y),
+            Div => x.checked_div(y),
+            Rem => x.checked_rem(y),
+            _ => None,
+        };
+        let zero = |y: i64| matches!(op, Div | Rem) && y == 0;
+        let result = match (a, b) {
+            (Value::Int(x), Value::Int(y)) => (zero(*y), int(*x, *y).map(Value::Int)),
+            (Value::Float(x), Value::Float(y)) => {
+                let n = match op {
+                    Add => x + y,
+                    Sub => x - y,
+                    Mul => x * y,
+                    _ => x / y,
+                };
+                (op == Div && *y == 0.0, n.is_finite().then_some(Value::Float(n)))
+            }
+            (Value::Duration(x), Value::Duration(y)) if op == Div => (zero(*y), int(*x, *y).map(Value::Int)),
+            (Value::Size(x), Value::Size(y)) if op == Div => (zero(*y), int(*x, *y).map(Value::Int)),
+            (Value::Duration(x), Value::Duration(y) | Value::Int(y))
+            | (Value::Int(x), Value::Duration(y)) => (zero(*y), int(*x, *y).map(Value::Duration)),
+            (Value::Size(x), Value::Size(y) | Value::Int(y)) | (Value::Int(x), Value::Size(y)) => {
+                (zero(*y), int(*x, *y).map(Value::Size))
+            }
+            (Value::Ip(ip), Value::Int(n)) => {
+                (false, move_ip(*ip, if op == Add { *n } else { -*n }).map(Value::Ip))
+            }
+            (Value::List(x), Value::List(y)) => {
+                (false, Some(Value::List(x.iter().chain(y.iter()).cloned().collect())))
+            }
+            _ => return Value::Error,
+        };
+        match result {
+            (true, _) => self.fail(errors::arithmetic(at, "division by zero")),
+            (false, Some(value)) => value,
+            (false, None) => self.fail(errors::arithmetic(at, "the result is too large")),
+        }
+    }
+}
+
+/// An address moved by a number.
+pub fn move_ip(ip: IpAddr, by: i64) -> Option<IpAddr> {
+    match ip {
+        IpAddr::V4(ip) => {
+            let moved = i64::from(u32::from(ip)).checked_add(by)?;
+            Some(IpAddr::V4(u32::try_from(moved).ok()?.into()))
+        }
+        IpAddr::V6(ip) => {
+            let moved = if by < 0 {
+                u128::from(ip).checked_sub(u128::from(by.unsigned_abs()))?
+            } else {
+                u128::from(ip).checked_add(by as u128)?
+            };
+            Some(IpAddr::V6(moved.into()))
+        }
+    }
+}

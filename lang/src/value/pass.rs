@@ -1,0 +1,508 @@
+//! One pass of evaluation: the shared part of the tree, or one part of the partition on top of it.
+
+use super::engine::Engine;
+use super::errors;
+use super::memo::*;
+use super::value::{NodeId, Value};
+use crate::diag::{Diagnostic, Problems};
+use crate::merge::trie::TrieId;
+use crate::source::Span;
+use crate::syntax::ast::Op;
+use crate::types::hir::{DefId, GroupId};
+use crate::types::ty::{Place, RecId, Ty, TyId};
+use std::sync::Arc;
+
+/// Something that is being evaluated, for the report of a cycle.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Open {
+    /// A leaf or child of a record.
+    Field(NodeId, u32),
+    /// An entry of a map or Tree, by the position of its key in `names`.
+    Entry(NodeId, u32),
+    /// The keys of a map.
+    Keys(NodeId),
+    /// A guard.
+    Guard(GroupId, EnvId),
+    /// A loop.
+    Loop(GroupId, EnvId),
+    /// A computed step.
+    Star(u32, EnvId),
+    /// Values given whole at a node.
+    Wholes(NodeId),
+    /// A `let` of a file.
+    Global(u32),
+}
+
+/// Steps of evaluation that one part may take before it is stopped.
+pub const STEP_BUDGET: u64 = 200_000_000;
+/// Nested leaves and calls.
+pub const DEPTH_BUDGET: u32 = 100_000;
+
+/// A pass.
+pub struct Pass<'p> {
+    /// The program and its index.
+    pub eng: &'p Engine,
+    /// The frozen memory below this one.
+    pub base: Option<&'p Memo>,
+    /// What this pass remembers.
+    pub memo: Memo,
+    /// Slots of frozen records that this pass filled.
+    pub over_fields: Map<(u32, u32), Slot>,
+    /// Slots of frozen maps that this pass filled.
+    pub over_entries: Map<(u32, Arc<str>), Slot>,
+    /// Keys of frozen maps.
+    pub over_keys: Map<u32, Once<Arc<Keys>>>,
+    /// Whole values of frozen nodes.
+    pub over_wholes: Map<u32, Once<Arc<[Whole]>>>,
+    /// The frozen node of the part, and this pass's own in its place.
+    pub own_part: Option<(NodeId, NodeId)>,
+    /// What is being evaluated.
+    pub open: Vec<Open>,
+    /// Keys named in `open`.
+    pub open_names: Vec<Arc<str>>,
+    /// Reports.
+    pub problems: Problems,
+    /// The part's name.
+    pub part: Option<Arc<str>>,
+    /// Steps taken.
+    pub steps: u64,
+    /// How deep evaluation is.
+    pub depth: u32,
+    /// Whether the budget was exceeded, which is reported once.
+    pub spent: bool,
+    /// Plans by record type and places; kept from part to part.
+    pub plans: Map<(RecId, Vec<TrieId>), Arc<Plan>>,
+    /// While a check's demand is evaluated: what would prove it wrong.
+    pub witnesses: Option<Vec<(String, Span)>>,
+    /// When `why` asks: the leaves read, and what lost inside `&`.
+    pub trace: Option<super::why::Trace>,
+}
+
+impl<'p> Pass<'p> {
+    /// A pass on top of a frozen memory, or the shared one itself.
+    pub fn new(eng: &'p Engine, base: Option<&'p Memo>) -> Pass<'p> {
+        let mut pass = Pass {
+            eng,
+            base,
+            memo: Memo::new(eng.program.defs.len()),
+            over_fields: Map::default(),
+            over_entries: Map::default(),
+            over_keys: Map::default(),
+            over_wholes: Map::default(),
+            own_part: None,
+            open: Vec::new(),
+            open_names: Vec::new(),
+            problems: Problems::default(),
+            part: None,
+            steps: 0,
+            depth: 0,
+            spent: false,
+            plans: Map::default(),
+            witnesses: None,
+            trace: None,
+        };
+        if base.is_none() {
+            pass.memo.envs.push(Arc::from([]));
+            let root = Place::plain(eng.root_ty);
+            let top = Cur { trie: TrieId(0), group: GroupId(0), env: EnvId(0), star: None };
+            pass.add_node(root, NodeId(0), "".into(), false, Arc::from([top]), Arc::from([]), Arc::from([]));
+        }
+        pass
+    }
+
+    /// Forgets one part and begins another; plans and counts of wins stay.
+    pub fn begin_part(&mut self, name: &Arc<str>) {
+        self.memo.nodes.clear();
+        self.memo.envs.clear();
+        self.memo.loops.clear();
+        self.memo.guards.clear();
+        self.memo.stars.clear();
+        self.memo.globals.clear();
+        self.memo.calls.clear();
+        self.over_fields.clear();
+        self.over_entries.clear();
+        self.over_keys.clear();
+        self.over_wholes.clear();
+        self.own_part = None;
+        self.open.clear();
+        self.open_names.clear();
+        self.steps = 0;
+        self.depth = 0;
+        self.spent = false;
+        self.part = Some(name.clone());
+    }
+
+    fn base_nodes(&self) -> u32 {
+        self.base.map_or(0, |b| b.nodes.len() as u32)
+    }
+
+    /// Whether a node belongs to the frozen memory.
+    pub fn is_frozen(&self, id: NodeId) -> bool {
+        id.0 < self.base_nodes()
+    }
+
+    /// The node itself, or this pass's own in place of the frozen node of its part.
+    pub fn canon(&self, id: NodeId) -> NodeId {
+        match self.own_part {
+            Some((frozen, own)) if frozen == id => own,
+            _ => id,
+        }
+    }
+
+    /// A node.
+    pub fn node(&self, id: NodeId) -> &Node {
+        let n = self.base_nodes();
+        match self.base {
+            Some(base) if id.0 < n => &base.nodes[id.0 as usize],
+            _ => &self.memo.nodes[(id.0 - n) as usize],
+        }
+    }
+
+    fn node_mut(&mut self, id: NodeId) -> &mut Node {
+        let n = self.base_nodes();
+        &mut self.memo.nodes[(id.0 - n) as usize]
+    }
+
+    /// The values of an environment.
+    pub fn env(&self, id: EnvId) -> Arc<[Value]> {
+        let n = self.base.map_or(0, |b| b.envs.len() as u32);
+        match self.base {
+            Some(base) if id.0 < n => base.envs[id.0 as usize].clone(),
+            _ => self.memo.envs[(id.0 - n) as usize].clone(),
+        }
+    }
+
+    /// A new environment.
+    pub fn add_env(&mut self, values: Arc<[Value]>) -> EnvId {
+        let n = self.base.map_or(0, |b| b.envs.len() as u32);
+        self.memo.envs.push(values);
+        EnvId(n + self.memo.envs.len() as u32 - 1)
+    }
+
+    /// A new node.
+    #[allow(clippy::too_many_arguments, reason = "each is a part of a node, taken apart nowhere else")]
+    pub fn add_node(
+        &mut self,
+        place: Place,
+        parent: NodeId,
+        key: Arc<str>,
+        entry: bool,
+        curs: Arc<[Cur]>,
+        above: Arc<[Whole]>,
+        cuts: Arc<[crate::merge::rank::Rank]>,
+    ) -> NodeId {
+        let kind = match self.eng.program.types.get(place.ty) {
+            Ty::Record(rec) => {
+                let plan = self.plan(*rec, &curs);
+                let n = plan.fields.len();
+                let mut slots = Vec::new();
+                slots.resize_with(n, Slot::default);
+                Kind::Record(*rec, plan, slots)
+            }
+            Ty::Map(_, value) => Kind::Map(*value, Once::Unset, Map::default()),
+            _ => Kind::Tree(Once::Unset, Map::default()),
+        };
+        let id = NodeId(self.base_nodes() + self.memo.nodes.len() as u32);
+        self.memo.nodes.push(Node {
+            place,
+            parent,
+            key,
+            entry,
+            curs,
+            above,
+            cuts,
+            wholes: Once::Unset,
+            kind,
+        });
+        id
+    }
+
+    /// Which definitions give the fields of a record with these places.
+    fn plan(&mut self, rec: RecId, curs: &[Cur]) -> Arc<Plan> {
+        let places: Vec<TrieId> = curs.iter().map(|c| c.trie).collect();
+        let key = (rec, places);
+        if let Some(plan) = self.plans.get(&key) {
+            return plan.clone();
+        }
+        let program = &self.eng.program;
+        let mut plan = Plan::default();
+        for field in &program.types.record(rec).fields {
+            let mut out = FieldPlan::default();
+            for (i, place) in key.1.iter().enumerate() {
+                if let Some(below) = self.eng.trie.node(*place).names.get(&field.name) {
+                    out.below.push((i as u32, *below));
+                    for def in &self.eng.trie.node(*below).ends {
+                        out.ends.push((i as u32, *def));
+                        out.adds |= matches!(program.defs[def.0 as usize].op, Op::Add | Op::Remove);
+                    }
+                }
+            }
+            out.ends.sort_by_key(|(_, def)| (std::cmp::Reverse(program.defs[def.0 as usize].strength), *def));
+            plan.fields.push(out);
+        }
+        let plan = Arc::new(plan);
+        self.plans.insert(key, plan.clone());
+        plan
+    }
+
+    /// The slot of a record's field.
+    pub fn field_slot(&self, id: NodeId, field: u32) -> Slot {
+        if let Kind::Record(_, _, slots) = &self.node(id).kind {
+            match &slots[field as usize] {
+                Slot::Unset if self.is_frozen(id) => {
+                    self.over_fields.get(&(id.0, field)).cloned().unwrap_or(Slot::Unset)
+                }
+                slot => slot.clone(),
+            }
+        } else {
+            Slot::Unset
+        }
+    }
+
+    /// Fills the slot of a record's field.
+    pub fn set_field(&mut self, id: NodeId, field: u32, slot: Slot) {
+        if self.is_frozen(id) {
+            self.over_fields.insert((id.0, field), slot);
+        } else if let Kind::Record(_, _, slots) = &mut self.node_mut(id).kind {
+            slots[field as usize] = slot;
+        }
+    }
+
+    /// The slot of an entry of a map or Tree.
+    pub fn entry_slot(&self, id: NodeId, key: &Arc<str>) -> Slot {
+        let (Kind::Map(_, _, children) | Kind::Tree(_, children)) = &self.node(id).kind else {
+            return Slot::Unset;
+        };
+        match children.get(key) {
+            Some(slot) => slot.clone(),
+            None if self.is_frozen(id) => {
+                self.over_entries.get(&(id.0, key.clone())).cloned().unwrap_or(Slot::Unset)
+            }
+            None => Slot::Unset,
+        }
+    }
+
+    /// Fills the slot of an entry.
+    pub fn set_entry(&mut self, id: NodeId, key: &Arc<str>, slot: Slot) {
+        if self.is_frozen(id) {
+            self.over_entries.insert((id.0, key.clone()), slot);
+            return;
+        }
+        if let Kind::Map(_, _, children) | Kind::Tree(_, children) = &mut self.node_mut(id).kind {
+            children.insert(key.clone(), slot);
+        }
+    }
+
+    /// What is known of the keys of a map or Tree.
+    pub fn keys_state(&self, id: NodeId) -> Once<Arc<Keys>> {
+        let (Kind::Map(_, keys, _) | Kind::Tree(keys, _)) = &self.node(id).kind else { return Once::Unset };
+        match keys {
+            Once::Unset if self.is_frozen(id) => self.over_keys.get(&id.0).cloned().unwrap_or_default(),
+            known => known.clone(),
+        }
+    }
+
+    /// Remembers the keys of a map or Tree.
+    pub fn set_keys(&mut self, id: NodeId, state: Once<Arc<Keys>>) {
+        if self.is_frozen(id) {
+            self.over_keys.insert(id.0, state);
+        } else if let Kind::Map(_, keys, _) | Kind::Tree(keys, _) = &mut self.node_mut(id).kind {
+            *keys = state;
+        }
+    }
+
+    /// What is known of the values given whole at a node.
+    pub fn wholes_state(&self, id: NodeId) -> Once<Arc<[Whole]>> {
+        match &self.node(id).wholes {
+            Once::Unset if self.is_frozen(id) => self.over_wholes.get(&id.0).cloned().unwrap_or_default(),
+            known => known.clone(),
+        }
+    }
+
+    /// Remembers them.
+    pub fn set_wholes(&mut self, id: NodeId, state: Once<Arc<[Whole]>>) {
+        if self.is_frozen(id) {
+            self.over_wholes.insert(id.0, state);
+        } else {
+            self.node_mut(id).wholes = state;
+        }
+    }
+
+    /// Adds a report, with the name of the part.
+    pub fn report(&mut self, diagnostic: Diagnostic) {
+        let mut diagnostic = diagnostic;
+        diagnostic.part = self.part.as_ref().map(|p| p.to_string());
+        self.problems.push(diagnostic);
+    }
+
+    /// Reports and fails.
+    pub fn fail(&mut self, diagnostic: Diagnostic) -> Value {
+        self.report(diagnostic);
+        Value::Error
+    }
+
+    /// Counts a step; false when the budget is spent.
+    pub fn step(&mut self, at: Span) -> bool {
+        self.steps += 1;
+        if self.steps <= STEP_BUDGET {
+            return true;
+        }
+        self.exhausted(at, "steps");
+        false
+    }
+
+    /// Reports, once, that the budget is spent.
+    pub fn exhausted(&mut self, at: Span, what: &str) {
+        if !std::mem::replace(&mut self.spent, true) {
+            let limit = if what == "steps" { STEP_BUDGET } else { u64::from(DEPTH_BUDGET) };
+            self.report(errors::budget(at, what, limit));
+        }
+    }
+
+    /// The path of a node as it is written.
+    pub fn path(&self, id: NodeId) -> String {
+        let mut parts = Vec::new();
+        let mut at = id;
+        loop {
+            let node = self.node(at);
+            if node.parent == at {
+                break;
+            }
+            parts.push(node.key.clone());
+            at = node.parent;
+        }
+        let mut out = String::new();
+        for part in parts.iter().rev() {
+            push_step(&mut out, part);
+        }
+        out
+    }
+
+    /// The path of a field of a record.
+    pub fn field_path(&self, id: NodeId, field: u32) -> String {
+        let mut out = self.path(id);
+        if let Kind::Record(rec, ..) = &self.node(id).kind {
+            push_step(&mut out, &self.eng.program.types.record(*rec).fields[field as usize].name);
+        }
+        out
+    }
+
+    /// The path of an entry of a map.
+    pub fn entry_path(&self, id: NodeId, key: &str) -> String {
+        let mut out = self.path(id);
+        push_step(&mut out, key);
+        out
+    }
+
+    /// Reports the cycle that begins at something that is already being evaluated.
+    pub fn cycle(&mut self, what: Open, name: Option<&Arc<str>>) -> Value {
+        let first = self.open.iter().position(|o| match (o, what) {
+            (Open::Entry(n, i), Open::Entry(m, _)) => *n == m && Some(&self.open_names[*i as usize]) == name,
+            (a, b) => *a == b,
+        });
+        let chain: Vec<(String, Span)> =
+            self.open[first.unwrap_or(0)..].iter().filter_map(|o| self.describe(*o)).collect();
+        let (at, closes) = match chain.first() {
+            Some((text, at)) => (*at, text.clone()),
+            None => return Value::Error,
+        };
+        self.fail(errors::cycle(at, &closes, &chain))
+    }
+
+    fn describe(&self, open: Open) -> Option<(String, Span)> {
+        let program = &self.eng.program;
+        Some(match open {
+            Open::Field(node, field) => (self.field_path(node, field), self.field_at(node, field)),
+            Open::Entry(node, i) => {
+                let name = &self.open_names[i as usize];
+                (self.entry_path(node, name), self.entry_at(node, name))
+            }
+            Open::Keys(node) => (format!("keys({})", self.path(node)), self.first_at(node)),
+            Open::Guard(group, _) | Open::Loop(group, _) => {
+                let at = program.groups[group.0 as usize].at;
+                let word = if matches!(open, Open::Guard(..)) { "if" } else { "for" };
+                (format!("the `{word}` in {}", program.sources.place(at.start)), at)
+            }
+            Open::Star(..) | Open::Wholes(_) => return None,
+            Open::Global(id) => {
+                let at = program.globals[id as usize].at;
+                (format!("the `let` in {}", program.sources.place(at.start)), at)
+            }
+        })
+    }
+
+    /// A definition of a field, or where it is declared.
+    fn field_at(&self, node: NodeId, field: u32) -> Span {
+        let Kind::Record(rec, plan, _) = &self.node(node).kind else { return Span::default() };
+        let def = plan.fields[field as usize].ends.first().map(|(_, def)| *def);
+        let declared = &self.eng.program.types.record(*rec).fields[field as usize];
+        match (def, &declared.default) {
+            (Some(def), _) => self.eng.program.defs[def.0 as usize].at,
+            (None, Some(default)) => declared.at.to(default.at),
+            (None, None) => declared.at,
+        }
+    }
+
+    fn entry_at(&self, node: NodeId, key: &str) -> Span {
+        for cur in self.node(node).curs.iter() {
+            if let Some(below) = self.eng.trie.node(cur.trie).names.get(key)
+                && let Some(def) = self.eng.trie.node(*below).ends.first()
+            {
+                return self.eng.program.defs[def.0 as usize].at;
+            }
+        }
+        self.first_at(node)
+    }
+
+    /// The first definition at or below a node, or the declaration of the option around it.
+    pub fn first_at(&self, id: NodeId) -> Span {
+        let mut todo: Vec<TrieId> = self.node(id).curs.iter().map(|c| c.trie).collect();
+        while let Some(next) = todo.pop() {
+            let place = self.eng.trie.node(next);
+            if let Some(def) = place.ends.first() {
+                return self.eng.program.defs[def.0 as usize].at;
+            }
+            todo.extend(place.stars.iter().map(|s| self.eng.trie.star(*s).target));
+            todo.extend(place.names.values().rev());
+        }
+        let node = self.node(id);
+        match &self.node(node.parent).kind {
+            Kind::Record(rec, ..) => {
+                let record = self.eng.program.types.record(*rec);
+                record.find(&node.key).map_or(record.at, |i| record.fields[i as usize].at)
+            }
+            _ if node.parent != id => self.first_at(node.parent),
+            _ => Span::default(),
+        }
+    }
+
+    /// Whether the type of a place is a leaf.
+    pub fn is_leaf(&self, ty: TyId) -> bool {
+        self.eng.leaf[ty.0 as usize]
+    }
+
+    /// The rank of a definition.
+    pub fn rank(&self, def: DefId) -> crate::merge::rank::Rank {
+        let def = &self.eng.program.defs[def.0 as usize];
+        crate::merge::rank::Rank { strength: def.strength, file: def.file }
+    }
+}
+
+/// Adds a step to a written path.
+pub fn push_step(out: &mut String, part: &str) {
+    let word = !part.is_empty()
+        && part
+            .split('-')
+            .all(|w| !w.is_empty() && w.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'))
+        && !part.starts_with(|c: char| c.is_ascii_digit());
+    if !out.is_empty() {
+        out.push('.');
+    }
+    if word {
+        out.push_str(part);
+    } else {
+        out.push('"');
+        out.push_str(&part.replace('\\', "\\\\").replace('"', "\\\""));
+        out.push('"');
+    }
+}

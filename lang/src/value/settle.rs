@@ -1,0 +1,289 @@
+//! Values that hold no node any more: for comparing, merging by `&`, digests and Trees.
+
+use super::memo::Kind;
+use super::pass::Pass;
+use super::value::{Dict, Entry, NodeId, Value};
+use crate::source::Span;
+use crate::types::ty::{Ty, TyId};
+use std::sync::Arc;
+
+impl Pass<'_> {
+    /// The value with every node read: records with all fields, maps with their keys.
+    pub fn settle(&mut self, value: &Value, ty: TyId) -> Value {
+        let types = &self.eng.program.types;
+        let ty = types.unwrap(ty);
+        match (value, types.get(ty).clone()) {
+            (Value::Node(_) | Value::Dict(_), Ty::Record(rec)) => {
+                let fields = &types.record(rec).fields;
+                let mut dict = Dict::default();
+                for (i, field) in fields.iter().enumerate() {
+                    let inner = self.field_of(value, rec, i as u32);
+                    let inner = self.settle(&inner, field.place.ty);
+                    if inner.is_error() {
+                        return Value::Error;
+                    }
+                    dict.slot(&field.name, field.at).value = inner;
+                }
+                Value::Dict(Arc::new(dict))
+            }
+            (Value::Node(_) | Value::Dict(_), Ty::Map(_, item)) => {
+                let keys = self.keys_of(value);
+                let mut dict = Dict::default();
+                for key in keys {
+                    let inner = self.entry_of(value, &key, Span::default());
+                    let inner = self.settle(&inner, item);
+                    if inner.is_error() {
+                        return Value::Error;
+                    }
+                    dict.entries.push(Entry { key, value: inner, at: Span::default() });
+                }
+                Value::Dict(Arc::new(dict))
+            }
+            (Value::Node(id), _) => self.settle_tree(*id),
+            (Value::List(items), Ty::List(item) | Ty::Set(item)) if !self.is_leaf(item) => {
+                Value::List(items.iter().map(|i| self.settle(i, item)).collect())
+            }
+            _ => value.clone(),
+        }
+    }
+
+    /// A Tree of the tree as what was written, `none` kept.
+    fn settle_tree(&mut self, id: NodeId) -> Value {
+        let keys = self.keys(id);
+        let mut dict = Dict::default();
+        for key in &keys.present {
+            let value = self.entry(id, key);
+            let at = self.entry_origin(id, key);
+            let value = match value {
+                Value::Node(inner) => self.settle_tree(inner),
+                value => value,
+            };
+            dict.slot(key, at).value = value;
+        }
+        for key in &keys.removed {
+            dict.slot(key, self.first_at(id)).value = Value::None;
+        }
+        Value::Dict(Arc::new(dict))
+    }
+
+    /// Where an entry of a map or Tree was written.
+    pub fn entry_origin(&self, id: NodeId, key: &Arc<str>) -> Span {
+        match self.entry_slot(id, key) {
+            super::memo::Slot::Value(_, src) => src.at,
+            super::memo::Slot::Child(child) => self.first_at(child),
+            _ => self.first_at(id),
+        }
+    }
+
+    /// A value of a type as a Tree.
+    pub fn to_tree(&mut self, value: &Value, ty: TyId) -> Value {
+        let types = &self.eng.program.types;
+        match (value, types.get(types.unwrap(ty)).clone()) {
+            (Value::Error | Value::None, _) => value.clone(),
+            (Value::Enum(index, _), Ty::Enum(id)) => {
+                Value::Str(types.enumeration(id).variants[*index as usize].0.clone())
+            }
+            (Value::List(items), Ty::List(item) | Ty::Set(item)) => {
+                Value::List(items.iter().map(|i| self.to_tree(i, item)).collect())
+            }
+            (_, Ty::Record(rec)) => {
+                let mut dict = Dict::default();
+                for (i, field) in types.record(rec).fields.iter().enumerate() {
+                    let inner = self.field_of(value, rec, i as u32);
+                    dict.slot(&field.name, field.at).value = self.to_tree(&inner, field.place.ty);
+                }
+                Value::Dict(Arc::new(dict))
+            }
+            (_, Ty::Map(_, item)) => {
+                let mut dict = Dict::default();
+                for key in self.keys_of(value) {
+                    let inner = self.entry_of(value, &key, Span::default());
+                    let inner = self.to_tree(&inner, item);
+                    dict.entries.push(Entry { key, value: inner, at: Span::default() });
+                }
+                Value::Dict(Arc::new(dict))
+            }
+            _ => value.clone(),
+        }
+    }
+
+    /// `a & b`: by leaf, the right wins, `none` on the right takes away.
+    pub fn merge(&mut self, a: &Value, b: &Value) -> Value {
+        let (a, b) = (self.as_written(a), self.as_written(b));
+        match (&a, &b) {
+            (Value::Error, _) | (_, Value::Error) => Value::Error,
+            (Value::Dict(left), Value::Dict(right)) => self.merge_dicts(left, right, &mut Vec::new()),
+            _ => b,
+        }
+    }
+
+    fn merge_dicts(&mut self, left: &Arc<Dict>, right: &Arc<Dict>, path: &mut Vec<Arc<str>>) -> Value {
+        if right.entries.is_empty() {
+            return Value::Dict(left.clone());
+        }
+        if left.entries.is_empty() {
+            return Value::Dict(right.clone());
+        }
+        let mut out = (**left).clone();
+        for entry in &right.entries {
+            let merged = match out.get(&entry.key) {
+                Some(Entry { value: old @ (Value::Dict(_) | Value::Node(_)), .. })
+                    if matches!(entry.value, Value::Dict(_) | Value::Node(_)) =>
+                {
+                    let (old, new) = (self.as_written(&old.clone()), self.as_written(&entry.value));
+                    path.push(entry.key.clone());
+                    let merged = match (&old, &new) {
+                        (Value::Dict(x), Value::Dict(y)) => self.merge_dicts(x, y, path),
+                        _ => new,
+                    };
+                    path.pop();
+                    merged
+                }
+                Some(old) => {
+                    let lost = old.at;
+                    if let Some(trace) = &mut self.trace {
+                        trace.merged.push((entry.at, lost));
+                    }
+                    entry.value.clone()
+                }
+                None => entry.value.clone(),
+            };
+            let slot = out.slot(&entry.key, entry.at);
+            slot.value = merged;
+            slot.at = entry.at;
+        }
+        Value::Dict(Arc::new(out))
+    }
+
+    /// A record or Tree of the tree as the fields that were written.
+    fn as_written(&mut self, value: &Value) -> Value {
+        let Value::Node(id) = value else { return value.clone() };
+        let id = self.canon(*id);
+        let Kind::Record(rec, ..) = &self.node(id).kind else {
+            return match &self.node(id).kind {
+                Kind::Tree(..) => self.settle_tree(id),
+                _ => {
+                    let keys = self.keys(id);
+                    let mut dict = Dict::default();
+                    for key in &keys.present {
+                        let value = self.entry(id, key);
+                        dict.slot(key, self.entry_origin(id, key)).value = value;
+                    }
+                    Value::Dict(Arc::new(dict))
+                }
+            };
+        };
+        let fields = self
+            .eng
+            .program
+            .types
+            .record(*rec)
+            .fields
+            .iter()
+            .map(|f| (f.name.clone(), f.at))
+            .collect::<Vec<_>>();
+        let mut dict = Dict::default();
+        for (name, at) in fields {
+            if let Some(value) = self.written(id, &name) {
+                dict.slot(&name, at).value = value;
+            }
+        }
+        Value::Dict(Arc::new(dict))
+    }
+
+    /// A value as a report prints it.
+    pub fn shown(&self, value: &Value, ty: TyId) -> String {
+        match (value, self.eng.program.types.get(self.eng.program.types.unwrap(ty))) {
+            (Value::Str(text), _) => format!("{text:?}"),
+            (Value::Enum(index, _), Ty::Enum(id)) => {
+                format!(".{}", self.eng.program.types.enumeration(*id).variants[*index as usize].0)
+            }
+            _ => plain(value),
+        }
+    }
+}
+
+/// A value as plain text.
+pub fn plain(value: &Value) -> String {
+    match value {
+        Value::Error => "?".into(),
+        Value::None => "none".into(),
+        Value::Bool(b) => b.to_string(),
+        Value::Int(n) => n.to_string(),
+        Value::Float(n) => float(*n),
+        Value::Str(text) | Value::Version(text) => text.to_string(),
+        Value::Ip(ip) => ip.to_string(),
+        Value::Cidr(net) => net.to_string(),
+        Value::Duration(ms) => duration(*ms),
+        Value::Size(bytes) => size(*bytes),
+        Value::Enum(index, _) => format!("variant {index}"),
+        Value::Secret(_) => "a secret".into(),
+        Value::List(items) => format!("[{}]", items.iter().map(plain).collect::<Vec<_>>().join(", ")),
+        Value::Dict(_) | Value::Node(_) => "a record".into(),
+        Value::Template(_) => "a template".into(),
+    }
+}
+
+/// A Float as it is written: always with a point.
+pub fn float(n: f64) -> String {
+    let text = n.to_string();
+    if text.contains(['.', 'i', 'N']) { text } else { format!("{text}.0") }
+}
+
+/// A duration in the largest unit that is whole.
+pub fn duration(ms: i64) -> String {
+    for (unit, name) in [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s")] {
+        if ms != 0 && ms % unit == 0 {
+            return format!("{}{name}", ms / unit);
+        }
+    }
+    format!("{ms}ms")
+}
+
+/// A size in the largest binary unit that is whole.
+pub fn size(bytes: i64) -> String {
+    for (shift, name) in [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")] {
+        if bytes != 0 && bytes % (1i64 << shift) == 0 {
+            return format!("{}{name}", bytes >> shift);
+        }
+    }
+    format!("{bytes}B")
+}
+
+/// The arguments of a call as bytes, if all are scalars: what calls are remembered by.
+pub fn scalar_key(values: &[Value]) -> Option<Arc<[u8]>> {
+    let mut out = Vec::with_capacity(16);
+    for value in values {
+        match value {
+            Value::None => out.push(0),
+            Value::Bool(b) => out.extend([1, u8::from(*b)]),
+            Value::Int(n) => {
+                out.push(2);
+                out.extend(n.to_le_bytes());
+            }
+            Value::Str(text) => {
+                out.push(3);
+                out.extend((text.len() as u32).to_le_bytes());
+                out.extend(text.as_bytes());
+            }
+            Value::Ip(ip) => {
+                out.push(4);
+                match ip {
+                    std::net::IpAddr::V4(v4) => out.extend(v4.octets()),
+                    std::net::IpAddr::V6(v6) => out.extend(v6.octets()),
+                }
+                out.push(if ip.is_ipv4() { 4 } else { 6 });
+            }
+            Value::Enum(index, None) => {
+                out.push(5);
+                out.extend(index.to_le_bytes());
+            }
+            Value::Duration(n) | Value::Size(n) => {
+                out.push(6);
+                out.extend(n.to_le_bytes());
+            }
+            _ => return None,
+        }
+    }
+    Some(out.into())
+}
