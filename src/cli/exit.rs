@@ -1,0 +1,58 @@
+//! The exit codes of all commands, in one place. The book repeats this table.
+
+use std::process::ExitCode;
+
+use crate::activate::failure::ActivateError;
+use crate::activate::switch::Outcome;
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// All was done, or nothing had to be.
+    Done = 0,
+    /// The description or the usage is wrong.
+    Wrong = 1,
+    /// Refused, and nothing was touched.
+    Refused = 2,
+    /// Something failed, and the host is cleanly back where it was.
+    Reverted = 3,
+    /// It was committed, with warnings.
+    Warnings = 4,
+    /// Somebody must look.
+    Stuck = 5,
+    /// Another one is at it.
+    Locked = 6,
+    /// A bug in kolla-lang.
+    Bug = 70,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+impl From<&Outcome> for Exit {
+    fn from(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Nothing { warnings, .. } | Outcome::Committed { warnings, .. }
+                if !warnings.is_empty() =>
+            {
+                Self::Warnings
+            }
+            Outcome::Nothing { .. } | Outcome::Committed { .. } => Self::Done,
+            Outcome::Reverted { .. } => Self::Reverted,
+        }
+    }
+}
+
+impl From<&ActivateError> for Exit {
+    fn from(error: &ActivateError) -> Self {
+        match error {
+            ActivateError::Locked => Self::Locked,
+            ActivateError::Refused(_) => Self::Refused,
+            ActivateError::CutOff { .. } | ActivateError::Stuck { .. } => Self::Stuck,
+        }
+    }
+}
