@@ -4,7 +4,7 @@ use super::container::{self, Run};
 use super::read::Reader;
 use super::{At, Text};
 use ipnet::IpNet;
-use kl::data::{Data, DataKind};
+use kl::data::{Data, DataKind, Origin};
 use kl::diag::Problems;
 use kl::source::Span;
 use std::net::IpAddr;
@@ -156,9 +156,11 @@ impl Cloud {
     }
 }
 
-/// Decodes everything but the hosts from the record of the root.
-pub fn decode_cloud(shared: &Data) -> (Cloud, Problems) {
+/// Decodes everything but the hosts from the fields of the root.
+pub fn decode_cloud(root: &[(Arc<str>, Data)]) -> (Cloud, Problems) {
     let mut read = Reader::default();
+    let nowhere = Origin { at: Span::default(), through: None };
+    let shared = &Data { kind: DataKind::Record(root.into()), origin: nowhere };
     let cloud = read.field(shared, "cloud");
     let (name, release) = (read.field(cloud, "name"), read.field(cloud, "release"));
     let cloud = Cloud {

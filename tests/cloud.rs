@@ -1,0 +1,139 @@
+//! Whole clouds: each folder of tests/cloud has a `cloud.kl`, and under `expected/` the tree of files that each host gets,
+//! or the reports. The examples are compiled the same way and must have no report. `BLESS=1` writes what there is now.
+
+use kl::source::{ReadError, World};
+use kolla_lang::model::{decode_cloud, decode_host};
+use kolla_lang::plan::plan_host;
+use kolla_lang::render::render_host;
+use kolla_lang::store::Closure;
+use libtest_mimic::{Arguments, Failed, Trial};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+fn main() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut trials = Vec::new();
+    for folder in folders(&root.join("tests/cloud")) {
+        let name = format!("cloud::{}", folder.file_name().unwrap_or_default().to_string_lossy());
+        trials.push(Trial::test(name, move || golden(&folder)));
+    }
+    for folder in folders(&root.join("examples")) {
+        let name = format!("example::{}", folder.file_name().unwrap_or_default().to_string_lossy());
+        trials.push(Trial::test(name, move || compiles(&folder)));
+    }
+    libtest_mimic::run(&Arguments::from_args(), trials).exit();
+}
+
+fn folders(of: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(of).map(|all| all.filter_map(Result::ok).map(|it| it.path()).collect());
+    let mut all: Vec<PathBuf> = entries.unwrap_or_default();
+    all.retain(|it| it.join("cloud.kl").exists());
+    all.sort();
+    all
+}
+
+/// A site in one folder, and the library of this checkout.
+struct Files {
+    site: PathBuf,
+    library: PathBuf,
+}
+
+impl World for Files {
+    fn read(&self, path: &str) -> Result<Arc<str>, ReadError> {
+        std::fs::read_to_string(self.site.join(path)).map(Into::into).map_err(|_| ReadError::Missing)
+    }
+
+    fn library(&self, path: &str) -> Option<Arc<str>> {
+        std::fs::read_to_string(self.library.join(path)).ok().map(Into::into)
+    }
+
+    fn library_modules(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// What each host gets, and all reports, one line each.
+fn render(site: &Path) -> Result<(Vec<Closure>, Vec<String>), Failed> {
+    let library = Path::new(env!("CARGO_MANIFEST_DIR")).join("stdlib");
+    let world = Files { site: site.to_owned(), library };
+    let compiled = kl::compile(&world, "cloud.kl", Some("hosts")).map_err(|error| format!("{error:?}"))?;
+    let (cloud, mut problems) = decode_cloud(compiled.root());
+    problems.extend(compiled.problems().clone());
+    let (hosts, found) = compiled.parts(2, |name, data| {
+        let (host, mut problems) = decode_host(name, &data);
+        let (plan, more) = plan_host(&cloud, &host);
+        problems.extend(more);
+        let (closure, more) = render_host(&plan);
+        problems.extend(more);
+        (closure, problems)
+    });
+    problems.extend(found);
+    let mut closures = Vec::new();
+    for (closure, more) in hosts {
+        problems.extend(more);
+        closures.push(closure);
+    }
+    let lines = problems.sorted().iter().map(|it| it.one_line(compiled.sources())).collect();
+    Ok((closures, lines))
+}
+
+fn compiles(site: &Path) -> Result<(), Failed> {
+    let (closures, reports) = render(site)?;
+    if !reports.is_empty() {
+        return Err(reports.join("\n").into());
+    }
+    if closures.is_empty() { Err("no host".into()) } else { Ok(()) }
+}
+
+fn golden(site: &Path) -> Result<(), Failed> {
+    let (closures, reports) = render(site)?;
+    let mut found: BTreeMap<String, String> = BTreeMap::new();
+    if !reports.is_empty() {
+        found.insert("reports.txt".to_owned(), reports.join("\n") + "\n");
+    }
+    for closure in closures {
+        let host = closure.manifest.host.clone();
+        // The version of this program is not what the case is about.
+        let manifest = closure.manifest.to_text().replace(env!("CARGO_PKG_VERSION"), "0.0.0");
+        found.insert(format!("{host}/manifest.json"), manifest);
+        for (path, file) in closure.files {
+            found.insert(format!("{host}/{path}"), String::from_utf8_lossy(&file.bytes).into_owned());
+        }
+    }
+    let expected = site.join("expected");
+    if std::env::var_os("BLESS").is_some() {
+        return bless(&expected, &found).map_err(|error| error.to_string().into());
+    }
+    let mut wrong = String::new();
+    let kept = read_tree(&expected);
+    for path in kept.keys().chain(found.keys()).collect::<std::collections::BTreeSet<_>>() {
+        let (old, new) = (kept.get(path).map_or("", String::as_str), found.get(path).map_or("", String::as_str));
+        if old != new {
+            let diff = similar::TextDiff::from_lines(old, new);
+            wrong.push_str(&format!("{path}\n{}", diff.unified_diff().context_radius(2)));
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(format!("{wrong}\naccept with BLESS=1").into()) }
+}
+
+fn read_tree(folder: &Path) -> BTreeMap<String, String> {
+    let files = walkdir::WalkDir::new(folder).into_iter().filter_map(Result::ok).filter(|it| it.file_type().is_file());
+    let read = |it: walkdir::DirEntry| {
+        let path = it.path().strip_prefix(folder).ok()?.to_string_lossy().into_owned();
+        Some((path, std::fs::read_to_string(it.path()).ok()?))
+    };
+    files.filter_map(read).collect()
+}
+
+fn bless(folder: &Path, found: &BTreeMap<String, String>) -> std::io::Result<()> {
+    if folder.exists() {
+        std::fs::remove_dir_all(folder)?;
+    }
+    for (path, text) in found {
+        let path = folder.join(path);
+        std::fs::create_dir_all(path.parent().unwrap_or(folder))?;
+        std::fs::write(path, text)?;
+    }
+    Ok(())
+}
