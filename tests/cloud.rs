@@ -108,7 +108,8 @@ fn golden(site: &Path) -> Result<(), Failed> {
     let mut wrong = String::new();
     let kept = read_tree(&expected);
     for path in kept.keys().chain(found.keys()).collect::<std::collections::BTreeSet<_>>() {
-        let (old, new) = (kept.get(path).map_or("", String::as_str), found.get(path).map_or("", String::as_str));
+        let (old, new) =
+            (kept.get(path).map_or("", String::as_str), found.get(path).map_or("", String::as_str));
         if old != new {
             let diff = similar::TextDiff::from_lines(old, new);
             wrong.push_str(&format!("{path}\n{}", diff.unified_diff().context_radius(2)));
@@ -118,7 +119,10 @@ fn golden(site: &Path) -> Result<(), Failed> {
 }
 
 fn read_tree(folder: &Path) -> BTreeMap<String, String> {
-    let files = walkdir::WalkDir::new(folder).into_iter().filter_map(Result::ok).filter(|it| it.file_type().is_file());
+    let files = walkdir::WalkDir::new(folder)
+        .into_iter()
+        .filter_map(Result::ok)
+        .filter(|it| it.file_type().is_file());
     let read = |it: walkdir::DirEntry| {
         let path = it.path().strip_prefix(folder).ok()?.to_string_lossy().into_owned();
         Some((path, std::fs::read_to_string(it.path()).ok()?))
