@@ -4,8 +4,10 @@
 
 pub mod activate;
 pub mod cli;
+pub mod lab;
 pub mod model;
 pub mod plan;
 pub mod render;
 pub mod secrets;
+pub mod stdlib;
 pub mod store;

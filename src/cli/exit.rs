@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use crate::activate::failure::ActivateError;
 use crate::activate::switch::Outcome;
+use crate::lab::LabError;
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +54,27 @@ impl From<&ActivateError> for Exit {
             ActivateError::Locked => Self::Locked,
             ActivateError::Refused(_) => Self::Refused,
             ActivateError::CutOff { .. } | ActivateError::Stuck { .. } => Self::Stuck,
+        }
+    }
+}
+
+impl From<&LabError> for Exit {
+    fn from(error: &LabError) -> Self {
+        match error {
+            LabError::Spec { .. }
+            | LabError::ParseSpec { .. }
+            | LabError::NoLab { .. }
+            | LabError::NoHost { .. } => Self::Wrong,
+            LabError::Missing { .. }
+            | LabError::NotRunning { .. }
+            | LabError::Differs { .. }
+            | LabError::NoMirror
+            | LabError::NoCgroup
+            | LabError::Spawn { .. }
+            | LabError::Tool { .. }
+            | LabError::File { .. } => Self::Refused,
+            LabError::Died { .. } | LabError::Slow { .. } | LabError::Mounted { .. } => Self::Stuck,
+            LabError::Locked { .. } => Self::Locked,
         }
     }
 }

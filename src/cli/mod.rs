@@ -5,6 +5,7 @@ pub mod diff;
 pub mod exit;
 pub mod generations;
 pub mod host;
+pub mod lab;
 pub mod rollback;
 pub mod switch;
 
@@ -15,6 +16,8 @@ use clap::{Parser, Subcommand};
 
 use exit::Exit;
 use host::Built;
+
+use crate::lab::LabSpec;
 
 /// A typed language for private clouds, and the tool that switches hosts to what it describes
 #[derive(Debug, Parser)]
@@ -31,6 +34,7 @@ enum Command {
     Switch(switch::SwitchArgs),
     Rollback(rollback::RollbackArgs),
     Generations(generations::GenerationsArgs),
+    Lab(lab::LabArgs),
     #[command(hide = true)]
     BootFiles(boot_files::BootFilesArgs),
 }
@@ -50,6 +54,7 @@ pub fn main() -> ExitCode {
         Command::Switch(args) => switch::run(args, &build),
         Command::Rollback(args) => rollback::run(args),
         Command::Generations(args) => generations::run(args),
+        Command::Lab(args) => lab::run(args, &describe_lab),
         Command::BootFiles(args) => boot_files::run(args),
     };
     exit.into()
@@ -58,5 +63,11 @@ pub fn main() -> ExitCode {
 /// Builds the cloud that a file describes.
 fn build(_: Option<&Path>) -> Result<Built, Exit> {
     eprintln!("error: this build of kolla-lang has no compiler yet; name a built closure with --closure");
+    Err(Exit::Wrong)
+}
+
+/// Reads the hosts of a lab out of the cloud that a file describes.
+fn describe_lab(_: Option<&Path>) -> Result<LabSpec, Exit> {
+    eprintln!("error: this build of kolla-lang has no compiler yet; name the hosts with --spec");
     Err(Exit::Wrong)
 }

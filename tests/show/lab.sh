@@ -15,7 +15,7 @@ host=$("$kolla" eval "$cloud/cloud.kl" hosts --json | python3 -c 'import json, s
 
 lab() { "$kolla" lab --name "$lab_name" "$@"; }
 lab_up() {
-  trap 'lab down >/dev/null 2>&1 || true; rm -rf "$work"' EXIT
+  trap 'lab down --purge >/dev/null 2>&1 || true; rm -rf "$work"' EXIT
   say "booting $host"
   expect 0 "$work/lab-up.txt" lab up "$cloud/cloud.kl"
 }

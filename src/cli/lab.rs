@@ -1,0 +1,227 @@
+//! `kolla-lang lab`: hosts to try a cloud on, on this machine.
+//!
+//! Turns arguments into calls of [`crate::lab`] and answers into text; decides nothing about labs.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::exit::Exit;
+use super::host::complain;
+use crate::lab::{HostStatus, Keep, Lab, LabError, LabSpec, Places, Share, load_spec};
+
+/// Try a cloud on hosts of its own, on this machine
+#[derive(Debug, Args)]
+pub struct LabArgs {
+    /// Print the answer as JSON
+    #[arg(long, global = true)]
+    json: bool,
+    /// Which lab; by default the one named after the cloud, or the only one there is
+    #[arg(long, global = true, value_name = "NAME")]
+    name: Option<String>,
+    /// Where root file systems and images are kept for all labs
+    #[arg(long, global = true, value_name = "DIR", hide_short_help = true)]
+    cache: Option<PathBuf>,
+    #[command(subcommand)]
+    command: LabCommand,
+}
+
+/// What to do with a lab.
+#[derive(Debug, Subcommand)]
+enum LabCommand {
+    /// Make the described hosts and boot them; what is there already is kept
+    #[command(after_help = "Example:\n  kolla-lang lab up cloud.kl --share .")]
+    Up(UpArgs),
+    /// Run a command in a host, with this terminal's input and output and the command's exit code
+    #[command(after_help = "Example:\n  kolla-lang lab exec ctl01 -- podman ps")]
+    Exec(ExecArgs),
+    /// Copy a file or a folder into a host; a folder's files join those that are there
+    #[command(after_help = "Example:\n  kolla-lang lab copy ctl01 examples/all-in-one /root/cloud")]
+    Copy(CopyArgs),
+    /// Stop the hosts and take their networks away
+    #[command(after_help = "Example:\n  kolla-lang lab down --purge")]
+    Down(DownArgs),
+    /// Say which hosts run
+    #[command(after_help = "Example:\n  kolla-lang lab status --json")]
+    Status,
+}
+
+#[derive(Debug, Args)]
+struct UpArgs {
+    /// The description whose hosts are made
+    file: Option<PathBuf>,
+    /// Take the hosts from a JSON file instead of a description; a seam for tests
+    #[arg(long, value_name = "JSON", hide_short_help = true, conflicts_with = "file")]
+    spec: Option<PathBuf>,
+    /// Show a folder to all hosts, at /srv/share or at PATH
+    #[arg(long, value_name = "DIR[:PATH]")]
+    share: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+struct ExecArgs {
+    /// The host
+    host: String,
+    /// The command with its arguments
+    #[arg(required = true, last = true)]
+    command: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+struct CopyArgs {
+    /// The host
+    host: String,
+    /// The file or folder here
+    from: PathBuf,
+    /// Its whole path in the host
+    to: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct DownArgs {
+    /// Remove what the hosts wrote too, so that the next ones begin anew
+    #[arg(long)]
+    purge: bool,
+}
+
+/// Reads the hosts of a lab out of the cloud that a file describes, having said what is wrong with it.
+pub type Describe<'a> = &'a dyn Fn(Option<&Path>) -> Result<LabSpec, Exit>;
+
+/// Runs the command. `exec` returns only if it fails: else this process becomes the command.
+pub fn run(args: &LabArgs, describe: Describe) -> Exit {
+    let LabArgs { json, name, cache, command } = args;
+    let mut places = Places::default();
+    if let Some(cache) = cache {
+        places.cache.clone_from(cache);
+    }
+    let find = |places| Lab::find(name.as_deref(), places);
+    let done = match command {
+        LabCommand::Up(args) => {
+            let spec = match &args.spec {
+                Some(path) => load_spec(path),
+                None => match describe(args.file.as_deref()) {
+                    Ok(spec) => Ok(spec),
+                    Err(exit) => return exit,
+                },
+            };
+            spec.and_then(|spec| up(spec, name.as_deref(), &args.share, places))
+                .and_then(|it| print(&it, *json))
+        }
+        LabCommand::Exec(args) => find(places).and_then(|lab| Err(lab.exec(&args.host, &args.command))),
+        LabCommand::Copy(args) => find(places).and_then(|lab| lab.copy(&args.host, &args.from, &args.to)),
+        LabCommand::Down(args) => {
+            let keep = if args.purge { Keep::Nothing } else { Keep::State };
+            let progress = Progress::new();
+            find(places).and_then(|lab| lab.down(keep, &|what| progress.say(what)))
+        }
+        LabCommand::Status => find(places).and_then(|lab| lab.status()).and_then(|it| print(&it, *json)),
+    };
+    match done {
+        Ok(()) => Exit::Done,
+        Err(why) => {
+            let exit = complain(&why, Exit::from(&why));
+            if let Some(help) = why.help() {
+                eprintln!("  help: {help}");
+            }
+            exit
+        }
+    }
+}
+
+fn up(
+    mut spec: LabSpec,
+    name: Option<&str>,
+    shares: &[String],
+    places: Places,
+) -> Result<Vec<HostStatus>, LabError> {
+    if let Some(name) = name {
+        name.clone_into(&mut spec.name);
+    }
+    for text in shares {
+        spec.shares.push(parse_share(text)?);
+    }
+    let program = std::env::current_exe().map_err(|source| LabError::File {
+        deed: "find",
+        path: "/proc/self/exe".into(),
+        source,
+    })?;
+    let progress = Progress::new();
+    Lab::new(spec, places)?.up(&program, &|what| progress.say(what))
+}
+
+/// Reads `DIR` or `DIR:PATH`; the folder must be there, as a bind mount of nothing fails late and unclearly.
+fn parse_share(text: &str) -> Result<Share, LabError> {
+    let (from, to) = text.split_once(':').unwrap_or((text, "/srv/share"));
+    let from = PathBuf::from(from);
+    let from = from.canonicalize().map_err(|source| LabError::File { deed: "share", path: from, source })?;
+    Ok(Share { from, to: to.into() })
+}
+
+fn print(hosts: &[HostStatus], json: bool) -> Result<(), LabError> {
+    let mut text = String::new();
+    if json {
+        text = serde_json::json!({ "version": 1, "hosts": hosts }).to_string() + "\n";
+    } else {
+        let width = hosts.iter().map(|it| it.name.len()).max().unwrap_or_default();
+        for HostStatus { name, pid, addresses } in hosts {
+            let state = if pid.is_some() { "running" } else { "stopped" };
+            text.push_str(&format!("{name:width$}  {state}  {}\n", addresses.join(" ")));
+        }
+    }
+    match io::stdout().write_all(text.as_bytes()) {
+        // Whoever read the answer has read enough of it.
+        Err(why) if why.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => {
+            written.map_err(|source| LabError::File { deed: "write to", path: "/dev/stdout".into(), source })
+        }
+    }
+}
+
+/// Tells what is being done: on one moving line of a terminal, or line by line.
+struct Progress {
+    bar: Option<ProgressBar>,
+}
+
+impl Progress {
+    fn new() -> Self {
+        let bar = io::stderr().is_terminal().then(|| {
+            let style = ProgressStyle::with_template("{spinner} {msg} {elapsed:.dim}");
+            let bar = ProgressBar::new_spinner();
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+            bar.enable_steady_tick(Duration::from_millis(120));
+            bar
+        });
+        Self { bar }
+    }
+
+    fn say(&self, what: &str) {
+        match &self.bar {
+            Some(bar) => bar.set_message(what.to_owned()),
+            None => eprintln!("{what}"),
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_a_folder_that_is_there() {
+        let share = parse_share("/tmp:/work").expect("it is there");
+        assert_eq!((share.from, share.to), (PathBuf::from("/tmp"), PathBuf::from("/work")));
+        assert_eq!(parse_share("/tmp").expect("it is there").to, PathBuf::from("/srv/share"));
+        assert!(parse_share("/no/such/folder").is_err());
+    }
+}

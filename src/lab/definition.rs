@@ -1,0 +1,171 @@
+//! What root file systems and images are made of, read from `stdlib/images` inside the binary.
+//!
+//! Builds nothing. The format of the folder is described in its README.
+
+use serde::Deserialize;
+
+use crate::stdlib;
+use crate::store::Digest;
+use crate::store::digest::Hasher;
+
+/// A root file system: a bare Debian with some packages.
+#[derive(Debug, Clone)]
+pub(super) struct RootDefinition {
+    /// Debian's code name of the release.
+    pub suite: String,
+    /// Packages beside the essential ones.
+    pub packages: Vec<&'static str>,
+    /// A script that runs before packages are unpacked.
+    pub prepare: Option<&'static str>,
+    /// A script that runs when all is configured.
+    pub finish: Option<&'static str>,
+    /// Files to be copied over it, by their paths from the root.
+    pub files: Vec<(&'static str, &'static [u8])>,
+}
+
+/// A set of images on one root file system.
+#[derive(Debug, Clone)]
+pub(super) struct ImageSet {
+    /// Names and versions.
+    pub about: SetFile,
+    /// What all images of the set stand on.
+    pub root: RootDefinition,
+    /// The images, `base` first.
+    pub images: Vec<Image>,
+}
+
+/// `set.json`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SetFile {
+    /// Debian's code name of the release, for hosts too.
+    pub suite: String,
+    /// The version of Kolla whose scripts the images carry.
+    pub kolla: String,
+    /// The images' names begin with this.
+    pub registry: String,
+    /// The images' tag.
+    pub tag: String,
+}
+
+/// One image: a layer on `base`.
+#[derive(Debug, Clone)]
+pub(super) struct Image {
+    /// Its name in the registry.
+    pub name: &'static str,
+    /// The layer, as a Containerfile.
+    pub containerfile: &'static str,
+}
+
+impl RootDefinition {
+    /// Returns the name of what this definition makes.
+    pub fn digest(&self) -> Digest {
+        let Self { suite, packages, prepare, finish, files } = self;
+        let mut hasher = Hasher::new("lab root 1");
+        hasher.field(suite).field(packages.join(" "));
+        hasher.field(prepare.unwrap_or_default()).field(finish.unwrap_or_default());
+        for (path, bytes) in files {
+            hasher.field(path).field(bytes);
+        }
+        hasher.finish()
+    }
+}
+
+impl ImageSet {
+    /// Returns the name of what this definition makes.
+    pub fn digest(&self) -> Digest {
+        let Self { about: SetFile { suite: _, kolla, registry, tag }, root, images } = self;
+        let mut hasher = Hasher::new("lab images 1");
+        hasher.field(root.digest().as_str()).field(kolla).field(registry).field(tag);
+        for Image { name, containerfile } in images {
+            hasher.field(name).field(containerfile);
+        }
+        hasher.finish()
+    }
+
+    /// Returns an image's whole name.
+    pub fn reference(&self, image: &str) -> String {
+        format!("{}/{image}:{}", self.about.registry, self.about.tag)
+    }
+}
+
+/// Returns what a host of the lab is made of.
+pub(super) fn host() -> RootDefinition {
+    RootDefinition {
+        suite: set_file().suite,
+        packages: packages(text("images/host/packages")),
+        prepare: stdlib::text("images/host/prepare"),
+        finish: stdlib::text("images/host/finish"),
+        files: stdlib::files_below("images/host/files"),
+    }
+}
+
+/// Returns what the service images of the lab are made of.
+pub(super) fn images() -> ImageSet {
+    let about = set_file();
+    let mut names = stdlib::folders("images/kolla");
+    names.sort_by_key(|name| (*name != "base", *name));
+    let of = |name: &str, file: &str| text(&format!("images/kolla/{name}/{file}"));
+    let mut all: Vec<_> = names.iter().flat_map(|name| packages(of(name, "packages"))).collect();
+    all.sort_unstable();
+    all.dedup();
+    let images = names.iter().map(|name| Image { name, containerfile: of(name, "Containerfile") }).collect();
+    let root = RootDefinition {
+        suite: about.suite.clone(),
+        packages: all,
+        prepare: stdlib::text("images/kolla/prepare"),
+        finish: stdlib::text("images/kolla/finish"),
+        files: Vec::new(),
+    };
+    ImageSet { about, root, images }
+}
+
+/// Returns the names in a `packages` file.
+fn packages(text: &'static str) -> Vec<&'static str> {
+    text.lines().flat_map(|line| line.split('#').next().unwrap_or("").split_whitespace()).collect()
+}
+
+fn set_file() -> SetFile {
+    serde_json::from_str(text("images/kolla/set.json"))
+        .unwrap_or_else(|why| panic!("this is a bug in kolla-lang: stdlib/images/kolla/set.json: {why}"))
+}
+
+fn text(path: &str) -> &'static str {
+    stdlib::text(path)
+        .unwrap_or_else(|| panic!("this is a bug in kolla-lang: stdlib/{path} is not in the binary"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base_is_built_first_and_the_others_stand_on_it() {
+        let set = images();
+        assert_eq!(set.images[0].name, "base");
+        for image in &set.images[1..] {
+            assert!(image.containerfile.contains("FROM ${REGISTRY}/base:${TAG}"), "{}", image.name);
+        }
+        assert_eq!(set.reference("keystone"), "localhost/kolla/keystone:epoxy");
+    }
+
+    #[test]
+    fn remarks_are_not_packages() {
+        assert_eq!(packages("# a remark\na b # more\n\nc\n"), ["a", "b", "c"]);
+        assert!(host().packages.contains(&"podman"));
+    }
+
+    #[test]
+    fn files_of_a_host_have_paths_from_its_root() {
+        let files = host().files;
+        assert!(files.iter().any(|(path, _)| *path == "etc/containers/storage.conf"), "{files:?}");
+    }
+
+    #[test]
+    fn another_package_is_another_root() {
+        let one = host();
+        let mut other = one.clone();
+        other.packages.push("vim");
+        assert_ne!(one.digest(), other.digest());
+    }
+}

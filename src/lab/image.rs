@@ -1,0 +1,137 @@
+//! Makes the service images: one root file system with all packages, thin layers on it, in one store that hosts share.
+//!
+//! The layers are Containerfiles in stdlib; podman of the host's own root file system builds them, so this machine needs none.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::cache::{Cache, Site};
+use super::definition::ImageSet;
+use super::error::file;
+use super::mounts::Overlay;
+use super::rootfs::{self, Form};
+use super::{LabError, Tell, cgroup, nspawn, tool};
+use crate::store::digest::Hasher;
+
+/// Where the store lies in a host; /etc/containers/storage.conf in stdlib names the same.
+pub(super) const STORE: &str = "/srv/store";
+
+/// Returns a store with all images of a set, building what is not there yet.
+pub(super) fn store(
+    set: &ImageSet,
+    host_root: &Path,
+    cache: &Cache,
+    tell: Tell,
+) -> Result<PathBuf, LabError> {
+    cache.once("images", &set.digest(), |site| {
+        // The cache is locked by this build, so the parts have caches of their own within it.
+        let parts = |it: &str| Cache::new(site.scratch.with_file_name(it));
+        let archive = parts("services").once("root", &set.root.digest(), |site| {
+            tell(&format!("installing {} packages for the service images", set.root.packages.len()));
+            rootfs::build(&set.root, Form::Archive, site)
+        })?;
+        let version = Hasher::new("kolla").field(&set.about.kolla).finish();
+        let context = parts("scripts").once("kolla", &version, |site| {
+            tell(&format!("fetching Kolla's scripts {}", set.about.kolla));
+            fetch_kolla(&set.about.kolla, site)
+        })?;
+        build(set, host_root, &archive, &context, site, tell)
+    })
+}
+
+/// Fetches the `kolla` package and keeps its `docker` folder, which is what images are built from.
+fn fetch_kolla(version: &str, site: &Site) -> Result<(), LabError> {
+    let (wheels, package) = (site.scratch.join("wheels"), site.scratch.join("package"));
+    let mut pip = Command::new("python3");
+    pip.args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]);
+    pip.args(["--only-binary=:all:", "--dest"]).arg(&wheels).arg(format!("kolla=={version}"));
+    tool::run(&mut pip)?;
+    let entries = fs::read_dir(&wheels).map_err(file("list", &wheels))?;
+    for wheel in entries.flatten() {
+        tool::run(Command::new("python3").args(["-m", "zipfile", "-e"]).arg(wheel.path()).arg(&package))?;
+    }
+    let docker = package.join(format!("kolla-{version}.data/data/share/kolla/docker"));
+    fs::rename(&docker, &site.result).map_err(file("take Kolla's scripts from", &docker))
+}
+
+/// Builds the images one after the other into the store at `site.result`.
+fn build(
+    set: &ImageSet,
+    host_root: &Path,
+    archive: &Path,
+    context: &Path,
+    site: &Site,
+    tell: Tell,
+) -> Result<(), LabError> {
+    let layers = site.scratch.join("layers");
+    for dir in [&layers, &site.result] {
+        fs::create_dir(dir).map_err(file("create", dir))?;
+    }
+    for image in &set.images {
+        let path = layers.join(image.name);
+        fs::write(&path, image.containerfile).map_err(file("write", &path))?;
+    }
+    let binds = [(archive, "/build/root.tar"), (context, "/build/context"), (&layers, "/build/layers")];
+    let builder = Builder::new(host_root, &binds, site)?;
+    let rootfs = set.reference("rootfs");
+    tell("importing the service images' root file system");
+    builder.podman(&["import", "--quiet", "/build/root.tar", &rootfs])?;
+    for (idx, image) in set.images.iter().enumerate() {
+        let reference = set.reference(image.name);
+        tell(&format!("building {reference} ({} of {})", idx + 1, set.images.len()));
+        let layer = format!("/build/layers/{}", image.name);
+        let args = [
+            ("ROOTFS", rootfs.as_str()),
+            ("ARCH", std::env::consts::ARCH),
+            ("KOLLA_VERSION", &set.about.kolla),
+            ("REGISTRY", &set.about.registry),
+            ("TAG", &set.about.tag),
+        ];
+        let args: Vec<_> = args.iter().map(|(name, value)| format!("--build-arg={name}={value}")).collect();
+        // Chroot isolation needs no cgroups and no network, and makes a container in a second.
+        let mut command = vec!["build", "--quiet", "--isolation=chroot", "--network=host", "--pull=never"];
+        command.extend(["--layers=false", "--file", &layer, "--tag", &reference]);
+        command.extend(args.iter().map(String::as_str));
+        command.push("/build/context");
+        builder.podman(&command)?;
+    }
+    Ok(())
+}
+
+/// A host's root file system that is not booted: it lends its podman.
+struct Builder {
+    overlay: Overlay,
+    binds: Vec<String>,
+    group: cgroup::Cgroup,
+}
+
+impl Builder {
+    fn new(host_root: &Path, binds: &[(&Path, &str)], site: &Site) -> Result<Self, LabError> {
+        let overlay = Overlay::new(host_root, &site.scratch.join("builder"));
+        overlay.mount()?;
+        nspawn::write_containers_conf(&overlay.root, cgroup::has_pids_controller()?)?;
+        let group = cgroup::Cgroup::new(&format!("kolla-lang-lab-build-{}", std::process::id()))?;
+        group.create()?;
+        let mut all = vec![nspawn::bind("--bind", &site.result, Path::new(STORE))];
+        all.extend(binds.iter().map(|(from, to)| nspawn::bind("--bind-ro", from, Path::new(to))));
+        Ok(Self { overlay, binds: all, group })
+    }
+
+    /// Runs podman on the store that is being made.
+    fn podman(&self, args: &[&str]) -> Result<String, LabError> {
+        let mut command = nspawn::in_group(&self.group);
+        command.arg("systemd-nspawn").args(nspawn::arguments(&self.overlay.root)).args(&self.binds);
+        command.args(["--private-network", "--pipe", "podman", "--root", STORE, "--runroot", "/tmp/podman"]);
+        command.args(["--storage-driver=overlay", "--events-backend=none"]).args(args);
+        tool::run(&mut command)
+    }
+}
+
+impl Drop for Builder {
+    fn drop(&mut self) {
+        self.group.remove();
+        // What stays mounted after a failure is unmounted before the next build begins; the failure itself matters more.
+        let _ = self.overlay.unmount();
+    }
+}
