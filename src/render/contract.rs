@@ -180,21 +180,28 @@ pub fn format(format: Format) -> manifest::Format {
     }
 }
 
-/// Names files by their last step, as Kolla does: its scripts mount the folder as if it were `/etc/<service>`. Where two
-/// would have one name, the whole path names both.
+/// Names files by their last step, as Kolla does: its scripts mount the folder as if it were `/etc/<service>`. In a folder
+/// with a name that another file has too, the whole path names all.
 fn file_names(files: &[(Arc<str>, File)]) -> Vec<(Arc<str>, String)> {
-    let last = |path: &str| path.rsplit('/').next().unwrap_or(path).to_owned();
-    let mut names = Vec::new();
-    for (path, _) in files {
-        let name = last(path);
-        let alone = files.iter().filter(|(other, _)| last(other) == name).count() == 1;
-        let whole = path.trim_start_matches('/').to_owned();
-        names.push((
-            path.clone(),
-            if alone && name != "config.json" && name != "config.yaml" { name } else { whole },
-        ));
-    }
-    names
+    let split = |path: &str| {
+        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+        (folder.to_owned(), name.to_owned())
+    };
+    let taken = |name: &str| {
+        let same = files.iter().filter(|(other, _)| split(other).1 == name).count();
+        same > 1 || ["config.json", "config.yaml"].contains(&name)
+    };
+    let shared: BTreeSet<String> = files
+        .iter()
+        .map(|(path, _)| split(path))
+        .filter(|(_, name)| taken(name))
+        .map(|(folder, _)| folder)
+        .collect();
+    let name = |path: &Arc<str>| {
+        let (folder, name) = split(path);
+        if shared.contains(&folder) { path.trim_start_matches('/').to_owned() } else { name }
+    };
+    files.iter().map(|(path, _)| (path.clone(), name(path))).collect()
 }
 
 /// Folders that hold programs or everybody's files: memory over one would cover or cost too much.

@@ -5,9 +5,9 @@
 //!
 //! # How a secret stands in a text
 //!
-//! A hole in JSON, YAML or TOML always lies within a double-quoted text, so filling it in never changes what the
-//! document is; a value that could end such a text (a quote, a backslash, a line break) cannot be put in as it is.
-//! Secrets are therefore generated from letters and digits, and values are put in verbatim.
+//! A hole in JSON, YAML or TOML always lies within a double-quoted text, and the value is escaped for one when it is put
+//! in, so no value changes what the document is. In ini, env and plain texts it is put in as it is: a value with a line
+//! break has no place there, and what is generated there has only letters and digits.
 
 use super::document::Rendered;
 use crate::store::manifest::{Encode, Hole};
@@ -93,6 +93,7 @@ impl Marks {
                         secret: name.to_string(),
                         part: part.map(|index| index.to_string()),
                         encode: match encode {
+                            kl::data::Encode::Plain if quoting == Quoting::Forced => Encode::Quoted,
                             kl::data::Encode::Plain => Encode::Plain,
                             kl::data::Encode::Url => Encode::Url,
                             kl::data::Encode::Base64 => Encode::Base64,

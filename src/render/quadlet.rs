@@ -22,6 +22,9 @@ use std::time::Duration;
 /// Seconds that podman itself may take beyond what the container takes.
 const SLACK_SECS: u64 = 15;
 
+/// Seconds between health checks until the first success.
+const STARTUP_SECS: u64 = 2;
+
 /// One Quadlet file on its way, with the host's podman in view.
 pub struct Writer<'a> {
     unit: UnitText,
@@ -410,7 +413,16 @@ fn health_keys(out: &mut Writer<'_>, health: &Health) {
     let Health { at, test, interval, timeout, retries, start, unhealthy } = health;
     let words = ["CMD"].into_iter().chain(test.iter().map(At::as_str));
     let value = encode::json_words(words);
-    out.encoded("Container", "HealthCmd", value, *at, "the health check");
+    out.encoded("Container", "HealthCmd", value.clone(), *at, "the health check");
+    // Asked often until it first answers: what waits for it would else wait for the next interval.
+    out.encoded("Container", "HealthStartupCmd", value, *at, "the health check");
+    out.key(
+        "Container",
+        "HealthStartupInterval",
+        format!("{}s", whole_secs(*interval).min(STARTUP_SECS)),
+        *at,
+    );
+    out.key("Container", "HealthStartupTimeout", format!("{}s", whole_secs(*timeout)), *at);
     let secs = |it: &Duration| format!("{}s", whole_secs(*it));
     out.key("Container", "HealthInterval", secs(interval), *at);
     out.key("Container", "HealthTimeout", secs(timeout), *at);

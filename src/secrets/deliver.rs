@@ -106,6 +106,10 @@ fn fill(text: &[u8], holes: &[Hole], manifest: &Manifest, vault: &Vault) -> Resu
             Encode::Plain => bytes.extend_from_slice(value.as_bytes()),
             Encode::Url => bytes.extend(utf8_percent_encode(&value, URL_PART).flat_map(str::bytes)),
             Encode::Base64 => bytes.extend_from_slice(STANDARD.encode(value).as_bytes()),
+            Encode::Quoted => {
+                let quoted = serde_json::Value::from(value.as_str()).to_string();
+                bytes.extend_from_slice(quoted[1..quoted.len() - 1].as_bytes());
+            }
         }
     }
     bytes.extend_from_slice(&text[last..]);

@@ -254,6 +254,8 @@ pub enum Encode {
     Url,
     /// In base64.
     Base64,
+    /// Escaped as within a double-quoted text of JSON, YAML or TOML, which agree in this.
+    Quoted,
 }
 
 /// A task: a unit that runs to completion, once per key and host.

@@ -1,0 +1,4 @@
+CREATE DATABASE IF NOT EXISTS `keystone` CHARACTER SET utf8mb4;
+CREATE USER IF NOT EXISTS 'keystone'@'%' IDENTIFIED BY '';
+ALTER USER 'keystone'@'%' IDENTIFIED BY '';
+GRANT ALL PRIVILEGES ON `keystone`.* TO 'keystone'@'%';
