@@ -5,7 +5,7 @@ use super::brackets::{self, Partners};
 use super::errors::{self, Expected, Hint};
 use crate::diag::{Diagnostic, Problems};
 use crate::source::Span;
-use crate::token::{Keyword, Sign, Token, TokenKind, Tokens};
+use crate::token::{Keyword, MAX_REPORTS, Sign, Token, TokenKind, Tokens};
 
 /// How deep brackets and operators may nest, in the text and in the tree.
 const MAX_DEPTH: u32 = 256;
@@ -41,6 +41,7 @@ pub struct Parser<'a> {
     pub(super) muted: bool,
     /// The token at which the last report was made.
     last_report: Option<usize>,
+    n_reports: usize,
     depth: u32,
     /// How tall the tree of what was read in this scope is.
     height: u32,
@@ -69,6 +70,7 @@ impl<'a> Parser<'a> {
             mistaken: false,
             muted: false,
             last_report: None,
+            n_reports: 0,
             depth: 0,
             height: 0,
             too_deep: false,
@@ -193,8 +195,9 @@ impl<'a> Parser<'a> {
             || self.at < self.limit && bad(self.at)
             || self.at.checked_sub(1).is_some_and(bad)
             || self.is_spoilt(report.at, report.at);
-        if !known {
+        if !known && self.n_reports < MAX_REPORTS {
             self.problems.push(report);
+            self.n_reports += 1;
         }
         self.last_report = Some(self.at);
         self.mistaken = true;

@@ -5,7 +5,7 @@
 
 use super::kind::{Sign, TokenKind};
 use super::text::{Quote, escape};
-use super::{Token, Tokens, address, errors, number, word};
+use super::{MAX_REPORTS, Token, Tokens, address, errors, number, word};
 use crate::diag::{Diagnostic, Problems};
 use crate::source::Span;
 
@@ -89,6 +89,12 @@ impl<'a> Lexer<'a> {
         Span::new(self.start + from as u32, self.start + to as u32)
     }
 
+    fn report(&mut self, report: Diagnostic) {
+        if self.reports.len() < MAX_REPORTS {
+            self.reports.push(report);
+        }
+    }
+
     /// Adds a token of so many bytes.
     fn push(&mut self, kind: TokenKind, len: usize) {
         let at = self.span(self.at, self.at + len);
@@ -159,7 +165,7 @@ impl<'a> Lexer<'a> {
             Ok(lit) => self.lit(lit, len),
             Err(fault) => {
                 let at = self.span(self.at, self.at + len);
-                self.reports.push(errors::bad_address(at, &self.rest()[..len], fault));
+                self.report(errors::bad_address(at, &self.rest()[..len], fault));
                 self.push_glue(TokenKind::BadLit, len);
             }
         }
@@ -172,7 +178,7 @@ impl<'a> Lexer<'a> {
             Ok(lit) => self.lit(lit, len),
             Err(fault) => {
                 let (at, text) = (self.span(self.at, self.at + len), &self.rest()[..len]);
-                self.reports.push(match fault {
+                self.report(match fault {
                     number::Fault::Unit(unit) => errors::unknown_unit(at, text, unit),
                     fault => errors::bad_number(at, text, fault),
                 });
@@ -288,11 +294,10 @@ impl<'a> Lexer<'a> {
         let wordy = |c: char| c.is_alphanumeric() || c == '_';
         let len = match rest.chars().next() {
             Some(c) if wordy(c) => rest.find(|c| !wordy(c) && c != '-').unwrap_or(rest.len()),
-            Some('|') if rest.starts_with("||") => 2,
-            Some(c) => c.len_utf8(),
+            Some(c) => rest.find(|other| other != c).unwrap_or(rest.len()),
             None => 0,
         };
-        self.reports.push(errors::bad_character(self.span(self.at, self.at + len), &rest[..len]));
+        self.report(errors::bad_character(self.span(self.at, self.at + len), &rest[..len]));
         self.push_glue(TokenKind::Bad, len);
     }
 
@@ -320,7 +325,7 @@ impl<'a> Lexer<'a> {
         // Inside the hole of a text the line's end closes both; one report is enough.
         if !closed && self.line_bound.is_none() {
             self.spoil(self.at, self.at + 1 + len);
-            self.reports.push(errors::open_text(self.span(self.at, self.at + 1), Quote::Raw, None));
+            self.report(errors::open_text(self.span(self.at, self.at + 1), Quote::Raw, None));
         }
         self.push(TokenKind::TextOpen { broken: !closed }, 1);
         if len > 0 {
@@ -376,12 +381,12 @@ impl<'a> Lexer<'a> {
         let Some(next) = rest[1..].chars().next().filter(|c| !matches!(c, '\n' | '\r')) else {
             // The end of the line is the report; in a block nothing else says so.
             if self.line_bound.is_none() {
-                self.reports.push(errors::bad_escape(self.span(at, at + 1), "\\"));
+                self.report(errors::bad_escape(self.span(at, at + 1), "\\"));
             }
             return 1;
         };
         let len = 1 + next.len_utf8();
-        self.reports.push(errors::bad_escape(self.span(at, at + len), &rest[..len]));
+        self.report(errors::bad_escape(self.span(at, at + len), &rest[..len]));
         len
     }
 
@@ -397,7 +402,9 @@ impl<'a> Lexer<'a> {
     fn spoil(&mut self, open: usize, end: usize) {
         let line = self.text[..open].rfind('\n').map_or(0, |i| i + 1);
         let line = self.span(line, end);
-        self.reports.retain(|report| report.at.start < line.start);
+        while self.reports.last().is_some_and(|report| report.at.start >= line.start) {
+            self.reports.pop();
+        }
         self.out.spoilt.push(line);
     }
 
@@ -436,7 +443,7 @@ impl<'a> Lexer<'a> {
         if quote == Quote::Plain {
             self.spoil((self.out.code[token].at.start - self.start) as usize, self.at);
         }
-        self.reports.push(errors::open_text(self.out.code[token].at, quote, hole));
+        self.report(errors::open_text(self.out.code[token].at, quote, hole));
         self.out.code[token].kind = TokenKind::TextOpen { broken: true };
         while self.modes.len() > outer {
             match self.modes.pop() {

@@ -17,6 +17,10 @@ mod word;
 pub use kind::{Keyword, Sign, TokenKind};
 pub(crate) use text::{Quote, cook};
 
+/// How many reports one stage makes about one file. Nobody reads so many, and a file of 16 MiB that is no kl at all
+/// must not fill the memory with them.
+pub(crate) const MAX_REPORTS: usize = 10_000;
+
 /// A literal of the domain.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Lit {
