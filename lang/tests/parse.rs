@@ -4,7 +4,11 @@
 
 use kl::diag::Problems;
 use kl::source::{Layer, SourceMap};
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+
+#[path = "parse/show.rs"]
+mod show;
 
 /// All `.kl` files below a folder of the workspace, by name.
 fn kl_files(folder: &str) -> Vec<(PathBuf, String)> {
@@ -47,6 +51,67 @@ fn parses(text: &str) -> usize {
     let file = kl::syntax::parse(text, 0, &mut problems);
     drop(file);
     problems.iter().count()
+}
+
+/// What a case says of its source: the reports, then the tree, a line for each.
+fn outcome(source: &str) -> String {
+    let mut sources = SourceMap::default();
+    let mut problems = Problems::default();
+    sources.add("case.kl", source.into(), Layer::Site);
+    let file = kl::syntax::parse(source, 0, &mut problems);
+    let mut out = String::new();
+    let mut line = |text: String| writeln!(out, "# {text}").expect("a String takes all");
+    let place = |at: kl::source::Span| {
+        let (start, end) = (sources.position(at.start), sources.position(at.end));
+        match start.line == end.line {
+            true => format!("{}:{}-{}", start.line, start.column, end.column),
+            false => format!("{}:{}-{}:{}", start.line, start.column, end.line, end.column),
+        }
+    };
+    for d in problems.sorted() {
+        line(format!("{}[{}] {} {}", d.severity, d.code.name(), place(d.at), d.message));
+        if !d.at_text.is_empty() {
+            line(format!("here: {}", d.at_text));
+        }
+        d.labels.iter().for_each(|label| line(format!("label {} {}", place(label.at), label.text)));
+        d.help.iter().for_each(|help| line(format!("help: {help}")));
+    }
+    file.items.iter().for_each(|item| line(format!("tree: {}", show::item(item))));
+    out
+}
+
+/// A case is a line `--- name`, the source, a line `---`, and what is said of it. Places count from the source's first line.
+#[test]
+fn cases() {
+    let mut wrong = Vec::new();
+    for (path, text) in kl_files("tests/parse") {
+        let mut now = String::new();
+        let mut name = "";
+        let mut source: Option<String> = None;
+        for line in text.split_inclusive('\n') {
+            match (line.trim_end().strip_prefix("---"), &mut source) {
+                (Some(""), Some(read)) => {
+                    let result = outcome(read);
+                    if !text.contains(&format!("--- {name}\n{read}---\n{result}\n")) {
+                        wrong.push(format!("{} {name}:\n{result}", path.display()));
+                    }
+                    write!(now, "--- {name}\n{read}---\n{result}\n").expect("a String takes all");
+                    source = None;
+                }
+                (Some(title), _) => {
+                    name = title.trim();
+                    source = Some(String::new());
+                }
+                (None, Some(read)) => read.push_str(line),
+                (None, None) if name.is_empty() => now.push_str(line),
+                (None, None) => {}
+            }
+        }
+        if std::env::var_os("BLESS").is_some() {
+            std::fs::write(&path, now).expect("a case file that can be written");
+        }
+    }
+    assert!(wrong.is_empty(), "{}\naccept with BLESS=1 cargo test -p kl --test parse", wrong.join("\n"));
 }
 
 #[test]

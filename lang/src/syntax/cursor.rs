@@ -2,7 +2,7 @@
 
 use super::ast::Name;
 use super::brackets::{self, Partners};
-use super::errors::{self, Expected, Hint};
+use super::errors::{self, Expected, Found, Hint};
 use crate::diag::{Diagnostic, Problems};
 use crate::source::Span;
 use crate::token::{Keyword, MAX_REPORTS, Sign, Token, TokenKind, Tokens};
@@ -29,6 +29,8 @@ pub struct Parser<'a> {
     pub(super) at: usize,
     /// Where all ends for now: the end of the tokens, or of an item with an open bracket.
     pub(super) limit: usize,
+    /// Where the entry being read begins.
+    pub(super) first: usize,
     /// Whether the item being read has a bracket that is never closed, so that columns decide where its parts end.
     pub(super) by_columns: bool,
     /// The column of the entry being read; none if it does not begin its line.
@@ -64,6 +66,7 @@ impl<'a> Parser<'a> {
             problems,
             at: 0,
             limit: tokens.code.len().saturating_sub(1),
+            first: 0,
             by_columns: false,
             column: None,
             unclosed_seen: false,
@@ -213,14 +216,17 @@ impl<'a> Parser<'a> {
     /// Reports that something else was expected here.
     pub fn unexpected<T>(&mut self, expected: Expected, hint: Option<Hint>) -> Parsed<T> {
         let token = self.token();
-        let report = match self.peek() {
-            TokenKind::End => {
-                // The place behind the last token, not the beginning of the next item.
-                let behind = self.since(self.start).end;
-                errors::unexpected(Span::new(behind, behind), None, expected, hint)
-            }
-            _ => errors::unexpected(token.at, Some((token.kind, self.text_of(token.at))), expected, hint),
+        // What is missing at the end of a line is missing there, and not at the beginning of the next one.
+        let found = if self.peek() == TokenKind::End && token.kind == TokenKind::End {
+            Found::FileEnd
+        } else if self.peek() == TokenKind::End || self.line_ends() {
+            Found::LineEnd
+        } else {
+            Found::Token(token.kind, self.text_of(token.at))
         };
+        let behind = self.since(self.start).end;
+        let at = if matches!(found, Found::Token(..)) { token.at } else { Span::new(behind, behind) };
+        let report = errors::unexpected(at, found, expected, hint);
         self.report(report);
         Err(Stop)
     }

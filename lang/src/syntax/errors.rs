@@ -23,6 +23,8 @@ pub enum Expected {
     Keyword(Keyword),
     /// A text in quotes.
     Text(&'static str),
+    /// A text without holes.
+    PlainText,
     /// An item of a file.
     Item,
     /// What stands in braces.
@@ -90,8 +92,6 @@ pub enum Hint {
     ClosesNothing,
     /// `{ [K]: V }`
     MapAlone,
-    /// A hole where there may be none.
-    NoHole,
     /// `let x` without a value.
     LetValue,
     /// `if c then …` among definitions.
@@ -100,6 +100,8 @@ pub enum Hint {
     GlueBracket,
     /// `x = a for a in b`
     ListFor,
+    /// A function that returns nothing.
+    Return,
 }
 
 impl Expected {
@@ -113,6 +115,7 @@ impl Expected {
             Expected::Either(a, b) => format!("`{}` or `{}`", a.as_str(), b.as_str()),
             Expected::Keyword(keyword) => format!("`{}`", keyword.as_str()),
             Expected::Text(what) => format!("{what} in quotes"),
+            Expected::PlainText => "a text without `${…}`".into(),
             Expected::Item => "a definition, or an item such as `option`, `fn` or `check`".into(),
             Expected::Entry => "a definition, `let`, `for`, `if` or `}`".into(),
             Expected::CheckLine => "`let`, `require`, `for`, `if` or `}`".into(),
@@ -153,34 +156,45 @@ impl Hint {
             Hint::TopOnly => "move it out of the braces, to the top of the file",
             Hint::ClosesNothing => "remove it, or look for an opening bracket that is missing above",
             Hint::MapAlone => "write a map as `{[K]: V}`, with nothing else in its braces",
-            Hint::NoHole => "write a plain text, without `${…}`",
             Hint::LetValue => "give the value: `let name = value`",
             Hint::GuardBraces => "write `if c { … }` around definitions",
             Hint::GlueBracket => "write no space before the bracket, if it belongs to what stands before it",
+            Hint::Return => "end the function with `return` and its value",
             Hint::ListFor => "write a list as `[x for x in xs]`, or the loop around the definition",
         }
     }
 }
 
-fn found_words(found: Option<(TokenKind, &str)>) -> String {
-    match found {
-        None => "the end".into(),
-        Some((TokenKind::End, _)) => "the end".into(),
-        Some((TokenKind::Keyword(keyword), _)) => format!("the keyword `{}`", keyword.as_str()),
-        Some((TokenKind::TextOpen { .. }, _)) => "a text".into(),
-        Some((TokenKind::HoleClose, _)) => "the end of the hole".into(),
-        Some((_, text)) => format!("`{text}`"),
+/// What stands at a place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Found<'a> {
+    /// A token, and its text.
+    Token(TokenKind, &'a str),
+    /// Nothing more on this line, and the next one begins something else.
+    LineEnd,
+    /// Nothing more.
+    FileEnd,
+    /// A text with holes.
+    Holes,
+}
+
+impl Found<'_> {
+    fn words(self) -> String {
+        match self {
+            Found::LineEnd => "the end of the line".into(),
+            Found::FileEnd => "the end".into(),
+            Found::Holes => "one with".into(),
+            Found::Token(TokenKind::Keyword(keyword), _) => format!("the keyword `{}`", keyword.as_str()),
+            Found::Token(TokenKind::TextOpen { .. }, _) => "a text".into(),
+            Found::Token(TokenKind::HoleClose, _) => "the end of the hole".into(),
+            Found::Token(_, text) => format!("`{text}`"),
+        }
     }
 }
 
 /// Something else was expected here.
-pub fn unexpected(
-    at: Span,
-    found: Option<(TokenKind, &str)>,
-    expected: Expected,
-    hint: Option<Hint>,
-) -> Diagnostic {
-    let message = format!("expected {}, found {}", expected.words(), found_words(found));
+pub fn unexpected(at: Span, found: Found<'_>, expected: Expected, hint: Option<Hint>) -> Diagnostic {
+    let message = format!("expected {}, found {}", expected.words(), found.words());
     let hint = hint.map(|hint| hint.words().to_owned());
     Diagnostic::error(Code::Unexpected, at, message).help_opt(hint)
 }

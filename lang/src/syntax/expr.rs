@@ -36,10 +36,17 @@ impl Parser<'_> {
     /// Reads an expression, or an error in its place.
     pub fn soft_expr(&mut self) -> (Expr, Parsed<()>) {
         let from = self.here();
-        match self.expr() {
+        match self.operand().and_then(|()| self.expr()) {
             Ok(expr) => (expr, Ok(())),
             Err(Stop) => (Expr { at: self.since(from), kind: ExprKind::Error }, Err(Stop)),
         }
+    }
+
+    /// Reports it if there is no value on this line and the next one begins something else, as in
+    /// `a = ⏎ b = 1`, where `b` would be taken for the value of `a`.
+    fn operand(&mut self) -> Parsed<()> {
+        let conditional = self.peek() == TokenKind::Keyword(Keyword::If);
+        if self.line_ends() && !conditional { self.unexpected(Expected::Expression, None) } else { Ok(()) }
     }
 
     /// Reads an expression.
@@ -137,6 +144,7 @@ impl Parser<'_> {
         if op == BinOp::NotIn {
             self.bump();
         }
+        self.operand()?;
         let right = self.deeper(|p| p.binary(least))?;
         self.taller()?;
         Ok(Expr { at: self.since(from), kind: ExprKind::Bin(op, Box::new(left), Box::new(right)) })

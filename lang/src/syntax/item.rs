@@ -2,7 +2,7 @@
 
 use super::ast::{CheckItem, File, Fn, Item, ItemKind, Let, TestItem, TypeBase, TypeExpr};
 use super::cursor::{Parsed, Parser, Stop};
-use super::errors::{self, Expected, OpPlace};
+use super::errors::{self, Expected, Found, Hint, OpPlace};
 use super::recover::Scope;
 use crate::token::{Keyword, Sign, TokenKind};
 
@@ -151,8 +151,14 @@ impl Parser<'_> {
                 FnLine::Return(expr) => value = value.or(Some(expr)),
             }
         }
-        if let Some(value) = value {
-            out.value = value;
+        match value {
+            Some(value) => out.value = value,
+            None if !self.mistaken => {
+                let end = self.token_at(self.at - 1);
+                let found = Found::Token(end.kind, self.text_of(end.at));
+                self.report(errors::unexpected(end.at, found, Expected::FnLine, Some(Hint::Return)));
+            }
+            None => {}
         }
         Ok(())
     }

@@ -40,7 +40,7 @@ impl Parser<'_> {
         out: &mut Vec<T>,
         read: fn(&mut Self, &mut Vec<T>) -> Parsed<()>,
     ) {
-        let outer = (self.column, self.limit, self.by_columns, self.muted);
+        let outer = (self.column, self.limit, self.by_columns, self.muted, self.first);
         let mut line_column = None;
         loop {
             let first = self.at;
@@ -64,6 +64,7 @@ impl Parser<'_> {
             let own_column = self.token().fresh.then(|| self.column_of(first));
             line_column = own_column.or(line_column);
             self.column = line_column;
+            self.first = first;
             if scope == Scope::File {
                 self.too_deep = false;
                 self.mistaken &= own_column != Some(0);
@@ -80,7 +81,7 @@ impl Parser<'_> {
             if result.is_err() {
                 self.sync(scope, first);
             }
-            (self.column, self.limit, self.by_columns, self.muted) = outer;
+            (self.column, self.limit, self.by_columns, self.muted, self.first) = outer;
         }
     }
 
@@ -101,7 +102,7 @@ impl Parser<'_> {
             return Ok(());
         }
         let gap = Span::new(self.since(self.start).end, self.here());
-        if self.text_of(gap).contains('\n') {
+        if self.token().fresh || self.text_of(gap).contains('\n') {
             return Ok(());
         }
         if nothing && (self.mistaken || self.unclosed_seen) {
@@ -113,9 +114,9 @@ impl Parser<'_> {
                 TokenKind::Sign(Sign::Group | Sign::List) => Some(Hint::GlueBracket),
                 TokenKind::Variant | TokenKind::Sign(Sign::Dot) => Some(Hint::GlueDot),
                 TokenKind::Sign(Sign::Brace) if self.behind_variant() => Some(Hint::Payload),
-                TokenKind::Sign(
-                    Sign::Eq | Sign::Ne | Sign::Lt | Sign::Le | Sign::Gt | Sign::Ge | Sign::Range,
-                ) => Some(Hint::Chain),
+                TokenKind::Sign(Sign::Eq | Sign::Ne | Sign::Lt | Sign::Le | Sign::Gt | Sign::Ge) => {
+                    Some(Hint::Chain)
+                }
                 TokenKind::Sign(Sign::Set) => Some(Hint::Compare),
                 TokenKind::Keyword(Keyword::For) => Some(Hint::ListFor),
                 _ => None,
@@ -229,6 +230,12 @@ impl Parser<'_> {
         [Scope::File, Scope::Check, Scope::Test, Scope::FnBody, Scope::Fields, Scope::Arms]
             .into_iter()
             .any(|scope| self.starts(scope, at))
+    }
+
+    /// Whether the next line begins something else, so that what is being read ends without what it needs.
+    pub fn line_ends(&self) -> bool {
+        let at = self.at;
+        at > self.first && self.token().fresh && (self.kind(at) == TokenKind::End || self.starts_any(at))
     }
 
     /// Whether a thing of this kind seems to begin at a token.

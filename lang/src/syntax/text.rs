@@ -2,7 +2,7 @@
 
 use super::ast::{Expr, ExprKind, Name, Text, TextPart};
 use super::cursor::{Parsed, Parser, Stop};
-use super::errors::{Expected, Hint};
+use super::errors::{self, Expected, Found};
 use crate::token::{Quote, TokenKind, cook};
 
 impl Parser<'_> {
@@ -58,14 +58,11 @@ impl Parser<'_> {
 
     /// Reads a text that may have no holes, as a name.
     pub fn plain_text(&mut self, what: &'static str) -> Parsed<Name> {
-        let open = self.at;
         let text = self.text(what)?;
         match text.literal() {
             Some(literal) => Ok(Name { text: literal, at: text.at }),
             None => {
-                let behind = std::mem::replace(&mut self.at, open);
-                let _: Parsed<()> = self.unexpected(Expected::Text(what), Some(Hint::NoHole));
-                self.at = behind;
+                self.report(errors::unexpected(text.at, Found::Holes, Expected::PlainText, None));
                 Ok(Name { text: "".into(), at: text.at })
             }
         }
