@@ -123,9 +123,9 @@ pub fn perform(
         acts,
     };
     loop {
-        for idx in 0..acts.len() {
+        for (idx, act) in acts.iter().enumerate() {
             if matches!(run.phases[idx], Phase::Waiting) && run.may_begin(idx) {
-                run.phases[idx] = begin(host, &acts[idx], closure, progress)?;
+                run.phases[idx] = begin(host, act, closure, progress)?;
                 run.began[idx] = host.systemd.now();
             }
         }
@@ -139,9 +139,9 @@ pub fn perform(
                 run.tell_if_up(host, idx);
             }
         }
-        for idx in 0..acts.len() {
+        for (idx, act) in acts.iter().enumerate() {
             if let Phase::Gate { n_restarts, asked } = run.phases[idx] {
-                run.phases[idx] = look(host, &acts[idx], n_restarts, asked)?;
+                run.phases[idx] = look(host, act, n_restarts, asked)?;
                 run.tell_if_up(host, idx);
             }
             run.check_deadline(host, idx)?;
