@@ -186,7 +186,12 @@ impl Run<'_> {
             return Ok(());
         }
         let state = state_words(host, act);
-        let (unit, log) = (act.unit.clone(), host.systemd.log(&act.unit));
+        let (unit, mut log) = (act.unit.clone(), host.systemd.log(&act.unit));
+        if let (Phase::Gate { .. }, Gate::Healthy, Some(container)) =
+            (&self.phases[idx], act.gate, &act.container)
+        {
+            log.extend(host.tools.health_words(container));
+        }
         Err(Failure::Late { unit, wanted, secs: act.start_secs, state, log })
     }
 }

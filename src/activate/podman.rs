@@ -15,6 +15,8 @@ pub trait Tools {
     fn has_image(&mut self, reference: &str) -> Result<bool, ToolError>;
     /// Returns what a container's health check says.
     fn health(&mut self, container: &str) -> Result<Health, ToolError>;
+    /// Returns what a container's last health check printed.
+    fn health_words(&mut self, container: &str) -> Vec<String>;
     /// Runs a command in a container.
     fn exec(&mut self, container: &str, command: &[String]) -> Result<(), ToolError>;
     /// Has Quadlet read a folder without doing anything, and returns what it would make of it.
@@ -108,6 +110,20 @@ impl Tools for HostTools {
             "unhealthy" => Health::Unhealthy,
             _ => Health::Unknown,
         })
+    }
+
+    fn health_words(&mut self, container: &str) -> Vec<String> {
+        let format =
+            "{{if .State.Health}}{{range .State.Health.Log}}\u{1}{{.ExitCode}} {{.Output}}{{end}}{{end}}";
+        // They only explain a failure that is reported anyway.
+        let output =
+            run(Command::new("podman").args(["container", "inspect", "--format", format, container]));
+        let all = output.map(|it| text(&it.stdout)).unwrap_or_default();
+        let Some((status, words)) = all.rsplit('\u{1}').next().and_then(|last| last.split_once(' ')) else {
+            return Vec::new();
+        };
+        let words = words.lines().map(str::to_owned);
+        std::iter::once(format!("its last health check ended with status {status}")).chain(words).collect()
     }
 
     fn exec(&mut self, container: &str, command: &[String]) -> Result<(), ToolError> {

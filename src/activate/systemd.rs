@@ -238,9 +238,9 @@ impl Systemd for Bus {
             id => vec![format!("_SYSTEMD_INVOCATION_ID={id}"), "+".to_owned(), format!("INVOCATION_ID={id}")],
         };
         let mut command = Command::new("journalctl");
-        command.args(["--no-pager", "--quiet", "-o", "cat", "-n", "12"]).args(which).stdin(Stdio::null());
+        command.args(["--no-pager", "--quiet", "-o", "cat", "-n", "60"]).args(which).stdin(Stdio::null());
         match command.output() {
-            Ok(output) => String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect(),
+            Ok(output) => last_words(&String::from_utf8_lossy(&output.stdout)),
             // The log only explains a failure that is reported anyway.
             Err(error) => vec![format!("(no log: {error})")],
         }
@@ -248,5 +248,37 @@ impl Systemd for Bus {
 
     fn now(&mut self) -> Duration {
         self.began.elapsed()
+    }
+}
+
+/// How many lines of a log are shown with a failure.
+const N_LOG_LINES: usize = 12;
+
+/// Returns the last lines of a log that the service itself wrote.
+fn last_words(log: &str) -> Vec<String> {
+    let lines: Vec<&str> = log.lines().filter(|line| !is_podman_event(line)).collect();
+    lines[lines.len().saturating_sub(N_LOG_LINES)..].iter().map(|line| (*line).to_owned()).collect()
+}
+
+/// Says whether a line tells of podman's own doings, as podman logs them in a unit's name.
+fn is_podman_event(line: &str) -> bool {
+    let is_id = line.len() == 64 && line.bytes().all(|it| it.is_ascii_hexdigit());
+    // The monotonic clock after the time is how Go prints a time, and podman its events.
+    is_id
+        || line.starts_with("conmon ")
+        || (line.contains(" m=+") && line.contains("(image="))
+        || line.contains(" image pull ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::last_words;
+
+    #[test]
+    fn a_log_is_shown_without_podmans_own_events() {
+        let log = "2026-11-21 13:13:54.07 +0000 UTC m=+0.13 container remove a4 (image=x, name=web)\n\
+                   conmon a451c6 <nwarn>: Failed\n\
+                   ERROR no such option\nMain process exited\n";
+        assert_eq!(last_words(log), ["ERROR no such option", "Main process exited"]);
     }
 }

@@ -246,6 +246,10 @@ impl Tools for FakeTools {
         Ok(if world.unhealthy.contains(container) { Health::Unhealthy } else { Health::Healthy })
     }
 
+    fn health_words(&mut self, container: &str) -> Vec<String> {
+        vec![format!("{container} says no")]
+    }
+
     fn exec(&mut self, container: &str, _: &[String]) -> Result<(), ToolError> {
         self.call(&format!("exec {container}"))
     }
