@@ -5,7 +5,9 @@ use crate::source::{SourceMap, Span};
 use std::fmt;
 
 pub use code::Code;
+pub use protocol::Report;
 mod code;
+mod protocol;
 
 /// How bad it is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -125,6 +127,12 @@ impl Problems {
     /// Takes over all reports of another run.
     pub fn extend(&mut self, other: Problems) {
         self.all.extend(other.all);
+    }
+
+    /// The same, said of a part.
+    pub fn in_part(mut self, part: &str) -> Problems {
+        self.all.iter_mut().for_each(|d| d.part = Some(part.to_string()));
+        self
     }
 
     /// Whether one of them is an error.

@@ -1,23 +1,30 @@
 //! The command line: one file per command. Knows every layer; no layer knows it.
 
 pub mod boot_files;
+pub mod build;
+pub mod check;
+pub mod describe;
+pub mod describe_lab;
 pub mod diff;
+pub mod eval;
 pub mod exit;
+pub mod explain;
 pub mod generations;
 pub mod host;
 pub mod lab;
+pub mod rendered;
+pub mod report;
 pub mod rollback;
 pub mod switch;
+pub mod value;
+pub mod why;
+pub mod world;
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 use exit::Exit;
-use host::Built;
-
-use crate::lab::LabSpec;
 
 /// A typed language for private clouds, and the tool that switches hosts to what it describes
 #[derive(Debug, Parser)]
@@ -30,6 +37,11 @@ struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 enum Command {
+    Check(check::CheckArgs),
+    Build(build::BuildArgs),
+    Eval(eval::EvalArgs),
+    Why(why::WhyArgs),
+    Explain(explain::ExplainArgs),
     Diff(diff::DiffArgs),
     Switch(switch::SwitchArgs),
     Rollback(rollback::RollbackArgs),
@@ -50,24 +62,17 @@ pub fn main() -> ExitCode {
         }
     };
     let exit = match &cli.command {
-        Command::Diff(args) => diff::run(args, &build),
-        Command::Switch(args) => switch::run(args, &build),
+        Command::Check(args) => check::run(args),
+        Command::Build(args) => build::run(args),
+        Command::Eval(args) => eval::run(args),
+        Command::Why(args) => why::run(args),
+        Command::Explain(args) => explain::run(args),
+        Command::Diff(args) => diff::run(args, &build::build),
+        Command::Switch(args) => switch::run(args, &build::build),
         Command::Rollback(args) => rollback::run(args),
         Command::Generations(args) => generations::run(args),
-        Command::Lab(args) => lab::run(args, &describe_lab),
+        Command::Lab(args) => lab::run(args, &describe_lab::spec),
         Command::BootFiles(args) => boot_files::run(args),
     };
     exit.into()
-}
-
-/// Builds the cloud that a file describes.
-fn build(_: Option<&Path>) -> Result<Built, Exit> {
-    eprintln!("error: this build of kolla-lang has no compiler yet; name a built closure with --closure");
-    Err(Exit::Wrong)
-}
-
-/// Reads the hosts of a lab out of the cloud that a file describes.
-fn describe_lab(_: Option<&Path>) -> Result<LabSpec, Exit> {
-    eprintln!("error: this build of kolla-lang has no compiler yet; name the hosts with --spec");
-    Err(Exit::Wrong)
 }

@@ -267,7 +267,7 @@ impl Checker<'_> {
                         self.types.enumeration(id).variants[variant as usize].1[index as usize].place.clone()
                     }
                 };
-                let ex = Arc::new(self.check(&expr, &place, &mut cx));
+                let ex = Arc::new(self.default(&expr, &place, &mut cx));
                 match owner {
                     Owner::Record(rec) => {
                         self.types.records[rec.0 as usize].fields[index as usize].default = Some(ex)
@@ -278,6 +278,19 @@ impl Checker<'_> {
                     }
                 }
             }
+        }
+    }
+
+    /// A default: braces may leave out fields, which definitions then have to give.
+    fn default(&mut self, expr: &ast::Expr, place: &Place, cx: &mut Cx) -> Ex {
+        match &expr.kind {
+            ast::ExprKind::Body(body)
+                if matches!(self.types.get(self.types.unwrap(place.ty)), Ty::Record(_)) =>
+            {
+                let inner = Place { ty: self.types.unwrap(place.ty), refine: place.refine.clone() };
+                self.body_partial(body, &inner, cx)
+            }
+            _ => self.check(expr, place, cx),
         }
     }
 

@@ -353,8 +353,18 @@ impl Pass<'_> {
         let mut found = Vec::new();
         self.defs_below(below, group, env, &mut found);
         let path = self.path(id);
+        let defs = &self.eng.program.defs;
+        found.sort_by_key(|(def, _)| {
+            (defs[def.0 as usize].at.start, std::cmp::Reverse(defs[def.0 as usize].at.end))
+        });
+        let mut until = 0;
         for (def, _) in found {
-            let def = &self.eng.program.defs[def.0 as usize];
+            let def = &defs[def.0 as usize];
+            // What was taken apart from one definition is one mistake.
+            if def.at.end <= until {
+                continue;
+            }
+            until = def.at.end;
             // A definition that ends at the key itself adds it, unless it comes by a key of this very map.
             let names = keys.present.iter().map(|k| &**k);
             self.report(errors::absent_on_path(def.at, &path, key, names));

@@ -13,6 +13,7 @@ pub mod memo;
 mod ops;
 pub mod pass;
 mod settle;
+pub mod show;
 pub mod value;
 pub mod why;
 

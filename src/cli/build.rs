@@ -1,0 +1,205 @@
+//! `kolla-lang build`: check everything, write one closure per host, say what each host gets.
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use kl::Compiled;
+use kl::data::Data;
+use kl::diag::{Diagnostic, Problems};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::describe::{JobsArgs, compile};
+use super::exit::Exit;
+use super::host::{Answer, Built, complain};
+use super::report;
+use crate::model::{decode_cloud, decode_host};
+use crate::plan::plan_host;
+use crate::render::host::render_host;
+use crate::store::manifest::UnitKind;
+use crate::store::{BuildRecord, Closure, Digest, Store, build::for_each_host, tree};
+
+/// Check everything and write one closure per host
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example: kolla-lang build cloud.kl --out plain/\n\nExit codes: 0 built, 1 the description is wrong and nothing was written, 2 it could not be written"
+)]
+pub struct BuildArgs {
+    /// The description; without it `cloud.kl` in this folder
+    pub file: Option<PathBuf>,
+    /// Write plain trees, DIR/<host>/…, instead of into the store
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    jobs: JobsArgs,
+    /// Print one JSON value
+    #[arg(long)]
+    json: bool,
+}
+
+/// What a description makes: closures, unless something is wrong.
+pub struct Made {
+    /// By host; whole only when there are no errors.
+    pub closures: BTreeMap<String, Closure>,
+    /// All mistakes, sorted.
+    pub problems: Vec<Diagnostic>,
+}
+
+/// Evaluates, decodes, plans and renders every host.
+pub fn make(compiled: &Compiled, jobs: usize) -> Made {
+    let root = compiled.root();
+    // A description without the kernel is evaluated and checked, and makes no host.
+    let decoded = describes_cloud(compiled).then(|| decode_cloud(root));
+    let bar = progress(compiled.part_names().len());
+    let (parts, part_problems) = compiled.parts(jobs, |name: &Arc<str>, data: Data| {
+        let mut problems = Problems::default();
+        let closure = decoded.as_ref().map(|(cloud, _)| {
+            let (host, found) = decode_host(name, &data);
+            problems.extend(found);
+            let (plan, found) = plan_host(cloud, &host);
+            problems.extend(found);
+            let (closure, found) = render_host(&plan);
+            problems.extend(found);
+            closure
+        });
+        bar.inc(1);
+        (name.to_string(), closure, problems.in_part(name))
+    });
+    bar.finish_and_clear();
+    let mut problems = compiled.problems().clone();
+    problems.extend(part_problems);
+    problems.extend(decoded.map(|(_, found)| found).unwrap_or_default());
+    let mut closures = BTreeMap::new();
+    for (name, closure, found) in parts {
+        problems.extend(found);
+        if let Some(closure) = closure {
+            closures.insert(name, closure);
+        }
+    }
+    Made { closures, problems: problems.sorted() }
+}
+
+/// Whether the description uses the kernel's model: it has an option `cloud`.
+pub fn describes_cloud(compiled: &Compiled) -> bool {
+    compiled.root().iter().any(|(name, _)| &**name == "cloud")
+}
+
+/// A bar on a terminal, nothing elsewhere.
+fn progress(n: usize) -> ProgressBar {
+    let bar = ProgressBar::new(n as u64);
+    if !std::io::stderr().is_terminal() || n < 50 {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} hosts") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+/// Builds the cloud that a file describes for the commands that act on hosts. What is wrong was printed.
+pub fn build(file: Option<&Path>) -> Result<Built, Exit> {
+    let compiled = compile(file)?;
+    let made = make(&compiled, super::describe::JobsArgs { jobs: None }.count());
+    match report::print_all(&made.problems, compiled.sources(), Answer::Text) {
+        Exit::Done => {}
+        exit => return Err(exit),
+    }
+    let closures = made.closures;
+    let digests = closures.iter().map(|(name, closure)| (name.clone(), closure.digest())).collect();
+    let cloud = record(&closures, digests).digest();
+    Ok(Built { closures, cloud: Some(cloud) })
+}
+
+fn record(closures: &BTreeMap<String, Closure>, digests: BTreeMap<String, Digest>) -> BuildRecord {
+    let cloud = closures.values().next().map_or(String::new(), |c| c.manifest.cloud.clone());
+    BuildRecord::new(cloud, digests)
+}
+
+/// Runs the command.
+pub fn run(args: &BuildArgs) -> Exit {
+    let compiled = match compile(args.file.as_deref()) {
+        Ok(compiled) => compiled,
+        Err(exit) => return exit,
+    };
+    let answer = Answer::of(args.json);
+    let jobs = args.jobs.count();
+    let made = make(&compiled, jobs);
+    let exit = report::print_all(&made.problems, compiled.sources(), answer);
+    if exit != Exit::Done {
+        if answer == Answer::Json {
+            println!("{}", json!({ "problems": report::as_json(&made.problems, compiled.sources()) }));
+        }
+        return exit;
+    }
+    let written = match &args.out {
+        Some(out) => write_plain(out, &made.closures, args.jobs),
+        None => write_store(&made.closures, args.jobs),
+    };
+    match written {
+        Ok(place) => {
+            say(&made, &place, answer, &compiled);
+            Exit::Done
+        }
+        Err(exit) => exit,
+    }
+}
+
+fn write_plain(out: &Path, closures: &BTreeMap<String, Closure>, jobs: JobsArgs) -> Result<PathBuf, Exit> {
+    let names: Vec<String> = closures.keys().cloned().collect();
+    for_each_host(&names, jobs.jobs, |name| tree::replace_tree(&out.join(name), &closures[name]))
+        .map_err(|error| complain(&error, Exit::Refused))?;
+    Ok(out.to_owned())
+}
+
+fn write_store(closures: &BTreeMap<String, Closure>, jobs: JobsArgs) -> Result<PathBuf, Exit> {
+    let refused = |error: &dyn std::error::Error| complain(error, Exit::Refused);
+    let store = Store::default_root().and_then(Store::open).map_err(|e| refused(&e))?;
+    let names: Vec<String> = closures.keys().cloned().collect();
+    let digests =
+        for_each_host(&names, jobs.jobs, |name| store.add(&closures[name])).map_err(|e| refused(&e))?;
+    let path = store.finish(&record(closures, digests)).map_err(|e| refused(&e))?;
+    crate::store::files::link_atomic(Path::new("result"), &path).map_err(|e| refused(&e))?;
+    Ok(path)
+}
+
+fn say(made: &Made, place: &Path, answer: Answer, compiled: &Compiled) {
+    if answer == Answer::Json {
+        let hosts: BTreeMap<&String, serde_json::Value> = made
+            .closures
+            .iter()
+            .map(|(name, closure)| {
+                let units: Vec<&str> = closure.manifest.units.keys().map(String::as_str).collect();
+                (name, json!({ "digest": closure.digest(), "units": units, "files": closure.files.len() }))
+            })
+            .collect();
+        let problems = report::as_json(&made.problems, compiled.sources());
+        println!("{}", json!({ "hosts": hosts, "built": place, "problems": problems }));
+        return;
+    }
+    // A large fleet is summed up: nobody reads a thousand lists.
+    let long = made.closures.len() <= 12;
+    for (name, closure) in &made.closures {
+        let manifest = &closure.manifest;
+        let (n_units, n_files) = (manifest.units.len(), closure.files.len());
+        println!("{name}  {n_units} units, {n_files} files  {}", closure.digest().short());
+        if !long {
+            continue;
+        }
+        for (name, unit) in &manifest.units {
+            let kind = match unit.kind {
+                UnitKind::Container => "container",
+                UnitKind::Task => "task",
+                _ => "unit",
+            };
+            println!("  {kind:<10} {:<32} {}", name, unit.image.as_deref().unwrap_or(""));
+        }
+    }
+    println!(
+        "built {} host{} into {}",
+        made.closures.len(),
+        if made.closures.len() == 1 { "" } else { "s" },
+        place.display()
+    );
+}

@@ -1,0 +1,42 @@
+//! `kolla-lang check`: is the description right, down to what every host would get? Writes nothing.
+
+use clap::Args;
+use serde_json::json;
+use std::path::PathBuf;
+
+use super::build::make;
+use super::describe::{JobsArgs, compile};
+use super::exit::Exit;
+use super::host::Answer;
+use super::report;
+
+/// Check a description, all its mistakes at once, and write nothing
+#[derive(Debug, Args)]
+#[command(after_help = "Example: kolla-lang check cloud.kl\n\nExit codes: 0 right, 1 wrong")]
+pub struct CheckArgs {
+    /// The description; without it `cloud.kl` in this folder
+    pub file: Option<PathBuf>,
+    #[command(flatten)]
+    jobs: JobsArgs,
+    /// Print one JSON value
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+pub fn run(args: &CheckArgs) -> Exit {
+    let compiled = match compile(args.file.as_deref()) {
+        Ok(compiled) => compiled,
+        Err(exit) => return exit,
+    };
+    let answer = Answer::of(args.json);
+    let made = make(&compiled, args.jobs.count());
+    let exit = report::print_all(&made.problems, compiled.sources(), answer);
+    if answer == Answer::Json {
+        println!("{}", json!({ "problems": report::as_json(&made.problems, compiled.sources()) }));
+    } else if exit == Exit::Done {
+        let n = compiled.part_names().len();
+        println!("right: {n} host{}", if n == 1 { "" } else { "s" });
+    }
+    exit
+}

@@ -1,0 +1,92 @@
+//! What the commands that only read a description share: naming it, compiling it, its paths.
+
+use clap::Args;
+use kl::Compiled;
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+
+use super::exit::Exit;
+use super::report;
+use super::world::Disk;
+
+/// The map of the root whose entries are evaluated, rendered and switched apart from each other.
+pub const PARTITION: &str = "hosts";
+
+/// The description that a command means when none is named.
+pub const DEFAULT_FILE: &str = "cloud.kl";
+
+/// How many hosts are evaluated at once.
+#[derive(Debug, Args, Clone, Copy)]
+pub struct JobsArgs {
+    /// How many threads to use; without it one per processor
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<NonZero<usize>>,
+}
+
+impl JobsArgs {
+    /// The number of threads.
+    pub fn count(self) -> usize {
+        self.jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZero::get)
+    }
+}
+
+/// Compiles a description. When it cannot even be read, that was said.
+pub fn compile(file: Option<&Path>) -> Result<Compiled, Exit> {
+    let file = file.map_or_else(|| PathBuf::from(DEFAULT_FILE), Path::to_path_buf);
+    let name = file.to_string_lossy().into_owned();
+    kl::compile(&Disk, &name, Some(PARTITION)).map_err(|why| report::unreadable(&name, &why))
+}
+
+/// Takes `a.b."c.d"` or `a["b"]` apart into names.
+pub fn parse_path(text: &str) -> Result<Vec<String>, Exit> {
+    let mut out = Vec::new();
+    let mut rest = text.trim();
+    while !rest.is_empty() {
+        rest = rest.strip_prefix('.').unwrap_or(rest);
+        let bracket = rest.strip_prefix('[');
+        rest = bracket.unwrap_or(rest);
+        if let Some(quoted) = rest.strip_prefix('"') {
+            let Some(end) = quoted.find('"') else { return Err(bad_path(text)) };
+            out.push(quoted[..end].to_owned());
+            rest = &quoted[end + 1..];
+        } else {
+            let end = rest.find(['.', '[', ']']).unwrap_or(rest.len());
+            if end == 0 {
+                return Err(bad_path(text));
+            }
+            out.push(rest[..end].to_owned());
+            rest = &rest[end..];
+        }
+        if bracket.is_some() {
+            rest = rest.strip_prefix(']').ok_or_else(|| bad_path(text))?;
+        }
+    }
+    Ok(out)
+}
+
+fn bad_path(text: &str) -> Exit {
+    eprintln!("error: `{text}` is not a path");
+    eprintln!("  help: write it as in the language, `hosts.ctl01.files.\"/etc/hosts\".mode`");
+    Exit::Wrong
+}
+
+/// Says that a path leads nowhere.
+pub fn no_path(why: &kl::value::why::NoPath) -> Exit {
+    use kl::value::why::NoPath;
+    match why {
+        NoPath::Nothing { until, step, near } => {
+            let place = if until.is_empty() { "the root".to_owned() } else { format!("`{until}`") };
+            eprintln!("error: there is no `{step}` in {place}");
+            if let Some(near) = near {
+                eprintln!("  help: did you mean `{near}`?");
+            }
+        }
+        NoPath::Below(names) => {
+            eprintln!("error: this is not a leaf");
+            let shown: Vec<&str> = names.iter().take(12).map(String::as_str).collect();
+            let more = if names.len() > shown.len() { ", …" } else { "" };
+            eprintln!("  help: go on with one of {}{more}", shown.join(", "));
+        }
+    }
+    Exit::Wrong
+}

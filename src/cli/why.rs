@@ -1,0 +1,138 @@
+//! `kolla-lang why`: who set a value, who lost, what it read; and from a line of a rendered file back to its definition.
+
+use clap::Args;
+use kl::Compiled;
+use kl::source::Span;
+use kl::value::why::{Line, Why};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+use super::describe::{compile, no_path, parse_path};
+use super::exit::Exit;
+use super::host::Answer;
+use super::rendered::{self, Place};
+use super::report;
+
+/// Say who set a value, who lost and what it read
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  kolla-lang why cloud.kl keystone.token_lifetime\n  \
+kolla-lang why cloud.kl ctl01 keystone keystone.conf token.expiration\n  \
+kolla-lang why cloud.kl ctl01 keystone keystone.conf:12\n\nExit codes: 0 said, 1 the description or the path is wrong")]
+pub struct WhyArgs {
+    /// The description
+    file: PathBuf,
+    /// A path as in the language; or a host, a container, a file's name and a key in it, or the file's name and a line
+    #[arg(required = true, num_args = 1..=4)]
+    path: Vec<String>,
+    /// Print one JSON value
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+pub fn run(args: &WhyArgs) -> Exit {
+    let compiled = match compile(Some(&args.file)) {
+        Ok(compiled) => compiled,
+        Err(exit) => return exit,
+    };
+    let exit = report::print_all(&errors_only(&compiled), compiled.sources(), Answer::Text);
+    if exit != Exit::Done {
+        return exit;
+    }
+    match explain(&compiled, &args.path) {
+        Ok((why, place)) => {
+            if args.json {
+                println!("{}", as_json(&compiled, &why, place.as_ref()));
+            } else {
+                print!("{}", as_text(&compiled, &why, place.as_ref()));
+            }
+            Exit::Done
+        }
+        Err(exit) => exit,
+    }
+}
+
+fn errors_only(compiled: &Compiled) -> Vec<kl::diag::Diagnostic> {
+    let mut all = compiled.problems().sorted();
+    all.retain(|d| d.severity == kl::diag::Severity::Error);
+    all
+}
+
+fn explain(compiled: &Compiled, path: &[String]) -> Result<(Why, Option<Place>), Exit> {
+    let (steps, place) = match path {
+        [one] => {
+            let steps = parse_path(one)?;
+            let place = rendered::of_path(compiled, &steps);
+            (steps, place)
+        }
+        [host, container, file] => {
+            let Some((file, line)) =
+                file.rsplit_once(':').and_then(|(f, l)| Some((f, l.parse::<u32>().ok()?)))
+            else {
+                eprintln!("error: `{file}` names no line");
+                eprintln!("  help: write `{file}:12`, or a key of the file behind it");
+                return Err(Exit::Wrong);
+            };
+            rendered::of_line(compiled, host, container, file, line)?
+        }
+        [host, container, file, key] => rendered::of_key(compiled, host, container, file, key)?,
+        _ => {
+            eprintln!("error: `why` takes a path, or a host, a container, a file and a key of it");
+            return Err(Exit::Wrong);
+        }
+    };
+    let why = compiled.why(&steps).map_err(|why| no_path(&why))?;
+    Ok((why, place))
+}
+
+fn source_line(compiled: &Compiled, at: Span) -> (String, String) {
+    let sources = compiled.sources();
+    (sources.place(at.start), sources.line_text(at.start).trim().to_owned())
+}
+
+fn as_text(compiled: &Compiled, why: &Why, place: Option<&Place>) -> String {
+    let mut out = format!("{} = {}\n", why.path, why.value);
+    let row = |word: &str, line: &Line| {
+        let (place, text) = source_line(compiled, line.at);
+        format!("  {word:<6} {place:<28} {:<12} {text}\n", line.strength)
+    };
+    out.push_str(&row("set by", &why.winner));
+    if why.written_at != why.winner.at {
+        let (place, text) = source_line(compiled, why.written_at);
+        out.push_str(&format!("  {:<6} {place:<28} {:<12} {text}\n", "from", "written at"));
+    }
+    for loser in &why.losers {
+        out.push_str(&row("lost", loser));
+    }
+    for read in &why.reads {
+        out.push_str(&format!("  {:<6} {read}\n", "reads"));
+    }
+    if let Some(place) = place {
+        out.push_str(&format!("  {:<6} {}:{}  {}\n", "gives", place.file, place.line, place.text));
+    }
+    out
+}
+
+fn as_json(compiled: &Compiled, why: &Why, place: Option<&Place>) -> Value {
+    let line = |at: Span, strength: Option<&str>| {
+        let (place, text) = source_line(compiled, at);
+        let (file, line) = place
+            .rsplit_once(':')
+            .map_or((place.clone(), 0), |(f, l)| (f.to_owned(), l.parse().unwrap_or(0)));
+        json!({ "file": file, "line": line, "text": text, "strength": strength })
+    };
+    json!({
+        "path": why.path,
+        "value": why.value,
+        "winner": line(why.winner.at, Some(why.winner.strength)),
+        "written": line(why.written_at, None),
+        "losers": why.losers.iter().map(|l| line(l.at, Some(l.strength))).collect::<Vec<_>>(),
+        "reads": why.reads,
+        "rendered": place.map(|p| json!({ "file": p.file, "line": p.line, "text": p.text })),
+    })
+}
+
+/// The last part of a path on the host.
+pub fn file_name(path: &str) -> &str {
+    Path::new(path).file_name().and_then(|n| n.to_str()).unwrap_or(path)
+}
