@@ -411,8 +411,11 @@ fn mount_key(out: &mut Writer<'_>, inside: &str, mount: &crate::model::Mount) {
 
 fn health_keys(out: &mut Writer<'_>, health: &Health) {
     let Health { at, test, interval, timeout, retries, start, unhealthy } = health;
-    let words = ["CMD"].into_iter().chain(test.iter().map(At::as_str));
-    let value = encode::json_words(words);
+    // Podman runs a list of several words as it stands, and gives a single one to a shell; `env` makes it several. (A list
+    // that begins with CMD, as an image's would, it takes apart at blanks.)
+    let env = (test.len() == 1).then_some("env");
+    let words: Vec<&str> = env.into_iter().chain(test.iter().map(At::as_str)).collect();
+    let value = encode::json_words(words.iter().copied());
     out.encoded("Container", "HealthCmd", value.clone(), *at, "the health check");
     // Asked often until it first answers: what waits for it would else wait for the next interval.
     out.encoded("Container", "HealthStartupCmd", value, *at, "the health check");
