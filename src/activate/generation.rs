@@ -8,6 +8,7 @@ use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
 
+use super::history::{self, End};
 use super::layout::Layout;
 use crate::secrets::deliver::give_to;
 use crate::store::files::{self, FileError, failed};
@@ -38,8 +39,10 @@ pub struct Listed {
     /// What the host noted.
     #[serde(flatten)]
     pub record: Record,
-    /// Whether it is the committed one.
+    /// Whether it is the committed one, which the host boots.
     pub booted: bool,
+    /// Whether it ever was; a switch that was cut off leaves one that was not.
+    pub committed: bool,
 }
 
 /// The link in `/etc/sysctl.d` that sets a generation's kernel settings at boot.
@@ -114,12 +117,14 @@ pub fn load_closure(layout: &Layout, number: u64) -> Result<Closure, StoreError>
 
 /// Lists all generations, oldest first.
 pub fn list(layout: &Layout) -> Result<Vec<Listed>, StoreError> {
-    let booted = booted(layout)?;
+    let (booted, events) = (booted(layout)?, history::load(layout)?);
     let mut numbers = numbers(layout)?;
     numbers.sort_unstable();
     let listed = |number| {
         let record = load_record(layout, number)?;
-        Ok(Listed { record, booted: booted == Some(number) })
+        let booted = booted == Some(number);
+        let committed = booted || events.iter().any(|it| it.to == number && it.end == End::Committed);
+        Ok(Listed { record, booted, committed })
     };
     numbers.into_iter().map(listed).collect()
 }

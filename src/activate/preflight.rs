@@ -88,24 +88,35 @@ fn check_quadlet(manifest: &Manifest, tools: &mut dyn Tools, folder: &Path) -> V
         Ok(made) => made,
         Err(error) => return vec![error.into()],
     };
+    let complaints: Vec<String> = made.complaints.iter().map(|line| plain_complaint(line, folder)).collect();
     let missing = wanted.into_iter().filter(|(unit, _)| !made.units.contains(unit));
     let refusal = |(unit, file): (String, String)| {
-        let service = Path::new(&file).file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let complaints =
-            made.complaints.iter().filter(|it| it.contains(&service)).cloned().collect::<Vec<_>>();
+        let name = Path::new(&file).file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let about: Vec<String> = complaints.iter().filter(|it| it.contains(&name)).cloned().collect();
         // A complaint that names no file may be about this one.
-        Refusal::NoUnit {
-            unit,
-            file,
-            complaints: if complaints.is_empty() { made.complaints.clone() } else { complaints },
-        }
+        Refusal::NoUnit { unit, file, complaints: if about.is_empty() { complaints.clone() } else { about } }
     };
     missing.map(refusal).collect()
 }
 
+/// Takes what is of no use to a reader out of a complaint: Quadlet's process, and the folder it was tried in.
+fn plain_complaint(line: &str, folder: &Path) -> String {
+    let line = line.split_once("]: ").map_or(line, |(_, rest)| rest);
+    let above = folder.parent().unwrap_or(folder);
+    line.replace(&format!("{}/", above.display()), "")
+}
+
 #[cfg(test)]
 mod tests {
-    use super::numbers;
+    use super::*;
+
+    #[test]
+    fn a_complaint_names_the_file_and_not_where_it_was_tried() {
+        let line =
+            r#"quadlet-generator[43]: error loading "/e/.tmp-x/new/quadlet/web/web.container", no group"#;
+        let plain = plain_complaint(line, Path::new("/e/.tmp-x/new/quadlet"));
+        assert_eq!(plain, r#"error loading "quadlet/web/web.container", no group"#);
+    }
 
     #[test]
     fn versions_compare_by_number() {

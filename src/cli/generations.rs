@@ -40,8 +40,12 @@ pub fn run(args: &GenerationsArgs) -> Exit {
     Exit::Done
 }
 
-fn generation_line(Listed { record, booted }: &Listed) -> String {
-    let mark = if *booted { "  booted" } else { "" };
+fn generation_line(Listed { record, booted, committed }: &Listed) -> String {
+    let mark = match (booted, committed) {
+        (true, _) => "  booted",
+        (false, true) => "",
+        (false, false) => "  never committed",
+    };
     format!("{:>5}  {}  {}{mark}", record.number, record.closure.short(), date(record.made))
 }
 

@@ -165,3 +165,70 @@ pub fn load_record(path: &Path) -> Result<BuildRecord, StoreError> {
     let bytes = files::read(path)?;
     serde_json::from_slice(&bytes).map_err(|source| StoreError::ReadRecord { path: path.to_owned(), source })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn closure(host: &str) -> Closure {
+        let text = format!(r#"{{"version":1,"cloud":"t","host":"{host}","backend":"quadlet","engine":"0"}}"#);
+        let mut closure = Closure::new(parse_manifest(&text).unwrap_or_else(|error| panic!("{error}")));
+        closure.add_file("quadlet/a/a.container", "[Container]\nImage=x\n", 0o644);
+        closure.add_file("files/a/run.sh", "#!/bin/sh\n", 0o755);
+        closure
+    }
+
+    fn n_objects(root: &Path) -> usize {
+        let folders = files::names(&root.join("objects")).unwrap_or_default();
+        folders.iter().map(|it| files::names(&root.join("objects").join(it)).unwrap_or_default().len()).sum()
+    }
+
+    #[test]
+    fn closures_come_back_as_they_were_and_share_what_is_equal() -> Result<(), StoreError> {
+        let root = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
+        let store = Store::open(root.path())?;
+        let (a, b) = (store.add(&closure("a"))?, store.add(&closure("b"))?);
+        assert_eq!((store.load(&a)?, store.load(&b)?), (closure("a"), closure("b")));
+        assert_eq!(a, closure("a").digest());
+        // Two files that both have, and for each a manifest and a listing.
+        assert_eq!(n_objects(root.path()), 2 + 2 * 2);
+        let record = BuildRecord::new("t", BTreeMap::from([("a".to_owned(), a), ("b".to_owned(), b)]));
+        let path = store.finish(&record)?;
+        assert_eq!(load_record(&path)?, record);
+        assert_eq!(store.finish(&record)?, path);
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_damaged_is_said_and_mended_by_the_next_build() -> Result<(), StoreError> {
+        let root = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
+        let digest = Store::open(root.path())?.add(&closure("a"))?;
+        let store = Store::open(root.path())?;
+        files::remove_file(&store.path_of(&digest))?;
+        files::write_atomic(&store.path_of(&digest), b"cut", 0o444)?;
+        assert!(matches!(store.load(&digest), Err(StoreError::Damaged { .. })));
+        store.add(&closure("a"))?;
+        assert_eq!(store.load(&digest)?, closure("a"));
+        Ok(())
+    }
+
+    #[test]
+    fn a_path_out_of_the_closure_is_refused() {
+        let mut closure = closure("a");
+        closure.add_file("files/../../etc/passwd", "", 0o644);
+        assert!(matches!(check::check(&closure), Err(check::Contradiction::Path { .. })));
+    }
+
+    #[test]
+    fn a_tree_is_read_back_and_replaced_as_a_whole() -> Result<(), StoreError> {
+        let root = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
+        let folder = root.path().join("a");
+        crate::store::tree::replace_tree(&folder, &closure("a"))?;
+        let mut less = closure("a");
+        less.files.remove("files/a/run.sh");
+        crate::store::tree::replace_tree(&folder, &less)?;
+        assert_eq!(crate::store::tree::load_tree(&folder)?, less);
+        assert_eq!(files::names(root.path())?, ["a"]);
+        Ok(())
+    }
+}
