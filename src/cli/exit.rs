@@ -62,6 +62,7 @@ impl From<&LabError> for Exit {
     fn from(error: &LabError) -> Self {
         match error {
             LabError::Spec { .. }
+            | LabError::ReadSpec { .. }
             | LabError::ParseSpec { .. }
             | LabError::NoLab { .. }
             | LabError::NoHost { .. } => Self::Wrong,

@@ -56,7 +56,8 @@ impl Cache {
         }
         self.clear_partial()?;
 
-        let scratch = self.dir.join(format!("{PARTIAL}{name}"));
+        // A number of its own: whatever an earlier process started and did not end keeps to another folder.
+        let scratch = self.dir.join(format!("{PARTIAL}{name}-{}", std::process::id()));
         fs::create_dir(&scratch).map_err(file("create", &scratch))?;
         // Root file systems hold programs with the set-user-id bit: not for everybody while unfinished.
         fs::set_permissions(&scratch, fs::Permissions::from_mode(0o700))

@@ -20,6 +20,13 @@ pub enum LabError {
         /// What is wrong, as one clause.
         what: String,
     },
+    /// The description of a lab cannot be read.
+    ReadSpec {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// The description of a lab is not readable as one.
     ParseSpec {
         /// The file it came from.
@@ -52,6 +59,8 @@ pub enum LabError {
         name: String,
         /// In what it differs, as one clause.
         what: String,
+        /// The command that makes way for the other.
+        remedy: &'static str,
     },
     /// Another process works on the same lab.
     Locked {
@@ -140,7 +149,7 @@ impl LabError {
             Self::NoLab { known, .. } => Some(format!("name one with --name: {}", known.join(", "))),
             Self::NoHost { known, .. } => Some(format!("it has {}", known.join(", "))),
             Self::NotRunning { .. } => Some("`kolla-lang lab up` starts it".to_owned()),
-            Self::Differs { .. } => Some("take the lab away first: `kolla-lang lab down --purge`".to_owned()),
+            Self::Differs { remedy, .. } => Some(format!("take the lab away first: `{remedy}`")),
             Self::NoMirror => {
                 Some("write a source of Debian packages into /etc/apt and run `apt-get update`".to_owned())
             }
@@ -162,13 +171,14 @@ impl fmt::Display for LabError {
                 write!(f, "a lab needs root and packages that are not installed: {}", packages.join(", "))
             }
             Self::Spec { what } => write!(f, "this lab cannot be: {what}"),
+            Self::ReadSpec { path, .. } => write!(f, "cannot read {}", path.display()),
             Self::ParseSpec { path, .. } => write!(f, "cannot read {} as a lab", path.display()),
             Self::NoLab { name: Some(name), .. } => write!(f, "there is no lab `{name}`"),
             Self::NoLab { name: None, known } if known.is_empty() => f.write_str("there is no lab"),
             Self::NoLab { name: None, .. } => f.write_str("there is more than one lab"),
             Self::NoHost { host, .. } => write!(f, "the lab has no host `{host}`"),
             Self::NotRunning { host } => write!(f, "host `{host}` is not running"),
-            Self::Differs { name, what } => write!(f, "lab `{name}` is there already, but {what}"),
+            Self::Differs { name, what, remedy: _ } => write!(f, "lab `{name}` is there already, but {what}"),
             Self::Locked { path } => {
                 write!(f, "another kolla-lang works on this lab (it holds {})", path.display())
             }
@@ -198,7 +208,9 @@ impl std::error::Error for LabError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::ParseSpec { source, .. } => Some(source),
-            Self::Spawn { source, .. } | Self::File { source, .. } => Some(source),
+            Self::ReadSpec { source, .. } | Self::Spawn { source, .. } | Self::File { source, .. } => {
+                Some(source)
+            }
             _ => None,
         }
     }

@@ -178,7 +178,8 @@ impl<'a> Host<'a> {
         let group = self.group()?;
         group.create()?;
 
-        let mut command = nspawn::in_group(&group);
+        let mut command = Command::new("sh");
+        nspawn::join(&mut command, &group);
         // Not `ip netns exec`, which would hide the cgroup mounts.
         command.arg("nsenter").arg(format!("--net={}", networks.path().display()));
         command.arg("systemd-nspawn").args(nspawn::arguments(&self.root())).arg("--boot");
@@ -283,6 +284,7 @@ impl<'a> Host<'a> {
             Ok(_) => Err(LabError::Differs {
                 name: self.lab.name.clone(),
                 what: format!("host `{}` was made from an older root file system", self.spec.name),
+                remedy: "kolla-lang lab down --purge",
             }),
             Err(_) => symlink(root, &link).map_err(file("link", &link)),
         }

@@ -43,7 +43,7 @@ pub(super) fn store(
 /// Fetches the `kolla` package and keeps its `docker` folder, which is what images are built from.
 fn fetch_kolla(version: &str, site: &Site) -> Result<(), LabError> {
     let (wheels, package) = (site.scratch.join("wheels"), site.scratch.join("package"));
-    let mut pip = Command::new("python3");
+    let mut pip = tool::tied("python3");
     pip.args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]);
     pip.args(["--only-binary=:all:", "--dest"]).arg(&wheels).arg(format!("kolla=={version}"));
     tool::run(&mut pip)?;
@@ -120,7 +120,8 @@ impl Builder {
 
     /// Runs podman on the store that is being made.
     fn podman(&self, args: &[&str]) -> Result<String, LabError> {
-        let mut command = nspawn::in_group(&self.group);
+        let mut command = tool::tied("sh");
+        nspawn::join(&mut command, &self.group);
         command.arg("systemd-nspawn").args(nspawn::arguments(&self.overlay.root)).args(&self.binds);
         command.args(["--private-network", "--pipe", "podman", "--root", STORE, "--runroot", "/tmp/podman"]);
         command.args(["--storage-driver=overlay", "--events-backend=none"]).args(args);

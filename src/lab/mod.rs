@@ -135,7 +135,7 @@ impl Lab {
 
     /// Becomes a command in a host of the lab, with this process's input and output. It returns only if it cannot.
     pub fn exec(&self, host: &str, command: &[String]) -> LabError {
-        match self.host(host) {
+        match needs::check_root().and_then(|()| self.host(host)) {
             Err(why) => why,
             Ok(host) => host.exec(command),
         }
@@ -143,6 +143,7 @@ impl Lab {
 
     /// Copies a file or a folder into a host; a folder's files join those that are there.
     pub fn copy(&self, host: &str, from: &Path, to: &Path) -> Result<(), LabError> {
+        needs::check_root()?;
         self.host(host)?.copy(from, to)
     }
 
@@ -162,9 +163,7 @@ impl Lab {
 
     /// Stops the hosts and removes their networks; images and root file systems stay for the next lab.
     pub fn down(&self, keep: Keep, tell: Tell) -> Result<(), LabError> {
-        if !rustix::process::geteuid().is_root() {
-            return Err(LabError::Missing { root: false, packages: Vec::new() });
-        }
+        needs::check_root()?;
         let _lock = self.lock()?;
         for (host, spec) in self.hosts().zip(&self.spec.hosts) {
             tell(&format!("stopping {}", spec.name));
@@ -209,6 +208,7 @@ impl Lab {
                 return Err(LabError::Differs {
                     name: self.spec.name.clone(),
                     what: format!("it is described differently now and host `{name}` runs"),
+                    remedy: "kolla-lang lab down",
                 });
             }
             // Bridges are numbered in the order of the networks, which may be another one now.

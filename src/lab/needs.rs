@@ -12,11 +12,20 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("ip", "iproute2"),
     ("mmdebstrap", "mmdebstrap"),
     ("nsenter", "util-linux"),
+    ("setpriv", "util-linux"),
+    ("tar", "tar"),
+    ("unshare", "util-linux"),
     ("systemd-nspawn", "systemd-container"),
 ];
 
 /// Keys of the archive; debootstrapping checks signatures with them.
 pub(super) const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
+/// Refuses a user who may not enter hosts or take them down.
+pub(super) fn check_root() -> Result<(), LabError> {
+    let root = rustix::process::geteuid().is_root();
+    if root { Ok(()) } else { Err(LabError::Missing { root, packages: Vec::new() }) }
+}
 
 /// Refuses a machine or a user that cannot make a lab, with everything it lacks at once.
 pub(super) fn check() -> Result<(), LabError> {

@@ -31,13 +31,11 @@ pub(super) fn bind(option: &str, from: &Path, to: &Path) -> String {
     format!("{option}={}:{}", escape(from), escape(to))
 }
 
-/// Returns a command that joins a control group and becomes the program given to it as further arguments.
-pub(super) fn in_group(group: &Cgroup) -> Command {
-    let mut command = Command::new("sh");
-    command.args(["-c", r#"echo $$ > "$0" && exec "$@""#]).arg(group.procs());
+/// Makes a shell join a control group and become the program that is given as further arguments.
+pub(super) fn join(shell: &mut Command, group: &Cgroup) {
+    shell.args(["-c", r#"echo 0 > "$0" && exec "$@""#]).arg(group.procs());
     // A cgroup2 tree in the host, whatever this machine has.
-    command.env("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY", "1");
-    command
+    shell.env("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY", "1");
 }
 
 /// Writes containers.conf into a root: podman's own limits are higher than this machine may allow, and it refuses to

@@ -5,7 +5,6 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
 
 use super::cache::Site;
 use super::definition::RootDefinition;
@@ -42,7 +41,7 @@ pub(super) fn build(root: &RootDefinition, form: Form, site: &Site) -> Result<()
     fs::write(&sources, archive.sources.join("\n") + "\n").map_err(file("write", &sources))?;
     write_hooks(root, &site.scratch)?;
 
-    let mut command = Command::new("mmdebstrap");
+    let mut command = tool::tied("mmdebstrap");
     // The hooks' folder travels in the environment: in the option it would be read by a shell.
     command.env("KOLLA_LANG_HOOKS", &site.scratch).env("TMPDIR", &site.scratch);
     command.args(["--mode=root", "--variant=minbase"]);

@@ -10,7 +10,6 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::LabError;
-use super::error::file;
 
 /// A lab: hosts on one machine, in networks of their own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,7 +123,8 @@ pub fn parse_spec(text: &str, path: &Path) -> Result<LabSpec, LabError> {
 
 /// Reads a lab from a JSON file.
 pub fn load_spec(path: &Path) -> Result<LabSpec, LabError> {
-    let text = std::fs::read_to_string(path).map_err(file("read", path))?;
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| LabError::ReadSpec { path: path.to_owned(), source })?;
     parse_spec(&text, path)
 }
 

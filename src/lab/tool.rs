@@ -10,6 +10,29 @@ use super::LabError;
 /// How many lines of a failed program's output an error repeats.
 const TAIL: usize = 12;
 
+/// What [`tied`] puts before a program. The process namespace takes everything below with it when it ends; the mount
+/// namespace keeps what the program mounts from outliving it.
+const TIES: [&str; 10] = [
+    "setpriv",
+    "--pdeathsig=KILL",
+    "--",
+    "unshare",
+    "--mount",
+    "--pid",
+    "--fork",
+    "--kill-child",
+    "--mount-proc",
+    "--",
+];
+
+/// Returns a command that ends with all it started when this process ends, even if it is killed: what takes minutes must not go
+/// on alone.
+pub(super) fn tied(program: &str) -> Command {
+    let mut command = Command::new(TIES[0]);
+    command.args(&TIES[1..]).arg(program);
+    command
+}
+
 /// Runs a program to its end and returns what it wrote to its standard output.
 pub(super) fn run(command: &mut Command) -> Result<String, LabError> {
     let output = output(command)?;
@@ -53,13 +76,12 @@ pub(super) fn answers(program: &str, args: &[&str]) -> bool {
     output(command.args(args)).is_ok_and(|output| output.status.success())
 }
 
-/// Returns a command line for people: long ones are cut.
+/// Returns a command line for people: without what it is wrapped in, and long ones are cut.
 pub(super) fn line(command: &Command) -> String {
     const WORDS: usize = 10;
-    let words: Vec<_> = std::iter::once(command.get_program())
-        .chain(command.get_args())
-        .map(OsStr::to_string_lossy)
-        .collect();
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let ties = if command.get_program() == TIES[0] { TIES.len() } else { 0 };
+    let words: Vec<_> = words.skip(ties).map(OsStr::to_string_lossy).collect();
     match words.len() {
         n if n > WORDS => format!("{} …", words[..WORDS].join(" ")),
         _ => words.join(" "),
@@ -82,6 +104,11 @@ mod tests {
         let said = failed.to_string();
         assert!(said.contains("exit status: 3") && said.ends_with("last"), "{said}");
         assert!(!said.contains("    8\n"), "{said}");
+    }
+
+    #[test]
+    fn ties_are_not_shown() {
+        assert_eq!(line(tied("mmdebstrap").arg("trixie")), "mmdebstrap trixie");
     }
 
     #[test]
