@@ -371,7 +371,8 @@ fn run_keys(out: &mut Writer<'_>, name: &str, run: &Run, folder: Option<&str>, d
         );
     }
     for inside in &delivered.in_memory {
-        out.raw("Container", "Tmpfs", inside, at);
+        // Podman copies what the image has there, and gives the folder itself to root: everybody inside may enter it.
+        out.raw("Container", "Tmpfs", &format!("{inside}:mode=0755"), at);
     }
     for (inside, mount) in mounts {
         mount_key(out, inside, mount);
