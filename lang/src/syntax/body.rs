@@ -2,6 +2,7 @@
 
 use super::ast::{
     Bind, Body, Define, Entry, Expr, ExprKind, Generator, Guard, Let, Loop, Name, Op, Step, StepKind,
+    TypeExpr,
 };
 use super::cursor::{Parsed, Parser, Stop};
 use super::errors::{self, Expected, Hint, OpPlace};
@@ -162,16 +163,20 @@ impl Parser<'_> {
     pub fn binding(&mut self) -> Parsed<(Let, Parsed<()>)> {
         self.bump();
         let name = self.word(Expected::Name("a variable"))?;
-        let mut ty = None;
-        if self.eat(Sign::Colon) {
-            let (read, result) = self.soft_type();
-            ty = Some(read);
-            if result.is_err() {
-                return Ok((Let { name, ty, value: self.error_expr() }, Err(Stop)));
-            }
-        }
-        let (value, result) = self.value_behind(OpPlace::Let, Some(Hint::LetValue));
+        let (ty, result) = self.let_type();
+        let (value, result) = match result {
+            Ok(()) => self.value_behind(OpPlace::Let, Some(Hint::LetValue)),
+            Err(Stop) => (self.error_expr(), Err(Stop)),
+        };
         Ok((Let { name, ty, value }, result))
+    }
+
+    fn let_type(&mut self) -> (Option<TypeExpr>, Parsed<()>) {
+        if !self.eat(Sign::Colon) {
+            return (None, Ok(()));
+        }
+        let (ty, result) = self.soft_type();
+        (Some(ty), result)
     }
 
     /// Reads `= e`, and says so if it is another operator.

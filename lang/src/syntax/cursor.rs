@@ -197,7 +197,7 @@ impl<'a> Parser<'a> {
             || self.last_report == Some(self.at)
             || self.at < self.limit && bad(self.at)
             || self.at.checked_sub(1).is_some_and(bad)
-            || self.is_spoilt(report.at, report.at);
+            || self.is_spoilt(report.at);
         if !known && self.n_reports < MAX_REPORTS {
             self.problems.push(report);
             self.n_reports += 1;
@@ -206,11 +206,11 @@ impl<'a> Parser<'a> {
         self.mistaken = true;
     }
 
-    /// Whether a line with an open text is among those from one place to another.
-    fn is_spoilt(&self, from: Span, to: Span) -> bool {
+    /// Whether some of a span is on a line with an open text.
+    fn is_spoilt(&self, at: Span) -> bool {
         let spoilt = &self.tokens.spoilt;
-        let next = spoilt.partition_point(|line| line.end < from.start);
-        spoilt.get(next).is_some_and(|line| line.start <= to.start)
+        let next = spoilt.partition_point(|line| line.end < at.start);
+        spoilt.get(next).is_some_and(|line| line.start <= at.end)
     }
 
     /// Reports that something else was expected here.
@@ -267,7 +267,7 @@ impl<'a> Parser<'a> {
         // An open text behind the bracket may have swallowed what closes it, and that text was reported.
         let bracket = self.token_at(open).at;
         let gave_up = self.token();
-        if !self.is_spoilt(bracket, gave_up.at) && !self.too_deep {
+        if !self.is_spoilt(self.since(bracket.start)) && !self.too_deep {
             self.report(errors::unclosed(bracket, self.text_of(bracket), gave_up.at, gave_up.kind));
         }
         self.unclosed_seen = true;

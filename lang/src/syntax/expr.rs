@@ -60,7 +60,7 @@ impl Parser<'_> {
 
     fn conditional(&mut self) -> Parsed<Expr> {
         let from = self.bump().at.start;
-        let cond = Box::new(self.expr()?);
+        let cond = self.boxed_expr()?;
         if !self.eat_keyword(Keyword::Then) {
             let hint = match self.peek() {
                 TokenKind::Sign(Sign::Brace) => Some(Hint::Then),
@@ -69,17 +69,17 @@ impl Parser<'_> {
             };
             return self.unexpected(Expected::Then, hint);
         }
-        let then = Box::new(self.expr()?);
+        let then = self.boxed_expr()?;
         if !self.eat_keyword(Keyword::Else) {
             return self.unexpected(Expected::Keyword(Keyword::Else), Some(Hint::ElseNeeded));
         }
-        let otherwise = Box::new(self.expr()?);
+        let otherwise = self.boxed_expr()?;
         Ok(Expr { at: self.since(from), kind: ExprKind::If(cond, then, otherwise) })
     }
 
     fn matching(&mut self) -> Parsed<Expr> {
         let from = self.bump().at.start;
-        let value = Box::new(self.expr()?);
+        let value = self.boxed_expr()?;
         let (arms, _) = self.braced(Scope::Arms, Self::arm)?;
         Ok(Expr { at: self.since(from), kind: ExprKind::Match(value, arms) })
     }
@@ -412,13 +412,23 @@ impl Parser<'_> {
     pub fn generator(&mut self, in_brackets: bool) -> Parsed<Generator> {
         let from = self.here();
         self.expect_keyword(Keyword::For)?;
-        let mut binds = vec![self.bind()?];
+        let binds = self.binds(in_brackets)?;
+        let cond = if self.eat_keyword(Keyword::If) { Some(self.boxed_expr()?) } else { None };
+        Ok(Generator { at: self.since(from), binds, cond })
+    }
+
+    fn binds(&mut self, in_brackets: bool) -> Parsed<Vec<Bind>> {
+        let mut binds = Vec::new();
+        self.bind(&mut binds)?;
         while self.sees(Sign::Comma) && (!in_brackets || self.bind_follows()) {
             self.bump();
-            binds.push(self.bind()?);
+            self.bind(&mut binds)?;
         }
-        let cond = if self.eat_keyword(Keyword::If) { Some(Box::new(self.expr()?)) } else { None };
-        Ok(Generator { at: self.since(from), binds, cond })
+        Ok(binds)
+    }
+
+    fn boxed_expr(&mut self) -> Parsed<Box<Expr>> {
+        self.expr().map(Box::new)
     }
 
     fn bind_follows(&self) -> bool {
@@ -428,7 +438,7 @@ impl Parser<'_> {
         is(1, TokenKind::Word) && is(n_in, TokenKind::Keyword(Keyword::In))
     }
 
-    fn bind(&mut self) -> Parsed<Bind> {
+    fn bind(&mut self, out: &mut Vec<Bind>) -> Parsed<()> {
         let first = self.word(Expected::Name("a loop variable"))?;
         let second = if self.eat(Sign::Comma) {
             Some(self.word(Expected::Name("a second loop variable"))?)
@@ -436,7 +446,9 @@ impl Parser<'_> {
             None
         };
         self.expect_keyword(Keyword::In)?;
-        Ok(Bind { first, second, source: self.expr()? })
+        let source = self.deeper(Self::expr)?;
+        out.push(Bind { first, second, source });
+        Ok(())
     }
 
     /// Reads something in brackets. `None`: it could not be read, was reported, and is skipped.
