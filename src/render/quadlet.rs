@@ -81,7 +81,12 @@ impl<'a> Writer<'a> {
     ) {
         match value {
             Ok(value) => self.key(section, name, value, at),
-            Err(why) => self.problems.push(errors::bad_unit(at, format!("`{}` {why}", shorten(text)))),
+            Err(why) => {
+                let report = errors::bad_unit(at, format!("`{}` {why}", shorten(text)));
+                self.problems.push(report.help(
+                    "a unit file is lines of plain text: what is longer goes into a file of the container",
+                ));
+            }
         }
     }
 
