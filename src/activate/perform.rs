@@ -233,7 +233,9 @@ fn after_job(
 ) -> Result<Phase, Failure> {
     let state = host.systemd.state(&act.unit)?;
     if result != DONE {
-        let result = format!("{result} ({})", describe(&state));
+        let how = describe(&state);
+        // A result other than this, like `dependency` or `canceled`, says what no state does.
+        let result = if result == "failed" { how } else { format!("{result}, it is {how}") };
         let (unit, log) = (act.unit.clone(), host.systemd.log(&act.unit));
         return Err(Failure::Job { unit, done: done_word(&act.verb), result, log });
     }
