@@ -48,9 +48,9 @@ links() {
 
 vip() { "$kolla" eval "$cloud/cloud.kl" vips.internal.address --json | tr -d '"'; }
 
-# openstack COMMAND…: asks Keystone through HAProxy on the VIP, with the admin's credentials of the host.
+# openstack COMMAND…: asks Keystone through HAProxy on the VIP, as the administrator that the toolbox is signed in as.
 openstack() {
-  lab exec "$host" -- sh -c '. /etc/kolla-lang/admin-openrc.sh && export OS_AUTH_URL='"http://$(vip):5000/v3"' && exec openstack "$@"' openstack "$@"
+  lab exec "$host" -- podman exec kolla-toolbox openstack "$@"
 }
 
 token_is_issued() {
