@@ -262,7 +262,7 @@ impl Texts {
         }
         for (name, unit) in &manifest.units {
             for path in &unit.files {
-                let text = without_folder_digests(bytes(path), name, &manifest.folders);
+                let text = without_digests(bytes(path), name, &manifest.folders);
                 texts.insert(
                     (Some(name.clone()), path.clone()),
                     Text { text, format: Format::Ini, access: String::new() },
@@ -292,9 +292,14 @@ fn with_holes_named(bytes: &[u8], holes: &[Hole], manifest: &Manifest) -> String
     String::from_utf8_lossy(&text).into_owned()
 }
 
-/// Takes the digests of a unit's own folders out of its text: that they differ is told file by file.
-fn without_folder_digests(bytes: &[u8], unit: &str, folders: &[Folder]) -> String {
-    let mut text = String::from_utf8_lossy(bytes).into_owned();
+/// What a unit's text says of its own digest: it differs whenever anything does, and tells nothing.
+const STAMPS: [&str; 2] = ["X-Kolla-Digest=", "Label=kolla-lang.digest="];
+
+/// Takes the digests of a unit and of its own folders out of its text: that they differ is told file by file.
+fn without_digests(bytes: &[u8], unit: &str, folders: &[Folder]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let is_stamp = |line: &&str| STAMPS.iter().any(|stamp| line.starts_with(stamp));
+    let mut text: String = text.split_inclusive('\n').filter(|line| !is_stamp(line)).collect();
     for folder in folders.iter().filter(|it| it.owner == unit && it.delivery == Delivery::Content) {
         text = text.replace(&folder_path(&folder.delivery, &folder.digest), "/run/kolla-lang/files/…");
     }

@@ -98,6 +98,14 @@ pub struct Left {
     pub reason: String,
 }
 
+impl Left {
+    /// Returns the word that people read.
+    pub fn word(&self) -> &'static str {
+        // A task that changed and was done before is not run.
+        if self.action == Action::Task { "done" } else { self.action.word() }
+    }
+}
+
 impl Verb {
     /// Returns the word that people read.
     pub fn word(&self) -> &'static str {
@@ -120,7 +128,7 @@ impl Plan {
     pub fn to_text(&self) -> String {
         let stops = self.stops.iter().map(|it| ("stop", &it.unit, it.reason.clone()));
         let acts = self.acts.iter().map(|it| (it.verb.word(), &it.unit, self.reason_of(it)));
-        let left = self.left.iter().map(|it| (it.action.word(), &it.unit, it.reason.clone()));
+        let left = self.left.iter().map(|it| (it.word(), &it.unit, it.reason.clone()));
         let lines: Vec<_> = stops.chain(acts).chain(left).collect();
         let width = lines.iter().map(|(_, unit, _)| unit.len()).max().unwrap_or(0);
         let mut text = String::new();
@@ -164,7 +172,7 @@ pub fn plan(
             }
             (Action::Task, _) => match tasks.get(name.as_str()) {
                 Some((_, task)) if is_done(&task.once) => {
-                    plan.left.push(left(format!("done before, as `{}`", task.once)));
+                    plan.left.push(left(format!("before, as `{}`", task.once)));
                     None
                 }
                 Some((task, spec)) => {

@@ -256,7 +256,8 @@ const N_LOG_LINES: usize = 12;
 
 /// Returns the last lines of a log that the service itself wrote.
 fn last_words(log: &str) -> Vec<String> {
-    let lines: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty() && !is_podman_event(line)).collect();
+    let lines: Vec<&str> =
+        log.lines().filter(|line| !line.trim().is_empty() && !is_podman_event(line)).collect();
     lines[lines.len().saturating_sub(N_LOG_LINES)..].iter().map(|line| (*line).to_owned()).collect()
 }
 

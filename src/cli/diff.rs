@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::exit::Exit;
 use super::host::{Answer, Build, FromArgs, complain};
-use crate::activate::diff::{FileChange, KeyChange, diff};
+use crate::activate::diff::{Action, FileChange, KeyChange, diff};
 use crate::activate::generation;
 use crate::activate::history;
 use crate::activate::layout::Layout;
@@ -106,8 +106,11 @@ pub fn print_preview(host: &str, preview: &Preview, answer: Answer) {
     for key in &preview.difference.kernel {
         println!("  {}", key_line(key));
     }
-    // Of new and gone units the file names say enough.
-    preview.difference.files.iter().for_each(print_file);
+    // What a task reads that was done before matters to nobody.
+    let is_done =
+        |unit: &String| preview.plan.left.iter().any(|it| it.unit == *unit && it.action == Action::Task);
+    let files = preview.difference.files.iter().filter(|file| !file.unit.as_ref().is_some_and(is_done));
+    files.for_each(print_file);
 }
 
 fn indent(text: &str) -> String {

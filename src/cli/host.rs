@@ -164,7 +164,7 @@ fn print_outcome(outcome: &Outcome) {
         }
         Outcome::Committed { number, plan, warnings } => {
             for left in &plan.left {
-                println!("{:<8} {}  {}", left.action.word(), left.unit, left.reason);
+                println!("{:<8} {}  {}", left.word(), left.unit, left.reason);
             }
             println!("done: this host is on generation {number}");
             warn(warnings);
