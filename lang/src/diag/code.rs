@@ -23,7 +23,7 @@ macro_rules! codes {
 
 codes! {
     // Files.
-    FileMissing = "kl::files::missing",
+    FileMissing = "kl::files::no-such-file",
     FileUnreadable = "kl::files::unreadable",
     FileTooLarge = "kl::files::too-large",
     FileNotUtf8 = "kl::files::not-utf8",

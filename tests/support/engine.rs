@@ -1,0 +1,165 @@
+//! The only file of the suite that knows the compiler's interface: a case goes in, reports and values come out as text.
+
+use super::files::{Content, Files};
+use super::text::text_of;
+use kl::Compiled;
+use kl::diag::{Code, Diagnostic, Problems};
+use kl::source::{ReadError, SourceMap, World};
+use kolla_lang::model::{decode_cloud, decode_host};
+use kolla_lang::plan::plan_host;
+use kolla_lang::render::render_host;
+use std::sync::Arc;
+
+/// A code and the name of its page and case.
+#[derive(Clone, Debug)]
+pub struct CodeName {
+    /// `kl::area::name`
+    pub text: String,
+    /// `name`
+    pub name: String,
+}
+
+/// Every code there is.
+pub fn codes() -> Vec<CodeName> {
+    Code::ALL.iter().map(|c| CodeName { text: c.as_str().to_owned(), name: c.name().to_owned() }).collect()
+}
+
+/// One report, in words.
+#[derive(Debug)]
+pub struct Report {
+    /// Its code.
+    pub code: String,
+    /// `error` or `warning`.
+    pub severity: String,
+    /// `line:column-column`, in front of it the name of a file that is not the entry.
+    pub at: String,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+/// What the compiler made of a case.
+pub struct Outcome {
+    /// All reports in the order in which they are printed.
+    pub reports: Vec<Report>,
+    printed: String,
+    compiled: Result<Compiled, ReadError>,
+}
+
+impl Outcome {
+    /// All reports as a terminal of 80 columns without colours shows them.
+    pub fn printed(&self) -> String {
+        self.printed.clone()
+    }
+
+    /// The value at a path as text, or why there is none.
+    pub fn value(&self, path: &str) -> String {
+        match &self.compiled {
+            Ok(compiled) => match compiled.value_at(&steps(path)) {
+                Ok((data, _)) => text_of(&data),
+                Err(why) => format!("no such path: {why:?}"),
+            },
+            Err(why) => format!("nothing was compiled: {why:?}"),
+        }
+    }
+}
+
+/// Compiles the files of a case, down to what hosts would get if it describes any.
+pub fn compile(files: &Files) -> Outcome {
+    let compiled = kl::compile(&Case(files), &files.entry, Some("hosts"));
+    let (reports, printed) = match &compiled {
+        Ok(compiled) => {
+            let all = problems(compiled, is_ours(files));
+            let sources = compiled.sources();
+            let printed = all.iter().map(|d| kolla_lang::cli::report::drawn(d, sources) + "\n").collect();
+            (all.iter().map(|d| report(d, sources, &files.entry)).collect(), printed)
+        }
+        Err(_) => (Vec::new(), String::new()),
+    };
+    Outcome { reports, printed, compiled }
+}
+
+/// Whether the files mean the kernel of this checkout when they say `use kernel`, if they do.
+fn is_ours(files: &Files) -> bool {
+    let uses = |text: &Content| matches!(text, Content::Text(text) if text.contains("use kernel"));
+    files.all.values().any(uses) && !files.all.contains_key("library/kernel.kl")
+}
+
+/// All problems: of the language, and of what its values mean if the kernel is used.
+fn problems(compiled: &Compiled, is_cloud: bool) -> Vec<Diagnostic> {
+    let mut all = compiled.problems().clone();
+    if !is_cloud {
+        let (_, found) = compiled.parts(1, |_, _| ());
+        all.extend(found);
+        return all.sorted();
+    }
+    let (cloud, found) = decode_cloud(compiled.root());
+    all.extend(found);
+    let (parts, found) = compiled.parts(1, |name, data| {
+        let (host, mut problems): (_, Problems) = decode_host(name, &data);
+        let (plan, more) = plan_host(&cloud, &host);
+        problems.extend(more);
+        problems.extend(render_host(&plan).1);
+        problems
+    });
+    all.extend(found);
+    parts.into_iter().for_each(|more| all.extend(more));
+    all.sorted()
+}
+
+fn report(diagnostic: &Diagnostic, sources: &SourceMap, entry: &str) -> Report {
+    let (start, end) = (sources.position(diagnostic.at.start), sources.position(diagnostic.at.end));
+    let name = &sources.file(start.file).name;
+    let file = if **name == *entry { String::new() } else { format!("{name}:") };
+    let line = if start.line == end.line { String::new() } else { format!("{}:", end.line) };
+    Report {
+        code: diagnostic.code.as_str().to_owned(),
+        severity: diagnostic.severity.to_string(),
+        at: format!("{file}{}:{}-{line}{}", start.line, start.column, end.column),
+        message: kl::diag::Report { diagnostic, sources }.to_string(),
+        help: diagnostic.help.clone(),
+    }
+}
+
+/// `a.b."c.d"` taken apart.
+fn steps(path: &str) -> Vec<String> {
+    let (mut out, mut word, mut quoted) = (Vec::new(), String::new(), false);
+    for c in path.chars() {
+        match c {
+            '"' => quoted = !quoted,
+            '.' if !quoted => out.push(std::mem::take(&mut word)),
+            c => word.push(c),
+        }
+    }
+    out.push(word);
+    out
+}
+
+/// The files of a case as the compiler asks for them; `library/x.kl` is a module, and the rest of the library is ours.
+struct Case<'a>(&'a Files);
+
+impl World for Case<'_> {
+    fn read(&self, path: &str) -> Result<Arc<str>, ReadError> {
+        match self.0.all.get(path) {
+            Some(Content::Text(text)) => Ok(text.as_str().into()),
+            Some(Content::Directory) => Err(ReadError::Directory),
+            Some(Content::NotUtf8) => Err(ReadError::NotUtf8(5)),
+            Some(Content::TooLarge) => Err(ReadError::TooLarge),
+            Some(Content::Unreadable) => Err(ReadError::Other("too many levels of symbolic links".into())),
+            None => Err(ReadError::Missing),
+        }
+    }
+
+    fn library(&self, path: &str) -> Option<Arc<str>> {
+        match self.0.all.get(&format!("library/{path}")) {
+            Some(Content::Text(text)) => Some(text.as_str().into()),
+            _ => kolla_lang::stdlib::text(path).map(Arc::from),
+        }
+    }
+
+    fn library_modules(&self) -> Vec<String> {
+        let ours = self.0.all.keys().filter_map(|name| name.strip_prefix("library/")?.strip_suffix(".kl"));
+        ours.map(str::to_owned).chain(["kernel".to_owned()]).collect()
+    }
+}
