@@ -3,7 +3,7 @@
 
 use kl::source::{ReadError, World};
 use kolla_lang::model::{decode_cloud, decode_host};
-use kolla_lang::plan::plan_host;
+use kolla_lang::plan::{check_fleet, host_waits, plan_host};
 use kolla_lang::render::render_host;
 use kolla_lang::store::Closure;
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -70,14 +70,16 @@ fn render(site: &Path) -> Result<(Vec<Closure>, Vec<String>), Failed> {
         problems.extend(more);
         let (closure, more) = render_host(&plan);
         problems.extend(more);
-        (closure, problems)
+        (closure, host_waits(&host), problems)
     });
     problems.extend(found);
-    let mut closures = Vec::new();
-    for (closure, more) in hosts {
+    let (mut closures, mut waits) = (Vec::new(), Vec::new());
+    for (closure, host_waits, more) in hosts {
         problems.extend(more);
         closures.push(closure);
+        waits.push(host_waits);
     }
+    check_fleet(&cloud, &waits, &mut problems);
     let lines = problems.sorted().iter().map(|it| it.one_line(compiled.sources())).collect();
     Ok((closures, lines))
 }
@@ -96,7 +98,9 @@ fn golden(site: &Path, expected: &Path) -> Result<(), Failed> {
     if !reports.is_empty() {
         found.insert("reports.txt".to_owned(), reports.join("\n") + "\n");
     }
-    for closure in closures {
+    // Where something is wrong no host gets anything.
+    let is_wrong = reports.iter().any(|report| report.contains(": error["));
+    for closure in closures.into_iter().filter(|_| !is_wrong) {
         let host = closure.manifest.host.clone();
         // The version of this program is not what the case is about.
         let manifest = closure.manifest.to_text().replace(env!("CARGO_PKG_VERSION"), "0.0.0");

@@ -151,6 +151,7 @@ pub fn empty_like(manifest: &Manifest) -> Manifest {
         units: BTreeMap::new(),
         folders: Vec::new(),
         tasks: BTreeMap::new(),
+        groups: BTreeMap::new(),
         order: Vec::new(),
         files: BTreeMap::new(),
         sysctls: BTreeMap::new(),

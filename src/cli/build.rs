@@ -16,7 +16,7 @@ use super::exit::Exit;
 use super::host::{Answer, Built, complain};
 use super::report;
 use crate::model::{decode_cloud, decode_host};
-use crate::plan::plan_host;
+use crate::plan::{check_fleet, host_waits, plan_host};
 use crate::render::host::render_host;
 use crate::store::manifest::UnitKind;
 use crate::store::{BuildRecord, Closure, Digest, Store, build::for_each_host, tree};
@@ -62,7 +62,7 @@ pub fn make(compiled: &Compiled, jobs: usize) -> Made {
             problems.extend(found);
             let (closure, found) = render_host(&plan);
             problems.extend(found);
-            closure
+            (closure, host_waits(&host))
         });
         bar.inc(1);
         (name.to_string(), closure, problems.in_part(name))
@@ -70,13 +70,17 @@ pub fn make(compiled: &Compiled, jobs: usize) -> Made {
     bar.finish_and_clear();
     let mut problems = compiled.problems().clone();
     problems.extend(part_problems);
-    problems.extend(decoded.map(|(_, found)| found).unwrap_or_default());
-    let mut closures = BTreeMap::new();
-    for (name, closure, found) in parts {
+    let (mut closures, mut waits) = (BTreeMap::new(), Vec::new());
+    for (name, made, found) in parts {
         problems.extend(found);
-        if let Some(closure) = closure {
+        if let Some((closure, host_waits)) = made {
             closures.insert(name, closure);
+            waits.push(host_waits);
         }
+    }
+    if let Some((cloud, found)) = decoded {
+        problems.extend(found);
+        check_fleet(&cloud, &waits, &mut problems);
     }
     Made { closures, problems: problems.sorted() }
 }

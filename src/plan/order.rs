@@ -1,9 +1,11 @@
-//! The order in which a host's units may start: acyclic, and the same for the same description.
+//! The order in which a host's units may start: acyclic, and the same for the same description. Across hosts nothing is
+//! ordered here, but a circle that goes through several hosts is found.
 
 use crate::model::{Cloud, Container, Host, Task, Text, errors};
 use kl::diag::Problems;
 use kl::source::Span;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// A unit to start and what must be over before.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,27 +48,94 @@ pub(super) fn order(cloud: &Cloud, host: &Host, tasks: &[&Task], problems: &mut 
         nodes
             .insert(service(&task.name), Node { wait: Wait::Done, waits_for: task_waits(cloud, host, task) });
     }
-    // A name that is not on this host is another host's affair.
-    let known: BTreeSet<String> = nodes.keys().cloned().collect();
-    nodes.values_mut().for_each(|node| node.waits_for.retain(|name, _| known.contains(name)));
-    let mut steps = Vec::new();
-    let mut done: BTreeSet<String> = BTreeSet::new();
-    while !nodes.is_empty() {
-        let ready = nodes.iter().find(|(_, node)| node.waits_for.keys().all(|name| done.contains(name)));
-        let Some(name) = ready.map(|(name, _)| name.clone()) else {
-            problems.push(errors::order_cycle(&cycle(&nodes, &done)));
-            break;
-        };
-        if let Some(Node { wait, waits_for }) = nodes.remove(&name) {
-            steps.push(Step { unit: name.clone(), after: waits_for.into_keys().collect(), wait });
-        }
-        done.insert(name);
-    }
+    let mut steps = sorted(nodes).unwrap_or_else(|circle| {
+        problems.push(errors::order_cycle(&circle));
+        Vec::new()
+    });
     let timers = host.timers.iter().map(|(name, _)| format!("{name}.timer"));
     let units =
         host.units.iter().filter(|(_, unit)| !unit.wanted_by.is_empty()).map(|(name, _)| name.to_string());
     steps.extend(timers.chain(units).map(|unit| Step { unit, after: Vec::new(), wait: Wait::Started }));
     steps
+}
+
+/// Sorts units so that each stands after what it waits for, by name where nothing decides; or returns a circle.
+fn sorted(mut nodes: BTreeMap<String, Node>) -> Result<Vec<Step>, Vec<(String, Span)>> {
+    // A name that is not here is another host's affair.
+    let known: BTreeSet<String> = nodes.keys().cloned().collect();
+    nodes.values_mut().for_each(|node| node.waits_for.retain(|name, _| known.contains(name)));
+    let mut waiting: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (name, node) in &nodes {
+        for before in node.waits_for.keys() {
+            waiting.entry(before.clone()).or_default().push(name.clone());
+        }
+    }
+    let mut left: BTreeMap<String, usize> =
+        nodes.iter().map(|(name, node)| (name.clone(), node.waits_for.len())).collect();
+    let mut ready: BTreeSet<String> =
+        left.iter().filter(|(_, left)| **left == 0).map(|(name, _)| name.clone()).collect();
+    let mut steps = Vec::new();
+    while let Some(name) = ready.pop_first() {
+        for next in waiting.remove(&name).unwrap_or_default() {
+            if let Some(count) = left.get_mut(&next) {
+                *count -= 1;
+                if *count == 0 {
+                    ready.insert(next);
+                }
+            }
+        }
+        if let Some(Node { wait, waits_for }) = nodes.remove(&name) {
+            steps.push(Step { unit: name, after: waits_for.into_keys().collect(), wait });
+        }
+    }
+    if nodes.is_empty() { Ok(steps) } else { Err(circle(&nodes)) }
+}
+
+/// What the containers of one host wait for, to look for circles through several hosts.
+#[derive(Debug, Default)]
+pub struct HostWaits {
+    host: Arc<str>,
+    containers: Vec<(String, Vec<(String, Span)>)>,
+}
+
+/// Keeps what a host's containers wait for; small, for all hosts are kept at once.
+pub fn host_waits(host: &Host) -> HostWaits {
+    let waits = |it: &Container| {
+        let needs = it.needs.iter().map(|need| (format!("{}/{need}", host.name), need.at));
+        let after = it.after.iter().map(|task| (task.to_string(), task.at));
+        (format!("{}/{}", host.name, it.name), needs.chain(after).collect())
+    };
+    let waiting = host.containers.iter().filter(|it| !it.needs.is_empty() || !it.after.is_empty());
+    HostWaits { host: host.name.clone(), containers: waiting.map(waits).collect() }
+}
+
+/// Looks for a circle that goes through several hosts; one within a host was reported when that was planned.
+pub fn check_fleet(cloud: &Cloud, hosts: &[HostWaits], problems: &mut Problems) {
+    let mut nodes: BTreeMap<String, Node> = BTreeMap::new();
+    for (name, waits) in hosts.iter().flat_map(|host| &host.containers) {
+        let waits_for = waits.iter().cloned().collect();
+        nodes.insert(name.clone(), Node { wait: Wait::Started, waits_for });
+    }
+    for task in &cloud.tasks {
+        let mut waits_for: BTreeMap<String, Span> =
+            task.after.iter().map(|it| (it.to_string(), it.at)).collect();
+        for name in &task.after_healthy {
+            let group = cloud.groups.iter().find(|it| *it.name == *name.value);
+            let members = group.into_iter().flat_map(|group| &group.members);
+            waits_for.extend(members.map(|it| (format!("{}/{}", it.host, it.container), name.at)));
+        }
+        nodes.insert(task.name.to_string(), Node { wait: Wait::Done, waits_for });
+    }
+    let Err(circle) = sorted(nodes) else { return };
+    let place = |name: &str| match name.split_once('/') {
+        Some((host, _)) => Some(host.to_owned()),
+        None => cloud.tasks.iter().find(|task| *task.name == *name).map(|task| task.on.to_string()),
+    };
+    let places: BTreeSet<String> = circle.iter().filter_map(|(name, _)| place(name)).collect();
+    let is_planned = |name: &String| hosts.iter().any(|host| *host.host == **name);
+    if places.len() > 1 || !places.iter().all(is_planned) {
+        problems.push(errors::order_cycle(&circle));
+    }
 }
 
 /// The name systemd knows a container or a task by.
@@ -101,18 +170,59 @@ fn task_waits(cloud: &Cloud, host: &Host, task: &Task) -> BTreeMap<String, Span>
 }
 
 /// Walks from a unit that cannot start to one it waits for, until one comes again: that is the circle.
-fn cycle(nodes: &BTreeMap<String, Node>, done: &BTreeSet<String>) -> Vec<(String, Span)> {
+fn circle(nodes: &BTreeMap<String, Node>) -> Vec<(String, Span)> {
     let mut path: Vec<(String, Span)> = Vec::new();
     let mut at = nodes.keys().next().cloned();
     while let Some(name) = at {
         if let Some(first) = path.iter().position(|(seen, _)| *seen == name) {
             return path.split_off(first);
         }
+        // What is left waits for something that is left.
         let next =
-            nodes.get(&name).and_then(|node| node.waits_for.iter().find(|(it, _)| !done.contains(*it)));
+            nodes.get(&name).and_then(|node| node.waits_for.iter().find(|(it, _)| nodes.contains_key(*it)));
         let Some((next, span)) = next else { break };
         path.push((name, *span));
         at = Some(next.clone());
     }
     path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(waits_for: &[&str]) -> Node {
+        Node {
+            wait: Wait::Started,
+            waits_for: waits_for.iter().map(|it| (it.to_string(), Span::default())).collect(),
+        }
+    }
+
+    fn check(nodes: &[(&str, &[&str])], expected: &str) {
+        let nodes = nodes.iter().map(|(name, waits)| (name.to_string(), node(waits))).collect();
+        let found = match sorted(nodes) {
+            Ok(steps) => steps.into_iter().map(|step| step.unit).collect::<Vec<_>>().join(" "),
+            Err(circle) => {
+                let names: Vec<String> = circle.into_iter().map(|(name, _)| name).collect();
+                format!("circle: {}", names.join(" "))
+            }
+        };
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn what_is_waited_for_comes_first_and_names_decide_the_rest() {
+        check(&[("c", &[]), ("a", &["b"]), ("b", &["c"]), ("d", &[])], "c b a d");
+    }
+
+    #[test]
+    fn what_is_not_here_is_not_waited_for() {
+        check(&[("a", &["elsewhere"])], "a");
+    }
+
+    #[test]
+    fn a_circle_is_shown_without_what_only_waits_for_it() {
+        check(&[("a", &["b"]), ("b", &["c"]), ("c", &["b"]), ("d", &[])], "circle: b c");
+        check(&[("a", &["a"])], "circle: a");
+    }
 }

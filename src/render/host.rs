@@ -83,6 +83,7 @@ fn empty_manifest(cloud: &Cloud, host: &Host) -> Manifest {
         units: BTreeMap::new(),
         folders: Vec::new(),
         tasks: BTreeMap::new(),
+        groups: groups(cloud, host),
         order: Vec::new(),
         files: BTreeMap::new(),
         sysctls: host.sysctls.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
@@ -91,6 +92,32 @@ fn empty_manifest(cloud: &Cloud, host: &Host) -> Manifest {
         images: Vec::new(),
         secrets: BTreeMap::new(),
     }
+}
+
+/// The groups that this host is part of.
+fn groups(cloud: &Cloud, host: &Host) -> BTreeMap<String, manifest::Group> {
+    let texts = |all: &[Text]| all.iter().map(At::to_string).collect::<Vec<_>>();
+    let mine = |group: &model::Group| {
+        let model::Group { name, at: _, members, quorum, max_unavailable, probe, progress, patience, rejoin } =
+            group;
+        let member = members.iter().find(|member| member.host == host.name)?;
+        let rejoin = rejoin.as_ref().map(|model::Rejoin { position, begin }| manifest::Rejoin {
+            position: texts(position),
+            begin: texts(begin),
+        });
+        let group = manifest::Group {
+            container: member.container.to_string(),
+            hosts: members.iter().map(|member| member.host.to_string()).collect(),
+            quorum: *quorum,
+            max_unavailable: *max_unavailable,
+            probe: texts(probe),
+            progress: texts(progress),
+            patience_secs: whole_secs(*patience),
+            rejoin,
+        };
+        Some((name.to_string(), group))
+    };
+    cloud.groups.iter().filter_map(mine).collect()
 }
 
 /// A closure on its way.

@@ -38,8 +38,9 @@ pub struct Writer<'a> {
 impl<'a> Writer<'a> {
     /// Begins a file for a host.
     pub fn new(host: &'a Host, problems: &'a mut Problems) -> Writer<'a> {
-        // An unreadable version was refused by the type.
-        let podman = Podman::parse(host.podman.as_str()).unwrap_or(keys::FIRST_QUADLET);
+        // An unreadable version was refused by the type; of one without Quadlet the host says so, once.
+        let known = Podman::parse(host.podman.as_str()).filter(|podman| *podman >= keys::FIRST_QUADLET);
+        let podman = known.unwrap_or(Podman { major: u32::MAX, minor: 0 });
         Writer { unit: UnitText::default(), host, podman, needs_podman: keys::FIRST_QUADLET, problems }
     }
 

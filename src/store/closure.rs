@@ -102,6 +102,7 @@ mod tests {
             units: BTreeMap::new(),
             folders: vec![],
             tasks: BTreeMap::new(),
+            groups: BTreeMap::new(),
             order: vec![],
             files: BTreeMap::new(),
             sysctls: BTreeMap::new(),

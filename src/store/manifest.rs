@@ -48,6 +48,9 @@ pub struct Manifest {
     /// Tasks by name.
     #[serde(default)]
     pub tasks: BTreeMap<String, Task>,
+    /// The groups that a container of this host is a member of, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub groups: BTreeMap<String, Group>,
     /// The plan: each unit that is started, after everything it waits for. Acyclic, and written in an order that holds.
     #[serde(default)]
     pub order: Vec<Step>,
@@ -280,6 +283,41 @@ pub enum TaskClass {
     OneWay,
     /// Runs only when no old code is left anywhere.
     Contract,
+}
+
+/// A service made of containers on several hosts, as one of its members knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Group {
+    /// This host's container in it.
+    pub container: String,
+    /// All hosts that have a member, sorted.
+    pub hosts: Vec<String>,
+    /// Whether more than half of the members must stay up.
+    pub quorum: bool,
+    /// How many may be down at once.
+    pub max_unavailable: u64,
+    /// Run in a member: 0 when it takes part; empty: its health decides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub probe: Vec<String>,
+    /// Run in a member that does not yet take part: prints a number that grows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub progress: Vec<String>,
+    /// Seconds that a member may take to become healthy.
+    pub patience_secs: u64,
+    /// How the group begins again after all members were lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rejoin: Option<Rejoin>,
+}
+
+/// How a group that lost all its members begins again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rejoin {
+    /// Prints how far a member had come.
+    pub position: Vec<String>,
+    /// Run on the member that had come furthest.
+    pub begin: Vec<String>,
 }
 
 /// One step of a host's plan.

@@ -49,6 +49,7 @@ fn manifest(value: &Value) -> Manifest {
         units: BTreeMap::new(),
         folders: vec![],
         tasks: BTreeMap::new(),
+        groups: BTreeMap::new(),
         order: vec![],
         files: BTreeMap::new(),
         sysctls: map(value, "sysctls").map(text).collect(),
