@@ -141,7 +141,7 @@ fn dependencies(manifest: &str) -> Vec<String> {
         .take_while(|l| !l.starts_with('['))
         .filter_map(|l| l.split(['=', '.', ' ']).next())
         .filter(|name| !name.is_empty() && !name.starts_with('#'))
-        .map(|name| if name == "rust-ini" { "ini".to_owned() } else { name.replace('-', "_") })
+        .map(|name| name.replace('-', "_"))
         .collect()
 }
 
