@@ -79,6 +79,8 @@ pub enum Failure {
     Died { unit: String, state: String, log: Vec<String> },
     #[error("systemd did not take up {unit}: {state}")]
     NotLoaded { unit: String, state: String },
+    #[error("it was interrupted")]
+    Interrupted,
     #[error("the kernel does not take {value} for `{key}`")]
     Sysctl { key: String, value: String, source: FileError },
     #[error(transparent)]

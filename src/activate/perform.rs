@@ -3,6 +3,7 @@
 //! Decides neither what is done nor what follows a failure.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::failure::Failure;
@@ -35,6 +36,8 @@ pub struct Host<'a> {
     pub tools: &'a mut dyn Tools,
     /// Who is told.
     pub journal: &'a mut dyn Journal,
+    /// Set when somebody wants it to end before it is done; then it goes back.
+    pub interrupted: &'a AtomicBool,
 }
 
 /// What was done so far, true also after a failure.
@@ -117,6 +120,17 @@ pub fn perform(
     closure: &Closure,
     progress: &mut Progress,
 ) -> Result<(), Failure> {
+    perform_until(host, acts, closure, progress, None)
+}
+
+/// Performs acts like [`perform`], and stops with a failure when it is told to.
+pub fn perform_until(
+    host: &mut Host<'_>,
+    acts: &[Act],
+    closure: &Closure,
+    progress: &mut Progress,
+    interrupted: Option<&AtomicBool>,
+) -> Result<(), Failure> {
     let mut run = Run {
         phases: acts.iter().map(|_| Phase::Waiting).collect(),
         began: vec![Duration::ZERO; acts.len()],
@@ -130,8 +144,10 @@ pub fn perform(
             }
         }
         if run.phases.iter().all(|phase| matches!(phase, Phase::Up { .. } | Phase::Over)) {
-            return settle(host, &run);
+            settle(host, &run)?;
+            return check_interrupted(interrupted);
         }
+        check_interrupted(interrupted)?;
         for (job, result) in host.systemd.wait(POLL)? {
             let is_it = |phase: &Phase| matches!(phase, Phase::Job(id) if *id == job);
             if let Some(idx) = run.phases.iter().position(is_it) {
@@ -146,6 +162,13 @@ pub fn perform(
             }
             run.check_deadline(host, idx)?;
         }
+    }
+}
+
+fn check_interrupted(interrupted: Option<&AtomicBool>) -> Result<(), Failure> {
+    match interrupted {
+        Some(flag) if flag.load(Ordering::Relaxed) => Err(Failure::Interrupted),
+        _ => Ok(()),
     }
 }
 

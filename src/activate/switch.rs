@@ -14,7 +14,7 @@ use super::history::{self, End, Event, Kind};
 use super::journal::Told;
 use super::kernel;
 use super::layout::Layout;
-use super::perform::{Host, Progress, describe, perform, stop_all};
+use super::perform::{Host, Progress, describe, perform_until, stop_all};
 use super::preflight::preflight;
 use super::revert::revert;
 use super::steps::{Plan, plan};
@@ -304,7 +304,8 @@ impl Switch {
         host.systemd.reload()?;
         self.check_loaded(host)?;
         kernel::set(host.layout, &self.to.manifest, host.tools, host.journal, &mut self.saved)?;
-        perform(host, &self.plan.acts, &self.to, &mut self.progress)
+        let interrupted = host.interrupted;
+        perform_until(host, &self.plan.acts, &self.to, &mut self.progress, Some(interrupted))
     }
 
     /// Checks that systemd knows every unit, and knows it from the generation on trial.

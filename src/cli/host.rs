@@ -4,10 +4,14 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use clap::Args;
 use serde_json::{Value, json};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::exit::Exit;
 use crate::activate::failure::{ActivateError, Failure};
@@ -118,25 +122,51 @@ pub fn run_switch(target: Target, answer: Answer) -> Exit {
     };
     let (mut silent, mut printer) = (Silent, Printer);
     let journal: &mut dyn Journal = if answer == Answer::Json { &mut silent } else { &mut printer };
-    let mut host = Host { layout: &layout, systemd: &mut systemd, tools: &mut HostTools, journal };
+    let interrupted = match listen_to_signals() {
+        Ok(flag) => flag,
+        Err(error) => return complain(&error, Exit::Refused),
+    };
+    let mut host = Host {
+        layout: &layout,
+        systemd: &mut systemd,
+        tools: &mut HostTools,
+        journal,
+        interrupted: &interrupted,
+    };
     report(&switch(&mut host, target, &program), answer)
 }
 
-/// Shows a switch to people while it goes on.
+/// Takes the signals that would end a switch half done, by a key or by a lost terminal: it goes back instead.
+fn listen_to_signals() -> std::io::Result<Arc<AtomicBool>> {
+    let flag = Arc::new(AtomicBool::new(false));
+    for signal in [SIGHUP, SIGINT, SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&flag))?;
+    }
+    Ok(flag)
+}
+
+/// Shows a switch to people while it goes on. That nobody reads any more is no reason to stop half way.
 struct Printer;
+
+/// Prints a line, if anybody reads.
+macro_rules! show {
+    ($($words:tt)*) => {{
+        let _unread = writeln!(std::io::stdout(), $($words)*);
+    }};
+}
 
 impl Journal for Printer {
     fn tell(&mut self, event: &Told<'_>) {
         match event {
             Told::Checking => {}
-            Told::Stopping(stop) => println!("stop     {}  {}", stop.unit, stop.reason),
-            Told::OnTrial { number } => println!("trial    generation {number}"),
-            Told::Kernel { key, value } => println!("set      {key}  {value}"),
-            Told::Acting(act) => println!("{:<8} {}  {}", act.verb.word(), act.unit, act.reason),
-            Told::Up { unit, secs } => println!("up       {unit}  after {secs:.1} s"),
-            Told::Committing { number } => println!("commit   generation {number}"),
-            Told::Reverting { to: Some(number) } => println!("revert   to generation {number}"),
-            Told::Reverting { to: None } => println!("revert   to nothing: this host had no generation"),
+            Told::Stopping(stop) => show!("stop     {}  {}", stop.unit, stop.reason),
+            Told::OnTrial { number } => show!("trial    generation {number}"),
+            Told::Kernel { key, value } => show!("set      {key}  {value}"),
+            Told::Acting(act) => show!("{:<8} {}  {}", act.verb.word(), act.unit, act.reason),
+            Told::Up { unit, secs } => show!("up       {unit}  after {secs:.1} s"),
+            Told::Committing { number } => show!("commit   generation {number}"),
+            Told::Reverting { to: Some(number) } => show!("revert   to generation {number}"),
+            Told::Reverting { to: None } => show!("revert   to nothing: this host had no generation"),
         }
     }
 }

@@ -108,7 +108,7 @@ fn fill(text: &[u8], holes: &[Hole], manifest: &Manifest, vault: &Vault) -> Resu
             Encode::Base64 => bytes.extend_from_slice(STANDARD.encode(value).as_bytes()),
             Encode::Quoted => {
                 let quoted = serde_json::Value::from(value.as_str()).to_string();
-                bytes.extend_from_slice(quoted[1..quoted.len() - 1].as_bytes());
+                bytes.extend_from_slice(&quoted.as_bytes()[1..quoted.len() - 1]);
             }
         }
     }

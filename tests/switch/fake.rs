@@ -6,9 +6,10 @@ use std::fs;
 use std::io;
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use kolla_lang::activate::failure::ActivateError;
+use kolla_lang::activate::failure::{ActivateError, Failure};
 use kolla_lang::activate::generation;
 use kolla_lang::activate::history::{self, End};
 use kolla_lang::activate::journal::Silent;
@@ -124,6 +125,7 @@ pub struct Fake {
     layout: Layout,
     world: Rc<RefCell<World>>,
     before: BTreeMap<String, u64>,
+    interrupted: AtomicBool,
 }
 
 struct FakeSystemd {
@@ -277,7 +279,13 @@ impl Fake {
             fs::create_dir_all(path.parent().unwrap_or(root.path())).map_err(|error| error.to_string())?;
             fs::write(path, "0\n").map_err(|error| error.to_string())?;
         }
-        let mut fake = Self { layout, root, world: Rc::default(), before: BTreeMap::new() };
+        let mut fake = Self {
+            layout,
+            root,
+            world: Rc::default(),
+            before: BTreeMap::new(),
+            interrupted: AtomicBool::new(false),
+        };
         if let Some(closure) = closure {
             match fake.switch(closure) {
                 Ok(Outcome::Committed { .. }) => {}
@@ -301,8 +309,13 @@ impl Fake {
     pub fn activate(&mut self, target: Target) -> Ended {
         let mut systemd = FakeSystemd { world: Rc::clone(&self.world), layout: self.layout.clone() };
         let mut tools = FakeTools(Rc::clone(&self.world));
-        let mut host =
-            Host { layout: &self.layout, systemd: &mut systemd, tools: &mut tools, journal: &mut Silent };
+        let mut host = Host {
+            layout: &self.layout,
+            systemd: &mut systemd,
+            tools: &mut tools,
+            journal: &mut Silent,
+            interrupted: &self.interrupted,
+        };
         let program = self.root.path().join("program");
         fs::write(&program, "the program").unwrap_or_else(|error| panic!("{error}"));
         switch(&mut host, target, &program)
@@ -451,6 +464,7 @@ pub fn scenarios() -> Vec<Scenario> {
         ("a-cut-off-switch-is-seen", a_cut_off_switch_is_seen),
         ("one-switch-at-a-time", one_switch_at_a_time),
         ("the-same-again-is-nothing", the_same_again_is_nothing),
+        ("an-interrupted-switch-goes-back", an_interrupted_switch_goes_back),
     ]
 }
 
@@ -547,4 +561,14 @@ fn the_same_again_is_nothing() -> Result<(), String> {
     expect(&ended, |it| matches!(it, Ok(Outcome::Nothing { number: 1, warnings }) if warnings.is_empty()))?;
     fake.check(Some(&one("good")), &one("good"), &ended)?;
     fake.untouched()
+}
+
+fn an_interrupted_switch_goes_back() -> Result<(), String> {
+    let mut fake = Fake::with_generation(Some(&one("good")))?;
+    fake.interrupted = AtomicBool::new(true);
+    let ended = fake.switch(&one("other"));
+    expect(&ended, |it| {
+        matches!(it, Ok(Outcome::Reverted { failure: Failure::Interrupted, to: Some(1), .. }))
+    })?;
+    fake.check(Some(&one("good")), &one("other"), &ended)
 }
