@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::cgroup::{self, Cgroup};
+use super::cgroup::Cgroup;
 use super::error::file;
 use super::image::STORE;
 use super::mounts::{Overlay, remove_all, unmount_all};
@@ -73,6 +73,7 @@ impl<'a> Host<'a> {
         fs::create_dir_all(&self.dir).map_err(file("create", &self.dir))?;
         self.remember_root(&parts.root)?;
         self.overlay(&parts.root).mount()?;
+        self.group()?.create()?;
         self.write_files()?;
         self.install_program(&parts.program)?;
         self.spawn(parts, networks)
@@ -176,8 +177,6 @@ impl<'a> Host<'a> {
         let containers = self.dir.join("containers");
         fs::create_dir_all(&containers).map_err(file("create", &containers))?;
         let group = self.group()?;
-        group.create()?;
-
         let mut command = Command::new("sh");
         nspawn::join(&mut command, &group);
         // Not `ip netns exec`, which would hide the cgroup mounts.
@@ -228,7 +227,7 @@ impl<'a> Host<'a> {
     /// Writes what makes this host different from others: names, addresses, and limits of this machine.
     fn write_files(&self) -> Result<(), LabError> {
         let root = self.root();
-        nspawn::write_containers_conf(&root, cgroup::has_pids_controller()?)?;
+        nspawn::write_containers_conf(&root, self.group()?.has("pids")?)?;
         self.write("etc/hostname", &format!("{}\n", self.spec.name))?;
         let mut hosts = "127.0.0.1 localhost\n::1 localhost\n".to_owned();
         for host in &self.lab.hosts {
@@ -290,10 +289,10 @@ impl<'a> Host<'a> {
         }
     }
 
-    /// Removes what a host that no longer runs left behind: mounts, its group, its record.
+    /// Removes what a host that no longer runs left behind: processes that outlived nspawn, its group, mounts, its record.
     fn clear(&self) -> Result<(), LabError> {
+        self.group()?.remove()?;
         unmount_all(&self.root())?;
-        self.group()?.remove();
         remove_all(&self.record())
     }
 

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::cache::{Cache, Site};
+use super::cgroup::Cgroup;
 use super::definition::ImageSet;
 use super::error::file;
 use super::mounts::Overlay;
 use super::rootfs::{self, Form};
-use super::{LabError, Tell, cgroup, nspawn, tool};
+use super::{LabError, Tell, nspawn, tool};
 use crate::store::digest::Hasher;
 
 /// Where the store lies in a host; /etc/containers/storage.conf in stdlib names the same.
@@ -103,16 +104,16 @@ fn build(
 struct Builder {
     overlay: Overlay,
     binds: Vec<String>,
-    group: cgroup::Cgroup,
+    group: Cgroup,
 }
 
 impl Builder {
     fn new(host_root: &Path, binds: &[(&Path, &str)], site: &Site) -> Result<Self, LabError> {
         let overlay = Overlay::new(host_root, &site.scratch.join("builder"));
         overlay.mount()?;
-        nspawn::write_containers_conf(&overlay.root, cgroup::has_pids_controller()?)?;
-        let group = cgroup::Cgroup::new(&format!("kolla-lang-lab-build-{}", std::process::id()))?;
+        let group = Cgroup::new(&format!("kolla-lang-lab-build-{}", std::process::id()))?;
         group.create()?;
+        nspawn::write_containers_conf(&overlay.root, group.has("pids")?)?;
         let mut all = vec![nspawn::bind("--bind", &site.result, Path::new(STORE))];
         all.extend(binds.iter().map(|(from, to)| nspawn::bind("--bind-ro", from, Path::new(to))));
         Ok(Self { overlay, binds: all, group })
@@ -131,8 +132,8 @@ impl Builder {
 
 impl Drop for Builder {
     fn drop(&mut self) {
-        self.group.remove();
-        // What stays mounted after a failure is unmounted before the next build begins; the failure itself matters more.
+        // What stays after a failure is cleared before the next build begins; the failure itself matters more.
+        let _ = self.group.remove();
         let _ = self.overlay.unmount();
     }
 }

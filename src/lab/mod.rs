@@ -170,7 +170,7 @@ impl Lab {
             host.stop(keep == Keep::State)?;
         }
         Networks::new(&self.spec).remove()?;
-        cgroup::Cgroup::new(&format!("kolla-lang-lab/{}", self.spec.name))?.remove();
+        cgroup::Cgroup::new(&format!("kolla-lang-lab/{}", self.spec.name))?.remove()?;
         if keep == Keep::Nothing {
             tell("removing what the hosts wrote");
             mounts::remove_all(&self.dir)?;
@@ -221,8 +221,10 @@ impl Lab {
     }
 
     fn lock(&self) -> Result<File, LabError> {
-        fs::create_dir_all(&self.places.labs).map_err(file("create", &self.places.labs))?;
-        let path = self.places.labs.join(format!("{}.lock", self.spec.name));
+        // Not beside the lab, where it would be the last trace of labs long gone.
+        let locks = Path::new("/run/kolla-lang/lab");
+        fs::create_dir_all(locks).map_err(file("create", locks))?;
+        let path = locks.join(format!("{}.lock", self.spec.name));
         let lock = File::create(&path).map_err(file("create", &path))?;
         match lock.try_lock() {
             Ok(()) => Ok(lock),
