@@ -15,6 +15,7 @@ use super::describe::{JobsArgs, compile};
 use super::exit::Exit;
 use super::host::{Answer, Built, complain};
 use super::report;
+use super::say::say;
 use crate::model::{decode_cloud, decode_host};
 use crate::plan::{check_fleet, host_waits, plan_host};
 use crate::render::host::render_host;
@@ -133,7 +134,7 @@ pub fn run(args: &BuildArgs) -> Exit {
     let exit = report::print_all(&made.problems, compiled.sources(), answer);
     if exit != Exit::Done {
         if answer == Answer::Json {
-            println!("{}", json!({ "problems": report::as_json(&made.problems, compiled.sources()) }));
+            say!("{}", json!({ "problems": report::as_json(&made.problems, compiled.sources()) }));
         }
         return exit;
     }
@@ -179,7 +180,7 @@ fn say(made: &Made, place: &Path, answer: Answer, compiled: &Compiled) {
             })
             .collect();
         let problems = report::as_json(&made.problems, compiled.sources());
-        println!("{}", json!({ "hosts": hosts, "built": place, "problems": problems }));
+        say!("{}", json!({ "hosts": hosts, "built": place, "problems": problems }));
         return;
     }
     // A large fleet is summed up: nobody reads a thousand lists.
@@ -187,7 +188,7 @@ fn say(made: &Made, place: &Path, answer: Answer, compiled: &Compiled) {
     for (name, closure) in &made.closures {
         let manifest = &closure.manifest;
         let (n_units, n_files) = (manifest.units.len(), closure.files.len());
-        println!("{name}  {n_units} units, {n_files} files  {}", closure.digest().short());
+        say!("{name}  {n_units} units, {n_files} files  {}", closure.digest().short());
         if !long {
             continue;
         }
@@ -197,10 +198,10 @@ fn say(made: &Made, place: &Path, answer: Answer, compiled: &Compiled) {
                 UnitKind::Task => "task",
                 _ => "unit",
             };
-            println!("  {kind:<10} {:<32} {}", name, unit.image.as_deref().unwrap_or(""));
+            say!("  {kind:<10} {:<32} {}", name, unit.image.as_deref().unwrap_or(""));
         }
     }
-    println!(
+    say!(
         "built {} host{} into {}",
         made.closures.len(),
         if made.closures.len() == 1 { "" } else { "s" },

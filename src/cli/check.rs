@@ -9,6 +9,7 @@ use super::describe::{JobsArgs, compile};
 use super::exit::Exit;
 use super::host::Answer;
 use super::report;
+use super::say::say;
 
 /// Check a description, all its mistakes at once, and write nothing
 #[derive(Debug, Args)]
@@ -33,10 +34,10 @@ pub fn run(args: &CheckArgs) -> Exit {
     let made = make(&compiled, args.jobs.count());
     let exit = report::print_all(&made.problems, compiled.sources(), answer);
     if answer == Answer::Json {
-        println!("{}", json!({ "problems": report::as_json(&made.problems, compiled.sources()) }));
+        say!("{}", json!({ "problems": report::as_json(&made.problems, compiled.sources()) }));
     } else if exit == Exit::Done {
         let n = compiled.part_names().len();
-        println!("right: {n} host{}", if n == 1 { "" } else { "s" });
+        say!("right: {n} host{}", if n == 1 { "" } else { "s" });
     }
     exit
 }

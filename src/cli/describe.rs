@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::exit::Exit;
 use super::report;
+use super::say::say_wrong;
 use super::world::Disk;
 
 /// The map of the root whose entries are evaluated, rendered and switched apart from each other.
@@ -65,8 +66,8 @@ pub fn parse_path(text: &str) -> Result<Vec<String>, Exit> {
 }
 
 fn bad_path(text: &str) -> Exit {
-    eprintln!("error: `{text}` is not a path");
-    eprintln!("  help: write it as in the language, `hosts.ctl01.files.\"/etc/hosts\".mode`");
+    say_wrong!("error: `{text}` is not a path");
+    say_wrong!("  help: write it as in the language, `hosts.ctl01.files.\"/etc/hosts\".mode`");
     Exit::Wrong
 }
 
@@ -76,16 +77,16 @@ pub fn no_path(why: &kl::value::why::NoPath) -> Exit {
     match why {
         NoPath::Nothing { until, step, near } => {
             let place = if until.is_empty() { "the root".to_owned() } else { format!("`{until}`") };
-            eprintln!("error: there is no `{step}` in {place}");
+            say_wrong!("error: there is no `{step}` in {place}");
             if let Some(near) = near {
-                eprintln!("  help: did you mean `{near}`?");
+                say_wrong!("  help: did you mean `{near}`?");
             }
         }
         NoPath::Below(names) => {
-            eprintln!("error: this is not a leaf");
+            say_wrong!("error: this is not a leaf");
             let shown: Vec<&str> = names.iter().take(12).map(String::as_str).collect();
             let more = if names.len() > shown.len() { ", …" } else { "" };
-            eprintln!("  help: go on with one of {}{more}", shown.join(", "));
+            say_wrong!("  help: go on with one of {}{more}", shown.join(", "));
         }
     }
     Exit::Wrong

@@ -7,6 +7,7 @@ use super::describe::{JobsArgs, compile};
 use super::exit::Exit;
 use super::host::Answer;
 use super::report;
+use super::say::say_wrong;
 use crate::lab::{LabHost, LabPort, LabSpec};
 use crate::model::{Cloud, decode_cloud, decode_host};
 
@@ -14,8 +15,8 @@ use crate::model::{Cloud, decode_cloud, decode_host};
 pub fn spec(file: Option<&Path>) -> Result<LabSpec, Exit> {
     let compiled = compile(file)?;
     if !describes_cloud(&compiled) {
-        eprintln!("error: this description makes no cloud");
-        eprintln!("  help: `use kernel`, or a module that does, and describe `cloud` and `hosts`");
+        say_wrong!("error: this description makes no cloud");
+        say_wrong!("  help: `use kernel`, or a module that does, and describe `cloud` and `hosts`");
         return Err(Exit::Wrong);
     }
     let (cloud, cloud_problems) = decode_cloud(compiled.root());

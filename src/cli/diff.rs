@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::exit::Exit;
 use super::host::{Answer, Build, FromArgs, complain};
+use super::say::{say, say_wrong};
 use crate::activate::diff::{Action, FileChange, KeyChange, diff};
 use crate::activate::generation;
 use crate::activate::history;
@@ -46,7 +47,7 @@ pub fn run(args: &DiffArgs, build: Build<'_>) -> Exit {
         [Some(from), Some(to)] => (Some(*from), To::Generation(*to)),
         [Some(from), None] => (Some(*from), To::Description(Some(&sides[1]))),
         _ => {
-            eprintln!("error: a description can only be what is compared with, so it comes second");
+            say_wrong!("error: a description can only be what is compared with, so it comes second");
             return Exit::Wrong;
         }
     };
@@ -92,19 +93,19 @@ fn compare(layout: &Layout, number: u64, to: &Closure) -> Result<Preview, StoreE
 /// Prints what a switch would do and what differs.
 pub fn print_preview(host: &str, preview: &Preview, answer: Answer) {
     if answer == Answer::Json {
-        println!("{:#}", json!({ "host": host, "preview": preview }));
+        say!("{:#}", json!({ "host": host, "preview": preview }));
         return;
     }
     let from =
         preview.from.map_or_else(|| "no generation".to_owned(), |number| format!("generation {number}"));
     if preview.difference.is_empty() && preview.plan.touches_nothing() {
-        println!("{host}: no difference to {from}");
+        say!("{host}: no difference to {from}");
         return;
     }
-    println!("{host}: from {from}");
-    print!("{}", indent(&preview.plan.to_text()));
+    say!("{host}: from {from}");
+    say!("{}", indent(&preview.plan.to_text()).trim_end());
     for key in &preview.difference.kernel {
-        println!("  {}", key_line(key));
+        say!("  {}", key_line(key));
     }
     // What a task reads that was done before matters to nobody.
     let is_done =
@@ -121,12 +122,12 @@ fn print_file(file: &FileChange) {
     let FileChange { unit, name, how, keys, lines, access } = file;
     let unit = unit.as_deref().map(|unit| format!("{unit}: ")).unwrap_or_default();
     let lines = lines.map(|(more, less)| format!(", {more} lines more, {less} less")).unwrap_or_default();
-    println!("  {unit}{name} {}{lines}", how.word());
+    say!("  {unit}{name} {}{lines}", how.word());
     for key in keys {
-        println!("    {}", key_line(key));
+        say!("    {}", key_line(key));
     }
     if let Some(access) = access {
-        println!("    {access}");
+        say!("    {access}");
     }
 }
 

@@ -6,6 +6,7 @@ use kl::diag::{Code, did_you_mean};
 use serde_json::json;
 
 use super::exit::Exit;
+use super::say::{say, say_wrong};
 
 static PAGES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/docs/errors");
 
@@ -23,10 +24,10 @@ pub struct ExplainArgs {
 /// Runs the command.
 pub fn run(args: &ExplainArgs) -> Exit {
     let Some(code) = Code::find(&args.code) else {
-        eprintln!("error: no code `{}`", args.code);
+        say_wrong!("error: no code `{}`", args.code);
         let names = Code::ALL.iter().map(|c| c.name());
         if let Some(help) = did_you_mean(&args.code, names) {
-            eprintln!("  help: {help}");
+            say_wrong!("  help: {help}");
         }
         return Exit::Wrong;
     };
@@ -35,7 +36,7 @@ pub fn run(args: &ExplainArgs) -> Exit {
         .and_then(|file| file.contents_utf8())
         .unwrap_or_default();
     if args.json {
-        println!("{}", json!({ "code": code.as_str(), "page": page }));
+        say!("{}", json!({ "code": code.as_str(), "page": page }));
     } else {
         print!("{page}");
     }

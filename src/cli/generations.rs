@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::exit::Exit;
 use super::host::complain;
+use super::say::say;
 use crate::activate::generation::{self, Listed};
 use crate::activate::history::{self, End, Event, Kind};
 use crate::activate::layout::Layout;
@@ -25,16 +26,16 @@ pub fn run(args: &GenerationsArgs) -> Exit {
     let layout = Layout::new("/");
     if *history {
         match history::load(&layout) {
-            Ok(events) if *json => println!("{:#}", serde_json::json!(events)),
-            Ok(events) => events.iter().for_each(|event| println!("{}", history_line(event))),
+            Ok(events) if *json => say!("{:#}", serde_json::json!(events)),
+            Ok(events) => events.iter().for_each(|event| say!("{}", history_line(event))),
             Err(error) => return complain(&error, Exit::Stuck),
         }
         return Exit::Done;
     }
     match generation::list(&layout) {
-        Ok(all) if *json => println!("{:#}", serde_json::json!(all)),
-        Ok(all) if all.is_empty() => println!("this host has no generation yet"),
-        Ok(all) => all.iter().for_each(|it| println!("{}", generation_line(it))),
+        Ok(all) if *json => say!("{:#}", serde_json::json!(all)),
+        Ok(all) if all.is_empty() => say!("this host has no generation yet"),
+        Ok(all) => all.iter().for_each(|it| say!("{}", generation_line(it))),
         Err(error) => return complain(&error, Exit::Stuck),
     }
     Exit::Done

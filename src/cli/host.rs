@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -14,6 +13,7 @@ use serde_json::{Value, json};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::exit::Exit;
+use super::say::{say, say_wrong};
 use crate::activate::failure::{ActivateError, Failure};
 use crate::activate::journal::{Journal, Silent, Told};
 use crate::activate::layout::Layout;
@@ -62,8 +62,8 @@ impl FromArgs {
         }
         let known: Vec<&str> = built.closures.keys().map(String::as_str).collect();
         let this = name.unwrap_or_else(node_name);
-        eprintln!("error: the description has no host `{this}`");
-        eprintln!("  help: it has {}", if known.is_empty() { "none".to_owned() } else { known.join(", ") });
+        say_wrong!("error: the description has no host `{this}`");
+        say_wrong!("  help: it has {}", if known.is_empty() { "none".to_owned() } else { known.join(", ") });
         Err(Exit::Wrong)
     }
 }
@@ -105,7 +105,7 @@ pub fn require_root(what: &str) -> Result<(), Exit> {
     if rustix::process::geteuid().is_root() {
         return Ok(());
     }
-    eprintln!("error: `{what}` changes this host and must run as root; nothing was touched");
+    say_wrong!("error: `{what}` changes this host and must run as root; nothing was touched");
     Err(Exit::Refused)
 }
 
@@ -148,25 +148,18 @@ fn listen_to_signals() -> std::io::Result<Arc<AtomicBool>> {
 /// Shows a switch to people while it goes on. That nobody reads any more is no reason to stop half way.
 struct Printer;
 
-/// Prints a line, if anybody reads.
-macro_rules! show {
-    ($($words:tt)*) => {{
-        let _unread = writeln!(std::io::stdout(), $($words)*);
-    }};
-}
-
 impl Journal for Printer {
     fn tell(&mut self, event: &Told<'_>) {
         match event {
             Told::Checking => {}
-            Told::Stopping(stop) => show!("stop     {}  {}", stop.unit, stop.reason),
-            Told::OnTrial { number } => show!("trial    generation {number}"),
-            Told::Kernel { key, value } => show!("set      {key}  {value}"),
-            Told::Acting(act) => show!("{:<8} {}  {}", act.verb.word(), act.unit, act.reason),
-            Told::Up { unit, secs } => show!("up       {unit}  after {secs:.1} s"),
-            Told::Committing { number } => show!("commit   generation {number}"),
-            Told::Reverting { to: Some(number) } => show!("revert   to generation {number}"),
-            Told::Reverting { to: None } => show!("revert   to nothing: this host had no generation"),
+            Told::Stopping(stop) => say!("stop     {}  {}", stop.unit, stop.reason),
+            Told::OnTrial { number } => say!("trial    generation {number}"),
+            Told::Kernel { key, value } => say!("set      {key}  {value}"),
+            Told::Acting(act) => say!("{:<8} {}  {}", act.verb.word(), act.unit, act.reason),
+            Told::Up { unit, secs } => say!("up       {unit}  after {secs:.1} s"),
+            Told::Committing { number } => say!("commit   generation {number}"),
+            Told::Reverting { to: Some(number) } => say!("revert   to generation {number}"),
+            Told::Reverting { to: None } => say!("revert   to nothing: this host had no generation"),
         }
     }
 }
@@ -178,7 +171,7 @@ fn report(ended: &Result<Outcome, ActivateError>, answer: Answer) -> Exit {
         Err(error) => Exit::from(error),
     };
     match (answer, ended) {
-        (Answer::Json, _) => println!("{:#}", to_json(ended, exit)),
+        (Answer::Json, _) => say!("{:#}", to_json(ended, exit)),
         (Answer::Text, Ok(outcome)) => print_outcome(outcome),
         (Answer::Text, Err(error)) => print_error(error),
     }
@@ -186,27 +179,27 @@ fn report(ended: &Result<Outcome, ActivateError>, answer: Answer) -> Exit {
 }
 
 fn print_outcome(outcome: &Outcome) {
-    let warn = |warnings: &[String]| warnings.iter().for_each(|it| eprintln!("warning: {it}"));
+    let warn = |warnings: &[String]| warnings.iter().for_each(|it| say_wrong!("warning: {it}"));
     match outcome {
         Outcome::Nothing { number, warnings } => {
-            println!("nothing to do: this host is on generation {number}");
+            say!("nothing to do: this host is on generation {number}");
             warn(warnings);
         }
         Outcome::Committed { number, plan, warnings } => {
             for left in &plan.left {
-                println!("{:<8} {}  {}", left.word(), left.unit, left.reason);
+                say!("{:<8} {}  {}", left.word(), left.unit, left.reason);
             }
-            println!("done: this host is on generation {number}");
+            say!("done: this host is on generation {number}");
             warn(warnings);
         }
         Outcome::Reverted { failure, to, tasks } => {
             print_failure(failure);
             match to {
-                Some(number) => eprintln!("this host is back on generation {number}"),
-                None => eprintln!("this host is back to having no generation"),
+                Some(number) => say_wrong!("this host is back on generation {number}"),
+                None => say_wrong!("this host is back to having no generation"),
             }
             for task in tasks {
-                eprintln!("task `{task}` was done and stays done");
+                say_wrong!("task `{task}` was done and stays done");
             }
         }
     }
@@ -218,15 +211,15 @@ fn print_error(error: &ActivateError) {
             for refusal in refusals {
                 complain(refusal, Exit::Refused);
             }
-            eprintln!("{error}");
+            say_wrong!("{error}");
         }
         ActivateError::Stuck { failure, problems, .. } => {
             print_failure(failure);
             for problem in problems {
-                eprint!("going back, ");
+                say_wrong!("going back:");
                 print_failure(problem);
             }
-            eprintln!("{error}");
+            say_wrong!("{error}");
         }
         ActivateError::Locked | ActivateError::CutOff { .. } => {
             complain(error, Exit::from(error));
@@ -237,16 +230,16 @@ fn print_error(error: &ActivateError) {
 fn print_failure(failure: &Failure) {
     complain(failure, Exit::Reverted);
     for line in failure.log() {
-        eprintln!("  | {line}");
+        say_wrong!("  | {line}");
     }
 }
 
 /// Prints an error with its causes, and returns the exit code it was given.
 pub fn complain(error: &dyn Error, exit: Exit) -> Exit {
-    eprintln!("error: {error}");
+    say_wrong!("error: {error}");
     let mut cause = error.source();
     while let Some(error) = cause {
-        eprintln!("  caused by: {error}");
+        say_wrong!("  caused by: {error}");
         cause = error.source();
     }
     exit

@@ -15,6 +15,7 @@ pub mod lab;
 pub mod rendered;
 pub mod report;
 pub mod rollback;
+mod say;
 pub mod switch;
 pub mod value;
 pub mod why;

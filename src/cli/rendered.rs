@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::describe::PARTITION;
 use super::exit::Exit;
+use super::say::say_wrong;
 use crate::model::{File, decode_host};
 use crate::render::document::{Line, render_file, render_lines};
 use kl::diag::Problems;
@@ -73,15 +74,15 @@ pub fn of_line(
     let found = find(compiled, host, container, file)?;
     let n_lines = found.text.lines().count();
     if number == 0 || number as usize > n_lines {
-        eprintln!("error: {} has {n_lines} lines, not {number}", found.path);
+        say_wrong!("error: {} has {n_lines} lines, not {number}", found.path);
         return Err(Exit::Wrong);
     }
     // A leaf may take several lines; the last one that begins at or before the line is its own.
     match found.lines.iter().rev().find(|l| l.number <= number) {
         Some(line) => Ok((found.leaf(line), Some(found.place(&Line { number, ..line.clone() })))),
         None => {
-            eprintln!("error: line {number} of {} belongs to no key", found.path);
-            eprintln!("  help: it is a heading or empty: ask for a line below it");
+            say_wrong!("error: line {number} of {} belongs to no key", found.path);
+            say_wrong!("  help: it is a heading or empty: ask for a line below it");
             Err(Exit::Wrong)
         }
     }
@@ -106,13 +107,13 @@ fn find(compiled: &Compiled, host: &str, container: &str, file: &str) -> Result<
     }
     let hosts = compiled.part_names();
     if !hosts.iter().any(|h| &**h == host) {
-        eprintln!("error: the description has no host `{host}`");
+        say_wrong!("error: the description has no host `{host}`");
         if let Some(help) = kl::diag::did_you_mean(host, hosts.iter().map(|h| &**h)) {
-            eprintln!("  help: {help}");
+            say_wrong!("  help: {help}");
         }
     } else {
-        eprintln!("error: `{container}` on `{host}` has no file `{file}`");
-        eprintln!("  help: `kolla-lang eval CLOUD hosts.{host}.containers` lists them");
+        say_wrong!("error: `{container}` on `{host}` has no file `{file}`");
+        say_wrong!("  help: `kolla-lang eval CLOUD hosts.{host}.containers` lists them");
     }
     Err(Exit::Wrong)
 }

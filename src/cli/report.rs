@@ -8,6 +8,7 @@ use std::io::IsTerminal;
 
 use super::exit::Exit;
 use super::host::Answer;
+use super::say::say_wrong;
 
 /// Prints all mistakes to standard error and returns how the command ends if nothing else goes wrong.
 pub fn print_all(all: &[Diagnostic], sources: &SourceMap, answer: Answer) -> Exit {
@@ -20,7 +21,7 @@ pub fn print_all(all: &[Diagnostic], sources: &SourceMap, answer: Answer) -> Exi
         }
         eprint!("{text}");
         if !all.is_empty() {
-            eprintln!("{}", counted(errors, all.len() - errors));
+            say_wrong!("{}", counted(errors, all.len() - errors));
         }
     }
     if errors > 0 { Exit::Wrong } else { Exit::Done }
@@ -92,9 +93,9 @@ pub fn unreadable(path: &str, why: &ReadError) -> Exit {
         }
         ReadError::Other(text) => (text.clone(), None),
     };
-    eprintln!("error: cannot read {path}: {what}");
+    say_wrong!("error: cannot read {path}: {what}");
     if let Some(help) = help {
-        eprintln!("  help: {help}");
+        say_wrong!("  help: {help}");
     }
     Exit::Wrong
 }

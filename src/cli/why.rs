@@ -12,6 +12,7 @@ use super::exit::Exit;
 use super::host::Answer;
 use super::rendered::{self, Place};
 use super::report;
+use super::say::{say, say_wrong};
 
 /// Say who set a value, who lost and what it read
 #[derive(Debug, Args)]
@@ -42,7 +43,7 @@ pub fn run(args: &WhyArgs) -> Exit {
     match explain(&compiled, &args.path) {
         Ok((why, place)) => {
             if args.json {
-                println!("{}", as_json(&compiled, &why, place.as_ref()));
+                say!("{}", as_json(&compiled, &why, place.as_ref()));
             } else {
                 print!("{}", as_text(&compiled, &why, place.as_ref()));
             }
@@ -69,15 +70,15 @@ fn explain(compiled: &Compiled, path: &[String]) -> Result<(Why, Option<Place>),
             let Some((file, line)) =
                 file.rsplit_once(':').and_then(|(f, l)| Some((f, l.parse::<u32>().ok()?)))
             else {
-                eprintln!("error: `{file}` names no line");
-                eprintln!("  help: write `{file}:12`, or a key of the file behind it");
+                say_wrong!("error: `{file}` names no line");
+                say_wrong!("  help: write `{file}:12`, or a key of the file behind it");
                 return Err(Exit::Wrong);
             };
             rendered::of_line(compiled, host, container, file, line)?
         }
         [host, container, file, key] => rendered::of_key(compiled, host, container, file, key)?,
         _ => {
-            eprintln!("error: `why` takes a path, or a host, a container, a file and a key of it");
+            say_wrong!("error: `why` takes a path, or a host, a container, a file and a key of it");
             return Err(Exit::Wrong);
         }
     };
