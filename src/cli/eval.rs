@@ -40,12 +40,12 @@ pub fn run(args: &EvalArgs) -> Exit {
     let whole = steps.len() == 1 && steps[0] == PARTITION;
     let (printed, found) = if whole {
         let (parts, problems) = compiled.parts(args.jobs.count(), |name, data| one(name, &data, args.json));
-        (all(&parts, args.json), problems)
+        (all(parts, args.json), problems)
     } else {
         match compiled.value_at(&steps) {
             Ok((data, problems)) => {
-                let printed = if args.json { json(&data) } else { text(&data).into_bytes() };
-                (printed, problems)
+                let printed = if args.json { json(Vec::new(), &data) } else { text(&data).into_bytes() };
+                (vec![printed], problems)
             }
             Err(why) => {
                 let exit = report::print_all(&compiled.problems().sorted(), compiled.sources(), Answer::Text);
@@ -59,22 +59,25 @@ pub fn run(args: &EvalArgs) -> Exit {
     if exit == Exit::Done {
         let mut out = std::io::stdout().lock();
         // A reader that has seen enough closes the pipe; that is its right.
-        let _ = out.write_all(&printed).and_then(|()| out.write_all(b"\n"));
+        let _ = printed.iter().try_for_each(|piece| out.write_all(piece)).and_then(|()| out.write_all(b"\n"));
     }
     exit
 }
 
-fn json(data: &kl::data::Data) -> Vec<u8> {
-    serde_json::to_vec(&Json(data)).unwrap_or_default()
+/// Appends a value as JSON.
+fn json(mut out: Vec<u8>, data: &kl::data::Data) -> Vec<u8> {
+    // Writing into memory cannot fail, and every key is a text.
+    let _ = serde_json::to_writer(&mut out, &Json(data));
+    out
 }
 
 /// One entry of the map of hosts, printed on the thread that evaluated it.
 fn one(name: &str, data: &kl::data::Data, as_json: bool) -> Vec<u8> {
     if as_json {
-        let mut out = serde_json::to_vec(name).unwrap_or_default();
+        let mut out = Vec::with_capacity(1 << 15);
+        let _ = serde_json::to_writer(&mut out, name);
         out.push(b':');
-        out.extend(json(data));
-        return out;
+        return json(out, data);
     }
     let mut key = String::new();
     kl::value::show::push_step(&mut key, name);
@@ -82,15 +85,15 @@ fn one(name: &str, data: &kl::data::Data, as_json: bool) -> Vec<u8> {
     format!("  {key} = {body}\n").into_bytes()
 }
 
-fn all(parts: &[Vec<u8>], as_json: bool) -> Vec<u8> {
-    let mut out = Vec::with_capacity(parts.iter().map(|p| p.len() + 1).sum::<usize>() + 4);
-    out.extend_from_slice(if as_json { b"{" } else { b"{\n" });
-    for (i, part) in parts.iter().enumerate() {
+/// The pieces of the whole map.
+fn all(parts: Vec<Vec<u8>>, as_json: bool) -> Vec<Vec<u8>> {
+    let mut out = vec![if as_json { b"{".to_vec() } else { b"{\n".to_vec() }];
+    for (i, part) in parts.into_iter().enumerate() {
         if as_json && i > 0 {
-            out.push(b',');
+            out.push(b",".to_vec());
         }
-        out.extend_from_slice(part);
+        out.push(part);
     }
-    out.push(b'}');
+    out.push(b"}".to_vec());
     out
 }

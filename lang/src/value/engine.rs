@@ -9,7 +9,7 @@ use crate::data::Data;
 use crate::diag::Problems;
 use crate::merge::trie::{self, Trie};
 use crate::source::Span;
-use crate::types::hir::{CheckH, DefId, Program};
+use crate::types::hir::{CheckH, DefId, Ek, Ex, Program};
 use crate::types::ty::{Ty, TyId};
 use std::sync::Arc;
 
@@ -23,6 +23,8 @@ pub struct Engine {
     pub root_ty: TyId,
     /// Whether a type is a leaf, by type.
     pub leaf: Vec<bool>,
+    /// Whether a condition reads nothing but `it`, by condition.
+    pub closed: Vec<bool>,
 }
 
 impl Engine {
@@ -31,7 +33,8 @@ impl Engine {
         let root_ty = program.types.intern(Ty::Record(program.root));
         let leaf = (0..program.types.len()).map(|i| program.types.is_leaf(TyId(i as u32))).collect();
         let trie = trie::index(&program);
-        Engine { program, trie, root_ty, leaf }
+        let closed = program.wheres.iter().map(reads_only_it).collect();
+        Engine { program, trie, root_ty, leaf, closed }
     }
 
     /// Evaluates all that is not below the partition, and the checks. The memory is what the parts stand on.
@@ -88,6 +91,15 @@ impl Engine {
             }
         }
     }
+}
+
+/// Whether an expression reads nothing of the tree.
+fn reads_only_it(ex: &Ex) -> bool {
+    let mut closed = true;
+    ex.walk(&mut |inner| {
+        closed &= !matches!(inner.kind, Ek::Root(_) | Ek::Global(_) | Ek::Call(..) | Ek::KeyName(..))
+    });
+    closed
 }
 
 /// What all parts share.

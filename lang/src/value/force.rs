@@ -24,6 +24,7 @@ impl Pass<'_> {
 
     /// A field of a record of the tree, with all below.
     pub fn force_field(&mut self, id: NodeId, field: u32) -> Data {
+        self.wholes(id);
         let value = self.field(id, field);
         let Kind::Record(rec, ..) = &self.node(id).kind else {
             return Data { kind: DataKind::Error, origin: Origin { at: Span::default(), through: None } };

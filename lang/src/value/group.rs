@@ -156,6 +156,17 @@ impl Pass<'_> {
         }
     }
 
+    /// The instances of a cursor's open step that give a key, if they were found before.
+    pub fn known_instances(&self, cur: Cur, key: &Arc<str>) -> Option<(GroupId, &[EnvId])> {
+        let star = cur.star?;
+        let known = self
+            .base
+            .and_then(|b| b.stars.get(&(star, cur.env)))
+            .or_else(|| self.memo.stars.get(&(star, cur.env)))?;
+        let Once::Done(index) = known else { return None };
+        Some((self.eng.trie.star(star).group, index.get(key).map_or(&[], Vec::as_slice)))
+    }
+
     /// The instances of a computed step, by key.
     pub fn star_index(&mut self, id: StarId, group: GroupId, env: EnvId) -> Arc<StarIndex> {
         if let Some(Once::Done(known)) = self.base.and_then(|b| b.stars.get(&(id, env))) {

@@ -62,6 +62,14 @@ impl Pass<'_> {
             Slot::Unset => {}
         }
         self.traced(Spot::Field(id, field));
+        if let Kind::Record(_, plan, _) = &self.node(id).kind
+            && let Some((value, src)) = &plan.fields[field as usize].fixed
+            && self.has_no_wholes(id)
+        {
+            let (value, src) = (value.clone(), *src);
+            self.set_field(id, field, Slot::Value(value.clone(), src));
+            return value;
+        }
         self.set_field(id, field, Slot::Busy);
         self.open.push(Open::Field(id, field));
         let slot = self.deeper(id, |pass| pass.find_field(id, field));
@@ -141,6 +149,9 @@ impl Pass<'_> {
             return self.child(Spot::Field(id, field), &def.name, &def.place, &below, default);
         }
         let spot = Spot::Field(id, field);
+        if let Some((value, src)) = self.quick_leaf(spot, id, &def.place, fields, def.default.as_ref()) {
+            return Slot::Value(value, src);
+        }
         let wholes = self.parts(id, &def.name);
         let mut ends = Vec::with_capacity(fields.ends.len());
         {
@@ -149,6 +160,40 @@ impl Pass<'_> {
         }
         let (value, src) = self.leaf(spot, &def.place, &ends, &wholes, fields.adds, def.default.as_ref());
         Slot::Value(value, src)
+    }
+
+    /// The frequent case: nothing given whole, nothing replaced or added, and one candidate for each strength.
+    fn quick_leaf(
+        &mut self,
+        spot: Spot<'_>,
+        id: NodeId,
+        place: &Place,
+        fields: &FieldPlan,
+        default: Option<&Arc<Ex>>,
+    ) -> Option<(Value, Src)> {
+        if !fields.simple || !self.node(id).cuts.is_empty() || !self.wholes(id).is_empty() {
+            return None;
+        }
+        for (i, (cur, def)) in fields.ends.iter().enumerate() {
+            let cur = self.node(id).curs[*cur as usize];
+            let to = self.eng.program.defs[def.0 as usize].group;
+            let env = if cur.star.is_some() {
+                return None;
+            } else if cur.group == to {
+                cur.env
+            } else {
+                let mut envs = Vec::new();
+                self.extend(cur.group, cur.env, to, &mut envs);
+                match envs.as_slice() {
+                    [] => continue,
+                    [env] => *env,
+                    _ => return None,
+                }
+            };
+            self.note_weaker(*def, fields.ends[i + 1..].iter().map(|(_, d)| *d));
+            return Some(self.landed(spot, place, &Cand::Def(*def, env)));
+        }
+        Some(self.default_leaf(spot, place, default))
     }
 
     /// The parts of the values given whole that lie at one key or field.
@@ -202,6 +247,14 @@ impl Pass<'_> {
                     None
                 }
             }
+        }
+    }
+
+    /// Whether it is known that nothing was given whole at or above a node.
+    fn has_no_wholes(&self, id: NodeId) -> bool {
+        match &self.node(id).wholes {
+            Once::Done(all) => all.is_empty(),
+            _ => false,
         }
     }
 
@@ -331,32 +384,63 @@ impl Pass<'_> {
         if let Some((default, at)) = &default {
             let empty = matches!(&default.kind, Ek::Body(_, entries) if entries.is_empty());
             if !empty && !matches!(default.kind, Ek::Const(Value::None)) {
-                let mut frame = Frame::at(Arc::from([]), id);
-                frame.this = Some(Value::Node(id));
-                let value = self.eval(default, &mut frame);
+                let value = self.default_whole(default, id);
                 let rank = Rank { strength: rank::DEFAULT, file: FileId(0) };
                 above.push(Whole { rank, src: Src { def: NO_DEF, at: *at }, value });
             }
         }
         let cuts = self.cuts(id, key, below, &mut above);
-        let curs = self.below_curs(id, below);
+        let curs = self.below_curs(id, key, below);
         if ty == TyId::TREE {
             return self.tree_child(spot, key, inner, entry, curs, above, cuts, below);
+        }
+        // A map that one value gives, and nothing else says anything of, is that value.
+        if curs.is_empty()
+            && inner.refine.is_none()
+            && matches!(self.eng.program.types.get(ty), Ty::Map(_, item) if self.is_leaf(*item))
+            && let [Whole { value: value @ Value::Dict(_), src, .. }] = above.as_slice()
+        {
+            return Slot::Value(value.clone(), *src);
         }
         let child = self.add_node(inner, id, key.clone(), entry, curs, above.into(), cuts);
         Slot::Child(child)
     }
 
+    /// The value of the default of a record, map or Tree; evaluated once where it reads nothing.
+    fn default_whole(&mut self, default: &Arc<Ex>, id: NodeId) -> Value {
+        let address = Arc::as_ptr(default) as usize;
+        if let Some(known) = self.defaults.get(&address) {
+            return known.clone();
+        }
+        let mut frame = Frame::at(self.nothing.clone(), id);
+        frame.this = Some(Value::Node(id));
+        let value = self.eval(default, &mut frame);
+        let mut closed = true;
+        default.walk(&mut |ex| {
+            closed &=
+                matches!(ex.kind, Ek::Const(_) | Ek::Body(..) | Ek::List(_) | Ek::ToSet(_) | Ek::ToTree(..));
+        });
+        if closed && !value.is_error() {
+            self.defaults.insert(address, value.clone());
+        }
+        value
+    }
+
     /// The cursors of a child: those whose computed step was the last one stay to be matched.
-    fn below_curs(&mut self, id: NodeId, below: &[(Cur, TrieId)]) -> Arc<[Cur]> {
+    fn below_curs(&mut self, id: NodeId, key: &Arc<str>, below: &[(Cur, TrieId)]) -> Arc<[Cur]> {
         let mut out = Vec::with_capacity(below.len());
         let mut instances = Vec::new();
         for (cur, place) in below {
             match cur.star {
-                // The step that led here is still open, or the one above is.
-                Some(star) if self.eng.trie.star(star).target == *place => {
-                    out.push(Cur { trie: *place, ..*cur })
-                }
+                // The step that led here is still open, unless its instances are known already.
+                Some(star) if self.eng.trie.star(star).target == *place => match self
+                    .known_instances(*cur, key)
+                {
+                    Some((group, envs)) => {
+                        out.extend(envs.iter().map(|env| Cur { trie: *place, group, env: *env, star: None }));
+                    }
+                    None => out.push(Cur { trie: *place, ..*cur }),
+                },
                 Some(_) => {
                     instances.clear();
                     let parent_key = self.node(id).key.clone();
@@ -709,15 +793,16 @@ impl Pass<'_> {
     /// Remembers which definitions of the winner's own file lost, for the warning about dead ones.
     fn note_losers(&mut self, winner: &Cand, weaker: &[(Cur, DefId)]) {
         let Cand::Def(winner, _) = winner else { return };
-        self.win(*winner);
-        if weaker.is_empty() {
-            return;
-        }
+        self.note_weaker(*winner, weaker.iter().map(|(_, d)| *d));
+    }
+
+    fn note_weaker(&mut self, winner: DefId, weaker: impl Iterator<Item = DefId>) {
+        self.win(winner);
         let defs = &self.eng.program.defs;
         let file = defs[winner.0 as usize].file;
-        for (_, def) in weaker {
+        for def in weaker {
             if defs[def.0 as usize].file == file {
-                self.memo.lost.entry(*def).or_insert(*winner);
+                self.memo.lost.entry(def).or_insert(winner);
             }
         }
     }
@@ -781,7 +866,7 @@ impl Pass<'_> {
         let value = match &default.kind {
             Ek::Const(value) => return (value.clone(), src),
             _ => {
-                let mut frame = Frame::at(Arc::from([]), spot.node());
+                let mut frame = Frame::at(self.nothing.clone(), spot.node());
                 frame.this = Some(Value::Node(spot.node()));
                 self.eval(default, &mut frame)
             }
@@ -881,11 +966,9 @@ impl Pass<'_> {
         }
         for cond in &refine.wheres {
             let ex = &self.eng.program.wheres[cond.0 as usize];
-            let mut frame = Frame::of(Arc::from([]));
-            frame.it = Some(value.clone());
-            match self.eval(ex, &mut frame) {
-                Value::Bool(true) | Value::Error => {}
-                _ => {
+            match self.holds(*cond, &value) {
+                true => {}
+                false => {
                     let shown = self.shown(&value, place.ty);
                     let path = self.spot_path(spot);
                     return self.fail(errors::broken_where(at, &path, &shown, ex.at, through));
@@ -905,6 +988,27 @@ impl Pass<'_> {
             }
         }
         value
+    }
+
+    /// Whether a value meets a condition. What reads nothing but `it` is remembered for texts, which recur.
+    fn holds(&mut self, cond: crate::types::hir::WhereId, value: &Value) -> bool {
+        let ex = &self.eng.program.wheres[cond.0 as usize];
+        let text = match value {
+            Value::Str(text) if self.eng.closed[cond.0 as usize] => Some(text),
+            _ => None,
+        };
+        if let Some(text) = text
+            && let Some(known) = self.tried.get(&(cond, text.clone()))
+        {
+            return *known;
+        }
+        let mut frame = Frame::of(self.nothing.clone());
+        frame.it = Some(value.clone());
+        let holds = !matches!(self.eval(ex, &mut frame), Value::Bool(false));
+        if let Some(text) = text {
+            self.tried.insert((cond, text.clone()), holds);
+        }
+        holds
     }
 
     fn settled_for_compare(&mut self, value: Value, ty: TyId) -> Value {

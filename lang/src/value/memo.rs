@@ -151,6 +151,10 @@ pub struct FieldPlan {
     pub ends: Vec<(u32, DefId)>,
     /// Whether an operator other than `=` and its like is among them.
     pub adds: bool,
+    /// Whether no two of them are equally strong, and none adds.
+    pub simple: bool,
+    /// A leaf that nobody defines: its constant default.
+    pub fixed: Option<(Value, Src)>,
 }
 
 /// The instances of a computed step by key.

@@ -8,7 +8,7 @@ use crate::diag::{Diagnostic, Problems};
 use crate::merge::trie::TrieId;
 use crate::source::Span;
 use crate::syntax::ast::Op;
-use crate::types::hir::{DefId, GroupId};
+use crate::types::hir::{DefId, Ek, GroupId};
 use crate::types::ty::{Place, RecId, Ty, TyId};
 use std::sync::Arc;
 
@@ -72,6 +72,12 @@ pub struct Pass<'p> {
     pub spent: bool,
     /// Plans by record type and places; kept from part to part.
     pub plans: Map<(RecId, Vec<TrieId>), Arc<Plan>>,
+    /// Conditions that were tried on texts; kept from part to part.
+    pub tried: Map<(crate::types::hir::WhereId, Arc<str>), bool>,
+    /// Values of defaults that read nothing, by the address of the expression; kept from part to part.
+    pub defaults: Map<usize, Value>,
+    /// The empty environment.
+    pub nothing: Arc<[Value]>,
     /// While a check's demand is evaluated: what would prove it wrong.
     pub witnesses: Option<Vec<(String, Span)>>,
     /// When `why` asks: the leaves read, and what lost inside `&`.
@@ -98,6 +104,9 @@ impl<'p> Pass<'p> {
             depth: 0,
             spent: false,
             plans: Map::default(),
+            tried: Map::default(),
+            defaults: Map::default(),
+            nothing: Arc::from([]),
             witnesses: None,
             trace: None,
         };
@@ -238,6 +247,15 @@ impl<'p> Pass<'p> {
                 }
             }
             out.ends.sort_by_key(|(_, def)| (std::cmp::Reverse(program.defs[def.0 as usize].strength), *def));
+            let strength = |d: &(u32, DefId)| program.defs[d.1.0 as usize].strength;
+            out.simple = !out.adds && out.ends.windows(2).all(|w| strength(&w[0]) != strength(&w[1]));
+            if out.below.is_empty()
+                && program.types.is_leaf(field.place.ty)
+                && let Some(default) = &field.default
+                && let Ek::Const(value) = &default.kind
+            {
+                out.fixed = Some((value.clone(), Src { def: NO_DEF, at: default.at }));
+            }
             plan.fields.push(out);
         }
         let plan = Arc::new(plan);
