@@ -284,7 +284,9 @@ fn wanted_links(layout: &Layout, closure: &Closure) -> Vec<(PathBuf, PathBuf)> {
         links.push((layout.at(MODULES_LINK), host.join("modules.conf")));
     }
     for folder in &manifest.folders {
-        let container = manifest.units.get(&folder.owner).and_then(|unit| unit.container.as_ref());
+        // A task leaves no container behind whose scripts could look there.
+        let unit = manifest.units.get(&folder.owner).filter(|unit| unit.kind == UnitKind::Container);
+        let container = unit.and_then(|unit| unit.container.as_ref());
         if let Some(name) = container {
             links.push((layout.kolla_config(name), layout.last_started(name)));
         }

@@ -56,7 +56,9 @@ pub enum Outcome {
         number: u64,
         /// What was done.
         plan: Plan,
-        /// What did not go as it should, and what must be known.
+        /// Tasks of the generation before that this one does not know; what they did stays.
+        stays: Vec<String>,
+        /// What did not go as it should.
         warnings: Vec<String>,
     },
     /// The generation before holds again, as if nothing had been asked.
@@ -352,7 +354,18 @@ impl Switch {
             warnings.push(chain(&error));
         }
         let plan = std::mem::take(&mut self.plan);
-        Ok(Outcome::Committed { number: self.number, plan, warnings })
+        Ok(Outcome::Committed { number: self.number, plan, stays: self.tasks_that_stay(layout), warnings })
+    }
+
+    /// Returns the tasks that were done for the generation before and that going back to this one does not undo.
+    fn tasks_that_stay(&self, layout: &Layout) -> Vec<String> {
+        let Some(from) = self.from.as_ref().filter(|_| self.kind == Kind::Rollback) else {
+            return Vec::new();
+        };
+        let is_known = |once: &String| self.to.manifest.tasks.values().any(|task| task.once == *once);
+        let tasks = from.closure.manifest.tasks.iter();
+        let stays = tasks.filter(|(_, task)| !is_known(&task.once) && history::is_done(layout, &task.once));
+        stays.map(|(name, _)| name.clone()).collect()
     }
 
     /// Goes back to what held before, and says how that went.

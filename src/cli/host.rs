@@ -185,9 +185,12 @@ fn print_outcome(outcome: &Outcome) {
             say!("nothing to do: this host is on generation {number}");
             warn(warnings);
         }
-        Outcome::Committed { number, plan, warnings } => {
+        Outcome::Committed { number, plan, stays, warnings } => {
             for left in &plan.left {
                 say!("{:<8} {}  {}", left.word(), left.unit, left.reason);
+            }
+            for task in stays {
+                say!("task `{task}` was done for the generation before and stays done");
             }
             say!("done: this host is on generation {number}");
             warn(warnings);
@@ -251,8 +254,8 @@ fn to_json(ended: &Result<Outcome, ActivateError>, exit: Exit) -> Value {
         Ok(Outcome::Nothing { number, warnings }) => {
             json!({ "outcome": "nothing", "generation": number, "warnings": warnings })
         }
-        Ok(Outcome::Committed { number, plan, warnings }) => {
-            json!({ "outcome": "committed", "generation": number, "plan": plan, "warnings": warnings })
+        Ok(Outcome::Committed { number, plan, stays, warnings }) => {
+            json!({ "outcome": "committed", "generation": number, "plan": plan, "stays": stays, "warnings": warnings })
         }
         Ok(Outcome::Reverted { failure: why, to, tasks }) => {
             json!({ "outcome": "reverted", "generation": to, "failure": failure(why), "tasks": tasks })
