@@ -5,7 +5,9 @@
 
 pub mod data;
 pub mod diag;
+pub mod live;
 pub mod merge;
+pub mod rank;
 pub mod source;
 pub mod syntax;
 pub mod token;
@@ -36,7 +38,7 @@ pub struct Compiled {
 pub fn compile(world: &dyn World, entry: &str, partition: Option<&str>) -> Result<Compiled, ReadError> {
     let mut problems = Problems::default();
     let files = types::load::load(world, entry, &mut problems)?;
-    let (program, problems) = types::items::check(world, files, problems);
+    let (program, problems) = types::items::check(world, value::builtins::signatures(), files, problems);
     let engine = Engine::new(program);
     let mut shared = engine.shared(partition);
     let mut all = problems;

@@ -1,4 +1,3 @@
 //! Definitions of one tree: their strengths, and the index by path. Nothing is evaluated here.
 
-pub mod rank;
 pub mod trie;

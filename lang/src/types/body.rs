@@ -4,10 +4,10 @@ use super::errors;
 use super::hir::*;
 use super::scope::*;
 use super::ty::*;
-use crate::merge::rank;
+use crate::live::Value;
+use crate::rank;
 use crate::source::{FileId, Layer, Span};
 use crate::syntax::ast::{self, ExprKind, Op, StepKind};
-use crate::value::Value;
 use std::sync::Arc;
 
 /// A place on a path: its type, what it is if it is a map, and whether it may be taken away by `none`.

@@ -4,11 +4,11 @@ use super::errors;
 use super::expr::needs_push;
 use super::hir::*;
 use super::scope::*;
+use super::sig::{Scheme, Sig};
 use super::ty::*;
+use crate::live::Value;
 use crate::source::{Layer, Span};
 use crate::syntax::ast::{self, ExprKind};
-use crate::value::Value;
-use crate::value::builtins::{self, Scheme, Sig};
 use std::sync::Arc;
 
 impl Checker<'_> {
@@ -22,11 +22,11 @@ impl Checker<'_> {
                 if matches!(self.find(cx.file, name, |d| matches!(d, Decl::Fn(_))), Found::Many(_)) {
                     return Self::error(at);
                 }
-                match builtins::find(name) {
+                match self.builtins.find(name) {
                     Some(index) => self.call_builtin(index, None, args, at, cx),
                     None => {
                         let mut known = self.visible(cx.file, |d| matches!(d, Decl::Fn(_)));
-                        known.extend(builtins::names().map(str::to_string));
+                        known.extend(self.builtins.names().map(str::to_string));
                         self.problems.push(errors::not_a_function(
                             callee.at,
                             name,
@@ -45,10 +45,10 @@ impl Checker<'_> {
                     return Self::error(at);
                 }
                 let name = format!("{}.{}", self.types.name(ty), method.text);
-                match builtins::find(&name) {
+                match self.builtins.find(&name) {
                     Some(index) => self.call_builtin(index, Some((receiver, ty)), args, at, cx),
                     None => {
-                        let known: Vec<&str> = builtins::names().collect();
+                        let known: Vec<&str> = self.builtins.names().collect();
                         self.problems.push(errors::not_a_function(method.at, &name, known));
                         Self::error(at)
                     }
@@ -85,16 +85,16 @@ impl Checker<'_> {
     pub fn property(&mut self, inner: Ex, ty: TyId, name: &ast::Name, at: Span) -> (Ex, TyId) {
         let owner = self.types.name(ty);
         let full = format!("{owner}.{}", name.text);
-        if let Some(index) = builtins::find(&full)
-            && builtins::get(index).schemes().iter().all(|s| s.params.len() == 1)
+        if let Some(index) = self.builtins.find(&full)
+            && self.builtins.get(index).schemes.iter().all(|s| s.params.len() == 1)
         {
-            let result = builtins::get(index).schemes()[0].result.clone();
+            let result = self.builtins.get(index).schemes[0].result.clone();
             let ty = self.sig_type(&result, &mut Vec::new());
             let arg_ty: Box<[TyId]> = Box::new([TyId::ERROR]);
             return (Ex { at, kind: Ek::Builtin(index, Box::new([inner]), arg_ty) }, ty);
         }
         let prefix = format!("{owner}.");
-        let known: Vec<&str> = builtins::names().filter_map(|n| n.strip_prefix(&prefix)).collect();
+        let known: Vec<&str> = self.builtins.names().filter_map(|n| n.strip_prefix(&prefix)).collect();
         let found = match self.types.get(ty) {
             Ty::Opt(_) => format!("{owner}, which may be `none`"),
             _ => format!("a {owner}"),
@@ -118,7 +118,7 @@ impl Checker<'_> {
             ExprKind::Name(name) => name.clone(),
             _ => Arc::from(""),
         };
-        let Some(index) = builtins::find(&name) else {
+        let Some(index) = self.builtins.find(&name) else {
             self.problems.push(errors::not_a_function(
                 callee.at,
                 &name,
@@ -150,7 +150,8 @@ impl Checker<'_> {
         at: Span,
         cx: &mut Cx,
     ) -> (Ex, TyId) {
-        let builtin = builtins::get(index);
+        let builtins = self.builtins;
+        let builtin = builtins.get(index);
         for arg in args {
             if let Some(name) = &arg.name {
                 let message = format!("`{}` takes its arguments by position", builtin.name);
@@ -181,12 +182,13 @@ impl Checker<'_> {
         at: Span,
         cx: &mut Cx,
     ) -> (Ex, TyId) {
-        let builtin = builtins::get(index);
+        let builtins = self.builtins;
+        let builtin = builtins.get(index);
         if given.iter().flatten().any(|(_, ty)| *ty == TyId::ERROR) {
             return Self::error(at);
         }
         let shift = given.len() - trees.len().min(given.len());
-        for scheme in builtin.schemes() {
+        for scheme in &builtin.schemes {
             let mut vars: Vec<(char, TyId)> = Vec::new();
             if scheme.params.len() != given.len() {
                 continue;
@@ -237,7 +239,7 @@ impl Checker<'_> {
                 at,
                 message,
                 None,
-                Some(format!("it is {}", builtin.signature)),
+                Some(format!("it is {}", builtin.text)),
             )),
         }
         Self::error(at)
@@ -294,11 +296,11 @@ impl Checker<'_> {
 
     /// `secret(name)`: a key of the map `secrets` where the root has one, else a text.
     fn secret(&mut self, index: u16, args: &[ast::Arg], at: Span, cx: &mut Cx) -> (Ex, TyId) {
-        let wanted = builtins::get(index).schemes()[0].params.len();
+        let wanted = self.builtins.get(index).schemes[0].params.len();
         if args.len() != wanted {
             let message = format!(
                 "`{}` takes {wanted} argument{}",
-                builtins::get(index).name,
+                self.builtins.get(index).name,
                 if wanted == 1 { "" } else { "s" }
             );
             self.problems.push(errors::wrong_arguments(at, message, None, None));

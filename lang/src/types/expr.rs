@@ -4,9 +4,9 @@ use super::errors;
 use super::hir::*;
 use super::scope::*;
 use super::ty::*;
+use crate::live::{Value, to_set};
 use crate::source::Span;
 use crate::syntax::ast::{self, BinOp, ExprKind, Lit};
-use crate::value::{Value, value::to_set};
 use ipnet::IpNet;
 use std::sync::Arc;
 

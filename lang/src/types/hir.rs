@@ -2,9 +2,9 @@
 //! and evaluation reads.
 
 use super::ty::{EnumId, KeyOf, Place, RecId, TyId, Types};
+use crate::live::Value;
 use crate::source::{FileId, SourceMap, Span};
 use crate::syntax::ast::{BinOp, Op};
-use crate::value::Value;
 use std::sync::Arc;
 
 /// A `where`.
@@ -252,7 +252,7 @@ pub struct Def {
     pub value_at: Span,
     /// Its file.
     pub file: FileId,
-    /// 0 to 5, see [`crate::merge::rank`].
+    /// 0 to 5, see [`crate::rank`].
     pub strength: u8,
     /// Its operator; `Replace` for `:=`.
     pub op: Op,

@@ -4,6 +4,7 @@ use super::errors;
 use super::hir::*;
 use super::load::Files;
 use super::scope::*;
+use super::sig::Signatures;
 use super::ty::*;
 use crate::diag::Problems;
 use crate::source::{FileId, Span, World};
@@ -12,7 +13,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Checks all files and yields the typed program.
-pub fn check(world: &dyn World, files: Files, problems: Problems) -> (Program, Problems) {
+pub fn check(
+    world: &dyn World,
+    builtins: &Signatures,
+    files: Files,
+    problems: Problems,
+) -> (Program, Problems) {
     let mut types = Types::default();
     types.records.push(RecordDef {
         name: None,
@@ -23,6 +29,7 @@ pub fn check(world: &dyn World, files: Files, problems: Problems) -> (Program, P
     let top = Group { parent: GroupId(0), kind: GroupKind::Top, n_slots: 0, depth: 0, at: Span::default() };
     let mut checker = Checker {
         world,
+        builtins,
         files,
         types,
         root: RecId(0),
@@ -376,7 +383,7 @@ impl Checker<'_> {
                 ItemKind::Entry(entry) => {
                     let meta = super::body::Meta {
                         file,
-                        strength: crate::merge::rank::SITE,
+                        strength: crate::rank::SITE,
                         op: ast::Op::Set,
                         group: GroupId(0),
                     };

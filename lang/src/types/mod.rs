@@ -10,5 +10,6 @@ pub mod load;
 pub mod ops;
 pub mod resolve;
 pub mod scope;
+pub mod sig;
 pub mod ty;
 mod walk;

@@ -195,7 +195,7 @@ impl Checker<'_> {
     fn member_key(&mut self, a: &ast::Expr, key: TyId, identity: Option<KeyOf>, cx: &mut Cx) -> Ex {
         match &a.kind {
             ExprKind::Variant { name, args } if args.is_empty() => {
-                Ex { at: a.at, kind: Ek::Const(crate::value::Value::Str(name.text.clone())) }
+                Ex { at: a.at, kind: Ek::Const(crate::live::Value::Str(name.text.clone())) }
             }
             ExprKind::Text(text) => self.text(text, cx).0,
             _ => self.map_key(a, key, identity, cx).0,

@@ -3,6 +3,7 @@
 use super::errors;
 use super::hir::*;
 use super::load::Files;
+use super::sig::Signatures;
 use super::ty::*;
 use crate::diag::Problems;
 use crate::source::{FileId, Span, World};
@@ -129,6 +130,8 @@ impl Cx {
 pub struct Checker<'a> {
     /// Where texts for `file` and `template` come from.
     pub world: &'a dyn World,
+    /// The names and types of builtins.
+    pub builtins: &'a Signatures,
     /// The files.
     pub files: Files,
     /// The types.
@@ -175,7 +178,7 @@ pub struct Checker<'a> {
     pub open_lets: Vec<u32>,
 }
 
-use crate::value::Value;
+use crate::live::Value;
 
 /// Whose field a default belongs to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

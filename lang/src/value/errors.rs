@@ -1,7 +1,7 @@
 //! The words of the reports of merging and evaluation.
 
 use crate::diag::{Code, Diagnostic, did_you_mean};
-use crate::merge::rank::strength_name;
+use crate::rank::strength_name;
 use crate::source::Span;
 
 /// Two values for one leaf.

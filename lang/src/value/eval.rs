@@ -3,8 +3,8 @@
 use super::errors;
 use super::memo::Once;
 use super::pass::{Open, Pass};
-use super::value::{Dict, NodeId, Value, to_set};
 use crate::data::{Encode, SecretPart};
+use crate::live::{Dict, NodeId, Value, to_set};
 use crate::source::Span;
 use crate::types::hir::*;
 use crate::types::ty::{KeyOf, RecId, Ty, TyId};
@@ -482,7 +482,7 @@ impl Pass<'_> {
                 }
                 (Some((old, first_at)), _) => {
                     if old.order(&value) != Ordering::Equal && !old.is_error() && !value.is_error() {
-                        let strength = crate::merge::rank::SITE;
+                        let strength = crate::rank::SITE;
                         self.report(errors::conflict(first, &[(first_at, strength), (at, strength)]));
                     }
                     value

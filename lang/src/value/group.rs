@@ -2,7 +2,7 @@
 
 use super::memo::*;
 use super::pass::{Open, Pass};
-use super::value::{NodeId, Value};
+use crate::live::{NodeId, Value};
 use crate::merge::trie::StarId;
 use crate::types::hir::{BindKind, GroupId, GroupKind};
 use std::sync::Arc;

@@ -3,9 +3,9 @@
 use super::errors;
 use super::memo::*;
 use super::pass::{Open, Pass};
-use super::value::{NodeId, Value};
-use crate::merge::rank::Rank;
+use crate::live::{NodeId, Value};
 use crate::merge::trie::TrieId;
+use crate::rank::Rank;
 use crate::source::Span;
 use crate::types::hir::{DefId, Given, GroupId};
 use std::sync::Arc;
@@ -18,6 +18,9 @@ struct Claim {
     def: DefId,
     gone: bool,
 }
+
+/// A key that a loop or a computed step adds, and the rounds that do.
+type Added = (Arc<str>, Vec<(GroupId, EnvId)>);
 
 impl Pass<'_> {
     /// The keys of a map or Tree of the tree.
@@ -141,7 +144,7 @@ impl Pass<'_> {
             }
             let below = Cur { trie: star_def.target, group, env, star: Some(*star) };
             let groups = &self.eng.program.groups;
-            let known: Vec<(Arc<str>, Vec<(GroupId, EnvId)>)> =
+            let known: Vec<Added> =
                 if groups[star_def.group.0 as usize].depth <= groups[group.0 as usize].depth {
                     let value = self.eval(&star_def.key, &mut super::eval::Frame::of(self.env(env)));
                     match value {

@@ -1,9 +1,9 @@
 //! What a pass remembers: nodes of the tree, environments of loops, guards that were decided. Grows only; the
 //! shared one is frozen before the passes of the parts begin.
 
-use super::value::{NodeId, Value};
-use crate::merge::rank::Rank;
+use crate::live::{NodeId, Value};
 use crate::merge::trie::{StarId, TrieId};
+use crate::rank::Rank;
 use crate::source::Span;
 use crate::types::hir::{DefId, GroupId};
 use crate::types::ty::{Place, RecId, TyId};

@@ -14,11 +14,10 @@ mod ops;
 pub mod pass;
 mod settle;
 pub mod show;
-pub mod value;
 pub mod why;
 
+pub use crate::live::Value;
 pub use engine::Engine;
-pub use value::Value;
 
 /// A pass on top of the shared memory.
 pub fn pass<'p>(engine: &'p Engine, shared: &'p engine::Shared) -> pass::Pass<'p> {

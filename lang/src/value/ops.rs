@@ -2,7 +2,7 @@
 
 use super::errors;
 use super::pass::Pass;
-use super::value::Value;
+use crate::live::Value;
 use crate::source::Span;
 use crate::syntax::ast::BinOp;
 use crate::types::hir::InKind;

@@ -3,8 +3,8 @@
 use super::engine::Engine;
 use super::errors;
 use super::memo::*;
-use super::value::{NodeId, Value};
 use crate::diag::{Diagnostic, Problems};
+use crate::live::{NodeId, Value};
 use crate::merge::trie::TrieId;
 use crate::source::Span;
 use crate::syntax::ast::Op;
@@ -198,7 +198,7 @@ impl<'p> Pass<'p> {
         entry: bool,
         curs: Arc<[Cur]>,
         above: Arc<[Whole]>,
-        cuts: Arc<[crate::merge::rank::Rank]>,
+        cuts: Arc<[crate::rank::Rank]>,
     ) -> NodeId {
         let kind = match self.eng.program.types.get(place.ty) {
             Ty::Record(rec) => {
@@ -500,9 +500,9 @@ impl<'p> Pass<'p> {
     }
 
     /// The rank of a definition.
-    pub fn rank(&self, def: DefId) -> crate::merge::rank::Rank {
+    pub fn rank(&self, def: DefId) -> crate::rank::Rank {
         let def = &self.eng.program.defs[def.0 as usize];
-        crate::merge::rank::Rank { strength: def.strength, file: def.file }
+        crate::rank::Rank { strength: def.strength, file: def.file }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::memo::Kind;
 use super::pass::Pass;
-use super::value::{Dict, Entry, NodeId, Value};
+use crate::live::{Dict, Entry, NodeId, Value};
 use crate::source::Span;
 use crate::types::ty::{Ty, TyId};
 use std::sync::Arc;

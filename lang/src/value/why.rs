@@ -3,9 +3,9 @@
 use super::engine::{Engine, Shared};
 use super::memo::{Kind, NO_DEF, Slot, Src};
 use super::pass::Pass;
-use super::value::{NodeId, Value};
-use crate::merge::rank::strength_name;
+use crate::live::{NodeId, Value};
 use crate::merge::trie::TrieId;
+use crate::rank::strength_name;
 use crate::source::Span;
 use crate::types::hir::{DefId, Given};
 use crate::types::ty::TyId;
@@ -113,7 +113,7 @@ impl Engine {
         let mut path = String::new();
         steps.iter().for_each(|s| super::pass::push_step(&mut path, s));
         let winner = match src.def {
-            NO_DEF => Line { at: src.at, strength: strength_name(crate::merge::rank::DEFAULT) },
+            NO_DEF => Line { at: src.at, strength: strength_name(crate::rank::DEFAULT) },
             def => {
                 let def = &self.program.defs[def.0 as usize];
                 Line { at: def.at, strength: strength_name(def.strength) }

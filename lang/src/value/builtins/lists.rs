@@ -2,8 +2,8 @@
 
 use super::super::errors;
 use super::super::pass::Pass;
-use super::super::value::{Value, to_set};
 use super::Builtin;
+use crate::live::{Value, to_set};
 use crate::source::Span;
 use crate::types::ty::TyId;
 use std::cmp::Ordering;

@@ -2,8 +2,9 @@
 //! methods of the domain's literals.
 
 use super::pass::Pass;
-use super::value::Value;
+use crate::live::Value;
 use crate::source::Span;
+use crate::types::sig::Signatures;
 use crate::types::ty::TyId;
 use std::sync::OnceLock;
 
@@ -11,11 +12,9 @@ mod lists;
 mod net;
 mod numbers;
 mod secrets;
-mod sig;
 mod text;
 
 pub use lists::witnesses;
-pub use sig::{Scheme, Sig};
 
 /// What a builtin does: its arguments are no errors and of its types.
 pub type Run = fn(&mut Pass<'_>, &[Value], &[TyId], Span) -> Value;
@@ -34,7 +33,6 @@ pub struct Builtin {
     pub example: (&'static str, &'static str),
     /// What it does.
     pub run: Run,
-    schemes: OnceLock<Vec<Scheme>>,
 }
 
 impl Builtin {
@@ -47,12 +45,7 @@ impl Builtin {
         example: (&'static str, &'static str),
         run: Run,
     ) -> Builtin {
-        Builtin { name, group, signature, doc, example, run, schemes: OnceLock::new() }
-    }
-
-    /// Its types.
-    pub fn schemes(&self) -> &[Scheme] {
-        self.schemes.get_or_init(|| sig::parse(self.signature))
+        Builtin { name, group, signature, doc, example, run }
     }
 }
 
@@ -68,9 +61,10 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     all().map(|b| b.name)
 }
 
-/// The place of a builtin in the table.
-pub fn find(name: &str) -> Option<u16> {
-    all().position(|b| b.name == name).map(|i| i as u16)
+/// The names and types of all builtins: what the checker is told of them.
+pub fn signatures() -> &'static Signatures {
+    static ALL: OnceLock<Signatures> = OnceLock::new();
+    ALL.get_or_init(|| Signatures::new(all().map(|b| (b.name, b.signature))))
 }
 
 /// The builtin at a place of the table.

@@ -3,8 +3,8 @@
 use super::super::errors;
 use super::super::ops::move_ip;
 use super::super::pass::Pass;
-use super::super::value::Value;
 use super::Builtin;
+use crate::live::Value;
 use crate::source::Span;
 use crate::types::ty::TyId;
 use ipnet::IpNet;

@@ -1,9 +1,9 @@
 //! Secrets: names now, texts on the host.
 
 use super::super::pass::Pass;
-use super::super::value::Value;
 use super::Builtin;
 use crate::data::{Encode, SecretPart};
+use crate::live::Value;
 use crate::source::Span;
 use crate::types::ty::TyId;
 

@@ -2,9 +2,9 @@
 
 use super::super::errors;
 use super::super::pass::Pass;
-use super::super::value::{Template, Value};
 use super::Builtin;
 use crate::data::SecretPart;
+use crate::live::{Template, Value};
 use crate::source::Span;
 use crate::types::ty::TyId;
 use sha2::{Digest, Sha256};

@@ -1,6 +1,7 @@
-//! Types of builtins, written as in the language; single capital letters stand for any type.
+//! Types of builtins, written as in the language; single capital letters stand for any type. What a builtin does is not
+//! known here: the table of names and types is handed in.
 
-use crate::types::ty::TyId;
+use super::ty::TyId;
 
 /// A type with variables.
 #[derive(Clone, PartialEq, Debug)]
@@ -30,8 +31,48 @@ pub struct Scheme {
     pub result: Sig,
 }
 
+/// A builtin as the checker sees it.
+#[derive(Debug)]
+pub struct Signature {
+    /// Its name; with a dot, a property or method of a type.
+    pub name: &'static str,
+    /// Its types as written.
+    pub text: &'static str,
+    /// The ways to call it.
+    pub schemes: Vec<Scheme>,
+}
+
+/// All builtins as the checker sees them; the place in the table is their number.
+#[derive(Debug)]
+pub struct Signatures {
+    all: Vec<Signature>,
+}
+
+impl Signatures {
+    /// Makes the table of names and types, in their order.
+    pub fn new(all: impl IntoIterator<Item = (&'static str, &'static str)>) -> Signatures {
+        let all = all.into_iter().map(|(name, text)| Signature { name, text, schemes: parse(text) });
+        Signatures { all: all.collect() }
+    }
+
+    /// The place of a name.
+    pub fn find(&self, name: &str) -> Option<u16> {
+        self.all.iter().position(|s| s.name == name).and_then(|i| u16::try_from(i).ok())
+    }
+
+    /// The builtin at a place that [`Signatures::find`] gave.
+    pub fn get(&self, index: u16) -> &Signature {
+        &self.all[index as usize]
+    }
+
+    /// All names.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.all.iter().map(|s| s.name)
+    }
+}
+
 /// Reads `([T], Str) -> T? or …`. The table is ours, so what cannot be read is a bug.
-pub fn parse(text: &str) -> Vec<Scheme> {
+fn parse(text: &str) -> Vec<Scheme> {
     text.split(" or ").map(scheme).collect()
 }
 
