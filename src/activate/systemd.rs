@@ -98,29 +98,82 @@ impl UnitState {
 pub enum SystemdError {
     #[error("cannot reach systemd over the system bus")]
     Connect(#[source] zbus::Error),
-    #[error("systemd refused `{call}`")]
+    #[error("systemd did not do `{call}`")]
     Call { call: String, source: zbus::Error },
-    #[error("the system bus went away")]
+    #[error("the system bus went away and did not come back")]
     Gone,
-    #[cfg(test)]
-    #[error("planted: {0}")]
-    Planted(String),
 }
 
 const DESTINATION: &str = "org.freedesktop.systemd1";
 const MANAGER_PATH: &str = "/org/freedesktop/systemd1";
 const MANAGER: &str = "org.freedesktop.systemd1.Manager";
 
-/// Speaks to the systemd of this host.
+/// How long the bus may be away, as while it is restarted, before a switch gives up.
+const BUS_AWAY: Duration = Duration::from_secs(20);
+
+/// Speaks to the systemd of this host, and connects again when the bus was restarted.
 pub struct Bus {
-    connection: Connection,
-    ended: mpsc::Receiver<(JobId, String)>,
+    wire: Wire,
+    /// Jobs that were asked for and did not end yet, with their units.
+    open: BTreeMap<JobId, String>,
+    /// Whether ends of jobs may have been missed since somebody waited last.
+    deaf: bool,
     began: Instant,
 }
 
 impl Bus {
     /// Connects and subscribes to the ends of jobs.
     pub fn connect() -> Result<Self, SystemdError> {
+        Ok(Self { wire: Wire::connect()?, open: BTreeMap::new(), deaf: false, began: Instant::now() })
+    }
+
+    /// Does something that can be done twice, again if the bus went away meanwhile.
+    fn insist<T>(&mut self, ask: impl Fn(&Wire) -> Result<T, SystemdError>) -> Result<T, SystemdError> {
+        loop {
+            match ask(&self.wire) {
+                Err(_) if self.wire.connection.is_closed() => self.connect_again()?,
+                answer => return answer,
+            }
+        }
+    }
+
+    fn connect_again(&mut self) -> Result<(), SystemdError> {
+        let until = Instant::now() + BUS_AWAY;
+        loop {
+            match Wire::connect() {
+                Ok(wire) => {
+                    self.wire = wire;
+                    // Whether a job ended meanwhile is asked as soon as somebody waits.
+                    self.deaf = true;
+                    return Ok(());
+                }
+                Err(_) if Instant::now() < until => std::thread::sleep(Duration::from_millis(200)),
+                Err(_) => return Err(SystemdError::Gone),
+            }
+        }
+    }
+
+    /// Returns open jobs that ended while nobody listened, with the result that their unit's state tells.
+    fn missed(&mut self) -> Result<Vec<(JobId, String)>, SystemdError> {
+        let mut missed = Vec::new();
+        for (job, unit) in self.open.clone() {
+            let (state, pending) = self.insist(|wire| wire.state(&unit))?;
+            if !pending {
+                missed.push((job, if state.active == "failed" { "failed" } else { DONE }.to_owned()));
+            }
+        }
+        Ok(missed)
+    }
+}
+
+/// One connection to the bus.
+struct Wire {
+    connection: Connection,
+    ended: mpsc::Receiver<(JobId, String)>,
+}
+
+impl Wire {
+    fn connect() -> Result<Self, SystemdError> {
         let connection = block_on(Connection::system()).map_err(SystemdError::Connect)?;
         let rule = MatchRule::builder().msg_type(message::Type::Signal).sender(DESTINATION);
         let rule = rule.interface(MANAGER).member("JobRemoved").build().map_err(SystemdError::Connect)?;
@@ -129,9 +182,9 @@ impl Bus {
             .map_err(SystemdError::Connect)?;
         let (sender, ended) = mpsc::channel();
         std::thread::spawn(move || forward(stream, &sender));
-        let bus = Self { connection, ended, began: Instant::now() };
-        bus.call::<()>("Subscribe", &())?;
-        Ok(bus)
+        let wire = Self { connection, ended };
+        wire.call::<()>("Subscribe", &())?;
+        Ok(wire)
     }
 
     /// Calls a method of systemd's manager.
@@ -166,6 +219,33 @@ impl Bus {
             block_on(self.connection.call_method(Some(DESTINATION), path, properties, "GetAll", &interface));
         reply.map_err(failed)?.body().deserialize().map_err(failed)
     }
+
+    /// Returns what systemd knows of a unit, and whether a job of it is pending.
+    fn state(&self, unit: &str) -> Result<(UnitState, bool), SystemdError> {
+        let path: OwnedObjectPath = self.call("LoadUnit", &unit)?;
+        let mut all = self.properties(&path, "org.freedesktop.systemd1.Unit")?;
+        if unit.ends_with(".service") {
+            all.extend(self.properties(&path, "org.freedesktop.systemd1.Service")?);
+        }
+        let text = |name: &str| {
+            all.get(name).and_then(|it| <&str>::try_from(it).ok()).unwrap_or_default().to_owned()
+        };
+        let invocation = all.get("InvocationID").and_then(|it| Vec::<u8>::try_from(it.clone()).ok());
+        let job = all.get("Job").and_then(|it| <(u32, OwnedObjectPath)>::try_from(it.clone()).ok());
+        let pending = job.is_some_and(|(id, _)| id != 0);
+        let state = UnitState {
+            load: text("LoadState"),
+            active: text("ActiveState"),
+            sub: text("SubState"),
+            n_restarts: all.get("NRestarts").and_then(|it| u32::try_from(it).ok()).unwrap_or(0),
+            invocation: invocation.unwrap_or_default().iter().map(|byte| format!("{byte:02x}")).collect(),
+            fragment: text("FragmentPath"),
+            is_stale: all.get("NeedDaemonReload").and_then(|it| bool::try_from(it).ok()).unwrap_or(false),
+            result: text("Result"),
+            exit_status: all.get("ExecMainStatus").and_then(|it| i32::try_from(it).ok()).unwrap_or(0),
+        };
+        Ok((state, pending))
+    }
 }
 
 /// Hands on the ends of jobs until the bus goes away or nobody listens.
@@ -185,49 +265,40 @@ fn forward(mut stream: MessageStream, sender: &mpsc::Sender<(JobId, String)>) {
 
 impl Systemd for Bus {
     fn submit(&mut self, job: Job, unit: &str) -> Result<JobId, SystemdError> {
-        let path: OwnedObjectPath = self.call(job.method(), &(unit, "replace"))?;
-        Ok(JobId(path.to_string()))
+        let path: OwnedObjectPath = self.insist(|wire| wire.call(job.method(), &(unit, "replace")))?;
+        let id = JobId(path.to_string());
+        self.open.insert(id.clone(), unit.to_owned());
+        Ok(id)
     }
 
     fn wait(&mut self, at_most: Duration) -> Result<Vec<(JobId, String)>, SystemdError> {
-        let mut ended = match self.ended.recv_timeout(at_most) {
+        let mut ended = match self.wire.ended.recv_timeout(at_most) {
             Ok(first) => vec![first],
-            Err(mpsc::RecvTimeoutError::Timeout) => return Ok(Vec::new()),
-            Err(mpsc::RecvTimeoutError::Disconnected) => return Err(SystemdError::Gone),
+            Err(mpsc::RecvTimeoutError::Timeout) => Vec::new(),
+            Err(mpsc::RecvTimeoutError::Disconnected) => {
+                self.connect_again()?;
+                Vec::new()
+            }
         };
-        ended.extend(self.ended.try_iter());
+        if std::mem::take(&mut self.deaf) {
+            ended.extend(self.missed()?);
+        }
+        ended.extend(self.wire.ended.try_iter());
+        // The ends of jobs that others asked for are none of ours, and one end is told once.
+        ended.retain(|(job, _)| self.open.remove(job).is_some());
         Ok(ended)
     }
 
     fn state(&mut self, unit: &str) -> Result<UnitState, SystemdError> {
-        let path: OwnedObjectPath = self.call("LoadUnit", &unit)?;
-        let mut all = self.properties(&path, "org.freedesktop.systemd1.Unit")?;
-        if unit.ends_with(".service") {
-            all.extend(self.properties(&path, "org.freedesktop.systemd1.Service")?);
-        }
-        let text = |name: &str| {
-            all.get(name).and_then(|it| <&str>::try_from(it).ok()).unwrap_or_default().to_owned()
-        };
-        let invocation = all.get("InvocationID").and_then(|it| Vec::<u8>::try_from(it.clone()).ok());
-        Ok(UnitState {
-            load: text("LoadState"),
-            active: text("ActiveState"),
-            sub: text("SubState"),
-            n_restarts: all.get("NRestarts").and_then(|it| u32::try_from(it).ok()).unwrap_or(0),
-            invocation: invocation.unwrap_or_default().iter().map(|byte| format!("{byte:02x}")).collect(),
-            fragment: text("FragmentPath"),
-            is_stale: all.get("NeedDaemonReload").and_then(|it| bool::try_from(it).ok()).unwrap_or(false),
-            result: text("Result"),
-            exit_status: all.get("ExecMainStatus").and_then(|it| i32::try_from(it).ok()).unwrap_or(0),
-        })
+        self.insist(|wire| wire.state(unit)).map(|(state, _)| state)
     }
 
     fn reload(&mut self) -> Result<(), SystemdError> {
-        self.call::<()>("Reload", &())
+        self.insist(|wire| wire.call("Reload", &()))
     }
 
     fn forget_failure(&mut self, unit: &str) -> Result<(), SystemdError> {
-        self.call::<()>("ResetFailedUnit", &unit)
+        self.insist(|wire| wire.call("ResetFailedUnit", &unit))
     }
 
     fn log(&mut self, unit: &str) -> Vec<String> {
