@@ -89,14 +89,14 @@ impl Pass<'_> {
                 self.field_of(&record, *rec, *field)
             }
             Ek::MapGet(map, key, known) => {
-                let map = self.eval(map, frame);
+                let found = self.eval(map, frame);
                 let key = self.eval(key, frame);
-                self.map_get(&map, &key, *known, at)
+                self.map_get(&found, &key, *known, at, map.at)
             }
             Ek::TreeGet(tree, key) => {
-                let tree = self.eval(tree, frame);
+                let found = self.eval(tree, frame);
                 let key = self.eval(key, frame);
-                self.map_get(&tree, &key, false, at)
+                self.map_get(&found, &key, false, at, tree.at)
             }
             Ek::ListGet(list, index) => {
                 let list = self.eval(list, frame);
@@ -283,7 +283,7 @@ impl Pass<'_> {
         }
     }
 
-    fn map_get(&mut self, map: &Value, key: &Value, known: bool, at: Span) -> Value {
+    fn map_get(&mut self, map: &Value, key: &Value, known: bool, at: Span, map_at: Span) -> Value {
         let Value::Str(key) = key else { return Value::Error };
         match map {
             Value::Node(id) => {
@@ -301,7 +301,11 @@ impl Pass<'_> {
                 Some(entry) if !matches!(entry.value, Value::None) => entry.value.clone(),
                 _ => {
                     let names = dict.entries.iter().map(|e| &*e.key);
-                    self.fail(errors::absent_key(at, "this map", key, names))
+                    {
+                        // A map that is no node has no path: it is called as it was written.
+                        let written = self.eng.program.sources.text(map_at);
+                        self.fail(errors::absent_key(at, written, key, names))
+                    }
                 }
             },
             _ => Value::Error,
