@@ -1,6 +1,7 @@
 //! What belongs to the cloud and to no single host: networks, addresses that move, tasks, groups, secrets.
 
-use super::container::{self, Run};
+use super::container::Run;
+use super::decode;
 use super::read::Reader;
 use super::{At, Text};
 use ipnet::IpNet;
@@ -226,7 +227,7 @@ fn task(read: &mut Reader, name: &Arc<str>, data: &Data) -> Task {
         after: read.texts(after),
         after_healthy: read.texts(after_healthy),
         timeout: read.duration(timeout),
-        run: container::run(read, data),
+        run: decode::run(read, data),
     }
 }
 

@@ -1,6 +1,7 @@
 //! A host: what runs on it, its volumes and networks, its own files, timers and units.
 
-use super::container::{self, Container, File};
+use super::container::{Container, File};
+use super::decode;
 use super::read::Reader;
 use super::{At, Text, errors};
 use kl::data::Data;
@@ -176,11 +177,11 @@ pub fn decode_host(name: &str, data: &Data) -> (Host, Problems) {
         },
         containers: map(read, "containers")
             .iter()
-            .map(|(key, it)| container::container(read, key, it))
+            .map(|(key, it)| decode::container(read, key, it))
             .collect(),
         volumes: map(read, "volumes").iter().map(|(key, it)| (key.clone(), volume(read, it))).collect(),
         bridges: map(read, "bridges").iter().map(|(key, it)| (key.clone(), bridge(read, it))).collect(),
-        files: container::files(read, data),
+        files: decode::files(read, data),
         timers: map(read, "timers").iter().map(|(key, it)| (key.clone(), timer(read, it))).collect(),
         units: map(read, "units").iter().map(|(key, it)| (key.clone(), raw_unit(read, it))).collect(),
         sysctls: map(read, "sysctls").iter().map(|(key, it)| (key.clone(), read.text(it))).collect(),

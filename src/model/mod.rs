@@ -5,6 +5,7 @@
 
 pub mod cloud;
 pub mod container;
+mod decode;
 pub mod errors;
 pub mod host;
 mod read;
