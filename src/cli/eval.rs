@@ -8,7 +8,9 @@ use super::describe::{JobsArgs, PARTITION, compile, no_path, parse_path};
 use super::exit::Exit;
 use super::host::Answer;
 use super::report;
+use super::say::say_wrong;
 use super::value::{Json, text};
+use super::why;
 
 /// Print the value of a path of the description
 #[derive(Debug, Args)]
@@ -25,6 +27,9 @@ pub struct EvalArgs {
     /// Print JSON instead of the language
     #[arg(long)]
     json: bool,
+    /// Also explain the leaves listed in a file, one path per line, as one JSON value on standard error
+    #[arg(long, value_name = "LIST")]
+    why: Option<PathBuf>,
 }
 
 /// Runs the command.
@@ -60,6 +65,12 @@ pub fn run(args: &EvalArgs) -> Exit {
         let mut out = std::io::stdout().lock();
         // A reader that has seen enough closes the pipe; that is its right.
         let _ = printed.iter().try_for_each(|piece| out.write_all(piece)).and_then(|()| out.write_all(b"\n"));
+        if let Some(list) = &args.why {
+            match why::answers(&compiled, list) {
+                Ok(answers) => say_wrong!("{answers}"),
+                Err(exit) => return exit,
+            }
+        }
     }
     exit
 }

@@ -100,7 +100,8 @@ fn as_text(compiled: &Compiled, why: &Why, place: Option<&Place>) -> String {
     out.push_str(&row("set by", &why.winner));
     if why.written_at != why.winner.at {
         let (place, text) = source_line(compiled, why.written_at);
-        out.push_str(&format!("  {:<6} {place:<28} {:<12} {text}\n", "from", "written at"));
+        let how = why.source.as_ref().map_or("written at", |source| source.strength);
+        out.push_str(&format!("  {:<6} {place:<28} {how:<12} {text}\n", "from"));
     }
     for loser in &why.losers {
         out.push_str(&row("lost", loser));
@@ -126,11 +127,25 @@ fn as_json(compiled: &Compiled, why: &Why, place: Option<&Place>) -> Value {
         "path": why.path,
         "value": why.value,
         "winner": line(why.winner.at, Some(why.winner.strength)),
-        "written": line(why.written_at, None),
+        "written": line(why.written_at, why.source.as_ref().map(|source| source.strength)),
         "losers": why.losers.iter().map(|l| line(l.at, Some(l.strength))).collect::<Vec<_>>(),
         "reads": why.reads,
         "rendered": place.map(|p| json!({ "file": p.file, "line": p.line, "text": p.text })),
     })
+}
+
+/// Explains the leaves of a list, one path per line: all of them by one process that knows the description already.
+pub fn answers(compiled: &Compiled, list: &Path) -> Result<Value, Exit> {
+    let text = std::fs::read_to_string(list).map_err(|why| {
+        say_wrong!("error: cannot read {}: {why}", list.display());
+        Exit::Wrong
+    })?;
+    let answer = |path: &str| {
+        let (why, place) = explain(compiled, &[path.to_owned()])?;
+        Ok(as_json(compiled, &why, place.as_ref()))
+    };
+    let all: Result<Vec<Value>, Exit> = text.lines().filter(|l| !l.trim().is_empty()).map(answer).collect();
+    Ok(json!({ "answers": all? }))
 }
 
 /// The last part of a path on the host.

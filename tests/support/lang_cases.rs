@@ -5,7 +5,7 @@ use super::files::Files;
 use super::{engine, files_under, golden, read, shown, trial};
 use libtest_mimic::{Failed, Trial};
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// One case: its name and all lines below `--- name`.
 #[derive(Clone)]
@@ -95,7 +95,7 @@ fn seen_in(case: &Case, expected: &[&str]) -> Vec<String> {
 }
 
 /// Rewrites the expectations of a file; places move when lines are added, so each case is seen until it rests.
-fn bless(path: &PathBuf) -> Result<(), Failed> {
+fn bless(path: &Path) -> Result<(), Failed> {
     let text = read(path)?;
     let (mut out, cases) = parse(&text);
     for mut case in cases {

@@ -546,7 +546,9 @@ impl Pass<'_> {
         }
         let memo_key = super::settle::scalar_key(&values).map(|bytes| (id.0, bytes));
         if let Some(key) = &memo_key {
-            if let Some(known) = self.base.and_then(|b| b.calls.get(key)) {
+            // A trace must see what happens inside; what this pass itself remembers it has seen.
+            let base = if self.trace.is_some() { None } else { self.base };
+            if let Some(known) = base.and_then(|b| b.calls.get(key)) {
                 return known.clone();
             }
             if let Some(known) = self.memo.calls.get(key) {

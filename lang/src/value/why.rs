@@ -7,7 +7,7 @@ use crate::live::{NodeId, Value};
 use crate::merge::trie::TrieId;
 use crate::rank::strength_name;
 use crate::source::Span;
-use crate::types::hir::{DefId, Given};
+use crate::types::hir::{DefId, Given, StepH};
 use crate::types::ty::TyId;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -41,7 +41,9 @@ pub struct Why {
     pub written_at: Span,
     /// The winning definition; the default of the type when `strength` is "default".
     pub winner: Line,
-    /// The others, strongest first.
+    /// The definition of another leaf that the value was copied from through `&` or a call.
+    pub source: Option<Line>,
+    /// The others, strongest first, and those of the leaf that it was copied from.
     pub losers: Vec<Line>,
     /// The leaves that were read for it.
     pub reads: Vec<String>,
@@ -120,10 +122,16 @@ impl Engine {
             }
         };
         let mut losers: Vec<(u8, Line)> = Vec::new();
-        for def in self.claimants(pass, steps) {
+        let copied = if src.at == winner.at { None } else { self.source_of(src.at) };
+        let mut claimants = self.claimants(pass, steps);
+        if let Some((_, path)) = &copied {
+            claimants.extend(self.claimants(pass, path));
+        }
+        let source = copied.map(|(line, _)| line);
+        for def in claimants {
             let def = &self.program.defs[def.0 as usize];
             let line = Line { at: def.at, strength: strength_name(def.strength) };
-            if line != winner && !losers.iter().any(|(_, l)| *l == line) {
+            if line != winner && Some(&line) != source.as_ref() && !losers.iter().any(|(_, l)| *l == line) {
                 losers.push((def.strength, line));
             }
         }
@@ -144,9 +152,21 @@ impl Engine {
             value,
             written_at: src.at,
             winner,
+            source,
             losers: losers.into_iter().map(|(_, l)| l).collect(),
             reads,
         }
+    }
+
+    /// The definition of a leaf at a known path that stands here, and that path.
+    fn source_of(&self, at: Span) -> Option<(Line, Vec<String>)> {
+        let def = self.program.defs.iter().find(|d| d.at == at)?;
+        let name = |step: &StepH| match step {
+            StepH::Name(name) => Some(name.to_string()),
+            StepH::Computed(..) => None,
+        };
+        let path: Option<Vec<String>> = def.path.iter().map(name).collect();
+        Some((Line { at, strength: strength_name(def.strength) }, path?))
     }
 
     /// Every definition that gives this path, itself or by a value at a place above, whose guards hold.
