@@ -27,8 +27,10 @@ pub struct Rendered {
 pub struct Line {
     /// Its number, from 1.
     pub number: u32,
-    /// The leaf's path within the document; empty for a whole text.
+    /// The leaf's path within the document, for people; empty for a whole text.
     pub path: String,
+    /// The same as keys, which may hold dots, and positions in lists.
+    pub steps: Vec<String>,
     /// Where the leaf comes from.
     pub origin: Origin,
 }
@@ -71,7 +73,8 @@ pub fn render_file(name: &str, file: &File, problems: &mut Problems) -> Option<R
 
 /// Says for each leaf of a file on which line it begins; renders the file again to find out.
 pub fn render_lines(name: &str, file: &File) -> Vec<Line> {
-    let whole = || vec![Line { number: 1, path: String::new(), origin: file.content.origin }];
+    let whole =
+        || vec![Line { number: 1, path: String::new(), steps: Vec::new(), origin: file.content.origin }];
     if matches!(file.content.kind, DataKind::Template(_)) || file.format == Format::Text {
         return whole();
     }
@@ -79,7 +82,7 @@ pub fn render_lines(name: &str, file: &File) -> Vec<Line> {
     // What cannot be written was reported when the file was rendered.
     let Some(text) = write(name, file, &mut marks, &mut Problems::default()) else { return Vec::new() };
     let lines = marks.lines(&text).into_iter();
-    lines.map(|(number, path, origin)| Line { number, path, origin }).collect()
+    lines.map(|(number, steps, origin)| Line { number, path: steps.join("."), steps, origin }).collect()
 }
 
 fn write(name: &str, file: &File, marks: &mut Marks, problems: &mut Problems) -> Option<String> {
@@ -87,9 +90,16 @@ fn write(name: &str, file: &File, marks: &mut Marks, problems: &mut Problems) ->
         Format::Json | Format::Yaml | Format::Toml => Quoting::Forced,
         Format::Text | Format::Ini | Format::Env => Quoting::Plain,
     };
-    let mut converter =
-        Converter { name, quoting, is_yaml: file.format == Format::Yaml, marks, problems, failed: false };
-    let doc = converter.convert(&file.content, "");
+    let mut converter = Converter {
+        name,
+        quoting,
+        is_yaml: file.format == Format::Yaml,
+        marks,
+        problems,
+        path: Vec::new(),
+        failed: false,
+    };
+    let doc = converter.convert(&file.content);
     match file.format {
         Format::Text => converter.check_text(&file.content),
         Format::Ini => converter.check_ini(&file.content),
@@ -140,6 +150,8 @@ struct Converter<'a> {
     is_yaml: bool,
     marks: &'a mut Marks,
     problems: &'a mut Problems,
+    /// Keys and positions down to where it is.
+    path: Vec<String>,
     failed: bool,
 }
 
@@ -150,8 +162,14 @@ impl Converter<'_> {
         self.failed = true;
     }
 
-    fn convert(&mut self, data: &Data, path: &str) -> Doc {
-        let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+    fn below(&mut self, key: &str, data: &Data) -> Doc {
+        self.path.push(key.to_owned());
+        let doc = self.convert(data);
+        self.path.pop();
+        doc
+    }
+
+    fn convert(&mut self, data: &Data) -> Doc {
         let doc = match &data.kind {
             DataKind::Record(entries) | DataKind::Map(entries) | DataKind::Tree(entries) => {
                 let present = entries.iter().filter(|(_, it)| it.kind != DataKind::None);
@@ -163,12 +181,12 @@ impl Converter<'_> {
                             "",
                         );
                     }
-                    (self.plain(key), self.convert(it, &below(key)))
+                    (self.plain(key), self.below(key, it))
                 };
                 return Doc::Map(present.map(convert).collect());
             }
             DataKind::List(items) | DataKind::Set(items) => {
-                let convert = |(index, it): (usize, &Data)| self.convert(it, &below(&index.to_string()));
+                let convert = |(index, it): (usize, &Data)| self.below(&index.to_string(), it);
                 return Doc::List(items.iter().enumerate().map(convert).collect());
             }
             DataKind::Bool(value) => Doc::Bool(*value),
@@ -185,13 +203,12 @@ impl Converter<'_> {
             }
             DataKind::None => Doc::Text(String::new()),
             DataKind::Duration(_) | DataKind::Size(_) | DataKind::Enum(..) => {
-                let message = format!("`{}` has no form of its own in a document", self.place(path));
+                let message = format!("`{}` has no form of its own in a document", self.place());
                 self.refuse(data, message, "write what is meant, as in `.seconds` or `.MiB`");
                 Doc::Text(String::new())
             }
             DataKind::Template(_) => {
-                let message =
-                    format!("a template is a whole file and cannot stand at `{}`", self.place(path));
+                let message = format!("a template is a whole file and cannot stand at `{}`", self.place());
                 self.refuse(data, message, "");
                 Doc::Text(String::new())
             }
@@ -205,7 +222,7 @@ impl Converter<'_> {
             _ => false,
         };
         if forged {
-            let message = format!("`{}` holds a character that is kept for secrets", self.place(path));
+            let message = format!("`{}` holds a character that is kept for secrets", self.place());
             self.refuse(data, message, "characters from U+F5A0 to U+F5A4 cannot stand in a document");
         }
         if !self.marks.wants_leaves() {
@@ -218,7 +235,7 @@ impl Converter<'_> {
             Doc::Text(text) => text,
             Doc::List(_) | Doc::Map(_) => String::new(),
         };
-        Doc::Text(self.marks.leaf(path, data.origin) + &text)
+        Doc::Text(self.marks.leaf(&self.path, data.origin) + &text)
     }
 
     /// A text that must stay one.
@@ -226,8 +243,8 @@ impl Converter<'_> {
         if self.is_yaml { marks::quoted_for_yaml(text) } else { text.to_owned() }
     }
 
-    fn place(&self, path: &str) -> String {
-        if path.is_empty() { self.name.to_owned() } else { path.to_owned() }
+    fn place(&self) -> String {
+        if self.path.is_empty() { self.name.to_owned() } else { self.path.join(".") }
     }
 
     fn check_text(&mut self, content: &Data) {

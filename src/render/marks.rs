@@ -51,7 +51,7 @@ pub fn quoted_for_yaml(text: &str) -> String {
 #[derive(Default, Debug)]
 pub struct Marks {
     holes: Vec<Hole>,
-    leaves: Option<Vec<(String, Origin)>>,
+    leaves: Option<Vec<(Vec<String>, Origin)>>,
 }
 
 impl Marks {
@@ -71,9 +71,9 @@ impl Marks {
     }
 
     /// The mark of a leaf, to stand before its text; empty where leaves are not marked.
-    pub fn leaf(&mut self, path: &str, origin: Origin) -> String {
+    pub fn leaf(&mut self, steps: &[String], origin: Origin) -> String {
         let Some(leaves) = &mut self.leaves else { return String::new() };
-        leaves.push((path.to_owned(), origin));
+        leaves.push((steps.to_owned(), origin));
         format!("{LEAF_OPEN}{}{LEAF_CLOSE}", leaves.len() - 1)
     }
 
@@ -123,7 +123,7 @@ impl Marks {
     }
 
     /// Says on which line, counted from 1, each marked leaf begins.
-    pub fn lines(self, text: &str) -> Vec<(u32, String, Origin)> {
+    pub fn lines(self, text: &str) -> Vec<(u32, Vec<String>, Origin)> {
         let leaves = self.leaves.unwrap_or_default();
         let mut found = Vec::new();
         let mut last = "";
@@ -134,9 +134,10 @@ impl Marks {
                 // A text of several lines begins below its key, and the key's line is the leaf's first.
                 let below = before.trim().is_empty()
                     && ["|", "|-", "|+", "\"\"\"", "'''"].iter().any(|open| last.ends_with(open));
-                if let Some((path, origin)) = digits.parse::<usize>().ok().and_then(|index| leaves.get(index))
+                if let Some((steps, origin)) =
+                    digits.parse::<usize>().ok().and_then(|index| leaves.get(index))
                 {
-                    found.push((number - u32::from(below), path.clone(), *origin));
+                    found.push((number - u32::from(below), steps.clone(), *origin));
                 }
                 rest = after;
             }
