@@ -43,7 +43,7 @@ containers() { # [EXCEPT]
 
 # The committed generation and what is mounted where: what a refused switch must not touch.
 links() {
-  lab exec "$host" -- sh -c 'readlink /etc/kolla-lang/boot; ls -l /run/kolla-lang /run/systemd/generator 2>/dev/null | grep -- "->"; systemctl list-units --all --plain --no-legend "*.service" | LC_ALL=C sort'
+  lab exec "$host" -- sh -c 'readlink /etc/kolla-lang/boot; ls -l /run/kolla-lang /run/systemd/generator 2>/dev/null | grep -- "->"; cd /run/systemd/generator && systemctl show -p Id,LoadState,ActiveState,InvocationID -- *[!@].service'
 }
 
 vip() { "$kolla" eval "$cloud/cloud.kl" vips.internal.address --json | tr -d '"'; }
