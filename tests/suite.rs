@@ -3,7 +3,7 @@
 
 mod support;
 
-use support::{lang_cases, pages, reference, reports, transcripts};
+use support::{builtins, lang_cases, pages, reference, reports, transcripts};
 
 fn main() {
     let arguments = libtest_mimic::Arguments::from_args();
@@ -11,6 +11,7 @@ fn main() {
         lang_cases::trials(),
         reports::trials(),
         reference::trials(),
+        builtins::trials(),
         transcripts::trials(),
         pages::trials(),
     ];

@@ -1,6 +1,7 @@
 //! What the suite is made of: cases read from files, one file that knows the compiler's interface, and expected texts that
 //! can be rewritten. No case is written in Rust.
 
+pub mod builtins;
 pub mod engine;
 pub mod files;
 pub mod golden;

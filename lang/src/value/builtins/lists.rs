@@ -73,7 +73,7 @@ pub(super) static ALL: [Builtin; 17] = [
         "set",
         "([T]) -> set of T",
         "The items as a set: in order, each once.",
-        ("set([2, 1, 2])", "[1, 2]"),
+        ("count(set([2, 1, 2]))", "2"),
         set,
     ),
     Builtin::new(
