@@ -149,7 +149,7 @@ impl Compiled {
     /// # Errors
     /// When the path does not lead to a leaf.
     pub fn why(&self, steps: &[String]) -> Result<Why, NoPath> {
-        self.engine.why(&self.shared, steps)
+        self.engine.why(steps)
     }
 
     /// The name of the partition, as the caller gave it.

@@ -1,13 +1,12 @@
 //! Between a key of a rendered file and its place in the description, in both directions.
 
 use kl::Compiled;
-use std::path::Path;
 use std::sync::Arc;
 
 use super::describe::PARTITION;
 use super::exit::Exit;
 use super::say::say_wrong;
-use crate::model::{File, decode_host};
+use crate::model::{File, decode_cloud, decode_host};
 use crate::render::document::{Line, render_file, render_lines};
 use kl::diag::Problems;
 
@@ -88,6 +87,23 @@ pub fn of_line(
     }
 }
 
+/// The leaf that a line of a built tree comes from: `…/<host>/files/<container or task>/<name>`, as `build --out` writes it.
+pub fn of_built(compiled: &Compiled, path: &str, number: u32) -> Result<(Steps, Option<Place>), Exit> {
+    let parts: Vec<&str> = path.split('/').collect();
+    let hosts = compiled.part_names();
+    let at = (0..parts.len()).rev().find(|i| {
+        parts.get(i + 1) == Some(&"files") && i + 3 < parts.len() && hosts.iter().any(|h| **h == *parts[*i])
+    });
+    match at {
+        Some(at) => of_line(compiled, parts[at], parts[at + 2], &parts[at + 3..].join("/"), number),
+        None => {
+            say_wrong!("error: `{path}` is no file of a built host");
+            say_wrong!("  help: name it as `build --out DIR` wrote it: DIR/<host>/files/<container>/<file>");
+            Err(Exit::Wrong)
+        }
+    }
+}
+
 /// The rendered line of a path of the tree, if the path leads into a file of a container.
 pub fn of_path(compiled: &Compiled, steps: &[String]) -> Option<Place> {
     let [hosts, host, containers, container, files, file, content, rest @ ..] = steps else { return None };
@@ -99,10 +115,13 @@ pub fn of_path(compiled: &Compiled, steps: &[String]) -> Option<Place> {
     found.lines.iter().find(|l| l.path == key).map(|l| found.place(l))
 }
 
+/// Whether a path is meant by its end: its last part, or several.
+fn names(path: &str, end: &str) -> bool {
+    path.strip_suffix(end).is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
+}
+
 fn find(compiled: &Compiled, host: &str, container: &str, file: &str) -> Result<Found, Exit> {
-    if let Some(found) =
-        load(compiled, host, container, |path| path == file || super::why::file_name(path) == file)
-    {
+    if let Some(found) = load(compiled, host, container, |path| names(path, file)) {
         return Ok(found);
     }
     let hosts = compiled.part_names();
@@ -118,18 +137,20 @@ fn find(compiled: &Compiled, host: &str, container: &str, file: &str) -> Result<
     Err(Exit::Wrong)
 }
 
-fn load(compiled: &Compiled, host: &str, container: &str, wanted: impl Fn(&str) -> bool) -> Option<Found> {
+fn load(compiled: &Compiled, host: &str, name: &str, wanted: impl Fn(&str) -> bool) -> Option<Found> {
     let (data, _) = compiled.value_at(&[PARTITION.to_owned(), host.to_owned()]).ok()?;
     let (decoded, _) = decode_host(host, &data);
-    let container = decoded.containers.iter().find(|c| &*c.name == container)?;
-    let (path, file): &(Arc<str>, File) = container.run.files.iter().find(|(path, _)| wanted(path))?;
+    let container = decoded.containers.iter().find(|c| &*c.name == name);
+    let (above, files) = match container {
+        Some(it) => (vec![PARTITION, host, "containers", name], it.run.files.clone()),
+        None => {
+            let (cloud, _) = decode_cloud(compiled.root());
+            let task = cloud.tasks_on(host).find(|t| &*t.name == name)?;
+            (vec!["tasks", name], task.run.files.clone())
+        }
+    };
+    let (path, file): &(Arc<str>, File) = files.iter().find(|(path, _)| wanted(path))?;
     let text = render_file(path, file, &mut Problems::default()).map(|r| r.text).unwrap_or_default();
-    let steps: Steps =
-        [PARTITION, host, "containers", &container.name, "files", path].map(str::to_owned).to_vec();
-    Some(Found {
-        steps,
-        path: Path::new(&**path).display().to_string(),
-        lines: render_lines(path, file),
-        text,
-    })
+    let steps = above.into_iter().chain(["files", path]).map(str::to_owned).collect();
+    Some(Found { steps, path: path.to_string(), lines: render_lines(path, file), text })
 }

@@ -18,12 +18,13 @@ use super::say::{say, say_wrong};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  kolla-lang why cloud.kl keystone.token_lifetime\n  \
 kolla-lang why cloud.kl ctl01 keystone keystone.conf token.expiration\n  \
-kolla-lang why cloud.kl ctl01 keystone keystone.conf:12\n\nExit codes: 0 said, 1 the description or the path is wrong")]
+kolla-lang why cloud.kl ctl01 keystone keystone.conf:12\n  \
+kolla-lang why cloud.kl out/ctl01/files/keystone/keystone.conf:12\n\nExit codes: 0 said, 1 the description or the path is wrong")]
 pub struct WhyArgs {
     /// The description
     file: PathBuf,
-    /// A path as in the language; or a host, a container, a file's name and a key in it, or the file's name and a line
-    #[arg(required = true, num_args = 1..=4)]
+    /// Paths as in the language, or lines of built files; or one host, a container, a file's name and a key in it
+    #[arg(required = true, num_args = 1..)]
     path: Vec<String>,
     /// Print one JSON value
     #[arg(long)]
@@ -40,17 +41,35 @@ pub fn run(args: &WhyArgs) -> Exit {
     if exit != Exit::Done {
         return exit;
     }
-    match explain(&compiled, &args.path) {
-        Ok((why, place)) => {
-            if args.json {
-                say!("{}", as_json(&compiled, &why, place.as_ref()));
-            } else {
-                print!("{}", as_text(&compiled, &why, place.as_ref()));
-            }
-            Exit::Done
+    let mut answers = Vec::new();
+    for question in questions(&compiled, &args.path) {
+        match explain(&compiled, question) {
+            Ok(answer) => answers.push(answer),
+            Err(exit) => return exit,
         }
-        Err(exit) => exit,
     }
+    if args.json {
+        let all: Vec<Value> =
+            answers.iter().map(|(why, place)| as_json(&compiled, why, place.as_ref())).collect();
+        say!("{}", json!({ "answers": all }));
+    } else {
+        for (why, place) in &answers {
+            say!("{}", as_text(&compiled, why, place.as_ref()).trim_end());
+        }
+    }
+    Exit::Done
+}
+
+/// Takes the arguments apart: a host with a container and a file is one question, everything else is one each.
+fn questions<'a>(compiled: &Compiled, words: &'a [String]) -> Vec<&'a [String]> {
+    let names_host = words.first().is_some_and(|first| compiled.part_names().iter().any(|h| **h == **first));
+    if words.len() > 1 && names_host { vec![words] } else { words.chunks(1).collect() }
+}
+
+/// Takes `FILE:12` apart.
+fn file_and_line(text: &str) -> Option<(&str, u32)> {
+    let (file, line) = text.rsplit_once(':')?;
+    Some((file, line.parse().ok()?))
 }
 
 fn errors_only(compiled: &Compiled) -> Vec<kl::diag::Diagnostic> {
@@ -61,15 +80,17 @@ fn errors_only(compiled: &Compiled) -> Vec<kl::diag::Diagnostic> {
 
 fn explain(compiled: &Compiled, path: &[String]) -> Result<(Why, Option<Place>), Exit> {
     let (steps, place) = match path {
+        [one] if file_and_line(one).is_some() => {
+            let (file, line) = file_and_line(one).unwrap_or_default();
+            rendered::of_built(compiled, file, line)?
+        }
         [one] => {
             let steps = parse_path(one)?;
             let place = rendered::of_path(compiled, &steps);
             (steps, place)
         }
         [host, container, file] => {
-            let Some((file, line)) =
-                file.rsplit_once(':').and_then(|(f, l)| Some((f, l.parse::<u32>().ok()?)))
-            else {
+            let Some((file, line)) = file_and_line(file) else {
                 say_wrong!("error: `{file}` names no line");
                 say_wrong!("  help: write `{file}:12`, or a key of the file behind it");
                 return Err(Exit::Wrong);
@@ -100,8 +121,10 @@ fn as_text(compiled: &Compiled, why: &Why, place: Option<&Place>) -> String {
     out.push_str(&row("set by", &why.winner));
     if why.written_at != why.winner.at {
         let (place, text) = source_line(compiled, why.written_at);
-        let how = why.source.as_ref().map_or("written at", |source| source.strength);
-        out.push_str(&format!("  {:<6} {place:<28} {how:<12} {text}\n", "from"));
+        out.push_str(&format!("  {:<6} {place:<28} {:<12} {text}\n", "from", "written at"));
+    }
+    if let Some(through) = &why.through {
+        out.push_str(&row("via", through));
     }
     for loser in &why.losers {
         out.push_str(&row("lost", loser));
@@ -127,7 +150,8 @@ fn as_json(compiled: &Compiled, why: &Why, place: Option<&Place>) -> Value {
         "path": why.path,
         "value": why.value,
         "winner": line(why.winner.at, Some(why.winner.strength)),
-        "written": line(why.written_at, why.source.as_ref().map(|source| source.strength)),
+        "written": line(why.written_at, None),
+        "through": why.through.as_ref().map(|l| line(l.at, Some(l.strength))),
         "losers": why.losers.iter().map(|l| line(l.at, Some(l.strength))).collect::<Vec<_>>(),
         "reads": why.reads,
         "rendered": place.map(|p| json!({ "file": p.file, "line": p.line, "text": p.text })),
@@ -146,9 +170,4 @@ pub fn answers(compiled: &Compiled, list: &Path) -> Result<Value, Exit> {
     };
     let all: Result<Vec<Value>, Exit> = text.lines().filter(|l| !l.trim().is_empty()).map(answer).collect();
     Ok(json!({ "answers": all? }))
-}
-
-/// The last part of a path on the host.
-pub fn file_name(path: &str) -> &str {
-    Path::new(path).file_name().and_then(|n| n.to_str()).unwrap_or(path)
 }

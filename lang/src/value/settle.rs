@@ -56,7 +56,15 @@ impl Pass<'_> {
             let at = self.entry_origin(id, key);
             let value = match value {
                 Value::Node(inner) => self.settle_tree(inner),
-                value => value,
+                value => {
+                    if self.trace.is_some() {
+                        let steps = self.steps(id, key);
+                        if let Some(trace) = &mut self.trace {
+                            trace.settled.push((at, steps));
+                        }
+                    }
+                    value
+                }
             };
             dict.slot(key, at).value = value;
         }

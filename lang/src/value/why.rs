@@ -1,13 +1,13 @@
 //! Who set a leaf, who lost, what it read: found by evaluating that one leaf again, with tracing.
 
-use super::engine::{Engine, Shared};
+use super::engine::Engine;
 use super::memo::{Kind, NO_DEF, Slot, Src};
 use super::pass::Pass;
 use crate::live::{NodeId, Value};
 use crate::merge::trie::TrieId;
 use crate::rank::strength_name;
 use crate::source::Span;
-use crate::types::hir::{DefId, Given, StepH};
+use crate::types::hir::{DefId, Given};
 use crate::types::ty::TyId;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,6 +19,8 @@ pub struct Trace {
     pub reads: BTreeSet<String>,
     /// Inside `&`: what won and what lost.
     pub merged: Vec<(Span, Span)>,
+    /// Leaves of the tree that became part of a value: where they were written, and their paths.
+    pub settled: Vec<(Span, Vec<String>)>,
 }
 
 /// A definition of a leaf.
@@ -41,9 +43,9 @@ pub struct Why {
     pub written_at: Span,
     /// The winning definition; the default of the type when `strength` is "default".
     pub winner: Line,
-    /// The definition of another leaf that the value was copied from through `&` or a call.
-    pub source: Option<Line>,
-    /// The others, strongest first, and those of the leaf that it was copied from.
+    /// The definition that brought the value here whole, where the winner stands at another path.
+    pub through: Option<Line>,
+    /// The others, strongest first.
     pub losers: Vec<Line>,
     /// The leaves that were read for it.
     pub reads: Vec<String>,
@@ -70,21 +72,17 @@ impl Engine {
     ///
     /// # Errors
     /// When the path does not lead to a leaf.
-    pub fn why(&self, shared: &Shared, steps: &[String]) -> Result<Why, NoPath> {
-        let mut pass = Pass::new(self, Some(&shared.memo));
+    pub fn why(&self, steps: &[String]) -> Result<Why, NoPath> {
+        // Nothing may be remembered from before: what is evaluated again is what can be traced.
+        let mut pass = Pass::new(self, None);
         let mut at = Value::Node(NodeId(0));
         let mut at_ty = self.root_ty;
-        let mut around = NodeId(0);
-        let mut last = String::new();
         let mut src = Src { def: NO_DEF, at: Span::default() };
         pass.trace = Some(Trace::default());
         for (i, step) in steps.iter().enumerate() {
             let key: Arc<str> = step.as_str().into();
-            if let Value::Node(id) = &at {
-                around = *id;
-                if let Some(trace) = &mut pass.trace {
-                    trace.reads.clear();
-                }
+            if let (Value::Node(_), Some(trace)) = (&at, &mut pass.trace) {
+                trace.reads.clear();
             }
             let next = pass.step_to(&at, at_ty, &key, &mut src);
             let Some((value, ty)) = next else {
@@ -94,79 +92,58 @@ impl Engine {
                 return Err(NoPath::Nothing { until, step: step.clone(), near });
             };
             (at, at_ty) = (value, ty);
-            last = step.clone();
         }
         if matches!(at, Value::Node(_) | Value::Dict(_)) {
             return Err(NoPath::Below(pass.names_below(&at, at_ty).iter().map(|n| n.to_string()).collect()));
         }
-        let _ = last;
-        Ok(self.explain(&mut pass, steps, around, &at, at_ty, src))
+        Ok(self.explain(&mut pass, steps, &at, at_ty, src))
     }
 
-    fn explain(
-        &self,
-        pass: &mut Pass<'_>,
-        steps: &[String],
-        around: NodeId,
-        value: &Value,
-        ty: TyId,
-        src: Src,
-    ) -> Why {
-        let mut path = String::new();
-        steps.iter().for_each(|s| super::pass::push_step(&mut path, s));
-        let winner = match src.def {
+    fn explain(&self, pass: &mut Pass<'_>, steps: &[String], value: &Value, ty: TyId, src: Src) -> Why {
+        let path = written(steps);
+        let here = match src.def {
             NO_DEF => Line { at: src.at, strength: strength_name(crate::rank::DEFAULT) },
-            def => {
-                let def = &self.program.defs[def.0 as usize];
-                Line { at: def.at, strength: strength_name(def.strength) }
+            def => self.line(def),
+        };
+        let trace = pass.trace.take().unwrap_or_default();
+        let mut losers: Vec<(u8, Line)> = Vec::new();
+        let mut lose = |strength: u8, line: Line| {
+            if !losers.iter().any(|(_, l)| l.at == line.at) {
+                losers.push((strength, line));
             }
         };
-        let mut losers: Vec<(u8, Line)> = Vec::new();
-        let copied = if src.at == winner.at { None } else { self.source_of(src.at) };
-        let mut claimants = self.claimants(pass, steps);
-        if let Some((_, path)) = &copied {
-            claimants.extend(self.claimants(pass, path));
+        for def in self.claimants(pass, steps) {
+            lose(self.program.defs[def.0 as usize].strength, self.line(def));
         }
-        let source = copied.map(|(line, _)| line);
-        for def in claimants {
-            let def = &self.program.defs[def.0 as usize];
-            let line = Line { at: def.at, strength: strength_name(def.strength) };
-            if line != winner && Some(&line) != source.as_ref() && !losers.iter().any(|(_, l)| *l == line) {
-                losers.push((def.strength, line));
+        // A value that came whole was itself a leaf of the tree somewhere: its own winner and losers count.
+        let (mut winner, mut through) = (here.clone(), None);
+        for (_, elsewhere) in trace.settled.iter().filter(|(at, _)| *at == src.at && src.at != here.at) {
+            for def in self.claimants(pass, elsewhere) {
+                let line = self.line(def);
+                if line.at == src.at {
+                    winner = line.clone();
+                    through = Some(here.clone());
+                }
+                lose(self.program.defs[def.0 as usize].strength, line);
             }
         }
-        let trace = pass.trace.take().unwrap_or_default();
         for (won, lost) in &trace.merged {
-            if *won == src.at && !losers.iter().any(|(_, l)| l.at == *lost) {
-                losers.push((0, Line { at: *lost, strength: "left of `&`" }));
+            if *won == src.at {
+                lose(0, Line { at: *lost, strength: "left of `&`" });
             }
         }
+        losers.retain(|(_, l)| l.at != winner.at && l.at != here.at);
         losers.sort_by_key(|(strength, line)| (std::cmp::Reverse(*strength), line.at));
-        let own = path.clone();
         let reads =
-            trace.reads.into_iter().filter(|r| *r != own && !own.starts_with(&format!("{r}."))).collect();
-        let _ = around;
+            trace.reads.into_iter().filter(|r| *r != path && !path.starts_with(&format!("{r}."))).collect();
         let value = pass.shown(value, ty);
-        Why {
-            path,
-            value,
-            written_at: src.at,
-            winner,
-            source,
-            losers: losers.into_iter().map(|(_, l)| l).collect(),
-            reads,
-        }
+        let losers = losers.into_iter().map(|(_, l)| l).collect();
+        Why { path, value, written_at: src.at, winner, through, losers, reads }
     }
 
-    /// The definition of a leaf at a known path that stands here, and that path.
-    fn source_of(&self, at: Span) -> Option<(Line, Vec<String>)> {
-        let def = self.program.defs.iter().find(|d| d.at == at)?;
-        let name = |step: &StepH| match step {
-            StepH::Name(name) => Some(name.to_string()),
-            StepH::Computed(..) => None,
-        };
-        let path: Option<Vec<String>> = def.path.iter().map(name).collect();
-        Some((Line { at, strength: strength_name(def.strength) }, path?))
+    fn line(&self, def: DefId) -> Line {
+        let def = &self.program.defs[def.0 as usize];
+        Line { at: def.at, strength: strength_name(def.strength) }
     }
 
     /// Every definition that gives this path, itself or by a value at a place above, whose guards hold.
@@ -236,7 +213,26 @@ impl Engine {
     }
 }
 
+/// A path as it is written.
+fn written(steps: &[String]) -> String {
+    let mut path = String::new();
+    steps.iter().for_each(|s| super::pass::push_step(&mut path, s));
+    path
+}
+
 impl Pass<'_> {
+    /// The steps from the root to an entry.
+    pub fn steps(&self, id: NodeId, key: &str) -> Vec<String> {
+        let mut steps = vec![key.to_string()];
+        let mut at = id;
+        while self.node(at).parent != at {
+            steps.push(self.node(at).key.to_string());
+            at = self.node(at).parent;
+        }
+        steps.reverse();
+        steps
+    }
+
     /// One step down, remembering where the value comes from.
     fn step_to(&mut self, at: &Value, ty: TyId, key: &Arc<str>, src: &mut Src) -> Option<(Value, TyId)> {
         use crate::types::ty::Ty;
