@@ -38,7 +38,7 @@ pub fn run(args: &ExplainArgs) -> Exit {
     if args.json {
         say!("{}", json!({ "code": code.as_str(), "page": page }));
     } else {
-        print!("{page}");
+        say!("{}", page.trim_end());
     }
     Exit::Done
 }

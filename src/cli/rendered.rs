@@ -41,7 +41,7 @@ impl Found {
     fn leaf(&self, line: &Line) -> Steps {
         let mut steps = self.steps.clone();
         steps.push("content".to_owned());
-        steps.extend(line.path.split('.').filter(|s| !s.is_empty()).map(str::to_owned));
+        steps.extend(line.steps.iter().cloned());
         steps
     }
 }
@@ -55,10 +55,14 @@ pub fn of_key(
     key: &str,
 ) -> Result<(Steps, Option<Place>), Exit> {
     let found = find(compiled, host, container, file)?;
-    let place = found.lines.iter().find(|l| l.path == key).map(|l| found.place(l));
-    let mut steps = found.steps;
+    let line = found.lines.iter().find(|l| l.path == key);
+    let place = line.map(|l| found.place(l));
+    let mut steps = found.steps.clone();
     steps.push("content".to_owned());
-    steps.extend(key.split('.').map(str::to_owned));
+    match line {
+        Some(line) => steps.extend(line.steps.iter().cloned()),
+        None => steps.extend(super::describe::parse_path(key)?),
+    }
     Ok((steps, place))
 }
 
@@ -111,8 +115,7 @@ pub fn of_path(compiled: &Compiled, steps: &[String]) -> Option<Place> {
         return None;
     }
     let found = load(compiled, host, container, |path| path == file)?;
-    let key = rest.join(".");
-    found.lines.iter().find(|l| l.path == key).map(|l| found.place(l))
+    found.lines.iter().find(|l| l.steps == rest).map(|l| found.place(l))
 }
 
 /// Whether a path is meant by its end: its last part, or several.

@@ -19,7 +19,9 @@ pub fn print_all(all: &[Diagnostic], sources: &SourceMap, answer: Answer) -> Exi
             text.push_str(&drawn(diagnostic, sources));
             text.push('\n');
         }
-        eprint!("{text}");
+        if !text.is_empty() {
+            say_wrong!("{}", text.strip_suffix('\n').unwrap_or(&text));
+        }
         if !all.is_empty() {
             say_wrong!("{}", counted(errors, all.len() - errors));
         }

@@ -103,6 +103,12 @@ fn explain(compiled: &Compiled, path: &[String]) -> Result<(Why, Option<Place>),
             return Err(Exit::Wrong);
         }
     };
+    // A list is a leaf, so a line that shows one item of it is explained by the whole.
+    let mut steps = steps;
+    while steps.last().is_some_and(|s| s.bytes().all(|b| b.is_ascii_digit())) && compiled.why(&steps).is_err()
+    {
+        steps.pop();
+    }
     let why = compiled.why(&steps).map_err(|why| no_path(&why))?;
     Ok((why, place))
 }
