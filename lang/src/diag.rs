@@ -184,9 +184,7 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     known
         .into_iter()
         .map(|k| (strsim::damerau_levenshtein(name, k), k))
-        .filter(|(distance, k)| {
-            *distance <= (name.len().max(k.len()) / 3).max(1) && *distance < name.len().max(2)
-        })
+        .filter(|(distance, k)| *distance <= (name.len().max(k.len()) / 3).max(1) && *distance < name.len())
         .min()
         .map(|(_, k)| k)
 }

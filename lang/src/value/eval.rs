@@ -289,6 +289,9 @@ impl Pass<'_> {
             Value::Node(id) => {
                 if !known {
                     let keys = self.keys(*id);
+                    if keys.failed && !keys.has(key) {
+                        return Value::Error;
+                    }
                     if !keys.has(key) {
                         let path = self.path(*id);
                         let names = keys.present.iter().map(|k| &**k);
@@ -320,6 +323,9 @@ impl Pass<'_> {
         let keys = self.keys(map);
         if keys.has(text) {
             return name;
+        }
+        if keys.failed {
+            return Value::Error;
         }
         let names = keys.present.iter().map(|k| &**k);
         self.fail(errors::absent_key(at, &path.join("."), text, names))

@@ -232,7 +232,7 @@ impl Pass<'_> {
         let Some(index) = self.eng.program.types.record(rec).find(field) else { return };
         let Value::Node(map) = self.field(owner, index) else { return };
         let keys = self.keys(map);
-        if !keys.has(key) {
+        if !keys.has(key) && !keys.failed {
             let path = self.path(map);
             let names = keys.present.iter().map(|k| &**k);
             self.report(errors::absent_key(at, &path, key, names));
@@ -287,6 +287,9 @@ impl Pass<'_> {
     /// Reports every definition that goes through a key that is not there.
     pub fn absent_below(&mut self, id: NodeId) {
         let keys = self.keys(id);
+        if keys.failed {
+            return;
+        }
         let (curs, own_key) = (self.node(id).curs.clone(), self.node(id).key.clone());
         let mut instances = Vec::new();
         for cur in curs.iter() {

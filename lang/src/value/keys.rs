@@ -30,13 +30,16 @@ impl Pass<'_> {
             Once::Done(keys) => return keys,
             Once::Busy => {
                 self.cycle(Open::Keys(id), None);
-                return Arc::default();
+                self.broken_keys.push(id);
+                return Arc::new(Keys { failed: true, ..Keys::default() });
             }
             Once::Unset => {}
         }
         self.set_keys(id, Once::Busy);
         self.open.push(Open::Keys(id));
-        let keys = Arc::new(self.find_keys(id));
+        let mut keys = self.find_keys(id);
+        keys.failed = self.broken_keys.contains(&id);
+        let keys = Arc::new(keys);
         self.open.pop();
         self.set_keys(id, Once::Done(keys.clone()));
         keys

@@ -75,6 +75,8 @@ pub struct Keys {
     pub present: Vec<Arc<str>>,
     /// Taken away by `none`, sorted.
     pub removed: Vec<Arc<str>>,
+    /// Whether they could not be found, which was reported: nobody complains of a key that is not among them.
+    pub failed: bool,
 }
 
 impl Keys {

@@ -2,6 +2,7 @@
 //! names the map whose entries are evaluated apart from each other.
 
 pub mod builtins;
+mod child;
 pub mod engine;
 pub mod errors;
 mod eval;
@@ -14,6 +15,7 @@ mod ops;
 pub mod pass;
 mod settle;
 pub mod show;
+mod slot;
 pub mod why;
 
 pub use crate::live::Value;

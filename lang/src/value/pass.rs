@@ -72,6 +72,8 @@ pub struct Pass<'p> {
     pub spent: bool,
     /// Plans by record type and places; kept from part to part.
     pub plans: Map<(RecId, Vec<TrieId>), Arc<Plan>>,
+    /// Maps whose keys need themselves.
+    pub broken_keys: Vec<NodeId>,
     /// Conditions that were tried on texts; kept from part to part.
     pub tried: Map<(crate::types::hir::WhereId, Arc<str>), bool>,
     /// Values of defaults that read nothing, by the address of the expression; kept from part to part.
@@ -104,6 +106,7 @@ impl<'p> Pass<'p> {
             depth: 0,
             spent: false,
             plans: Map::default(),
+            broken_keys: Vec::new(),
             tried: Map::default(),
             defaults: Map::default(),
             nothing: Arc::from([]),
@@ -135,6 +138,7 @@ impl<'p> Pass<'p> {
         self.own_part = None;
         self.open.clear();
         self.open_names.clear();
+        self.broken_keys.clear();
         self.steps = 0;
         self.depth = 0;
         self.spent = false;

@@ -1,0 +1,338 @@
+//! What is below a field or an entry and no leaf: a record, a map, a Tree, an optional that may be absent.
+
+use super::errors;
+use super::eval::Frame;
+use super::memo::*;
+use super::pass::Pass;
+use super::slot::Spot;
+use crate::live::{NodeId, Value};
+use crate::merge::trie::TrieId;
+use crate::rank::{self, Rank};
+use crate::source::{FileId, Span};
+use crate::syntax::ast::Op;
+use crate::types::hir::{DefId, Ek, Ex, Given};
+use crate::types::ty::{Place, Ty, TyId};
+use std::sync::Arc;
+
+impl Pass<'_> {
+    /// The node below a spot: a record, map or Tree; for a Tree perhaps a scalar, for an optional perhaps nothing.
+    pub(super) fn child(
+        &mut self,
+        spot: Spot<'_>,
+        key: &Arc<str>,
+        place: &Place,
+        below: &[(Cur, TrieId)],
+        default: Option<(Arc<Ex>, Span)>,
+    ) -> Slot {
+        let id = spot.node();
+        let ty = self.eng.program.types.unwrap(place.ty);
+        let optional = ty != place.ty;
+        let inner = Place { ty, refine: place.refine.clone() };
+        let entry = matches!(spot, Spot::Entry(..)) && inner.ty != TyId::TREE;
+        let mut above = self.parts(id, key);
+        if optional && !self.optional_there(spot, below, &above, default.as_ref()) {
+            return Slot::Value(Value::None, Src { def: NO_DEF, at: self.first_at(id) });
+        }
+        above.retain(|w| !matches!(w.value, Value::None));
+        if let Some((default, at)) = &default {
+            let empty = matches!(&default.kind, Ek::Body(_, entries) if entries.is_empty());
+            if !empty && !matches!(default.kind, Ek::Const(Value::None)) {
+                let value = self.default_whole(default, id);
+                let rank = Rank { strength: rank::DEFAULT, file: FileId(0) };
+                above.push(Whole { rank, src: Src { def: NO_DEF, at: *at }, value });
+            }
+        }
+        let cuts = self.cuts(id, key, below, &mut above);
+        let curs = self.below_curs(id, key, below);
+        if ty == TyId::TREE {
+            return self.tree_child(spot, key, inner, entry, curs, above, cuts, below);
+        }
+        // A map that one value gives, and nothing else says anything of, is that value.
+        if curs.is_empty()
+            && inner.refine.is_none()
+            && matches!(self.eng.program.types.get(ty), Ty::Map(_, item) if self.is_leaf(*item))
+            && let [Whole { value: value @ Value::Dict(_), src, .. }] = above.as_slice()
+        {
+            return Slot::Value(value.clone(), *src);
+        }
+        let child = self.add_node(inner, id, key.clone(), entry, curs, above.into(), cuts);
+        Slot::Child(child)
+    }
+
+    /// The value of the default of a record, map or Tree; evaluated once where it reads nothing.
+    pub(super) fn default_whole(&mut self, default: &Arc<Ex>, id: NodeId) -> Value {
+        let address = Arc::as_ptr(default) as usize;
+        if let Some(known) = self.defaults.get(&address) {
+            return known.clone();
+        }
+        let mut frame = Frame::at(self.nothing.clone(), id);
+        frame.this = Some(Value::Node(id));
+        let value = self.eval(default, &mut frame);
+        let mut closed = true;
+        default.walk(&mut |ex| {
+            closed &=
+                matches!(ex.kind, Ek::Const(_) | Ek::Body(..) | Ek::List(_) | Ek::ToSet(_) | Ek::ToTree(..));
+        });
+        if closed && !value.is_error() {
+            self.defaults.insert(address, value.clone());
+        }
+        value
+    }
+
+    /// The cursors of a child: those whose computed step was the last one stay to be matched.
+    pub(super) fn below_curs(&mut self, id: NodeId, key: &Arc<str>, below: &[(Cur, TrieId)]) -> Arc<[Cur]> {
+        let mut out = Vec::with_capacity(below.len());
+        let mut instances = Vec::new();
+        for (cur, place) in below {
+            match cur.star {
+                // The step that led here is still open, unless its instances are known already.
+                Some(star) if self.eng.trie.star(star).target == *place => match self
+                    .known_instances(*cur, key)
+                {
+                    Some((group, envs)) => {
+                        out.extend(envs.iter().map(|env| Cur { trie: *place, group, env: *env, star: None }));
+                    }
+                    None => out.push(Cur { trie: *place, ..*cur }),
+                },
+                Some(_) => {
+                    instances.clear();
+                    let parent_key = self.node(id).key.clone();
+                    self.instances(*cur, &parent_key, &mut instances);
+                    out.extend(instances.iter().map(|(group, env)| Cur {
+                        trie: *place,
+                        group: *group,
+                        env: *env,
+                        star: None,
+                    }));
+                }
+                None => out.push(Cur { trie: *place, ..*cur }),
+            }
+        }
+        out.into()
+    }
+
+    /// `:=` above, and those that end here.
+    pub(super) fn cuts(
+        &mut self,
+        id: NodeId,
+        key: &Arc<str>,
+        below: &[(Cur, TrieId)],
+        above: &mut Vec<Whole>,
+    ) -> Arc<[Rank]> {
+        let inherited = self.node(id).cuts.clone();
+        let mut cuts = Vec::new();
+        for (cur, place) in below.iter().filter(|(_, p)| self.eng.trie.node(*p).replaces) {
+            for def_id in &self.eng.trie.node(*place).ends {
+                let def = &self.eng.program.defs[def_id.0 as usize];
+                if def.op == Op::Replace && self.is_active(id, *cur, *place, key, *def_id) {
+                    cuts.push(self.rank(*def_id));
+                }
+            }
+        }
+        if cuts.is_empty() && inherited.is_empty() {
+            return inherited;
+        }
+        cuts.extend(inherited.iter());
+        let uses = &self.eng.program.uses;
+        above.retain(|w| !cuts.iter().any(|c| c.beats(w.rank, uses)));
+        cuts.into()
+    }
+
+    /// Whether a definition ending at a place below a cursor has an instance.
+    pub(super) fn is_active(
+        &mut self,
+        id: NodeId,
+        cur: Cur,
+        place: TrieId,
+        key: &Arc<str>,
+        def: DefId,
+    ) -> bool {
+        !self.def_envs(id, cur, place, key, def).is_empty()
+    }
+
+    /// The environments in which a definition ending at a place below a cursor holds.
+    pub(super) fn def_envs(
+        &mut self,
+        id: NodeId,
+        cur: Cur,
+        place: TrieId,
+        key: &Arc<str>,
+        def: DefId,
+    ) -> Vec<EnvId> {
+        let match_key = match cur.star {
+            Some(star) if self.eng.trie.star(star).target != place => self.node(id).key.clone(),
+            _ => key.clone(),
+        };
+        let mut instances = Vec::new();
+        self.instances(cur, &match_key, &mut instances);
+        let to = self.eng.program.defs[def.0 as usize].group;
+        let mut out = Vec::new();
+        for (group, env) in instances {
+            self.extend(group, env, to, &mut out);
+        }
+        out
+    }
+
+    pub(super) fn optional_there(
+        &mut self,
+        spot: Spot<'_>,
+        below: &[(Cur, TrieId)],
+        above: &[Whole],
+        default: Option<&(Arc<Ex>, Span)>,
+    ) -> bool {
+        let key = self.spot_key(spot);
+        let cuts = self.node(spot.node()).cuts.clone();
+        let uses = &self.eng.program.uses;
+        let mut claims: Vec<(Rank, bool, Span)> =
+            above.iter().map(|w| (w.rank, !matches!(w.value, Value::None), w.src.at)).collect();
+        for (cur, place) in below {
+            for def in self.eng.trie.node(*place).ends.clone() {
+                if self.is_active(spot.node(), *cur, *place, &key, def) {
+                    let there = match &self.eng.program.defs[def.0 as usize].given {
+                        Given::None => false,
+                        Given::Exists => true,
+                        Given::Value(ex) => {
+                            let envs = self.def_envs(spot.node(), *cur, *place, &key, def);
+                            envs.first().is_none_or(|env| {
+                                let mut frame = Frame::at(self.env(*env), spot.node());
+                                !matches!(self.eval(ex, &mut frame), Value::None)
+                            })
+                        }
+                    };
+                    claims.push((self.rank(def), there, self.eng.program.defs[def.0 as usize].at));
+                }
+            }
+        }
+        claims.retain(|(rank, ..)| !cuts.iter().any(|c| c.beats(*rank, uses)));
+        let top: Vec<&(Rank, bool, Span)> = claims
+            .iter()
+            .filter(|(rank, ..)| !claims.iter().any(|(other, ..)| other.beats(*rank, uses)))
+            .collect();
+        match (top.iter().find(|c| c.1), top.iter().find(|c| !c.1)) {
+            (Some(there), Some(gone)) => {
+                let path = self.spot_path(spot);
+                self.report(errors::presence(&path, &[(gone.2, "taken away here"), (there.2, "given here")]));
+                true
+            }
+            (Some(_), None) => true,
+            (None, Some(_)) => false,
+            (None, None) => default.is_some_and(|(d, _)| !matches!(d.kind, Ek::Const(Value::None))),
+        }
+    }
+
+    /// The name or key of a spot.
+    pub fn spot_key(&self, spot: Spot<'_>) -> Arc<str> {
+        match spot {
+            Spot::Entry(_, key) => key.clone(),
+            Spot::Field(node, field) => match &self.node(node).kind {
+                Kind::Record(rec, ..) => {
+                    self.eng.program.types.record(*rec).fields[field as usize].name.clone()
+                }
+                _ => "".into(),
+            },
+        }
+    }
+
+    /// A Tree: a scalar, or a node of its own.
+    #[allow(clippy::too_many_arguments, reason = "what a node is made of")]
+    pub(super) fn tree_child(
+        &mut self,
+        spot: Spot<'_>,
+        key: &Arc<str>,
+        place: Place,
+        entry: bool,
+        curs: Arc<[Cur]>,
+        above: Vec<Whole>,
+        cuts: Arc<[Rank]>,
+        below: &[(Cur, TrieId)],
+    ) -> Slot {
+        // Nothing but one value: it is the value.
+        if curs.is_empty()
+            && let [only] = above.as_slice()
+            && !matches!(only.value, Value::Node(_))
+        {
+            return Slot::Value(only.value.clone(), only.src);
+        }
+        let is_tree = |v: &Value| matches!(v, Value::Dict(_) | Value::Node(_));
+        let uses = &self.eng.program.uses;
+        // Scalars and trees at this very place, and paths through it.
+        let mut scalars: Vec<(Rank, Src, Value)> = Vec::new();
+        let mut trees: Vec<(Rank, Span)> = Vec::new();
+        for whole in &above {
+            if is_tree(&whole.value) {
+                trees.push((whole.rank, whole.src.at));
+            } else {
+                scalars.push((whole.rank, whole.src, whole.value.clone()));
+            }
+        }
+        for (cur, trie) in below {
+            for def_id in self.eng.trie.node(*trie).ends.clone() {
+                let def = &self.eng.program.defs[def_id.0 as usize];
+                let envs = self.def_envs(spot.node(), *cur, *trie, key, def_id);
+                for env in envs {
+                    match &def.given {
+                        Given::Exists => trees.push((self.rank(def_id), def.at)),
+                        Given::None => {}
+                        Given::Value(ex) => {
+                            let mut frame = Frame::at(self.env(env), spot.node());
+                            let value = self.eval(ex, &mut frame);
+                            let src = Src { def: def_id, at: def.at };
+                            if is_tree(&value) {
+                                trees.push((self.rank(def_id), def.at));
+                            } else {
+                                scalars.push((self.rank(def_id), src, value));
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        scalars.retain(|(rank, ..)| !cuts.iter().any(|c| c.beats(*rank, uses)));
+        if !scalars.is_empty() {
+            let mut through = Vec::new();
+            for (cur, trie) in below {
+                let mut instances = Vec::new();
+                let match_key = match cur.star {
+                    Some(star) if self.eng.trie.star(star).target != *trie => {
+                        self.node(spot.node()).key.clone()
+                    }
+                    _ => key.clone(),
+                };
+                self.instances(*cur, &match_key, &mut instances);
+                for (group, env) in instances {
+                    let node = self.eng.trie.node(*trie);
+                    for next in node.names.values() {
+                        self.defs_below(*next, group, env, &mut through);
+                    }
+                }
+            }
+            for (def, gone) in through {
+                if !gone {
+                    trees.push((self.rank(def), self.eng.program.defs[def.0 as usize].at));
+                }
+            }
+            let top_scalars: Vec<usize> = (0..scalars.len())
+                .filter(|i| !scalars.iter().any(|(other, ..)| other.beats(scalars[*i].0, uses)))
+                .collect();
+            let best = &scalars[top_scalars[0]];
+            let beaten = trees.iter().any(|(rank, _)| rank.beats(best.0, uses));
+            if !beaten {
+                let tie = trees.iter().find(|(rank, _)| !best.0.beats(*rank, uses));
+                if let Some((_, at)) = tie {
+                    let path = self.spot_path(spot);
+                    let strength = best.0.strength;
+                    self.report(errors::conflict(&path, &[(best.1.at, strength), (*at, strength)]));
+                    return Slot::Value(Value::Error, best.1);
+                }
+                let tops: Vec<(Rank, Src, Value)> = top_scalars.iter().map(|i| scalars[*i].clone()).collect();
+                let (value, src) = self.agree(spot, tops);
+                self.win(src.def);
+                return Slot::Value(value, src);
+            }
+        }
+        let above: Vec<Whole> =
+            above.into_iter().filter(|w| is_tree(&w.value) || matches!(w.value, Value::Error)).collect();
+        let child = self.add_node(place, spot.node(), key.clone(), entry, curs, above.into(), cuts);
+        Slot::Child(child)
+    }
+}

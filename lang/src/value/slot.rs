@@ -1,0 +1,353 @@
+//! Fields and entries of the tree: read once, remembered, and what was given whole above them. Who wins is in `leaf`.
+
+use super::eval::Frame;
+use super::leaf::Cand;
+use super::memo::*;
+use super::pass::{Open, Pass};
+use crate::live::{NodeId, Value};
+use crate::merge::trie::TrieId;
+use crate::source::Span;
+use crate::syntax::ast::Op;
+use crate::types::hir::{DefId, Ex, Given};
+use crate::types::ty::{Place, TyId};
+use std::sync::Arc;
+
+/// Where a leaf is, for its reports.
+#[derive(Clone, Copy, Debug)]
+pub enum Spot<'a> {
+    /// A field of a record.
+    Field(NodeId, u32),
+    /// An entry of a map or Tree.
+    Entry(NodeId, &'a Arc<str>),
+}
+
+impl Spot<'_> {
+    pub(super) fn node(self) -> NodeId {
+        match self {
+            Spot::Field(node, _) | Spot::Entry(node, _) => node,
+        }
+    }
+}
+
+impl Pass<'_> {
+    /// The path of a spot as it is written.
+    pub fn spot_path(&self, spot: Spot<'_>) -> String {
+        match spot {
+            Spot::Field(node, field) => self.field_path(node, field),
+            Spot::Entry(node, key) => self.entry_path(node, key),
+        }
+    }
+
+    /// A field of a record of the tree: a leaf's value, or the node below.
+    pub fn field(&mut self, id: NodeId, field: u32) -> Value {
+        let id = self.canon(id);
+        match self.field_slot(id, field) {
+            Slot::Value(value, _) => {
+                self.traced(Spot::Field(id, field));
+                return value;
+            }
+            Slot::Child(child) => return Value::Node(child),
+            Slot::Busy => return self.cycle(Open::Field(id, field), None),
+            Slot::Unset => {}
+        }
+        self.traced(Spot::Field(id, field));
+        if let Kind::Record(_, plan, _) = &self.node(id).kind
+            && let Some((value, src)) = &plan.fields[field as usize].fixed
+            && self.has_no_wholes(id)
+        {
+            let (value, src) = (value.clone(), *src);
+            self.set_field(id, field, Slot::Value(value.clone(), src));
+            return value;
+        }
+        self.set_field(id, field, Slot::Busy);
+        self.open.push(Open::Field(id, field));
+        let slot = self.deeper(id, |pass| pass.find_field(id, field));
+        self.open.pop();
+        self.set_field(id, field, slot.clone());
+        match slot {
+            Slot::Value(value, _) => value,
+            Slot::Child(child) => Value::Node(child),
+            _ => Value::Error,
+        }
+    }
+
+    /// An entry of a map or Tree of the tree that is known to be there.
+    pub fn entry(&mut self, id: NodeId, key: &Arc<str>) -> Value {
+        let id = self.canon(id);
+        match self.entry_slot(id, key) {
+            Slot::Value(value, _) => {
+                self.traced(Spot::Entry(id, key));
+                return value;
+            }
+            Slot::Child(child) => return Value::Node(self.canon(child)),
+            Slot::Busy => return self.cycle(Open::Entry(id, 0), Some(key)),
+            Slot::Unset => {}
+        }
+        self.traced(Spot::Entry(id, key));
+        self.set_entry(id, key, Slot::Busy);
+        self.open.push(Open::Entry(id, self.open_names.len() as u32));
+        self.open_names.push(key.clone());
+        let slot = self.deeper(id, |pass| pass.find_entry(id, key));
+        self.open.pop();
+        self.open_names.pop();
+        self.set_entry(id, key, slot.clone());
+        match slot {
+            Slot::Value(value, _) => value,
+            Slot::Child(child) => Value::Node(child),
+            _ => Value::Error,
+        }
+    }
+
+    pub(super) fn traced(&mut self, spot: Spot<'_>) {
+        if self.trace.is_some() {
+            let path = self.spot_path(spot);
+            if let Some(trace) = &mut self.trace {
+                trace.reads.insert(path);
+            }
+        }
+    }
+
+    /// Runs one level deeper, on a stack that grows as it must.
+    pub(super) fn deeper(&mut self, id: NodeId, find: impl FnOnce(&mut Self) -> Slot) -> Slot {
+        self.depth += 1;
+        if self.depth > super::pass::DEPTH_BUDGET {
+            let at = self.first_at(id);
+            self.exhausted(at, "nested leaves");
+            self.depth -= 1;
+            return Slot::Value(Value::Error, Src { def: NO_DEF, at });
+        }
+        let slot = stacker::maybe_grow(256 * 1024, 8 * 1024 * 1024, || find(self));
+        self.depth -= 1;
+        slot
+    }
+
+    pub(super) fn find_field(&mut self, id: NodeId, field: u32) -> Slot {
+        let program = &self.eng.program;
+        let Kind::Record(rec, plan, _) = &self.node(id).kind else {
+            return Slot::Value(Value::Error, Src { def: NO_DEF, at: Span::default() });
+        };
+        let (rec, plan) = (*rec, plan.clone());
+        let def = &program.types.record(rec).fields[field as usize];
+        let fields = &plan.fields[field as usize];
+        if !self.is_leaf(def.place.ty) {
+            let below: Vec<(Cur, TrieId)> = {
+                let curs = &self.node(id).curs;
+                fields.below.iter().map(|(i, t)| (curs[*i as usize], *t)).collect()
+            };
+            let default = def.default.as_ref().map(|d| (d.clone(), d.at));
+            return self.child(Spot::Field(id, field), &def.name, &def.place, &below, default);
+        }
+        let spot = Spot::Field(id, field);
+        if let Some((value, src)) = self.quick_leaf(spot, id, &def.place, fields, def.default.as_ref()) {
+            return Slot::Value(value, src);
+        }
+        let wholes = self.parts(id, &def.name);
+        let mut ends = Vec::with_capacity(fields.ends.len());
+        {
+            let curs = &self.node(id).curs;
+            ends.extend(fields.ends.iter().map(|(i, d)| (curs[*i as usize], *d)));
+        }
+        let (value, src) = self.leaf(spot, &def.place, &ends, &wholes, fields.adds, def.default.as_ref());
+        Slot::Value(value, src)
+    }
+
+    /// The frequent case: nothing given whole, nothing replaced or added, and one candidate for each strength.
+    pub(super) fn quick_leaf(
+        &mut self,
+        spot: Spot<'_>,
+        id: NodeId,
+        place: &Place,
+        fields: &FieldPlan,
+        default: Option<&Arc<Ex>>,
+    ) -> Option<(Value, Src)> {
+        if !fields.simple || !self.node(id).cuts.is_empty() || !self.wholes(id).is_empty() {
+            return None;
+        }
+        for (i, (cur, def)) in fields.ends.iter().enumerate() {
+            let cur = self.node(id).curs[*cur as usize];
+            let to = self.eng.program.defs[def.0 as usize].group;
+            let env = if cur.star.is_some() {
+                return None;
+            } else if cur.group == to {
+                cur.env
+            } else {
+                let mut envs = Vec::new();
+                self.extend(cur.group, cur.env, to, &mut envs);
+                match envs.as_slice() {
+                    [] => continue,
+                    [env] => *env,
+                    _ => return None,
+                }
+            };
+            self.note_weaker(*def, fields.ends[i + 1..].iter().map(|(_, d)| *d));
+            return Some(self.landed(spot, place, &Cand::Def(*def, env)));
+        }
+        Some(self.default_leaf(spot, place, default))
+    }
+
+    /// The parts of the values given whole that lie at one key or field.
+    pub(super) fn parts(&mut self, id: NodeId, key: &Arc<str>) -> Vec<Whole> {
+        let wholes = self.wholes(id);
+        let mut out = Vec::new();
+        for whole in wholes.iter() {
+            match &whole.value {
+                Value::Dict(dict) => {
+                    if let Some(entry) = dict.get(key) {
+                        let src = Src { def: whole.src.def, at: entry.at };
+                        out.push(Whole { rank: whole.rank, src, value: entry.value.clone() });
+                    }
+                }
+                Value::Node(other) => {
+                    let other = self.canon(*other);
+                    if let Some(value) = self.written(other, key) {
+                        out.push(Whole { rank: whole.rank, src: whole.src, value });
+                    }
+                }
+                Value::Error => out.push(whole.clone()),
+                _ => {}
+            }
+        }
+        out
+    }
+
+    /// The value of a field or entry of another node, if it was written and is no default.
+    pub fn written(&mut self, id: NodeId, key: &Arc<str>) -> Option<Value> {
+        match &self.node(id).kind {
+            Kind::Record(rec, plan, _) => {
+                let (rec, plan) = (*rec, plan.clone());
+                let field = self.eng.program.types.record(rec).find(key)?;
+                let by_path = !plan.fields[field as usize].below.is_empty();
+                if !by_path && self.parts(id, key).is_empty() {
+                    return None;
+                }
+                let value = self.field(id, field);
+                // A path whose guards do not hold leaves the default.
+                let leaf_default =
+                    matches!(self.field_slot(id, field), Slot::Value(_, Src { def: NO_DEF, .. }));
+                if leaf_default { None } else { Some(value) }
+            }
+            _ => {
+                let keys = self.keys(id);
+                if keys.has(key) {
+                    Some(self.entry(id, key))
+                } else if keys.lost(key) {
+                    Some(Value::None)
+                } else {
+                    None
+                }
+            }
+        }
+    }
+
+    /// Whether it is known that nothing was given whole at or above a node.
+    pub(super) fn has_no_wholes(&self, id: NodeId) -> bool {
+        match &self.node(id).wholes {
+            Once::Done(all) => all.is_empty(),
+            _ => false,
+        }
+    }
+
+    /// All values given whole at or above a node, as far as they lie at it.
+    pub fn wholes(&mut self, id: NodeId) -> Arc<[Whole]> {
+        let id = self.canon(id);
+        match self.wholes_state(id) {
+            Once::Done(wholes) => return wholes,
+            Once::Busy => {
+                self.cycle(Open::Wholes(id), None);
+                return Arc::from([]);
+            }
+            Once::Unset => {}
+        }
+        let node = self.node(id);
+        let any = node.curs.iter().any(|c| self.eng.trie.node(c.trie).whole);
+        if !any {
+            let above = node.above.clone();
+            self.set_wholes(id, Once::Done(above.clone()));
+            return above;
+        }
+        self.set_wholes(id, Once::Busy);
+        self.open.push(Open::Wholes(id));
+        let (curs, key, mut out) =
+            (self.node(id).curs.clone(), self.node(id).key.clone(), self.node(id).above.to_vec());
+        for cur in curs.iter().filter(|c| self.eng.trie.node(c.trie).whole) {
+            let mut instances = Vec::new();
+            self.instances(*cur, &key, &mut instances);
+            for (group, env) in instances {
+                for def_id in &self.eng.trie.node(cur.trie).ends {
+                    let def = &self.eng.program.defs[def_id.0 as usize];
+                    let Given::Value(ex) = &def.given else { continue };
+                    let mut envs = Vec::new();
+                    self.extend(group, env, def.group, &mut envs);
+                    for env in envs {
+                        let mut frame = Frame::at(self.env(env), id);
+                        let value = self.eval(ex, &mut frame);
+                        let src = Src { def: *def_id, at: def.at };
+                        out.push(Whole { rank: self.rank(*def_id), src, value });
+                    }
+                }
+            }
+        }
+        self.open.pop();
+        let out: Arc<[Whole]> = out.into();
+        self.set_wholes(id, Once::Done(out.clone()));
+        out
+    }
+
+    pub(super) fn find_entry(&mut self, id: NodeId, key: &Arc<str>) -> Slot {
+        let node_place = self.node(id).place.clone();
+        let value_ty = match &self.node(id).kind {
+            Kind::Map(value, ..) => *value,
+            _ => TyId::TREE,
+        };
+        let place = if value_ty == TyId::TREE && node_place.ty == TyId::TREE {
+            Place::plain(TyId::TREE)
+        } else {
+            node_place.item(value_ty)
+        };
+        let (curs, own_key) = (self.node(id).curs.clone(), self.node(id).key.clone());
+        let mut below = Vec::new();
+        let mut instances = Vec::new();
+        for cur in curs.iter() {
+            let names = self.eng.trie.node(cur.trie).names.get(key).copied();
+            let stars = &self.eng.trie.node(cur.trie).stars;
+            if names.is_none() && stars.is_empty() {
+                continue;
+            }
+            instances.clear();
+            self.instances(*cur, &own_key, &mut instances);
+            for (group, env) in instances.iter().copied() {
+                let here = Cur { trie: cur.trie, group, env, star: None };
+                if let Some(next) = names {
+                    below.push((here, next));
+                }
+                for star in stars {
+                    let target = self.eng.trie.star(*star).target;
+                    below.push((Cur { star: Some(*star), ..here }, target));
+                }
+            }
+        }
+        let spot = Spot::Entry(id, key);
+        if !self.is_leaf(value_ty) {
+            return self.child(spot, key, &place, &below, None);
+        }
+        let (ends, adds) = self.ends(&below);
+        let wholes = self.parts(id, key);
+        let (value, src) = self.leaf(spot, &place, &ends, &wholes, adds, None);
+        Slot::Value(value, src)
+    }
+
+    /// The definitions ending at places, strongest first.
+    pub(super) fn ends(&self, below: &[(Cur, TrieId)]) -> (Vec<(Cur, DefId)>, bool) {
+        let program = &self.eng.program;
+        let mut ends = Vec::new();
+        let mut adds = false;
+        for (cur, place) in below {
+            for def in &self.eng.trie.node(*place).ends {
+                adds |= matches!(program.defs[def.0 as usize].op, Op::Add | Op::Remove);
+                ends.push((*cur, *def));
+            }
+        }
+        ends.sort_by_key(|(_, def)| (std::cmp::Reverse(program.defs[def.0 as usize].strength), *def));
+        (ends, adds)
+    }
+}
