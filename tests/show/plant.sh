@@ -4,7 +4,7 @@
 set -eu
 # file | the line as it is | the line as it becomes
 table='
-src/render/document.rs | for (key, value) in keys { | for (key, value) in keys.iter().map(|(key, value)| (key, value)).collect::<std::collections::HashMap<_, _>>() {
+src/render/document.rs | return Doc::Map(present.map(convert).collect()); | return Doc::Map(present.map(convert).collect::<std::collections::HashMap<_, _>>().into_iter().collect());
 '
 copy=$1
 planted=0
