@@ -216,7 +216,27 @@ impl Pass<'_> {
             }
             (Some(_), None) => true,
             (None, Some(_)) => false,
-            (None, None) => default.is_some_and(|(d, _)| !matches!(d.kind, Ek::Const(Value::None))),
+            (None, None) if default.is_some_and(|(d, _)| !matches!(d.kind, Ek::Const(Value::None))) => true,
+            (None, None) => {
+                self.refined_in_vain(spot, &key, below);
+                false
+            }
+        }
+    }
+
+    /// Reports the definitions that go through an optional that nobody gives.
+    fn refined_in_vain(&mut self, spot: Spot<'_>, key: &Arc<str>, below: &[(Cur, TrieId)]) {
+        let id = spot.node();
+        for (cur, place) in below {
+            let match_key = match cur.star {
+                Some(star) if self.eng.trie.star(star).target != *place => self.node(id).key.clone(),
+                _ => key.clone(),
+            };
+            let mut instances = Vec::new();
+            self.instances(*cur, &match_key, &mut instances);
+            for (group, env) in instances {
+                self.report_through(id, key, *place, group, env, &Keys::default());
+            }
         }
     }
 

@@ -30,9 +30,13 @@ pub fn presence(path: &str, places: &[(Span, &str)]) -> Diagnostic {
 
 /// A required leaf without a value.
 pub fn missing(path: &str, used_at: Span, declared_at: Span) -> Diagnostic {
-    Diagnostic::error(Code::Missing, used_at, format!("`{path}` has no value"))
-        .label(declared_at, "it is declared here, without a default")
-        .help(format!("define it: `{path} = …`"))
+    let out = Diagnostic::error(Code::Missing, used_at, format!("`{path}` has no value"));
+    let out = if used_at == declared_at {
+        out.here("it is declared here, without a default")
+    } else {
+        out.label(declared_at, "it is declared here, without a default")
+    };
+    out.help(format!("define it: `{path} = …`"))
 }
 
 /// A key that is not there.

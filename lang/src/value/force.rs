@@ -138,6 +138,13 @@ impl Pass<'_> {
             }
             (other, _) => scalar(other),
         };
+        // A template is asked for where it is called, wherever the helper stands that made a file of it.
+        let origin = match value {
+            Value::Template(call) => {
+                Origin { at: call.at, through: Some(origin.through.unwrap_or(origin.at)) }
+            }
+            _ => origin,
+        };
         Data { kind, origin }
     }
 
@@ -345,7 +352,7 @@ impl Pass<'_> {
         }
     }
 
-    fn report_through(
+    pub(super) fn report_through(
         &mut self,
         id: NodeId,
         key: &Arc<str>,

@@ -5,7 +5,7 @@ use super::eval::Frame;
 use super::memo::*;
 use super::pass::Pass;
 use super::slot::Spot;
-use crate::live::{Value, to_set};
+use crate::live::{NodeId, Value, to_set};
 use crate::rank::{self, Rank};
 use crate::source::{FileId, Span};
 use crate::syntax::ast::Op;
@@ -205,14 +205,19 @@ impl Pass<'_> {
         let Some(default) = default else {
             let at = self.first_at(spot.node());
             let src = Src { def: NO_DEF, at };
-            if matches!(self.eng.program.types.get(place.ty), Ty::Opt(_)) {
-                return (Value::None, src);
+            match self.eng.program.types.get(place.ty) {
+                Ty::Opt(_) => return (Value::None, src),
+                // Its declaration could not be read, which was reported.
+                Ty::Error => return (Value::Error, src),
+                _ => {}
             }
             let path = self.spot_path(spot);
             let (declared_at, used_at) = match spot {
                 Spot::Field(node, field) => {
                     let Kind::Record(rec, ..) = &self.node(node).kind else { return (Value::Error, src) };
-                    (self.eng.program.types.record(*rec).fields[field as usize].at, self.first_at(node))
+                    let declared_at = self.eng.program.types.record(*rec).fields[field as usize].at;
+                    // An option is missing as a whole: no definition around it says more than its declaration.
+                    (declared_at, if node == NodeId(0) { declared_at } else { self.first_at(node) })
                 }
                 Spot::Entry(node, _) => (at, self.first_at(node)),
             };
