@@ -10,7 +10,7 @@ mod small;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use fake::{Fail, Fake, Planted};
+use fake::{Fail, Fake, Planted, Rescue};
 use kolla_lang::activate::diff::diff;
 use kolla_lang::activate::steps::plan;
 use kolla_lang::store::Closure;
@@ -27,6 +27,11 @@ fn main() {
         for fail in [Fail::Once, Fail::FromThen, Fail::Job] {
             let at = case.clone();
             trials.push(Trial::test(format!("{name}/{}", fail.name()), move || every_failure(&at, fail)));
+        }
+        for rescue in [Rescue::Recovery, Rescue::Reboot] {
+            let at = case.clone();
+            let name = format!("{name}/{}/{rescue:?}", Fail::Kill.name());
+            trials.push(Trial::test(name, move || every_kill(&at, rescue)));
         }
     }
     trials.extend(
@@ -86,6 +91,26 @@ fn steps(case: &Path) -> Result<(), Failed> {
         path.display()
     )
     .into())
+}
+
+/// Runs the switch again and again, each time killed one call later, as is the recovery that follows.
+fn every_kill(case: &Path, rescue: Rescue) -> Result<(), Failed> {
+    let (from, to) = (side(case, "from.json")?, side(case, "to.json")?.ok_or("no to.json")?);
+    for at in 1..10_000 {
+        for again in [None, Some(1), Some(2), Some(4), Some(7), Some(11), Some(16), Some(24)] {
+            let mut fake = Fake::with_generation(from.as_ref())?;
+            if !fake.switch_killed(&to, at) {
+                return Ok(());
+            }
+            if let Some(again) = again {
+                fake.recover_killed(again);
+            }
+            fake.rescue(rescue)
+                .and_then(|()| fake.check_whole(from.as_ref(), &to))
+                .map_err(|error| format!("killed before call {at}, recovery before {again:?}: {error}"))?;
+        }
+    }
+    Err("the switch never ended".into())
 }
 
 /// Runs the switch again and again, each time with a failure one call later, until none is left to fail.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::podman::ToolError;
 use super::systemd::SystemdError;
+use super::verdict::Trouble;
 use crate::secrets::SecretError;
 use crate::store::StoreError;
 use crate::store::files::FileError;
@@ -18,8 +19,6 @@ pub enum ActivateError {
     Locked,
     #[error("refused; nothing on this host was touched")]
     Refused(Vec<Refusal>),
-    #[error("a switch to generation {number} was cut off; reboot, or remove {} and reload systemd, to be back on the committed one", trial.display())]
-    CutOff { number: u64, trial: PathBuf },
     #[error("going back failed; generation {number} is kept, and somebody must look")]
     Stuck { number: u64, failure: Box<Failure>, problems: Vec<Failure> },
 }
@@ -81,6 +80,16 @@ pub enum Failure {
     NotLoaded { unit: String, state: String },
     #[error("it was interrupted")]
     Interrupted,
+    #[error("nobody confirmed it within {secs} s")]
+    Unconfirmed { secs: u64 },
+    #[error("its process ended before it did")]
+    CutOff,
+    #[error("{}", trouble.message)]
+    Told { trouble: Trouble },
+    #[error("its journal has version {version}, written by a newer kolla-lang; run that one")]
+    NewerJournal { version: u32 },
+    #[error("cannot read the generations of the switch that was cut off")]
+    Unreadable { source: Box<StoreError> },
     #[error("the kernel does not take {value} for `{key}`")]
     Sysctl { key: String, value: String, source: FileError },
     #[error(transparent)]
@@ -100,6 +109,7 @@ impl Failure {
     pub fn log(&self) -> &[String] {
         match self {
             Self::Job { log, .. } | Self::Late { log, .. } | Self::Died { log, .. } => log,
+            Self::Told { trouble } => &trouble.log,
             _ => &[],
         }
     }

@@ -164,14 +164,15 @@ impl Draft {
         }
         let manifest = &closure.manifest;
         files::write_atomic(&host.join("units").join(FILES_SERVICE_NAME), FILES_SERVICE.as_bytes(), 0o644)?;
+        let start =
+            |name: &str, target: &str| files::link_atomic(&host.join("wants").join(name), Path::new(target));
+        // Also where no container waits for it: it ends a switch that a power cut ended.
+        start(FILES_SERVICE_NAME, FILES_SERVICE_NAME)?;
         for (name, unit) in &manifest.units {
             // Quadlet's own files ask for their start themselves.
             let is_plain = unit.files.iter().any(|path| path.starts_with("units/"));
             if unit.boot && is_plain && unit.kind != UnitKind::Task {
-                files::link_atomic(
-                    &host.join("wants").join(name),
-                    Path::new(&format!("../../units/{name}")),
-                )?;
+                start(name, &format!("../../units/{name}"))?;
             }
         }
         for (path, file) in &manifest.files {
@@ -319,6 +320,13 @@ pub fn set_links(layout: &Layout, old: Option<&Closure>, new: &Closure) -> Vec<F
         }
     }
     problems
+}
+
+/// Says whether the host's links are what the closure wants.
+pub fn are_links_set(layout: &Layout, closure: &Closure) -> bool {
+    wanted_links(layout, closure)
+        .iter()
+        .all(|(path, target)| fs::read_link(path).is_ok_and(|is| is == *target))
 }
 
 /// Returns paths where the closure wants a link and something else lies that is not ours to replace.

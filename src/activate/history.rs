@@ -19,6 +19,8 @@ use crate::store::{Digest, StoreError};
 pub struct Event {
     /// The version of this form, 1.
     pub version: u32,
+    /// Names the switch; a line that is there already is not added again.
+    pub tx: String,
     /// Seconds since 1970.
     pub time: u64,
     /// What was asked for.
@@ -79,9 +81,12 @@ pub fn load(layout: &Layout) -> Result<Vec<Event>, StoreError> {
     whole.lines().filter(|line| !line.trim().is_empty()).map(read).collect()
 }
 
-/// Adds a line to history, on disk when it returns.
+/// Adds a line to history, on disk when it returns. What was added before, by a process that was killed then, is not added again.
 pub fn add(layout: &Layout, event: &Event) -> Result<(), FileError> {
     let path = layout.history();
+    if load(layout).is_ok_and(|events| events.iter().any(|it| it.tx == event.tx)) {
+        return Ok(());
+    }
     files::make_folder(path.parent().unwrap_or(layout.root()))?;
     // Writing plain structs into memory cannot fail.
     let mut line = serde_json::to_string(event).unwrap_or_default();
@@ -141,6 +146,7 @@ mod tests {
     fn trail(events: &[(Kind, u64)]) -> Vec<Event> {
         let event = |(kind, to): &(Kind, u64)| Event {
             version: 1,
+            tx: to.to_string(),
             time: 0,
             kind: *kind,
             end: End::Committed,

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::failure::Failure;
-use super::journal::{Journal, Told};
+use super::journal::{Journal, Record};
 use super::layout::Layout;
 use super::podman::Tools;
 use crate::store::Manifest;
@@ -19,13 +19,13 @@ pub fn set(
     layout: &Layout,
     manifest: &Manifest,
     tools: &mut dyn Tools,
-    journal: &mut dyn Journal,
+    journal: &mut Journal,
     saved: &mut Saved,
 ) -> Result<(), Failure> {
     for name in &manifest.modules {
         // The kernel writes its modules' names with `_`, whatever they were asked for by.
         if !layout.at("/sys/module").join(name.replace('-', "_")).exists() {
-            journal.tell(&Told::Kernel { key: name, value: "loaded" });
+            journal.tell(&Record::Kernel { key: name.clone(), value: "loaded".into(), old: None })?;
             tools.load_module(name)?;
         }
     }
@@ -33,7 +33,8 @@ pub fn set(
         let failed = |source| Failure::Sysctl { key: key.clone(), value: value.clone(), source };
         let old = read(layout, key).map_err(failed)?;
         if words(&old) != words(value) {
-            journal.tell(&Told::Kernel { key, value });
+            let told = Record::Kernel { key: key.clone(), value: value.clone(), old: Some(old.clone()) };
+            journal.tell(&told)?;
             saved.insert(key.clone(), old);
             write(layout, key, value).map_err(failed)?;
         }

@@ -100,6 +100,36 @@ impl Layout {
         self.at("/var/lib/kolla-lang/done")
     }
 
+    /// Returns the folder of journals of switches.
+    pub fn journals(&self) -> PathBuf {
+        self.at("/var/lib/kolla-lang/journal")
+    }
+
+    /// Returns the journal of a switch that did not end yet.
+    pub fn journal(&self) -> PathBuf {
+        self.journals().join("open.journal")
+    }
+
+    /// Returns the journal of a switch that ended.
+    pub fn closed_journal(&self, tx: &str) -> PathBuf {
+        self.journals().join(format!("{tx}.journal"))
+    }
+
+    /// Returns the file whose text, the name of a switch, confirms that switch.
+    pub fn confirmation(&self) -> PathBuf {
+        self.run().join("confirm")
+    }
+
+    /// Returns the host's store.
+    pub fn store(&self) -> PathBuf {
+        self.at("/var/lib/kolla-lang/store")
+    }
+
+    /// Returns where the kernel names this boot.
+    pub fn boot_id(&self) -> PathBuf {
+        self.at("/proc/sys/kernel/random/boot_id")
+    }
+
     /// Returns the file that tells all switches, one a line, only added to.
     pub fn history(&self) -> PathBuf {
         self.at("/var/lib/kolla-lang/history.jsonl")

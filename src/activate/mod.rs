@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of the language or of the cloud model: all it needs is in the host's manifest.
 
+pub mod alarm;
 pub mod diff;
 pub mod document;
 pub mod failure;
@@ -11,9 +12,14 @@ pub mod journal;
 pub mod kernel;
 pub mod layout;
 pub mod perform;
+pub mod pid1;
 pub mod podman;
 pub mod preflight;
+pub mod recover;
+pub mod request;
 pub mod revert;
 pub mod steps;
 pub mod switch;
+pub mod systemctl;
 pub mod systemd;
+pub mod verdict;

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use super::failure::Failure;
 use super::history;
-use super::journal::{Journal, Told};
+use super::journal::{Journal, Record};
 use super::layout::Layout;
 use super::podman::{Health, Tools};
+use super::request::Options;
 use super::steps::{Act, Stop, Verb};
 use super::systemd::{DONE, Job, JobId, Systemd, UnitState};
 use crate::secrets::{Vault, deliver};
@@ -34,10 +35,23 @@ pub struct Host<'a> {
     pub systemd: &'a mut dyn Systemd,
     /// Its programs.
     pub tools: &'a mut dyn Tools,
-    /// Who is told.
-    pub journal: &'a mut dyn Journal,
+    /// Names the switch.
+    pub tx: String,
+    /// How the switch is to be done.
+    pub options: Options,
+    /// Where deeds are written down before they are done.
+    pub journal: Journal,
+    /// Timers that take the host back, to be ended when the switch is.
+    pub alarms: Vec<String>,
     /// Set when somebody wants it to end before it is done; then it goes back.
     pub interrupted: &'a AtomicBool,
+}
+
+impl Host<'_> {
+    /// Says whether somebody wants it to end.
+    pub fn is_interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+    }
 }
 
 /// What was done so far, true also after a failure.
@@ -56,7 +70,11 @@ pub fn stop_all(host: &mut Host<'_>, stops: &[Stop], progress: &mut Progress) ->
     let mut problems = Vec::new();
     let mut open: BTreeMap<JobId, (&Stop, Duration)> = BTreeMap::new();
     for stop in stops {
-        host.journal.tell(&Told::Stopping(stop));
+        let told = Record::Stopping { unit: stop.unit.clone(), reason: stop.reason.clone() };
+        if let Err(error) = host.journal.tell(&told) {
+            problems.push(error.into());
+            continue;
+        }
         progress.touched.insert(stop.unit.clone());
         let deadline = host.systemd.now() + Duration::from_secs(stop.stop_secs) + MARGIN;
         match host.systemd.submit(Job::Stop, &stop.unit) {
@@ -191,8 +209,10 @@ impl Run<'_> {
 
     fn tell_if_up(&self, host: &mut Host<'_>, idx: usize) {
         if matches!(self.phases[idx], Phase::Up { .. } | Phase::Over) {
-            let secs = (host.systemd.now().saturating_sub(self.began[idx])).as_secs_f32();
-            host.journal.tell(&Told::Up { unit: &self.acts[idx].unit, secs });
+            let took = host.systemd.now().saturating_sub(self.began[idx]);
+            let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+            // That it is up can be seen, and need not be told.
+            let _untold = host.journal.tell(&Record::Up { unit: self.acts[idx].unit.clone(), millis });
         }
     }
 
@@ -226,7 +246,13 @@ fn begin(
     closure: &Closure,
     progress: &mut Progress,
 ) -> Result<Phase, Failure> {
-    host.journal.tell(&Told::Acting(act));
+    host.journal.tell(&Record::Acting {
+        unit: act.unit.clone(),
+        verb: act.verb.word().to_owned(),
+        reason: act.reason.clone(),
+        job: !matches!(act.verb, Verb::Reload { .. }),
+        live: has_live(closure, &act.unit),
+    })?;
     if render_live(host.layout, closure, &act.unit)? {
         progress.reloaded.insert(act.unit.clone());
     }
@@ -265,6 +291,7 @@ fn after_job(
     match &act.verb {
         Verb::Task { task, once, class: _ } => {
             history::set_done(host.layout, task, once)?;
+            host.journal.tell(&Record::Task { name: task.clone() })?;
             progress.tasks.push(task.clone());
             Ok(Phase::Over)
         }
@@ -327,6 +354,10 @@ fn stayed_up(host: &mut Host<'_>, act: &Act, n_restarts: u32) -> Result<UnitStat
 /// Says whether a unit without a container ran to its end with success, as a oneshot does.
 fn is_over(act: &Act, state: &UnitState) -> bool {
     act.container.is_none() && state.active == "inactive" && matches!(state.result.as_str(), "success" | "")
+}
+
+fn has_live(closure: &Closure, unit: &str) -> bool {
+    closure.manifest.folders.iter().any(|it| it.owner == unit && matches!(it.delivery, Delivery::Live(_)))
 }
 
 /// Replaces the live files of a unit, if it has any.

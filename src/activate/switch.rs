@@ -1,28 +1,34 @@
 //! One switch of a host, from the lock to the commit; what fails after something was touched goes back.
 //!
-//! What is done to which unit was planned by `steps`; a journal, a timer and recovery will come around this.
+//! What is done to which unit was planned by `steps`; a switch that was cut off is ended by `recover`, with the same parts.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
 
+use super::alarm;
 use super::diff::{Difference, diff};
 use super::failure::{ActivateError, Failure, Refusal};
 use super::generation::{self, Committed, Draft};
 use super::history::{self, End, Event, Kind};
-use super::journal::Told;
+use super::journal::{Begin, Journal, Record};
 use super::kernel;
 use super::layout::Layout;
 use super::perform::{Host, Progress, describe, perform_until, stop_all};
 use super::preflight::preflight;
+use super::recover::recover;
 use super::revert::revert;
 use super::steps::{Plan, plan};
-use super::systemd::UnitState;
+use super::systemd::{Systemd, UnitState};
+use super::verdict::Verdict;
 use crate::secrets::{Vault, deliver};
 use crate::store::files::{self, FileError};
 use crate::store::manifest::{Delivery, UnitKind};
 use crate::store::{Closure, Digest, StoreError, lock};
+
+/// How often systemd is asked to read a generation until it has.
+const N_RELOADS: usize = 5;
 
 /// What a host is asked to become.
 #[derive(Debug)]
@@ -107,36 +113,71 @@ pub fn held(layout: &Layout) -> Result<Option<Held>, StoreError> {
     Ok(Some(Held { number, closure: generation::load_closure(layout, number)? }))
 }
 
+/// Says whether a host is what is asked for already, without a lock and without writing anything; nothing means that it must be seen.
+pub fn compare(
+    layout: &Layout,
+    systemd: &mut dyn Systemd,
+    target: &Target,
+) -> Result<Option<Outcome>, ActivateError> {
+    if lock::is_taken(&layout.lock())? {
+        return Err(ActivateError::Locked);
+    }
+    if files::exists(&layout.journal()) || files::exists(&layout.trial()) {
+        return Ok(None);
+    }
+    let Some(from) = held(layout)? else { return Ok(None) };
+    let is_held = match target {
+        Target::New { closure, .. } => is_closure(layout, from.number, closure)?,
+        Target::Number(number) => *number == from.number,
+        Target::Before => false,
+    };
+    if !is_held || !generation::are_links_set(layout, &from.closure) {
+        return Ok(None);
+    }
+    let warnings = what_is_down(systemd, &from.closure)?;
+    Ok(Some(Outcome::Nothing { number: from.number, warnings }))
+}
+
+fn is_closure(layout: &Layout, number: u64, closure: &Closure) -> Result<bool, StoreError> {
+    Ok(generation::load_record(layout, number)?.closure == closure.digest())
+}
+
 /// Switches a host. `program` is the file of this program, kept as the engine of what it writes.
 pub fn switch(host: &mut Host<'_>, target: Target, program: &Path) -> Result<Outcome, ActivateError> {
     let layout = host.layout;
     files::make_folder(&layout.run())?;
     let Some(_lock) = lock::try_lock(&layout.lock())? else { return Err(ActivateError::Locked) };
-    if let Some(number) = generation::on_trial(layout)? {
-        return Err(ActivateError::CutOff { number, trial: layout.trial() });
+    recover(host)?;
+    host.journal = Journal::begin(layout, &host.tx)?;
+    let mut ended = attempt(host, target, program);
+    let (tx, verdict) = (host.tx.clone(), Verdict::from(&ended));
+    if let Err(error) = host.journal.close(layout, &tx, &verdict)
+        && let Ok(Outcome::Nothing { warnings, .. } | Outcome::Committed { warnings, .. }) = &mut ended
+    {
+        warnings.push(chain(&error));
     }
+    ended
+}
+
+fn attempt(host: &mut Host<'_>, target: Target, program: &Path) -> Result<Outcome, ActivateError> {
+    let layout = host.layout;
     let from = held(layout)?;
     let (kind, wanted) = find(layout, from.as_ref(), target)?;
     if let Some(from) = &from
         && is_held(layout, from, &wanted)?
     {
         let mut warnings = set_links(layout, None, &from.closure);
-        warnings.extend(what_is_down(host, &from.closure)?);
+        warnings.extend(what_is_down(host.systemd, &from.closure)?);
         return Ok(Outcome::Nothing { number: from.number, warnings });
     }
 
-    host.journal.tell(&Told::Checking);
     let from_closure = from.as_ref().map(|it| &it.closure);
     let difference = diff(from_closure, wanted.closure());
     let is_done = |once: &str| history::is_done(layout, once);
     let plan = plan(&difference, from_closure.map(|it| &it.manifest), &wanted.closure().manifest, is_done);
-    let (number, to) = prepare(host, wanted, program)?;
+    let (number, to, engine) = prepare(host, wanted, program)?;
 
-    let begun = (|| {
-        render_content(layout, &to)?;
-        snapshot(host, from_closure, &to)
-    })();
-    let before = match begun {
+    let before = match snapshot(host, from_closure, &to) {
         Ok(before) => before,
         Err(refusal) => {
             // Nothing is touched yet but the folder that this switch wrote itself.
@@ -144,6 +185,8 @@ pub fn switch(host: &mut Host<'_>, target: Target, program: &Path) -> Result<Out
             return Err(refusal.into());
         }
     };
+    let engine = layout.engine(&engine);
+    let secs = alarm::deadline(&plan, host.options.confirm_within);
     let mut switch = Switch {
         from,
         to,
@@ -155,7 +198,11 @@ pub fn switch(host: &mut Host<'_>, target: Target, program: &Path) -> Result<Out
         progress: Progress::default(),
         saved: BTreeMap::new(),
     };
-    match switch.act(host) {
+    if let Err(error) = host.journal.tell(&Record::Begin(switch.begin())) {
+        discard(layout, kind, number)?;
+        return Err(error.into());
+    }
+    match alarm::arm(host, &engine, secs).and_then(|()| switch.act(host, &engine)) {
         Ok(()) => switch.commit(host),
         Err(failure) => switch.go_back(host, failure),
     }
@@ -194,12 +241,16 @@ fn find(layout: &Layout, from: Option<&Held>, target: Target) -> Result<(Kind, W
 fn is_held(layout: &Layout, from: &Held, wanted: &Wanted) -> Result<bool, StoreError> {
     Ok(match wanted {
         Wanted::Old(number, _) => *number == from.number,
-        Wanted::New(closure, _) => generation::load_record(layout, from.number)?.closure == closure.digest(),
+        Wanted::New(closure, _) => is_closure(layout, from.number, closure)?,
     })
 }
 
 /// Checks the host and writes the generation; whatever fails leaves nothing behind.
-fn prepare(host: &mut Host<'_>, wanted: Wanted, program: &Path) -> Result<(u64, Closure), ActivateError> {
+fn prepare(
+    host: &mut Host<'_>,
+    wanted: Wanted,
+    program: &Path,
+) -> Result<(u64, Closure, Digest), ActivateError> {
     let layout = host.layout;
     let refuse = |refusals: Vec<Refusal>| {
         if refusals.is_empty() { Ok(()) } else { Err(ActivateError::Refused(refusals)) }
@@ -207,22 +258,22 @@ fn prepare(host: &mut Host<'_>, wanted: Wanted, program: &Path) -> Result<(u64, 
     match wanted {
         Wanted::Old(number, closure) => {
             refuse(preflight(layout, host.tools, &closure, &layout.generation(number)))?;
-            generation::install(layout, program)?;
-            Ok((number, *closure))
+            let engine = generation::install(layout, program)?;
+            Ok((number, *closure, engine))
         }
         Wanted::New(closure, cloud) => {
             let draft = Draft::write(layout, &closure)?;
             refuse(preflight(layout, host.tools, &closure, &draft.tree()))?;
             let engine = generation::install(layout, program)?;
             let used = history::highest_number(&history::load(layout)?);
-            let number = draft.keep(layout, used, cloud, closure.digest(), engine)?;
-            Ok((number, *closure))
+            let number = draft.keep(layout, used, cloud, closure.digest(), engine.clone())?;
+            Ok((number, *closure, engine))
         }
     }
 }
 
 /// Removes what [`prepare`] wrote.
-fn discard(layout: &Layout, kind: Kind, number: u64) -> Result<(), FileError> {
+pub(super) fn discard(layout: &Layout, kind: Kind, number: u64) -> Result<(), FileError> {
     match kind {
         Kind::Switch => generation::remove(layout, number),
         Kind::Rollback => Ok(()),
@@ -255,12 +306,12 @@ fn set_links(layout: &Layout, old: Option<&Closure>, new: &Closure) -> Vec<Strin
 }
 
 /// Returns what should run and does not.
-fn what_is_down(host: &mut Host<'_>, closure: &Closure) -> Result<Vec<String>, Refusal> {
+fn what_is_down(systemd: &mut dyn Systemd, closure: &Closure) -> Result<Vec<String>, Refusal> {
     let mut down = Vec::new();
     let containers =
         closure.manifest.units.iter().filter(|(_, unit)| unit.boot && unit.kind == UnitKind::Container);
     for (name, _) in containers {
-        let state = host.systemd.state(name)?;
+        let state = systemd.state(name)?;
         if state.active != "active" {
             down.push(format!("{name} should run and is {}", describe(&state)));
         }
@@ -294,20 +345,49 @@ pub(super) struct Switch {
 }
 
 impl Switch {
+    /// Returns what the journal must know of it.
+    fn begin(&self) -> Begin {
+        let running = self.before.iter().filter(|(_, state)| state.is_up());
+        Begin {
+            kind: self.kind,
+            from: self.from.as_ref().map(|it| it.number),
+            to: self.number,
+            closure: self.to.digest(),
+            before: running.map(|(name, state)| (name.clone(), state.into())).collect(),
+        }
+    }
+
     /// Does everything up to the commit.
-    fn act(&mut self, host: &mut Host<'_>) -> Result<(), Failure> {
+    fn act(&mut self, host: &mut Host<'_>, engine: &Path) -> Result<(), Failure> {
+        render_content(host.layout, &self.to).map_err(|error| Failure::Render { source: Box::new(error) })?;
         let running = |name: &String| self.before.get(name).is_some_and(UnitState::is_up);
         let stops: Vec<_> = self.plan.stops.iter().filter(|stop| running(&stop.unit)).cloned().collect();
         if let Some(failure) = stop_all(host, &stops, &mut self.progress).into_iter().next() {
             return Err(failure);
         }
-        host.journal.tell(&Told::OnTrial { number: self.number });
+        host.journal.tell(&Record::Trial { number: self.number })?;
         generation::open_trial(host.layout, self.number)?;
-        host.systemd.reload()?;
-        self.check_loaded(host)?;
-        kernel::set(host.layout, &self.to.manifest, host.tools, host.journal, &mut self.saved)?;
+        self.load(host)?;
+        kernel::set(host.layout, &self.to.manifest, host.tools, &mut host.journal, &mut self.saved)?;
         let interrupted = host.interrupted;
-        perform_until(host, &self.plan.acts, &self.to, &mut self.progress, Some(interrupted))
+        perform_until(host, &self.plan.acts, &self.to, &mut self.progress, Some(interrupted))?;
+        if let Some(secs) = host.options.confirm_within {
+            alarm::arm_for_confirmation(host, engine, secs)?;
+            alarm::wait_for_word(host, secs)?;
+        }
+        Ok(())
+    }
+
+    /// Has systemd read the generation on trial. Somebody else's reload at the same time can spoil ours, so it is tried again.
+    fn load(&self, host: &mut Host<'_>) -> Result<(), Failure> {
+        for _ in 1..N_RELOADS {
+            host.systemd.reload()?;
+            if self.check_loaded(host).is_ok() {
+                return Ok(());
+            }
+        }
+        host.systemd.reload()?;
+        self.check_loaded(host)
     }
 
     /// Checks that systemd knows every unit, and knows it from the generation on trial.
@@ -331,14 +411,23 @@ impl Switch {
     /// Makes the generation the one that holds; from the rename on there is no way back, only warnings.
     fn commit(mut self, host: &mut Host<'_>) -> Result<Outcome, ActivateError> {
         let layout = host.layout;
-        host.journal.tell(&Told::Committing { number: self.number });
-        let mut warnings = match generation::commit(layout, self.number) {
+        if let Err(error) = host.journal.tell(&Record::Committing { number: self.number }) {
+            return self.go_back(host, error.into());
+        }
+        let warnings = match generation::commit(layout, self.number) {
             Ok(Committed::Synced) => Vec::new(),
             Ok(Committed::Unknown(error)) => {
                 vec![format!("the commit may not be on disk: {}", chain(&error))]
             }
             Err(error) => return self.go_back(host, error.into()),
         };
+        Ok(self.finish(host, warnings))
+    }
+
+    /// Does what follows a commit; all of it can be done again.
+    pub(super) fn finish(&mut self, host: &mut Host<'_>, mut warnings: Vec<String>) -> Outcome {
+        let layout = host.layout;
+        host.journal.be_lenient();
         warnings.extend(set_links(layout, self.from.as_ref().map(|it| &it.closure), &self.to));
         if let Err(error) = generation::drop_trial(layout) {
             warnings.push(chain(&error));
@@ -346,15 +435,16 @@ impl Switch {
         if let Err(error) = host.systemd.reload() {
             warnings.push(chain(&error));
         }
-        match what_is_down(host, &self.to) {
+        match what_is_down(host.systemd, &self.to) {
             Ok(down) => warnings.extend(down),
             Err(error) => warnings.push(chain(&error)),
         }
-        if let Err(error) = history::add(layout, &self.event(End::Committed, None)) {
+        if let Err(error) = history::add(layout, &self.event(&host.tx, End::Committed, None)) {
             warnings.push(chain(&error));
         }
+        warnings.extend(alarm::disarm(host).iter().map(|it| chain(it)));
         let plan = std::mem::take(&mut self.plan);
-        Ok(Outcome::Committed { number: self.number, plan, stays: self.tasks_that_stay(layout), warnings })
+        Outcome::Committed { number: self.number, plan, stays: self.tasks_that_stay(layout), warnings }
     }
 
     /// Returns the tasks that were done for the generation before and that going back to this one does not undo.
@@ -369,26 +459,32 @@ impl Switch {
     }
 
     /// Goes back to what held before, and says how that went.
-    fn go_back(mut self, host: &mut Host<'_>, failure: Failure) -> Result<Outcome, ActivateError> {
+    pub(super) fn go_back(mut self, host: &mut Host<'_>, failure: Failure) -> Result<Outcome, ActivateError> {
         let to = self.from.as_ref().map(|it| it.number);
-        host.journal.tell(&Told::Reverting { to });
+        host.journal.be_lenient();
+        let _lenient = host.journal.tell(&Record::Reverting { to, failure: (&failure).into() });
         let mut problems = revert(host, &mut self);
         let end = if problems.is_empty() { End::Reverted } else { End::Stuck };
         problems.extend(
-            history::add(host.layout, &self.event(end, Some(chain(&failure)))).err().map(Failure::from),
+            history::add(host.layout, &self.event(&host.tx, end, Some(chain(&failure))))
+                .err()
+                .map(Failure::from),
         );
         if end == End::Reverted {
+            let _lenient = host.journal.tell(&Record::Discarding { number: self.number });
             problems.extend(discard(host.layout, self.kind, self.number).err().map(Failure::from));
         }
+        problems.extend(alarm::disarm(host));
         if problems.is_empty() {
             return Ok(Outcome::Reverted { failure, to, tasks: self.progress.tasks });
         }
         Err(ActivateError::Stuck { number: self.number, failure: Box::new(failure), problems })
     }
 
-    fn event(&self, end: End, reason: Option<String>) -> Event {
+    fn event(&self, tx: &str, end: End, reason: Option<String>) -> Event {
         Event {
             version: 1,
+            tx: tx.to_owned(),
             time: history::seconds_now(),
             kind: self.kind,
             end,

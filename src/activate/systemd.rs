@@ -11,7 +11,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use zbus::export::futures_core::Stream as _;
-use zbus::{Connection, MatchRule, MessageStream, OwnedObjectPath, OwnedVariant, block_on, message};
+use zbus::{Connection, MatchRule, MessageStream, OwnedObjectPath, OwnedVariant, Variant, block_on, message};
 
 /// What a switch asks of systemd. Tests have one of their own that records and fails.
 pub trait Systemd {
@@ -29,6 +29,44 @@ pub trait Systemd {
     fn log(&mut self, unit: &str) -> Vec<String>;
     /// Returns the time since some moment in the past.
     fn now(&mut self) -> Duration;
+    /// Starts a service that is in no file and belongs to no session.
+    fn launch(&mut self, service: &Launch) -> Result<(), SystemdError>;
+    /// Starts a timer that runs a service unless it is disarmed before.
+    fn arm(&mut self, alarm: &Alarm) -> Result<(), SystemdError>;
+    /// Ends a timer, if there is one, and returns when it is gone.
+    fn disarm(&mut self, timer: &str) -> Result<(), SystemdError>;
+}
+
+/// A service that is in no file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Launch {
+    /// Its name, with `.service`.
+    pub name: String,
+    /// What `systemctl status` says it is.
+    pub description: String,
+    /// The program, an absolute path, and its arguments.
+    pub command: Vec<String>,
+    /// The service that is started if this one fails or is killed.
+    pub on_failure: String,
+    /// Exit statuses that are no failure, besides 0.
+    pub honest: Vec<i32>,
+    /// Seconds between a polite end and a hard one.
+    pub stop_secs: u64,
+}
+
+/// A timer and the service that it starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alarm {
+    /// Its name, with `.timer`.
+    pub timer: String,
+    /// The name of the service, with `.service`. It is made with the timer unless it is known already.
+    pub service: String,
+    /// The program, an absolute path, and its arguments.
+    pub command: Vec<String>,
+    /// Seconds until then.
+    pub secs: u64,
+    /// The service that is stopped first: one that hangs cannot keep this one from running.
+    pub conflicts: String,
 }
 
 /// The jobs a switch asks for.
@@ -100,6 +138,12 @@ pub enum SystemdError {
     Connect(#[source] zbus::Error),
     #[error("systemd did not do `{call}`")]
     Call { call: String, source: zbus::Error },
+    #[error("a unit `{name}` is there already")]
+    Exists { name: String },
+    #[error("cannot run `{program}`")]
+    Run { program: String, source: std::io::Error },
+    #[error("`{command}` failed: {complaint}")]
+    Failed { command: String, complaint: String },
     #[error("the system bus went away and did not come back")]
     Gone,
 }
@@ -107,6 +151,8 @@ pub enum SystemdError {
 const DESTINATION: &str = "org.freedesktop.systemd1";
 const MANAGER_PATH: &str = "/org/freedesktop/systemd1";
 const MANAGER: &str = "org.freedesktop.systemd1.Manager";
+/// What systemd answers when a unit of that name is loaded.
+const UNIT_EXISTS: &str = "org.freedesktop.systemd1.UnitExists";
 
 /// How long the bus may be away, as while it is restarted, before a switch gives up.
 const BUS_AWAY: Duration = Duration::from_secs(20);
@@ -151,6 +197,11 @@ impl Bus {
                 Err(_) => return Err(SystemdError::Gone),
             }
         }
+    }
+
+    /// Returns jobs that were asked for and did not end yet, with their units.
+    pub fn open_jobs(&self) -> BTreeMap<JobId, String> {
+        self.open.clone()
     }
 
     /// Returns open jobs that ended while nobody listened, with the result that their unit's state tells.
@@ -205,6 +256,24 @@ impl Wire {
             body,
         ));
         reply.map_err(failed)?.body().deserialize().map_err(failed)
+    }
+
+    /// Makes a unit that is in no file, with others that come with it, and starts it.
+    fn start_transient(
+        &self,
+        name: &str,
+        properties: &Properties<'_>,
+        aux: &[(&str, Properties<'_>)],
+    ) -> Result<(), SystemdError> {
+        match self.call::<OwnedObjectPath>("StartTransientUnit", &(name, "fail", properties, aux)) {
+            Ok(_) => Ok(()),
+            Err(SystemdError::Call { source: zbus::Error::MethodError(error, _, _), .. })
+                if error.as_str() == UNIT_EXISTS =>
+            {
+                Err(SystemdError::Exists { name: name.to_owned() })
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Reads all properties of an object's interface.
@@ -302,23 +371,91 @@ impl Systemd for Bus {
     }
 
     fn log(&mut self, unit: &str) -> Vec<String> {
-        let state = self.state(unit).unwrap_or_default();
-        // Of this run alone, where systemd knows it: an earlier failure is not this one's reason.
-        let which = match state.invocation.as_str() {
-            "" => vec!["-u".to_owned(), unit.to_owned()],
-            id => vec![format!("_SYSTEMD_INVOCATION_ID={id}"), "+".to_owned(), format!("INVOCATION_ID={id}")],
-        };
-        let mut command = Command::new("journalctl");
-        command.args(["--no-pager", "--quiet", "-o", "cat", "-n", "60"]).args(which).stdin(Stdio::null());
-        match command.output() {
-            Ok(output) => last_words(&String::from_utf8_lossy(&output.stdout)),
-            // The log only explains a failure that is reported anyway.
-            Err(error) => vec![format!("(no log: {error})")],
-        }
+        log_of(unit, &self.state(unit).unwrap_or_default())
     }
 
     fn now(&mut self) -> Duration {
         self.began.elapsed()
+    }
+
+    fn launch(&mut self, service: &Launch) -> Result<(), SystemdError> {
+        let Launch { name, description, command, on_failure, honest, stop_secs } = service;
+        // A failed one of the same name only waits to be forgotten.
+        let _none = self.forget_failure(name);
+        let mut properties = service_properties("exec", description, command);
+        properties.push(("OnFailure", vec![on_failure.clone()].into()));
+        properties.push(("SuccessExitStatus", (honest.clone(), Vec::<i32>::new()).into()));
+        properties.push(("TimeoutStopUSec", micros(*stop_secs).into()));
+        // It must be the last to fall when memory runs out.
+        properties.push(("OOMScoreAdjust", (-900_i32).into()));
+        self.insist(|wire| wire.start_transient(name, &properties, &[]))
+    }
+
+    fn arm(&mut self, alarm: &Alarm) -> Result<(), SystemdError> {
+        let Alarm { timer, service, command, secs, conflicts } = alarm;
+        let description = "Go back to the committed generation of kolla-lang";
+        let mut run = service_properties("oneshot", description, command);
+        run.push(("Conflicts", vec![conflicts.clone()].into()));
+        run.push(("After", vec![conflicts.clone()].into()));
+        let when: Properties<'_> = vec![
+            ("Description", description.into()),
+            ("Unit", service.as_str().into()),
+            ("TimersMonotonic", vec![("OnActiveSec", micros(*secs))].into()),
+            ("AccuracyUSec", micros(1).into()),
+            ("RemainAfterElapse", false.into()),
+        ];
+        let is_known = self.state(service)?.load == "loaded";
+        let aux = if is_known { vec![] } else { vec![(service.as_str(), run)] };
+        match self.insist(|wire| wire.start_transient(timer, &when, &aux)) {
+            // The bus went away after it was armed and before that was heard.
+            Err(SystemdError::Exists { .. }) => Ok(()),
+            other => other,
+        }
+    }
+
+    fn disarm(&mut self, timer: &str) -> Result<(), SystemdError> {
+        for _ in 0..50 {
+            let state = self.state(timer)?;
+            if !state.is_up() {
+                return Ok(());
+            }
+            self.insist(|wire| wire.call::<OwnedObjectPath>("StopUnit", &(timer, "replace")))?;
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Err(SystemdError::Failed { command: format!("stop {timer}"), complaint: "it goes on".to_owned() })
+    }
+}
+
+/// Properties of a unit that is in no file, as systemd's own programs write them.
+type Properties<'a> = Vec<(&'a str, Variant<'a>)>;
+
+fn micros(secs: u64) -> u64 {
+    secs.saturating_mul(1_000_000)
+}
+
+fn service_properties<'a>(kind: &'a str, description: &'a str, command: &'a [String]) -> Properties<'a> {
+    let program = command.first().cloned().unwrap_or_default();
+    vec![
+        ("Description", description.into()),
+        ("Type", kind.into()),
+        ("ExecStart", vec![(program, command.to_vec(), false)].into()),
+        ("CollectMode", "inactive-or-failed".into()),
+    ]
+}
+
+/// Returns the last lines that a unit logged.
+pub(super) fn log_of(unit: &str, state: &UnitState) -> Vec<String> {
+    // Of this run alone, where systemd knows it: an earlier failure is not this one's reason.
+    let which = match state.invocation.as_str() {
+        "" => vec!["-u".to_owned(), unit.to_owned()],
+        id => vec![format!("_SYSTEMD_INVOCATION_ID={id}"), "+".to_owned(), format!("INVOCATION_ID={id}")],
+    };
+    let mut command = Command::new("journalctl");
+    command.args(["--no-pager", "--quiet", "-o", "cat", "-n", "60"]).args(which).stdin(Stdio::null());
+    match command.output() {
+        Ok(output) => last_words(&String::from_utf8_lossy(&output.stdout)),
+        // The log only explains a failure that is reported anyway.
+        Err(error) => vec![format!("(no log: {error})")],
     }
 }
 

@@ -7,6 +7,7 @@ use super::host::complain;
 use crate::activate::generation;
 use crate::activate::layout::Layout;
 use crate::activate::perform::render_live;
+use crate::activate::recover::recover_after_boot;
 use crate::activate::switch::{held, render_content};
 
 /// Render the files of the committed generation's containers
@@ -16,6 +17,10 @@ pub struct BootFilesArgs {}
 /// Runs the command.
 pub fn run(_: &BootFilesArgs) -> Exit {
     let layout = Layout::new("/");
+    // What holds is held whether or not that could be written down.
+    if let Err(error) = recover_after_boot(&layout) {
+        complain(&error, Exit::Warnings);
+    }
     let closure = match held(&layout) {
         Ok(Some(held)) => held.closure,
         Ok(None) => return Exit::Done,

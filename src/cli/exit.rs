@@ -2,8 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::activate::failure::ActivateError;
-use crate::activate::switch::Outcome;
+use crate::activate::verdict::Verdict;
 use crate::lab::LabError;
 
 /// How a command ended.
@@ -34,26 +33,19 @@ impl From<Exit> for ExitCode {
     }
 }
 
-impl From<&Outcome> for Exit {
-    fn from(outcome: &Outcome) -> Self {
-        match outcome {
-            Outcome::Nothing { warnings, .. } | Outcome::Committed { warnings, .. }
+impl From<&Verdict> for Exit {
+    fn from(verdict: &Verdict) -> Self {
+        match verdict {
+            Verdict::Nothing { warnings, .. } | Verdict::Committed { warnings, .. }
                 if !warnings.is_empty() =>
             {
                 Self::Warnings
             }
-            Outcome::Nothing { .. } | Outcome::Committed { .. } => Self::Done,
-            Outcome::Reverted { .. } => Self::Reverted,
-        }
-    }
-}
-
-impl From<&ActivateError> for Exit {
-    fn from(error: &ActivateError) -> Self {
-        match error {
-            ActivateError::Locked => Self::Locked,
-            ActivateError::Refused(_) => Self::Refused,
-            ActivateError::CutOff { .. } | ActivateError::Stuck { .. } => Self::Stuck,
+            Verdict::Nothing { .. } | Verdict::Committed { .. } => Self::Done,
+            Verdict::Reverted { .. } => Self::Reverted,
+            Verdict::Refused { .. } => Self::Refused,
+            Verdict::Stuck { .. } => Self::Stuck,
+            Verdict::Locked => Self::Locked,
         }
     }
 }

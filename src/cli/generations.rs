@@ -51,7 +51,7 @@ fn generation_line(Listed { record, booted, committed }: &Listed) -> String {
 }
 
 fn history_line(event: &Event) -> String {
-    let Event { version: _, time, kind, end, from, to, closure, tasks, reason } = event;
+    let Event { version: _, tx: _, time, kind, end, from, to, closure, tasks, reason } = event;
     let kind = match kind {
         Kind::Switch => "switch",
         Kind::Rollback => "rollback",

@@ -1,14 +1,17 @@
 //! The command line: one file per command. Knows every layer; no layer knows it.
 
+pub mod activate;
 pub mod boot_files;
 pub mod build;
 pub mod check;
+pub mod confirm;
 pub mod describe;
 pub mod describe_lab;
 pub mod diff;
 pub mod eval;
 pub mod exit;
 pub mod explain;
+pub mod follow;
 pub mod generations;
 pub mod host;
 pub mod lab;
@@ -18,6 +21,7 @@ pub mod rollback;
 mod say;
 pub mod switch;
 pub mod value;
+pub mod verdict;
 pub mod why;
 pub mod world;
 
@@ -46,8 +50,11 @@ enum Command {
     Diff(diff::DiffArgs),
     Switch(switch::SwitchArgs),
     Rollback(rollback::RollbackArgs),
+    Confirm(confirm::ConfirmArgs),
     Generations(generations::GenerationsArgs),
     Lab(lab::LabArgs),
+    #[command(hide = true)]
+    Activate(activate::ActivateArgs),
     #[command(hide = true)]
     BootFiles(boot_files::BootFilesArgs),
 }
@@ -71,6 +78,8 @@ pub fn main() -> ExitCode {
         Command::Diff(args) => diff::run(args, &build::build),
         Command::Switch(args) => switch::run(args, &build::build),
         Command::Rollback(args) => rollback::run(args),
+        Command::Confirm(args) => confirm::run(args),
+        Command::Activate(args) => activate::run(args),
         Command::Generations(args) => generations::run(args),
         Command::Lab(args) => lab::run(args, &describe_lab::spec),
         Command::BootFiles(args) => boot_files::run(args),

@@ -3,7 +3,9 @@
 use clap::Args;
 
 use super::exit::Exit;
-use super::host::{Answer, require_root, run_switch};
+use super::follow::run_switch;
+use super::host::{Answer, require_root};
+use super::switch::HowArgs;
 use crate::activate::switch::Target;
 
 /// Go back to the generation before this one, or to one by number
@@ -14,6 +16,8 @@ use crate::activate::switch::Target;
 pub struct RollbackArgs {
     /// The generation; `kolla-lang generations` lists them
     number: Option<u64>,
+    #[command(flatten)]
+    how: HowArgs,
     /// Print one JSON value
     #[arg(long)]
     json: bool,
@@ -21,9 +25,9 @@ pub struct RollbackArgs {
 
 /// Runs the command.
 pub fn run(args: &RollbackArgs) -> Exit {
-    let RollbackArgs { number, json } = args;
+    let RollbackArgs { number, how, json } = args;
     if let Err(exit) = require_root("rollback") {
         return exit;
     }
-    run_switch(number.map_or(Target::Before, Target::Number), Answer::of(*json))
+    run_switch(&number.map_or(Target::Before, Target::Number), how.options(), Answer::of(*json))
 }

@@ -4,8 +4,10 @@ use clap::Args;
 
 use super::diff::print_preview;
 use super::exit::Exit;
-use super::host::{Answer, Build, FromArgs, complain, require_root, run_switch};
+use super::follow::{follow_last, run_switch};
+use super::host::{Answer, Build, FromArgs, complain, require_root};
 use crate::activate::layout::Layout;
+use crate::activate::request::Options;
 use crate::activate::switch::{Target, preview};
 
 /// Make this host be what the description says, and go back by itself if that fails
@@ -23,15 +25,47 @@ pub struct SwitchArgs {
     /// Say what would be done, and do nothing
     #[arg(long)]
     dry_run: bool,
+    /// Ask for nothing: show the switch that runs, or how the last one went
+    #[arg(long, conflicts_with_all = ["file", "dry_run", "confirm_within"])]
+    follow: bool,
+    #[command(flatten)]
+    how: HowArgs,
     /// Print one JSON value
     #[arg(long)]
     json: bool,
 }
 
+/// How a switch is to be done.
+#[derive(Debug, Args)]
+pub struct HowArgs {
+    /// Go back unless `kolla-lang confirm` is given in time, like `60s` or `5m`
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    confirm_within: Option<u64>,
+}
+
+impl HowArgs {
+    /// Returns them as the switch takes them.
+    pub fn options(&self) -> Options {
+        Options { confirm_within: self.confirm_within }
+    }
+}
+
+/// Reads a time as whole seconds.
+fn seconds(text: &str) -> Result<u64, String> {
+    let span: jiff::SignedDuration = text.parse().map_err(|error: jiff::Error| error.to_string())?;
+    u64::try_from(span.as_secs())
+        .ok()
+        .filter(|secs| *secs > 0)
+        .ok_or_else(|| "it must be a second or more".to_owned())
+}
+
 /// Runs the command.
 pub fn run(args: &SwitchArgs, build: Build<'_>) -> Exit {
-    let SwitchArgs { from, local: _, dry_run, json } = args;
+    let SwitchArgs { from, local: _, dry_run, follow, how, json } = args;
     let answer = Answer::of(*json);
+    if *follow {
+        return follow_last(answer);
+    }
     if !dry_run && let Err(exit) = require_root("switch") {
         return exit;
     }
@@ -40,7 +74,7 @@ pub fn run(args: &SwitchArgs, build: Build<'_>) -> Exit {
         Err(exit) => return exit,
     };
     if !dry_run {
-        return run_switch(Target::New { closure: Box::new(closure), cloud }, answer);
+        return run_switch(&Target::New { closure: Box::new(closure), cloud }, how.options(), answer);
     }
     match preview(&Layout::new("/"), &closure) {
         Ok(preview) => {

@@ -56,6 +56,16 @@ pub fn read_text(path: &Path) -> Result<String, FileError> {
     fs::read_to_string(path).map_err(failed!(Read, path))
 }
 
+/// Says that a process could not find the file of its own program.
+pub fn of_program(source: io::Error) -> FileError {
+    FileError::Read { path: PathBuf::from("/proc/self/exe"), source }
+}
+
+/// Says whether something lies at a path, be it a link that leads nowhere.
+pub fn exists(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
+}
+
 /// Reads a file that may be absent.
 pub fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
     match fs::read(path) {

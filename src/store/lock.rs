@@ -22,7 +22,20 @@ pub fn try_lock(path: &Path) -> Result<Option<Lock>, FileError> {
     let mut options = File::options();
     options.create(true).truncate(false).write(true).mode(0o600);
     let file = options.open(path).map_err(failed!(Lock, path))?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+    take(path, file, FlockOperation::NonBlockingLockExclusive)
+}
+
+/// Says whether somebody has a lock, and writes nothing to find out.
+pub fn is_taken(path: &Path) -> Result<bool, FileError> {
+    match File::open(path) {
+        Ok(file) => take(path, file, FlockOperation::NonBlockingLockShared).map(|lock| lock.is_none()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(source) => Err(FileError::Lock { path: path.to_owned(), source }),
+    }
+}
+
+fn take(path: &Path, file: File, operation: FlockOperation) -> Result<Option<Lock>, FileError> {
+    match flock(&file, operation) {
         Ok(()) => Ok(Some(Lock { _file: file })),
         Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
         Err(source) => Err(FileError::Lock { path: path.to_owned(), source: source.into() }),

@@ -1,0 +1,287 @@
+//! Ends a switch whose process is gone: forward if its generation is committed, else back to the one that holds.
+//!
+//! Reads what is there, the links, the boot, the units; the journal tells only what cannot be seen. May be killed and run again.
+
+use std::collections::BTreeMap;
+
+use super::diff::diff;
+use super::failure::{ActivateError, Failure};
+use super::generation;
+use super::history::Kind;
+use super::journal::{Begin, Journal, Record, VERSION, boot_id};
+use super::layout::Layout;
+use super::perform::{Host, Progress};
+use super::steps::Plan;
+use super::switch::{Held, Outcome, Switch, discard, held};
+use super::systemd::UnitState;
+use super::verdict::{Trouble, Verdict};
+use crate::store::files::{self, FileError};
+use crate::store::{Closure, StoreError, lock};
+
+/// What a journal that was left open tells.
+#[derive(Debug, Default)]
+struct Told {
+    version: u32,
+    tx: String,
+    boot_id: String,
+    begin: Option<Begin>,
+    alarms: Vec<String>,
+    progress: Progress,
+    saved: BTreeMap<String, String>,
+    failure: Option<Trouble>,
+    verdict: Option<Verdict>,
+}
+
+/// Ends the switch that was left open, if there is one; the caller holds the lock. Nothing means that none was.
+///
+/// # Errors
+///
+/// `Stuck` if the host could not be brought back; then somebody must look.
+pub fn recover(host: &mut Host<'_>) -> Result<Option<Outcome>, ActivateError> {
+    let layout = host.layout;
+    let opened = Journal::reopen(layout).map_err(|error| stuck(0, error.into()))?;
+    let Some((journal, records)) = opened else {
+        return drop_stale_trial(host).map_err(|failure| stuck(0, failure)).map(|()| None);
+    };
+    let told = listen(records);
+    if told.version > VERSION {
+        return Err(stuck(0, Failure::NewerJournal { version: told.version }));
+    }
+    let own =
+        (std::mem::replace(&mut host.journal, journal), std::mem::replace(&mut host.tx, told.tx.clone()));
+    host.alarms = told.alarms.clone();
+    let ended = end(host, told);
+    if let Ok(ended) = &ended {
+        let verdict = Verdict::from(ended);
+        let tx = host.tx.clone();
+        host.journal.close(layout, &tx, &verdict).map_err(|error| stuck(0, error.into()))?;
+    }
+    (host.journal, host.tx) = own;
+    sweep(layout);
+    ended?.map(Some)
+}
+
+/// Ends a switch that a power cut ended, with nothing but files: no unit of it can be left.
+pub fn recover_after_boot(layout: &Layout) -> Result<(), ActivateError> {
+    if !files::exists(&layout.journal()) {
+        return Ok(());
+    }
+    files::make_folder(&layout.run())?;
+    // Whoever has the lock has begun since this boot, and ends what was open itself.
+    let Some(_lock) = lock::try_lock(&layout.lock())? else { return Ok(()) };
+    let Some((mut journal, records)) = Journal::reopen(layout)? else { return Ok(()) };
+    let told = listen(records);
+    if told.boot_id == boot_id(layout) {
+        return Ok(());
+    }
+    if told.version > VERSION {
+        return Err(stuck(0, Failure::NewerJournal { version: told.version }));
+    }
+    let tx = told.tx.clone();
+    let ended = end_after_boot(layout, &mut journal, told)?;
+    journal.close(layout, &tx, &Verdict::from(&ended))?;
+    sweep(layout);
+    Ok(())
+}
+
+fn stuck(number: u64, problem: Failure) -> ActivateError {
+    ActivateError::Stuck { number, failure: Box::new(Failure::CutOff), problems: vec![problem] }
+}
+
+fn listen(records: Vec<Record>) -> Told {
+    let mut told = Told::default();
+    for record in records {
+        match record {
+            Record::Asked { version, tx, boot_id, time: _ } => {
+                (told.version, told.tx, told.boot_id) = (version, tx, boot_id);
+            }
+            Record::Begin(begin) => told.begin = Some(begin),
+            Record::Arming { timer, secs: _ } => told.alarms.push(timer),
+            Record::Stopping { unit, reason: _ } => drop(told.progress.touched.insert(unit)),
+            Record::Acting { unit, job, live, .. } => {
+                if live {
+                    told.progress.reloaded.insert(unit.clone());
+                }
+                if job {
+                    told.progress.touched.insert(unit);
+                }
+            }
+            Record::Kernel { key, value: _, old: Some(old) } => drop(told.saved.entry(key).or_insert(old)),
+            Record::Task { name } => told.progress.tasks.push(name),
+            Record::Reverting { to: _, failure } => drop(told.failure.get_or_insert(failure)),
+            Record::End(verdict) => told.verdict = Some(verdict),
+            Record::Kernel { .. }
+            | Record::Trial { .. }
+            | Record::Up { .. }
+            | Record::Waiting { .. }
+            | Record::Confirmed
+            | Record::Committing { .. }
+            | Record::Recovering { .. }
+            | Record::Discarding { .. } => {}
+        }
+    }
+    if told.tx.is_empty() {
+        // Not even the first line reached the disk; the file still needs a name of its own.
+        told.tx = format!("lost-{}", super::history::seconds_now());
+    }
+    told
+}
+
+/// How a recovered switch ended, with what could not be done as the inner error.
+type Ended = Result<Outcome, ActivateError>;
+
+fn end(host: &mut Host<'_>, told: Told) -> Result<Ended, ActivateError> {
+    let layout = host.layout;
+    let _lenient = host.journal.tell(&Record::Recovering { time: super::history::seconds_now() });
+    let Some(begin) = told.begin.clone() else {
+        // Nothing was touched.
+        drop_stale_trial(host).map_err(|failure| stuck(0, failure))?;
+        return Ok(Ok(Outcome::Reverted { failure: why(&told), to: booted(layout)?, tasks: Vec::new() }));
+    };
+    if told.boot_id != boot_id(layout) {
+        let mut journal = std::mem::take(&mut host.journal);
+        let ended = end_after_boot(layout, &mut journal, told);
+        host.journal = journal;
+        return ended;
+    }
+    let failure = why(&told);
+    let mut switch = match rebuild(layout, &begin, told) {
+        Ok(switch) => switch,
+        Err(Unreadable::Gone(tasks)) => {
+            // The way back had come to its end but for the last lines.
+            drop_stale_trial(host).map_err(|failure| stuck(begin.to, failure))?;
+            let problems = super::alarm::disarm(host);
+            if !problems.is_empty() {
+                return Err(ActivateError::Stuck { number: begin.to, failure: Box::new(failure), problems });
+            }
+            return Ok(Ok(Outcome::Reverted { failure, to: begin.from, tasks }));
+        }
+        Err(Unreadable::Store(error)) => {
+            return Err(stuck(begin.to, Failure::Unreadable { source: Box::new(error) }));
+        }
+    };
+    if booted(layout)? == Some(begin.to) {
+        return Ok(Ok(switch.finish(host, Vec::new())));
+    }
+    Ok(switch.go_back(host, failure))
+}
+
+fn why(told: &Told) -> Failure {
+    told.failure.clone().map_or(Failure::CutOff, |trouble| Failure::Told { trouble })
+}
+
+fn booted(layout: &Layout) -> Result<Option<u64>, ActivateError> {
+    generation::booted(layout).map_err(|error| stuck(0, error.into()))
+}
+
+enum Unreadable {
+    /// The generation that was tried is removed already.
+    Gone(Vec<String>),
+    Store(StoreError),
+}
+
+/// Makes a switch again of what its journal tells.
+fn rebuild(layout: &Layout, begin: &Begin, told: Told) -> Result<Switch, Unreadable> {
+    let from = match begin.from {
+        Some(number) => {
+            let closure = generation::load_closure(layout, number).map_err(Unreadable::Store)?;
+            Some(Held { number, closure })
+        }
+        None => None,
+    };
+    if !layout.generation(begin.to).exists() {
+        return Err(Unreadable::Gone(told.progress.tasks));
+    }
+    let to: Closure = generation::load_closure(layout, begin.to).map_err(Unreadable::Store)?;
+    let was = |(name, was): (&String, &super::journal::Was)| {
+        let (active, invocation) = (was.active.clone(), was.invocation.clone());
+        (name.clone(), UnitState { active, invocation, ..UnitState::default() })
+    };
+    Ok(Switch {
+        difference: diff(from.as_ref().map(|it| &it.closure), &to),
+        from,
+        to,
+        number: begin.to,
+        kind: begin.kind,
+        plan: Plan::default(),
+        before: begin.before.iter().map(was).collect(),
+        progress: told.progress,
+        saved: told.saved,
+    })
+}
+
+/// Ends a switch of an earlier boot: what it had started died with the power, and what boots is what is committed.
+fn end_after_boot(layout: &Layout, journal: &mut Journal, told: Told) -> Result<Ended, ActivateError> {
+    let (failure, tasks) = (why(&told), told.progress.tasks.clone());
+    let Some(begin) = told.begin else {
+        return Ok(Ok(Outcome::Reverted { failure, to: booted(layout)?, tasks }));
+    };
+    if booted(layout)? == Some(begin.to) {
+        let mut warnings = Vec::new();
+        if let Some(now) = held(layout)? {
+            let old = begin.from.and_then(|number| generation::load_closure(layout, number).ok());
+            let problems = generation::set_links(layout, old.as_ref(), &now.closure);
+            warnings.extend(problems.iter().map(|it| super::switch::chain(it)));
+        }
+        note(layout, &told.tx, &begin, super::history::End::Committed, None, &tasks)?;
+        return Ok(Ok(Outcome::Committed {
+            number: begin.to,
+            plan: Plan::default(),
+            stays: Vec::new(),
+            warnings,
+        }));
+    }
+    let reason = super::switch::chain(&failure);
+    note(layout, &told.tx, &begin, super::history::End::Reverted, Some(reason), &tasks)?;
+    if begin.kind == Kind::Switch {
+        let _lenient = journal.tell(&Record::Discarding { number: begin.to });
+    }
+    discard(layout, begin.kind, begin.to)?;
+    Ok(Ok(Outcome::Reverted { failure, to: begin.from, tasks }))
+}
+
+fn note(
+    layout: &Layout,
+    tx: &str,
+    begin: &Begin,
+    end: super::history::End,
+    reason: Option<String>,
+    tasks: &[String],
+) -> Result<(), FileError> {
+    let event = super::history::Event {
+        version: 1,
+        tx: tx.to_owned(),
+        time: super::history::seconds_now(),
+        kind: begin.kind,
+        end,
+        from: begin.from,
+        to: begin.to,
+        closure: begin.closure.clone(),
+        tasks: tasks.to_vec(),
+        reason,
+    };
+    super::history::add(layout, &event)
+}
+
+/// Ends a trial that no switch knows of.
+fn drop_stale_trial(host: &mut Host<'_>) -> Result<(), Failure> {
+    if generation::on_trial(host.layout)?.is_none() {
+        return Ok(());
+    }
+    generation::drop_trial(host.layout)?;
+    Ok(host.systemd.reload()?)
+}
+
+/// Removes what was being written when a process was killed. Under the lock nobody else writes there.
+fn sweep(layout: &Layout) {
+    for folder in [layout.etc(), layout.generations(), layout.run(), layout.etc().join("engine")] {
+        for name in files::names(&folder).unwrap_or_default() {
+            if name.starts_with(".tmp-") {
+                let path = folder.join(name);
+                // What cannot be removed takes room and nothing else.
+                let _left =
+                    if path.is_dir() { files::remove_folder(&path) } else { files::remove_file(&path) };
+            }
+        }
+    }
+}

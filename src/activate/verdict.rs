@@ -1,0 +1,127 @@
+//! How a switch ended, as data: what the journal keeps, what `--json` prints, and what people are told.
+//!
+//! Made by the process that switches, read by whoever follows it.
+
+use std::error::Error;
+
+use serde::{Deserialize, Serialize};
+
+use super::failure::{ActivateError, Failure};
+use super::switch::Outcome;
+
+/// How a switch ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
+pub enum Verdict {
+    /// The host was what it should be.
+    Nothing {
+        /// The committed generation.
+        generation: u64,
+        /// What is not as it should be all the same.
+        warnings: Vec<String>,
+    },
+    /// The generation asked for holds.
+    Committed {
+        /// Its number.
+        generation: u64,
+        /// The steps, as a dry run prints them.
+        plan: serde_json::Value,
+        /// Units that changed and were left alone: word, unit, reason.
+        left: Vec<(String, String, String)>,
+        /// Tasks of the generation before that stay done.
+        stays: Vec<String>,
+        /// What did not go as it should.
+        warnings: Vec<String>,
+    },
+    /// The generation before holds again.
+    Reverted {
+        /// Its number; none if there was none yet.
+        generation: Option<u64>,
+        /// Why.
+        failure: Trouble,
+        /// Tasks that were done and stay done.
+        tasks: Vec<String>,
+    },
+    /// Nothing was touched.
+    Refused {
+        /// Why.
+        reasons: Vec<Trouble>,
+    },
+    /// Somebody must look.
+    Stuck {
+        /// The generation that was tried, and is kept.
+        kept: u64,
+        /// Why it did not hold.
+        failure: Trouble,
+        /// What could not be taken back.
+        problems: Vec<Trouble>,
+    },
+    /// Another one is at it.
+    Locked,
+}
+
+/// An error as it is told: its words, its causes, and the last lines of the unit that failed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trouble {
+    /// What went wrong.
+    pub message: String,
+    /// What caused it, the nearest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub causes: Vec<String>,
+    /// The last lines of the failed unit's log.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub log: Vec<String>,
+}
+
+impl Trouble {
+    /// Takes the words of an error.
+    pub fn of(error: &dyn Error) -> Self {
+        let mut causes = Vec::new();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            causes.push(error.to_string());
+            cause = error.source();
+        }
+        Self { message: error.to_string(), causes, log: Vec::new() }
+    }
+}
+
+impl From<&Failure> for Trouble {
+    fn from(failure: &Failure) -> Self {
+        Self { log: failure.log().to_vec(), ..Self::of(failure) }
+    }
+}
+
+impl From<&Result<Outcome, ActivateError>> for Verdict {
+    fn from(ended: &Result<Outcome, ActivateError>) -> Self {
+        match ended {
+            Ok(Outcome::Nothing { number, warnings }) => {
+                Self::Nothing { generation: *number, warnings: warnings.clone() }
+            }
+            Ok(Outcome::Committed { number, plan, stays, warnings }) => Self::Committed {
+                generation: *number,
+                // Writing plain structs into memory cannot fail.
+                plan: serde_json::to_value(plan).unwrap_or_default(),
+                left: plan
+                    .left
+                    .iter()
+                    .map(|it| (it.word().into(), it.unit.clone(), it.reason.clone()))
+                    .collect(),
+                stays: stays.clone(),
+                warnings: warnings.clone(),
+            },
+            Ok(Outcome::Reverted { failure, to, tasks }) => {
+                Self::Reverted { generation: *to, failure: failure.into(), tasks: tasks.clone() }
+            }
+            Err(ActivateError::Locked) => Self::Locked,
+            Err(ActivateError::Refused(refusals)) => {
+                Self::Refused { reasons: refusals.iter().map(|it| Trouble::of(it)).collect() }
+            }
+            Err(ActivateError::Stuck { number, failure, problems }) => Self::Stuck {
+                kept: *number,
+                failure: failure.as_ref().into(),
+                problems: problems.iter().map(Trouble::from).collect(),
+            },
+        }
+    }
+}

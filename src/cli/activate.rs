@@ -1,0 +1,133 @@
+//! `kolla-lang activate`: what the service of a switch runs, and what takes a host back when that one is gone. Not for people.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+use super::exit::Exit;
+use super::host::{Answer, complain};
+use super::verdict::report;
+use crate::activate::failure::ActivateError;
+use crate::activate::journal::{Journal, write_closed};
+use crate::activate::layout::Layout;
+use crate::activate::perform::Host;
+use crate::activate::pid1::Pid1;
+use crate::activate::podman::HostTools;
+use crate::activate::recover::recover;
+use crate::activate::request::{Options, Request};
+use crate::activate::switch::{Outcome, switch};
+use crate::activate::verdict::Verdict;
+use crate::store::{files, lock};
+
+/// Switch this host, or end a switch that was cut off
+#[derive(Debug, Args)]
+pub struct ActivateArgs {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Do what a request asks for
+    Switch {
+        /// The request, as JSON
+        request: String,
+    },
+    /// End the switch that is open
+    Recover,
+}
+
+/// How often a lock is asked for that another recovery may hold for as long as it works.
+const N_TRIES: u32 = 600;
+const BETWEEN: Duration = Duration::from_millis(100);
+
+/// Runs the command.
+pub fn run(args: &ActivateArgs) -> Exit {
+    let interrupted = match listen_to_signals() {
+        Ok(flag) => flag,
+        Err(error) => return complain(&error, Exit::Refused),
+    };
+    match &args.what {
+        What::Switch { request } => match serde_json::from_str(request) {
+            Ok(request) => run_switch(request, &interrupted),
+            Err(error) => complain(&error, Exit::Wrong),
+        },
+        What::Recover => run_recover(&interrupted),
+    }
+}
+
+/// Takes the signals that would end a switch half done: it goes back instead.
+fn listen_to_signals() -> std::io::Result<Arc<AtomicBool>> {
+    let flag = Arc::new(AtomicBool::new(false));
+    for signal in [SIGHUP, SIGINT, SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&flag))?;
+    }
+    Ok(flag)
+}
+
+fn run_switch(request: Request, interrupted: &AtomicBool) -> Exit {
+    let layout = Layout::new("/");
+    let Request { tx, goal, options } = request;
+    let ended =
+        std::env::current_exe().map_err(|error| files::of_program(error).into()).and_then(|program| {
+            let target = goal.load(&layout)?;
+            let (mut systemd, mut tools) = (Pid1::connect(), HostTools);
+            let mut host = Host {
+                layout: &layout,
+                systemd: &mut systemd,
+                tools: &mut tools,
+                tx: tx.clone(),
+                options,
+                journal: Journal::default(),
+                alarms: Vec::new(),
+                interrupted,
+            };
+            switch(&mut host, target, &program)
+        });
+    let verdict = Verdict::from(&ended);
+    // Whoever follows must hear also of a switch that never began a journal.
+    if !layout.closed_journal(&tx).exists()
+        && !files::exists(&layout.journal())
+        && let Err(error) = write_closed(&layout, &tx, &verdict)
+    {
+        complain(&error, Exit::Warnings);
+    }
+    report(&verdict, Answer::Text)
+}
+
+fn run_recover(interrupted: &AtomicBool) -> Exit {
+    let layout = Layout::new("/");
+    let ended = take_lock(&layout).and_then(|_lock| {
+        let (mut systemd, mut tools) = (Pid1::connect(), HostTools);
+        recover(&mut Host {
+            layout: &layout,
+            systemd: &mut systemd,
+            tools: &mut tools,
+            tx: String::new(),
+            options: Options::default(),
+            journal: Journal::default(),
+            alarms: Vec::new(),
+            interrupted,
+        })
+    });
+    match ended {
+        // It was taken back by somebody else meanwhile, or it was taken back now: both is well.
+        Ok(None) => Exit::Done,
+        Ok(Some(Outcome::Reverted { .. })) => Exit::Done,
+        Ok(Some(outcome)) => report(&Verdict::from(&Ok(outcome)), Answer::Text),
+        Err(error) => report(&Verdict::from(&Err(error)), Answer::Text),
+    }
+}
+
+fn take_lock(layout: &Layout) -> Result<lock::Lock, ActivateError> {
+    for _ in 0..N_TRIES {
+        if let Some(lock) = lock::try_lock(&layout.lock())? {
+            return Ok(lock);
+        }
+        std::thread::sleep(BETWEEN);
+    }
+    Err(ActivateError::Locked)
+}

@@ -1,0 +1,203 @@
+//! Asks for a switch and follows it: the switch is a service of its own, and goes on when nobody follows any more.
+//!
+//! Does nothing to the host but put the closure into its store and start that service.
+
+use std::fs::File;
+use std::io::ErrorKind;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use super::exit::Exit;
+use super::host::{Answer, complain};
+use super::say::say_wrong;
+use super::verdict::{print_record, report};
+use crate::activate::alarm::{SWITCH_SERVICE, revert_service};
+use crate::activate::history::seconds_now;
+use crate::activate::journal::{Reader, Record};
+use crate::activate::layout::Layout;
+use crate::activate::pid1::Pid1;
+use crate::activate::request::{Goal, Options, Request};
+use crate::activate::switch::{Target, compare};
+use crate::activate::systemd::{Launch, Systemd, SystemdError};
+use crate::activate::verdict::Verdict;
+use crate::store::files;
+
+/// How often a journal is looked at.
+const LOOK: Duration = Duration::from_millis(40);
+/// How often it is asked whether somebody still writes it, and how often nobody may before that is believed.
+const ASK: Duration = Duration::from_secs(1);
+const N_SILENT: u32 = 4;
+/// Seconds that a switch has to go back when it is told to end, before it is killed and recovery goes on.
+const STOP_SECS: u64 = 30;
+
+/// Switches this host and says how it went.
+pub fn run_switch(target: &Target, options: Options, answer: Answer) -> Exit {
+    let layout = Layout::new("/");
+    let mut systemd = Pid1::connect();
+    match compare(&layout, &mut systemd, target) {
+        Ok(None) => {}
+        Ok(Some(outcome)) => return report(&Verdict::from(&Ok(outcome)), answer),
+        Err(error) => return report(&Verdict::from(&Err(error)), answer),
+    }
+    let tx = format!("{}-{}", seconds_now(), std::process::id());
+    let goal = match Goal::of(target, &layout) {
+        Ok(goal) => goal,
+        Err(error) => return report(&Verdict::from(&Err(error)), answer),
+    };
+    match launch(&mut systemd, Request { tx: tx.clone(), goal, options }) {
+        Ok(()) => {}
+        Err(LaunchError::Systemd(SystemdError::Exists { .. })) => return report(&Verdict::Locked, answer),
+        Err(error) => return complain(&error, Exit::Refused),
+    }
+    follow(&layout, &mut systemd, Some(tx), answer)
+}
+
+/// Why the service of a switch did not start.
+#[derive(Debug, thiserror::Error)]
+enum LaunchError {
+    #[error("cannot find this program's own file")]
+    Program(#[source] std::io::Error),
+    #[error("cannot start {SWITCH_SERVICE}; nothing on this host was touched")]
+    Systemd(#[source] SystemdError),
+}
+
+fn launch(systemd: &mut dyn Systemd, request: Request) -> Result<(), LaunchError> {
+    let program = std::env::current_exe().map_err(LaunchError::Program)?;
+    // Writing plain structs into memory cannot fail.
+    let text = serde_json::to_string(&request).unwrap_or_default();
+    let command = vec![program.to_string_lossy().into_owned(), "activate".into(), "switch".into(), text];
+    let service = Launch {
+        name: SWITCH_SERVICE.to_owned(),
+        description: "Switch this host to another generation of kolla-lang".to_owned(),
+        command,
+        on_failure: revert_service(&request.tx),
+        honest: [Exit::Refused, Exit::Reverted, Exit::Warnings, Exit::Stuck, Exit::Locked]
+            .map(|exit| i32::from(exit as u8))
+            .to_vec(),
+        stop_secs: STOP_SECS,
+    };
+    systemd.launch(&service).map_err(LaunchError::Systemd)
+}
+
+/// Follows the switch that runs, or tells how the last one went.
+pub fn follow_last(answer: Answer) -> Exit {
+    let layout = Layout::new("/");
+    if !files::exists(&layout.journal()) && newest(&layout).is_none() {
+        say_wrong!("error: there was no switch of this host that could be followed");
+        return Exit::Wrong;
+    }
+    follow(&layout, &mut Pid1::connect(), None, answer)
+}
+
+/// Shows a switch until it ended; the one named, or the one that runs, or the last one.
+pub fn follow(layout: &Layout, systemd: &mut dyn Systemd, tx: Option<String>, answer: Answer) -> Exit {
+    let mut watched = Watched { tx, file: None, reader: Reader::default() };
+    let (mut asked, mut silent) = (Instant::now(), 0);
+    loop {
+        match watched.look(layout, |record| {
+            if answer == Answer::Text {
+                print_record(record)
+            }
+        }) {
+            Ok(Some(verdict)) => return report(&verdict, answer),
+            Ok(None) => {}
+            Err(error) => return complain(&error, Exit::Stuck),
+        }
+        if asked.elapsed() >= ASK {
+            asked = Instant::now();
+            let names = watched.tx.iter().map(|tx| revert_service(tx));
+            let timers = names.clone().map(|name| name.replace(".service", ".timer"));
+            let writers = names.chain(timers).chain([SWITCH_SERVICE.to_owned()]);
+            // Without systemd's word somebody may still be at it; the journal will tell.
+            let is_alive =
+                writers.into_iter().any(|name| systemd.state(&name).map_or(true, |state| state.is_up()));
+            silent = if is_alive { 0 } else { silent + 1 };
+        }
+        if silent >= N_SILENT {
+            return abandoned(systemd, watched.file.is_some());
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
+/// Says that nobody writes a journal any more.
+fn abandoned(systemd: &mut dyn Systemd, has_begun: bool) -> Exit {
+    let log = systemd.log(SWITCH_SERVICE);
+    let exit = if has_begun {
+        say_wrong!("error: the process of this switch is gone, and nobody took the host back");
+        say_wrong!("  help: any `kolla-lang switch` or `rollback` does that first");
+        Exit::Stuck
+    } else {
+        say_wrong!("error: {SWITCH_SERVICE} ended before it began; nothing on this host was touched");
+        Exit::Refused
+    };
+    for line in log {
+        say_wrong!("  | {line}");
+    }
+    exit
+}
+
+/// A journal that is followed.
+struct Watched {
+    tx: Option<String>,
+    file: Option<File>,
+    reader: Reader,
+}
+
+impl Watched {
+    /// Hands on what is new, and returns how the switch ended if it has.
+    fn look(
+        &mut self,
+        layout: &Layout,
+        mut show: impl FnMut(&Record),
+    ) -> Result<Option<Verdict>, std::io::Error> {
+        if self.file.is_none() && !self.find(layout)? {
+            return Ok(None);
+        }
+        let Some(file) = &mut self.file else { return Ok(None) };
+        self.reader.feed_from(file)?;
+        while let Some(record) = self.reader.next() {
+            show(&record);
+            match record {
+                Record::End(verdict) => return Ok(Some(verdict)),
+                Record::Asked { tx, .. } => self.tx = Some(tx),
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// Opens the journal that is meant, if it is there yet.
+    fn find(&mut self, layout: &Layout) -> Result<bool, std::io::Error> {
+        let candidates = match &self.tx {
+            Some(tx) => vec![layout.closed_journal(tx), layout.journal()],
+            None => std::iter::once(layout.journal()).chain(newest(layout)).collect(),
+        };
+        for path in candidates {
+            let mut file = match File::open(path) {
+                Ok(file) => file,
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            };
+            let mut first = Reader::default();
+            first.feed_from(&mut file)?;
+            let is_it = match (first.next(), &self.tx) {
+                (Some(Record::Asked { tx, .. }), Some(wanted)) => tx == *wanted,
+                (first, None) => first.is_some(),
+                _ => false,
+            };
+            if is_it {
+                self.file = Some(file);
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// Returns the journal of the switch that ended last.
+fn newest(layout: &Layout) -> Option<PathBuf> {
+    let paths = files::names(&layout.journals()).ok()?.into_iter().map(|name| layout.journals().join(name));
+    let changed = |path: &PathBuf| path.metadata().and_then(|it| it.modified()).ok();
+    paths.filter(|path| path.extension().is_some_and(|it| it == "journal")).max_by_key(changed)
+}

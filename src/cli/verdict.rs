@@ -1,0 +1,112 @@
+//! How a switch goes and how it ended, for people and as JSON. The words of failures are their own.
+
+use serde_json::{Value, json};
+
+use super::exit::Exit;
+use super::host::Answer;
+use super::say::{say, say_wrong};
+use crate::activate::journal::Record;
+use crate::activate::verdict::{Trouble, Verdict};
+
+/// Shows what a switch does while it goes on. That nobody reads any more is no reason to stop half way.
+pub fn print_record(record: &Record) {
+    match record {
+        Record::Asked { .. }
+        | Record::Begin(_)
+        | Record::Arming { .. }
+        | Record::Task { .. }
+        | Record::Confirmed
+        | Record::Discarding { .. }
+        | Record::End(_) => {}
+        Record::Stopping { unit, reason } => say!("stop     {unit}  {reason}"),
+        Record::Trial { number } => say!("trial    generation {number}"),
+        Record::Kernel { key, value, old: _ } => say!("set      {key}  {value}"),
+        Record::Acting { unit, verb, reason, .. } => say!("{verb:<8} {unit}  {reason}"),
+        Record::Up { unit, millis } => {
+            say!("up       {unit}  after {}.{} s", millis / 1000, millis % 1000 / 100);
+        }
+        Record::Waiting { secs } => {
+            say!("wait     `kolla-lang confirm` within {secs} s, or the host goes back")
+        }
+        Record::Committing { number } => say!("commit   generation {number}"),
+        Record::Reverting { to: Some(number), failure: _ } => say!("revert   to generation {number}"),
+        Record::Reverting { to: None, failure: _ } => {
+            say!("revert   to nothing: this host had no generation");
+        }
+        Record::Recovering { .. } => say!("recover  the process of this switch is gone"),
+    }
+}
+
+/// Says how a switch ended, and returns its exit code.
+pub fn report(verdict: &Verdict, answer: Answer) -> Exit {
+    let exit = Exit::from(verdict);
+    match answer {
+        Answer::Json => say!("{:#}", to_json(verdict, exit)),
+        Answer::Text => print(verdict),
+    }
+    exit
+}
+
+fn print(verdict: &Verdict) {
+    let warn = |warnings: &[String]| warnings.iter().for_each(|it| say_wrong!("warning: {it}"));
+    match verdict {
+        Verdict::Nothing { generation, warnings } => {
+            say!("nothing to do: this host is on generation {generation}");
+            warn(warnings);
+        }
+        Verdict::Committed { generation, plan: _, left, stays, warnings } => {
+            for (word, unit, reason) in left {
+                say!("{word:<8} {unit}  {reason}");
+            }
+            for task in stays {
+                say!("task `{task}` was done for the generation before and stays done");
+            }
+            say!("done: this host is on generation {generation}");
+            warn(warnings);
+        }
+        Verdict::Reverted { generation, failure, tasks } => {
+            print_trouble(failure);
+            match generation {
+                Some(number) => say_wrong!("this host is back on generation {number}"),
+                None => say_wrong!("this host is back to having no generation"),
+            }
+            for task in tasks {
+                say_wrong!("task `{task}` was done and stays done");
+            }
+        }
+        Verdict::Refused { reasons } => {
+            reasons.iter().for_each(print_trouble);
+            say_wrong!("refused; nothing on this host was touched");
+        }
+        Verdict::Stuck { kept, failure, problems } => {
+            print_trouble(failure);
+            for problem in problems {
+                say_wrong!("going back:");
+                print_trouble(problem);
+            }
+            say_wrong!("going back failed; generation {kept} is kept, and somebody must look");
+        }
+        Verdict::Locked => {
+            say_wrong!(
+                "error: another switch of this host is running; `kolla-lang switch --follow` shows it"
+            );
+        }
+    }
+}
+
+fn print_trouble(trouble: &Trouble) {
+    say_wrong!("error: {}", trouble.message);
+    for cause in &trouble.causes {
+        say_wrong!("  caused by: {cause}");
+    }
+    for line in &trouble.log {
+        say_wrong!("  | {line}");
+    }
+}
+
+fn to_json(verdict: &Verdict, exit: Exit) -> Value {
+    // Writing plain structs into memory cannot fail.
+    let mut value = serde_json::to_value(verdict).unwrap_or_default();
+    value["exit"] = json!(exit as u8);
+    value
+}
