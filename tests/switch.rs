@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 
 use fake::{Fail, Fake, Planted, Rescue};
 use kolla_lang::activate::diff::diff;
+use kolla_lang::activate::request::Options;
+use kolla_lang::activate::stamps::{Stamp, Stamps};
 use kolla_lang::activate::steps::plan;
 use kolla_lang::store::Closure;
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -59,15 +61,30 @@ fn side(case: &Path, name: &str) -> Result<Option<Closure>, Failed> {
     }
 }
 
+/// Returns the stamps of the tasks that were done before, which are those of the old generation; `doubtful.txt` in the
+/// case names those whose volume is another one now.
+fn stamps(case: &Path, from: Option<&Closure>, to: &Closure) -> Result<Stamps, Failed> {
+    let is_done =
+        |once: &str| from.is_some_and(|it| it.manifest.tasks.values().any(|task| task.once == once));
+    let done = to.manifest.tasks.iter().filter(|(_, task)| is_done(&task.once));
+    let mut stamps: Stamps = done.map(|(name, _)| (name.clone(), Stamp::Done)).collect();
+    for name in fs::read_to_string(case.join("doubtful.txt")).unwrap_or_default().lines() {
+        let stamp = stamps.get_mut(name).ok_or_else(|| format!("doubtful.txt names {name}"))?;
+        *stamp = Stamp::Doubtful("its volume is another one".to_owned());
+    }
+    Ok(stamps)
+}
+
 /// Compares the planned steps and the difference with the expected text.
 fn steps(case: &Path) -> Result<(), Failed> {
     let (from, to) = (side(case, "from.json")?, side(case, "to.json")?.ok_or("no to.json")?);
     let difference = diff(from.as_ref(), &to);
-    let done: Vec<String> =
-        from.iter().flat_map(|it| it.manifest.tasks.values().map(|task| task.once.clone())).collect();
-    let plan = plan(&difference, from.as_ref().map(|it| &it.manifest), &to.manifest, |once| {
-        done.iter().any(|it| it == once)
-    });
+    let stamps = stamps(case, from.as_ref(), &to)?;
+    let options = match fs::read_to_string(case.join("options.json")) {
+        Ok(text) => serde_json::from_str(&text)?,
+        Err(_) => Options::default(),
+    };
+    let plan = plan(&difference, from.as_ref().map(|it| &it.manifest), &to.manifest, &stamps, &options);
     let mut text = plan.to_text();
     for file in &difference.files {
         let unit = file.unit.as_deref().unwrap_or("host");

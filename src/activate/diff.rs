@@ -50,6 +50,10 @@ pub enum Action {
     Keep,
     /// It is left running, and somebody must restart it by hand.
     Manual,
+    /// It is left running, and restarted when a switch is allowed to: guests depend on it.
+    Dataplane,
+    /// It is a network that is made anew while nobody is in it.
+    Recreate,
     /// It runs once, unless it did before.
     Task,
     /// Its text differs in what nobody notices.
@@ -67,6 +71,8 @@ impl Action {
             Self::StopStart => "stop, start",
             Self::Keep => "keep",
             Self::Manual => "by hand",
+            Self::Dataplane => "pending",
+            Self::Recreate => "recreate",
             Self::Task => "run",
             Self::Nothing => "nothing",
         }
@@ -133,6 +139,7 @@ pub fn diff(from: Option<&Closure>, to: &Closure) -> Difference {
             units.insert(name, change);
         }
     }
+    add_users(&mut units, &from.manifest, &to.manifest);
     let mut kernel = compare_keys(&from.manifest.sysctls, &to.manifest.sysctls);
     kernel.extend(compare_keys(&loaded(&from.manifest), &loaded(&to.manifest)));
     Difference { units, files, kernel }
@@ -173,23 +180,67 @@ fn compare_units(old: Option<&Unit>, new: Option<&Unit>, reason: impl Fn() -> St
         (Some(_), None) => (Action::Stop, "no longer described".to_owned()),
         (None, Some(new)) if new.kind == UnitKind::Task => (Action::Task, "new".to_owned()),
         (None, Some(_)) => (Action::Start, "new".to_owned()),
+        (Some(old), Some(new)) if old.digests == new.digests && old.kind == new.kind => return None,
         (Some(old), Some(new)) => {
-            let (was, is) = (&old.digests, &new.digests);
-            let restart = was.restart != is.restart || old.kind != new.kind;
-            let action = match &new.change {
-                _ if was == is && old.kind == new.kind => return None,
-                _ if !restart && was.reload == is.reload => Action::Nothing,
-                _ if new.kind == UnitKind::Task => Action::Task,
-                Change::Keep => Action::Keep,
-                Change::Manual => Action::Manual,
-                Change::Reload { .. } if !restart => Action::Reload,
-                Change::StopStart => Action::StopStart,
-                Change::Restart | Change::Reload { .. } => Action::Restart,
+            let differs = Differs {
+                restart: old.digests.restart != new.digests.restart || old.kind != new.kind,
+                reload: old.digests.reload != new.digests.reload,
             };
-            (action, reason())
+            (action(new, differs, old.network == new.network), reason())
         }
     };
     Some(UnitChange { action, reason })
+}
+
+/// Which of a unit's digests differ; the third one, of its meta data, decides nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct Differs {
+    /// What it takes up by a restart alone.
+    pub restart: bool,
+    /// What it takes up by a reload.
+    pub reload: bool,
+}
+
+/// Decides what is done with a unit that runs under another definition than its new one.
+pub fn action(new: &Unit, differs: Differs, same_network: bool) -> Action {
+    match &new.change {
+        _ if !differs.restart && !differs.reload => Action::Nothing,
+        _ if new.kind == UnitKind::Task => Action::Task,
+        // Podman keeps a network that has the name: what else differs, like a label, is taken up when it is made anew.
+        _ if new.kind == UnitKind::Network && same_network => Action::Nothing,
+        _ if new.kind == UnitKind::Network => Action::Recreate,
+        Change::Keep => Action::Keep,
+        Change::Manual => Action::Manual,
+        Change::Dataplane => Action::Dataplane,
+        Change::Reload { .. } if !differs.restart => Action::Reload,
+        Change::StopStart => Action::StopStart,
+        Change::Restart | Change::Reload { .. } => Action::Restart,
+    }
+}
+
+/// Adds the users of networks that are made anew or go away: they cannot run meanwhile, whatever their policy is.
+pub fn add_users(units: &mut BTreeMap<String, UnitChange>, from: &Manifest, to: &Manifest) {
+    let is_going = |name: &String| {
+        units.get(name).is_some_and(|change| matches!(change.action, Action::Recreate | Action::Stop))
+    };
+    let user = |(name, old): (&String, &Unit)| {
+        let network = old.uses.iter().find(|network| is_going(network))?;
+        Some((name.clone(), network.clone(), to.units.get(name)?))
+    };
+    let users: Vec<_> = from.units.iter().filter_map(user).collect();
+    for (name, network, new) in users {
+        let action = match new.change {
+            Change::Dataplane => Action::Dataplane,
+            Change::Manual => Action::Manual,
+            Change::Restart | Change::Reload { .. } | Change::StopStart | Change::Keep => Action::StopStart,
+        };
+        let word = if to.units.contains_key(&network) { "is made anew" } else { "goes away" };
+        let mut reason = format!("its network {} {word}", network.trim_end_matches("-network.service"));
+        if let Some(change) = units.get(&name) {
+            reason = format!("{}; {reason}", change.reason);
+        }
+        units.insert(name, UnitChange { action, reason });
+    }
 }
 
 /// Says in a few words what changed for a unit.

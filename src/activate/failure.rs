@@ -37,6 +37,8 @@ pub enum Refusal {
     Foreign { path: PathBuf },
     #[error("this kernel has no setting `{key}`")]
     NoSysctl { key: String },
+    #[error("{unit}: {reason}")]
+    Planned { unit: String, reason: String },
     #[error("there is no generation {number} on this host")]
     NoGeneration { number: u64 },
     #[error("there is no generation before this one")]

@@ -1,10 +1,9 @@
-//! What happened on a host: a line for each switch, only ever added to; and the stamps of finished tasks.
+//! What happened on a host: a line for each switch, only ever added to.
 //!
 //! Decides nothing; `boot` alone says which generation holds.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
-use std::path::PathBuf;
 use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
@@ -119,24 +118,6 @@ pub fn before(events: &[Event], booted: u64) -> Option<u64> {
     }
     let at = trail.iter().rposition(|number| *number == booted)?;
     at.checked_sub(1).map(|before| trail[before])
-}
-
-/// Says whether a task with this key was completed on the host.
-pub fn is_done(layout: &Layout, once: &str) -> bool {
-    stamp(layout, once).exists()
-}
-
-/// Notes that a task was completed, on disk when it returns.
-pub fn set_done(layout: &Layout, task: &str, once: &str) -> Result<(), FileError> {
-    let path = stamp(layout, once);
-    files::make_folder(path.parent().unwrap_or(layout.root()))?;
-    let text = serde_json::json!({ "version": 1, "task": task, "once": once, "time": seconds_now() });
-    files::write_synced(&path, text.to_string().as_bytes(), 0o644)
-}
-
-fn stamp(layout: &Layout, once: &str) -> PathBuf {
-    // A key is any text, a file name is not.
-    layout.done().join(format!("{}.json", Digest::of(once.as_bytes())))
 }
 
 #[cfg(test)]

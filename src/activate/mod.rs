@@ -3,9 +3,12 @@
 //! Knows nothing of the language or of the cloud model: all it needs is in the host's manifest.
 
 pub mod alarm;
+pub mod ask;
+pub mod contracts;
 pub mod diff;
 pub mod document;
 pub mod failure;
+pub mod gates;
 pub mod generation;
 pub mod history;
 pub mod journal;
@@ -18,8 +21,10 @@ pub mod preflight;
 pub mod recover;
 pub mod request;
 pub mod revert;
+pub mod stamps;
 pub mod steps;
 pub mod switch;
 pub mod systemctl;
 pub mod systemd;
 pub mod verdict;
+pub mod words;

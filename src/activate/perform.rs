@@ -7,23 +7,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::failure::Failure;
-use super::history;
+use super::gates::{Seen, Watch};
 use super::journal::{Journal, Record};
 use super::layout::Layout;
-use super::podman::{Health, Tools};
+use super::podman::Tools;
 use super::request::Options;
+use super::stamps;
 use super::steps::{Act, Stop, Verb};
 use super::systemd::{DONE, Job, JobId, Systemd, UnitState};
 use crate::secrets::{Vault, deliver};
 use crate::store::Closure;
-use crate::store::manifest::{Delivery, Gate, Wait};
+use crate::store::manifest::{Delivery, Wait};
 
 /// How long one look waits for jobs to end.
 const POLL: Duration = Duration::from_millis(200);
-/// How long a container's health is not asked again: each time is a process of podman.
-const HEALTH_EVERY: Duration = Duration::from_millis(500);
-/// How long units without a health check must stay up: what dies of its configuration does so within this time.
-const SETTLE: Duration = Duration::from_secs(2);
+/// How long units that must stay up are not looked at again.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// What a job may take beyond the unit's own limit before systemd is held to have lost it.
 const MARGIN: Duration = Duration::from_secs(10);
 
@@ -119,14 +118,9 @@ enum Phase {
     /// Its job runs.
     Job(JobId),
     /// Its job is done, its gate is not open yet.
-    Gate {
-        /// How often systemd had restarted it when its job was done.
-        n_restarts: u32,
-        /// When its health was asked last.
-        asked: Duration,
-    },
-    /// It is up; the number is as above.
-    Up { n_restarts: u32 },
+    Gate(Watch),
+    /// It is up, and must stay so for a while.
+    Up(Watch),
     /// It is done and nothing runs that could be looked at.
     Over,
 }
@@ -157,25 +151,25 @@ pub fn perform_until(
     loop {
         for (idx, act) in acts.iter().enumerate() {
             if matches!(run.phases[idx], Phase::Waiting) && run.may_begin(idx) {
-                run.phases[idx] = begin(host, act, closure, progress)?;
                 run.began[idx] = host.systemd.now();
+                run.phases[idx] = begin(host, act, closure, progress)?;
             }
         }
-        if run.phases.iter().all(|phase| matches!(phase, Phase::Up { .. } | Phase::Over)) {
-            settle(host, &run)?;
-            return check_interrupted(interrupted);
+        if run.phases.iter().all(|phase| matches!(phase, Phase::Up(_) | Phase::Over)) {
+            return soak(host, &run, interrupted);
         }
         check_interrupted(interrupted)?;
         for (job, result) in host.systemd.wait(POLL)? {
             let is_it = |phase: &Phase| matches!(phase, Phase::Job(id) if *id == job);
             if let Some(idx) = run.phases.iter().position(is_it) {
-                run.phases[idx] = after_job(host, &acts[idx], &result, progress)?;
+                run.phases[idx] = after_job(host, &acts[idx], &result, run.began[idx], closure, progress)?;
                 run.tell_if_up(host, idx);
             }
         }
         for (idx, act) in acts.iter().enumerate() {
-            if let Phase::Gate { n_restarts, asked } = run.phases[idx] {
-                run.phases[idx] = look(host, act, n_restarts, asked)?;
+            if let Phase::Gate(watch) = &mut run.phases[idx] {
+                let seen = watch.look(host, act)?;
+                run.pass(idx, seen);
                 run.tell_if_up(host, idx);
             }
             run.check_deadline(host, idx)?;
@@ -201,14 +195,24 @@ impl Run<'_> {
     /// Says whether all that an act waits for is over, each in the sense it asked for.
     fn may_begin(&self, idx: usize) -> bool {
         self.acts[idx].after.iter().all(|before| match (&self.phases[*before], self.acts[*before].wait) {
-            (Phase::Up { .. } | Phase::Over, _) => true,
-            (Phase::Gate { .. }, wait) => wait == Wait::Started,
+            (Phase::Up(_) | Phase::Over, _) => true,
+            (Phase::Gate(_), wait) => wait == Wait::Started,
             (Phase::Waiting | Phase::Job(_), _) => false,
         })
     }
 
+    /// Lets an act through its gate, if that was seen open.
+    fn pass(&mut self, idx: usize, seen: Seen) {
+        let phase = std::mem::replace(&mut self.phases[idx], Phase::Waiting);
+        self.phases[idx] = match (phase, seen) {
+            (Phase::Gate(watch), Seen::Open) => Phase::Up(watch),
+            (Phase::Gate(_), Seen::Over) => Phase::Over,
+            (phase, _) => phase,
+        };
+    }
+
     fn tell_if_up(&self, host: &mut Host<'_>, idx: usize) {
-        if matches!(self.phases[idx], Phase::Up { .. } | Phase::Over) {
+        if matches!(self.phases[idx], Phase::Up(_) | Phase::Over) {
             let took = host.systemd.now().saturating_sub(self.began[idx]);
             let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
             // That it is up can be seen, and need not be told.
@@ -218,24 +222,34 @@ impl Run<'_> {
 
     fn check_deadline(&self, host: &mut Host<'_>, idx: usize) -> Result<(), Failure> {
         let act = &self.acts[idx];
-        let (wanted, spare) = match self.phases[idx] {
-            Phase::Job(_) => (done_word(&act.verb), Duration::from_secs(act.stop_secs) + MARGIN),
-            Phase::Gate { .. } => {
-                (if act.gate == Gate::Healthy { "healthy" } else { "active" }, Duration::ZERO)
+        let (wanted, since, spare) = match &self.phases[idx] {
+            Phase::Job(_) => {
+                (done_word(&act.verb), self.began[idx], Duration::from_secs(act.stop_secs) + MARGIN)
             }
-            Phase::Waiting | Phase::Up { .. } | Phase::Over => return Ok(()),
+            Phase::Gate(watch) => {
+                let wanted = match (act.gate.healthy, act.gate.probes.is_empty()) {
+                    (true, _) => "healthy",
+                    (false, false) => "up",
+                    (false, true) => "active",
+                };
+                (wanted, watch.since, Duration::ZERO)
+            }
+            Phase::Waiting | Phase::Up(_) | Phase::Over => return Ok(()),
         };
-        if host.systemd.now().saturating_sub(self.began[idx]) <= Duration::from_secs(act.start_secs) + spare {
+        if host.systemd.now().saturating_sub(since) <= Duration::from_secs(act.start_secs) + spare {
             return Ok(());
         }
-        let state = state_words(host, act);
-        let (unit, mut log) = (act.unit.clone(), host.systemd.log(&act.unit));
-        if let (Phase::Gate { .. }, Gate::Healthy, Some(container)) =
-            (&self.phases[idx], act.gate, &act.container)
-        {
-            log.extend(host.tools.health_words(container));
-        }
-        Err(Failure::Late { unit, wanted, secs: act.start_secs, state, log })
+        let mut log = host.systemd.log(&act.unit);
+        let state = match &self.phases[idx] {
+            Phase::Gate(watch) => {
+                if let Some(container) = act.container.as_deref().filter(|_| act.gate.healthy) {
+                    log.extend(host.tools.health_words(container));
+                }
+                watch.words(host, act)
+            }
+            _ => host.systemd.state(&act.unit).map(|it| describe(&it)).unwrap_or_default(),
+        };
+        Err(Failure::Late { unit: act.unit.clone(), wanted, secs: act.start_secs, state, log })
     }
 }
 
@@ -263,7 +277,8 @@ fn begin(
         Verb::Reload { command } => match &act.container {
             Some(container) if !command.is_empty() => {
                 host.tools.exec(container, command)?;
-                return after_job(host, act, DONE, progress);
+                let now = host.systemd.now();
+                return after_job(host, act, DONE, now, closure, progress);
             }
             _ => Job::Reload,
         },
@@ -278,6 +293,8 @@ fn after_job(
     host: &mut Host<'_>,
     act: &Act,
     result: &str,
+    began: Duration,
+    closure: &Closure,
     progress: &mut Progress,
 ) -> Result<Phase, Failure> {
     let state = host.systemd.state(&act.unit)?;
@@ -289,71 +306,48 @@ fn after_job(
         return Err(Failure::Job { unit, done: done_word(&act.verb), result, log });
     }
     match &act.verb {
-        Verb::Task { task, once, class: _ } => {
-            history::set_done(host.layout, task, once)?;
+        Verb::Task { task, .. } => {
+            if let Some(spec) = closure.manifest.tasks.get(task) {
+                let volumes = if spec.volumes.is_empty() { BTreeMap::new() } else { host.tools.volumes()? };
+                stamps::set_done(host.layout, task, spec, &volumes)?;
+            }
             host.journal.tell(&Record::Task { name: task.clone() })?;
             progress.tasks.push(task.clone());
             Ok(Phase::Over)
         }
         Verb::RestartIfUp => Ok(Phase::Over),
-        Verb::Start | Verb::Restart | Verb::Reload { .. } => look(host, act, state.n_restarts, Duration::MAX),
-    }
-}
-
-/// Looks whether an act's gate is open. `asked` of the maximum means that health was never asked.
-fn look(host: &mut Host<'_>, act: &Act, n_restarts: u32, asked: Duration) -> Result<Phase, Failure> {
-    let state = stayed_up(host, act, n_restarts)?;
-    let now = host.systemd.now();
-    match (act.gate, &act.container) {
-        _ if state.active != "active" && !is_over(act, &state) => Ok(Phase::Gate { n_restarts, asked }),
-        (Gate::Healthy, Some(_)) if asked != Duration::MAX && now < asked + HEALTH_EVERY => {
-            Ok(Phase::Gate { n_restarts, asked })
+        Verb::Start | Verb::Restart | Verb::Reload { .. } => {
+            let mut watch = Watch::new(state.n_restarts, began, host.systemd.now());
+            Ok(match watch.look(host, act)? {
+                Seen::Closed => Phase::Gate(watch),
+                Seen::Open => Phase::Up(watch),
+                Seen::Over => Phase::Over,
+            })
         }
-        (Gate::Healthy, Some(container)) => Ok(match host.tools.health(container)? {
-            Health::Healthy => Phase::Up { n_restarts },
-            Health::NotYet | Health::Unhealthy | Health::Unknown => Phase::Gate { n_restarts, asked: now },
-        }),
-        _ if is_over(act, &state) => Ok(Phase::Over),
-        _ => Ok(Phase::Up { n_restarts }),
     }
 }
 
-/// Waits until what has no health check had the time to die, and looks at all a last time.
-fn settle(host: &mut Host<'_>, run: &Run<'_>) -> Result<(), Failure> {
-    let until = host.systemd.now() + SETTLE;
-    let has = |gate: Gate| {
-        run.acts
-            .iter()
-            .zip(&run.phases)
-            .any(|(act, phase)| act.gate == gate && matches!(phase, Phase::Up { .. }))
+/// Waits until each unit stayed up for as long as it must, and looks at all of them a last time.
+fn soak(host: &mut Host<'_>, run: &Run<'_>, interrupted: Option<&AtomicBool>) -> Result<(), Failure> {
+    let up = || {
+        run.acts.iter().zip(&run.phases).filter_map(|(act, phase)| match phase {
+            Phase::Up(watch) => Some((act, watch)),
+            _ => None,
+        })
     };
-    while has(Gate::Active) && host.systemd.now() < until {
+    let until = up().map(|(act, watch)| watch.active_since + Duration::from_secs(act.gate.soak_secs)).max();
+    let mut looked = host.systemd.now();
+    while until.is_some_and(|until| host.systemd.now() < until) {
+        check_interrupted(interrupted)?;
         // The ends of jobs that others asked for are none of ours.
         let _others = host.systemd.wait(POLL)?;
-    }
-    for (act, phase) in run.acts.iter().zip(&run.phases) {
-        if let Phase::Up { n_restarts } = phase {
-            stayed_up(host, act, *n_restarts)?;
+        if host.systemd.now() >= looked + LOOK_EVERY {
+            up().try_for_each(|(act, watch)| watch.stayed_up(host, act).map(drop))?;
+            looked = host.systemd.now();
         }
     }
-    Ok(())
-}
-
-/// Returns the state of a unit that was not restarted and did not fail since its job was done.
-fn stayed_up(host: &mut Host<'_>, act: &Act, n_restarts: u32) -> Result<UnitState, Failure> {
-    let state = host.systemd.state(&act.unit)?;
-    let is_down = matches!(state.active.as_str(), "failed" | "inactive" | "deactivating")
-        || state.sub == "auto-restart";
-    if (is_down && !is_over(act, &state)) || state.n_restarts > n_restarts {
-        let (unit, log) = (act.unit.clone(), host.systemd.log(&act.unit));
-        return Err(Failure::Died { unit, state: describe(&state), log });
-    }
-    Ok(state)
-}
-
-/// Says whether a unit without a container ran to its end with success, as a oneshot does.
-fn is_over(act: &Act, state: &UnitState) -> bool {
-    act.container.is_none() && state.active == "inactive" && matches!(state.result.as_str(), "success" | "")
+    up().try_for_each(|(act, watch)| watch.stayed_up(host, act).map(drop))?;
+    check_interrupted(interrupted)
 }
 
 fn has_live(closure: &Closure, unit: &str) -> bool {
@@ -394,15 +388,4 @@ pub fn describe(state: &UnitState) -> String {
         words = format!("{words}, restarted {} times", state.n_restarts);
     }
     words
-}
-
-fn state_words(host: &mut Host<'_>, act: &Act) -> String {
-    let state = host.systemd.state(&act.unit).map(|it| describe(&it)).unwrap_or_default();
-    match &act.container {
-        Some(container) if act.gate == Gate::Healthy => {
-            let health = host.tools.health(container).unwrap_or(Health::Unknown);
-            format!("{state}, its container {}", health.word())
-        }
-        _ => state,
-    }
 }

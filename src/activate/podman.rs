@@ -2,10 +2,14 @@
 //!
 //! Decides nothing, and makes no container itself: that is done by the units.
 
-use std::collections::BTreeSet;
-use std::io;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use super::ask::{self, Answer};
+use crate::store::manifest::{Ask, Probe};
 
 /// What a switch asks of the host's programs. Tests have one of their own.
 pub trait Tools {
@@ -17,6 +21,12 @@ pub trait Tools {
     fn health(&mut self, container: &str) -> Result<Health, ToolError>;
     /// Returns what a container's last health check printed.
     fn health_words(&mut self, container: &str) -> Vec<String>;
+    /// Asks one question of a gate.
+    fn probe(&mut self, container: Option<&str>, probe: &Probe) -> Result<Answer, ToolError>;
+    /// Returns the number that a command in a container prints; none if it prints no number.
+    fn progress(&mut self, container: &str, command: &[String]) -> Option<f64>;
+    /// Returns all volumes with what tells each from a later one of the same name.
+    fn volumes(&mut self) -> Result<BTreeMap<String, String>, ToolError>;
     /// Runs a command in a container.
     fn exec(&mut self, container: &str, command: &[String]) -> Result<(), ToolError>;
     /// Has Quadlet read a folder without doing anything, and returns what it would make of it.
@@ -126,6 +136,44 @@ impl Tools for HostTools {
         std::iter::once(format!("its last health check ended with status {status}")).chain(words).collect()
     }
 
+    fn probe(&mut self, container: Option<&str>, probe: &Probe) -> Result<Answer, ToolError> {
+        let within = Duration::from_secs(probe.timeout_secs);
+        Ok(match (&probe.ask, container) {
+            (Ask::Tcp { address, port }, _) => ask::tcp(*address, *port, within),
+            (Ask::Http { address, port, path, status }, _) => {
+                ask::http(*address, *port, path, *status, within)
+            }
+            (Ask::Command { command }, Some(container)) => {
+                let Some(output) = exec_within(container, command, within)? else {
+                    return Ok(Answer::Bad(format!("no answer within {} s", probe.timeout_secs)));
+                };
+                if output.status.success() {
+                    return Ok(Answer::Good);
+                }
+                let said = [&output.stderr, &output.stdout].map(|it| text(it));
+                let last = said.iter().find_map(|it| it.lines().last());
+                Answer::Bad(last.map_or_else(|| output.status.to_string(), str::to_owned))
+            }
+            (Ask::Command { .. }, None) => Answer::Bad("it has no container to ask in".to_owned()),
+        })
+    }
+
+    fn progress(&mut self, container: &str, command: &[String]) -> Option<f64> {
+        // A container that cannot say how far it is has not come further.
+        let output = exec_within(container, command, PROGRESS_WITHIN).ok()??;
+        let number = text(&output.stdout).lines().last()?.trim().parse::<f64>().ok()?;
+        (output.status.success() && number.is_finite()).then_some(number)
+    }
+
+    fn volumes(&mut self) -> Result<BTreeMap<String, String>, ToolError> {
+        // When a volume was made is kept with it, survives a reboot, and differs for one made anew; as a number, it does
+        // not depend on the time zone.
+        let format = "{{.Name}} {{.CreatedAt.UnixNano}}";
+        let output = succeed(Command::new("podman").args(["volume", "ls", "--format", format]))?;
+        let pair = |line: &str| line.split_once(' ').map(|(name, made)| (name.to_owned(), made.to_owned()));
+        Ok(text(&output.stdout).lines().filter_map(pair).collect())
+    }
+
     fn exec(&mut self, container: &str, command: &[String]) -> Result<(), ToolError> {
         succeed(Command::new("podman").args(["exec", container]).args(command)).map(drop)
     }
@@ -152,6 +200,53 @@ fn dry_run_unit(line: &str) -> Option<&str> {
 fn is_chatter(line: &str) -> bool {
     line.trim().is_empty() || line.contains("Loading source unit file")
 }
+
+/// How long a container may take to say how far it has come.
+const PROGRESS_WITHIN: Duration = Duration::from_secs(10);
+
+/// Runs a command in a container; none if it did not end in time.
+fn exec_within(container: &str, command: &[String], within: Duration) -> Result<Option<Output>, ToolError> {
+    let failed = |source| ToolError::Run { program: "podman".to_owned(), source };
+    let mut child = Command::new("podman")
+        .args(["exec", container])
+        .args(command)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(failed)?;
+    // Read while it runs: a full pipe would keep it from ending.
+    let read = |pipe: Option<Box<dyn Read + Send>>| {
+        std::thread::spawn(move || {
+            let mut bytes = Vec::new();
+            if let Some(pipe) = pipe {
+                // What could not be read is missing in an explanation and nowhere else.
+                let _ = pipe.take(MOST_OUTPUT).read_to_end(&mut bytes);
+            }
+            bytes
+        })
+    };
+    let stdout = read(child.stdout.take().map(|it| Box::new(it) as _));
+    let stderr = read(child.stderr.take().map(|it| Box::new(it) as _));
+    let until = Instant::now() + within;
+    let status = loop {
+        if let Some(status) = child.try_wait().map_err(failed)? {
+            break status;
+        }
+        if Instant::now() >= until {
+            // It may have ended just now, and then there is nobody to kill.
+            let _ = child.kill();
+            child.wait().map_err(failed)?;
+            return Ok(None);
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    let (stdout, stderr) = (stdout.join().unwrap_or_default(), stderr.join().unwrap_or_default());
+    Ok(Some(Output { status, stdout, stderr }))
+}
+
+/// As much of a command's output as is read.
+const MOST_OUTPUT: u64 = 64 * 1024;
 
 fn run(command: &mut Command) -> Result<Output, ToolError> {
     let program = command.get_program().to_string_lossy().into_owned();

@@ -2,6 +2,8 @@
 //!
 //! Holds no closure but its name: the closure lies in the host's store by then.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::failure::ActivateError;
@@ -45,6 +47,58 @@ pub enum Goal {
 pub struct Options {
     /// Seconds within which somebody must confirm, or the host goes back.
     pub confirm_within: Option<u64>,
+    /// Units whose gates are not waited for.
+    pub no_gate: NoGate,
+    /// Whether units of the data plane may be stopped and restarted.
+    pub allow_dataplane: bool,
+}
+
+/// Whose gates are not waited for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NoGate {
+    /// Those of these units, by the name of the unit or of its container.
+    Of(BTreeSet<String>),
+    /// Nobody's.
+    All,
+}
+
+impl Default for NoGate {
+    fn default() -> Self {
+        Self::Of(BTreeSet::new())
+    }
+}
+
+impl NoGate {
+    /// Reads the words of an option: names, or `all`.
+    pub fn from_words(words: &[String]) -> Self {
+        if words.iter().any(|word| word == "all") {
+            return Self::All;
+        }
+        Self::Of(words.iter().cloned().collect())
+    }
+
+    /// Says whether a unit's gate is not waited for.
+    pub fn skips(&self, unit: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Of(names) => names.iter().any(|name| names_unit(name, unit)),
+        }
+    }
+
+    /// Returns the names that no unit has.
+    pub fn unknown<'a>(&'a self, units: impl Fn(&str) -> bool + 'a) -> impl Iterator<Item = &'a String> {
+        let names = match self {
+            Self::All => None,
+            Self::Of(names) => Some(names),
+        };
+        let is_known = move |name: &str| units(name) || units(&format!("{name}.service"));
+        names.into_iter().flatten().filter(move |name| !is_known(name))
+    }
+}
+
+fn names_unit(name: &str, unit: &str) -> bool {
+    unit == name || unit.strip_suffix(".service") == Some(name)
 }
 
 impl Goal {

@@ -1,15 +1,17 @@
-//! Turns a difference into the steps of a switch, in order.
+//! Turns what differs into the steps of a switch, in order.
 //!
-//! Pure: the same closures and the same finished tasks give the same steps, so a dry run prints what a real one does.
+//! Pure: the same difference, the same stamps and the same options give the same steps, so a dry run prints what a real
+//! one does.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::diff::{Action, Difference};
+use super::diff::{Action, Difference, UnitChange};
+use super::request::Options;
+use super::stamps::{Stamp, Stamps};
 use crate::store::Manifest;
-use crate::store::manifest::{Change, Gate, TaskClass, Unit, Wait};
+use crate::store::manifest::{Change, Gate, Task, TaskClass, Unit, UnitKind, Wait};
 
 /// All that a switch does between the old generation and the new one.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -18,8 +20,14 @@ pub struct Plan {
     pub stops: Vec<Stop>,
     /// Units started, restarted or reloaded under the new definition, each after those it names.
     pub acts: Vec<Act>,
+    /// Tasks that run when the new generation is committed: nothing of the old one may be left.
+    pub after_commit: Vec<Act>,
     /// Units that changed and are left alone, and tasks that were done before.
     pub left: Vec<Left>,
+    /// Gates that somebody asked not to wait for.
+    pub skipped: Vec<Skipped>,
+    /// Reasons not to begin.
+    pub refused: Vec<Refused>,
 }
 
 /// One unit to stop.
@@ -82,7 +90,6 @@ pub enum Verb {
         /// The key that is stamped when it is done.
         once: String,
         /// Whether there is a way back behind it.
-        #[serde(skip)]
         class: TaskClass,
     },
 }
@@ -98,141 +105,208 @@ pub struct Left {
     pub reason: String,
 }
 
-impl Left {
-    /// Returns the word that people read.
-    pub fn word(&self) -> &'static str {
-        // A task that changed and was done before is not run.
-        if self.action == Action::Task { "done" } else { self.action.word() }
-    }
+/// A gate that is not waited for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Skipped {
+    /// The unit.
+    pub unit: String,
+    /// What would have been waited for, in words.
+    pub gate: Vec<String>,
 }
 
-impl Verb {
-    /// Returns the word that people read.
-    pub fn word(&self) -> &'static str {
-        match self {
-            Self::Start => "start",
-            Self::Restart | Self::RestartIfUp => "restart",
-            Self::Reload { .. } => "reload",
-            Self::Task { .. } => "run",
-        }
-    }
+/// A reason not to begin.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Refused {
+    /// The unit.
+    pub unit: String,
+    /// Why nothing can be done with it.
+    pub reason: String,
 }
 
-impl Plan {
-    /// Says whether no unit is touched.
-    pub fn touches_nothing(&self) -> bool {
-        self.stops.is_empty() && self.acts.is_empty()
-    }
-
-    /// Writes the steps for people, one a line, aligned: verb, unit, reason.
-    pub fn to_text(&self) -> String {
-        let stops = self.stops.iter().map(|it| ("stop", &it.unit, it.reason.clone()));
-        let acts = self.acts.iter().map(|it| (it.verb.word(), &it.unit, self.reason_of(it)));
-        let left = self.left.iter().map(|it| (it.word(), &it.unit, it.reason.clone()));
-        let lines: Vec<_> = stops.chain(acts).chain(left).collect();
-        let width = lines.iter().map(|(_, unit, _)| unit.len()).max().unwrap_or(0);
-        let mut text = String::new();
-        for (verb, unit, reason) in lines {
-            // Writing into a text cannot fail.
-            let _ = writeln!(text, "{verb:<8} {unit:<width$}  {reason}");
-        }
-        text
-    }
-
-    fn reason_of(&self, act: &Act) -> String {
-        let after: Vec<&str> = act.after.iter().map(|idx| self.acts[*idx].unit.as_str()).collect();
-        if after.is_empty() {
-            act.reason.clone()
-        } else {
-            format!("{} (after {})", act.reason, after.join(", "))
-        }
-    }
-}
-
-/// Plans a switch. `is_done` says whether a task with this key was completed on the host.
+/// Plans a switch from one manifest to another.
 pub fn plan(
     difference: &Difference,
     from: Option<&Manifest>,
     to: &Manifest,
-    is_done: impl Fn(&str) -> bool,
+    stamps: &Stamps,
+    options: &Options,
+) -> Plan {
+    plan_units(&difference.units, from, to, stamps, options)
+}
+
+/// Plans what is to be done with units, by what differs of each; `from` defines those that are stopped.
+pub fn plan_units(
+    units: &BTreeMap<String, UnitChange>,
+    from: Option<&Manifest>,
+    to: &Manifest,
+    stamps: &Stamps,
+    options: &Options,
 ) -> Plan {
     let mut plan = Plan::default();
-    let tasks: BTreeMap<&str, (&String, &crate::store::manifest::Task)> =
+    let tasks: BTreeMap<&str, (&String, &Task)> =
         to.tasks.iter().map(|(name, task)| (task.unit.as_str(), (name, task))).collect();
+    let units = &with_dataplane(units, from, to, options, &mut plan);
     let mut verbs = BTreeMap::new();
-    for (name, change) in &difference.units {
-        let left = |reason: String| Left { unit: name.clone(), action: change.action, reason };
-        let unit = to.units.get(name);
-        let verb = match (change.action, unit) {
-            (Action::Stop, _) | (_, None) => None,
-            (Action::Nothing, _) => None,
-            (Action::Keep | Action::Manual, _) => {
-                plan.left.push(left(change.reason.clone()));
+    for (name, change) in units {
+        let Some(unit) = to.units.get(name) else { continue };
+        let reason = change.reason.clone();
+        let verb = match change.action {
+            Action::Stop | Action::Nothing => None,
+            Action::Keep | Action::Manual | Action::Dataplane => {
+                plan.left.push(Left { unit: name.clone(), action: change.action, reason });
                 None
             }
-            (Action::Task, _) => match tasks.get(name.as_str()) {
-                Some((_, task)) if is_done(&task.once) => {
-                    plan.left.push(left(format!("before, as `{}`", task.once)));
-                    None
-                }
-                Some((task, spec)) => {
-                    Some(Verb::Task { task: (*task).clone(), once: spec.once.clone(), class: spec.class })
-                }
+            Action::Task => match tasks.get(name.as_str()) {
+                Some((task, spec)) => task_verb(task, spec, reason, stamps, &mut plan),
                 None => None,
             },
-            (Action::Start | Action::StopStart, Some(unit)) => unit.boot.then_some(Verb::Start),
-            (Action::Restart, Some(unit)) => Some(if unit.boot { Verb::Restart } else { Verb::RestartIfUp }),
-            (Action::Reload, Some(unit)) => Some(match &unit.change {
-                Change::Reload { command } => Verb::Reload { command: command.clone() },
-                _ => Verb::Restart,
+            Action::Recreate => Some((Verb::Start, reason)),
+            Action::Start | Action::StopStart => unit.boot.then_some((Verb::Start, reason)),
+            Action::Restart => Some((if unit.boot { Verb::Restart } else { Verb::RestartIfUp }, reason)),
+            Action::Reload => Some(match &unit.change {
+                Change::Reload { command } => (Verb::Reload { command: command.clone() }, reason),
+                _ => (Verb::Restart, reason),
             }),
         };
         if let Some(verb) = verb {
-            verbs.insert(name.as_str(), (verb, change.reason.as_str()));
+            verbs.insert(name.as_str(), verb);
         }
     }
-    add_undone_tasks(&mut verbs, difference, &tasks, &is_done);
-    plan.stops = stops(difference, from);
-    plan.acts = in_order(verbs, to);
+    // Tasks that did not change and were never completed: the last switch to them failed, or their volume is another one.
+    for (unit, (task, spec)) in &tasks {
+        if !units.contains_key(*unit)
+            && stamps.get(*task) != Some(&Stamp::Done)
+            && let Some(verb) = task_verb(task, spec, "not done yet".to_owned(), stamps, &mut plan)
+        {
+            verbs.insert(unit, verb);
+        }
+    }
+    let is_contract = |verb: &Verb| matches!(verb, Verb::Task { class: TaskClass::Contract, .. });
+    let (last, first) = verbs.into_iter().partition(|(_, (verb, _))| is_contract(verb));
+    plan.stops = stops(units, from);
+    plan.acts = in_order(first, to);
+    plan.after_commit = in_order(last, to);
+    skip_gates(&mut plan, to, options);
     plan
 }
 
-/// Adds tasks that did not change and were never completed: the last switch to them failed or they were cut off.
-fn add_undone_tasks<'a>(
-    verbs: &mut BTreeMap<&'a str, (Verb, &'a str)>,
-    difference: &Difference,
-    tasks: &BTreeMap<&'a str, (&'a String, &'a crate::store::manifest::Task)>,
-    is_done: &impl Fn(&str) -> bool,
-) {
-    for (unit, (name, task)) in tasks {
-        if !difference.units.contains_key(*unit) && !is_done(&task.once) {
-            let verb = Verb::Task { task: (*name).clone(), once: task.once.clone(), class: task.class };
-            verbs.insert(unit, (verb, "not done yet"));
+/// Decides about the data plane, and about what else is left running: whether it is restarted, left, or in the way.
+fn with_dataplane(
+    units: &BTreeMap<String, UnitChange>,
+    from: Option<&Manifest>,
+    to: &Manifest,
+    options: &Options,
+    plan: &mut Plan,
+) -> BTreeMap<String, UnitChange> {
+    let mut decided = units.clone();
+    let is_dataplane = |name: &String| {
+        let unit = from.and_then(|from| from.units.get(name));
+        unit.is_some_and(|unit| unit.change == Change::Dataplane)
+    };
+    for (name, change) in &mut decided {
+        let refuse = match change.action {
+            Action::Dataplane if options.allow_dataplane => {
+                change.action = Action::StopStart;
+                continue;
+            }
+            Action::Manual if must_stop(name, units, from) && options.allow_dataplane => {
+                change.action = Action::StopStart;
+                continue;
+            }
+            Action::Manual | Action::Dataplane => must_stop(name, units, from),
+            Action::Stop => is_dataplane(name) && !options.allow_dataplane,
+            _ => false,
+        };
+        if refuse {
+            let why = if to.units.contains_key(name) {
+                "and is left running by its policy"
+            } else {
+                "and is of the data plane"
+            };
+            let reason = format!("{}, {why}: `--allow-dataplane` lets it be stopped", change.reason);
+            plan.refused.push(Refused { unit: name.clone(), reason });
+        } else if change.action == Action::Dataplane {
+            change.reason =
+                format!("{}; it is of the data plane, `--allow-dataplane` restarts it", change.reason);
         }
     }
+    decided
+}
+
+/// Says whether a unit cannot go on running because a network that it is in is made anew or goes away.
+fn must_stop(name: &str, units: &BTreeMap<String, UnitChange>, from: Option<&Manifest>) -> bool {
+    let Some(unit) = from.and_then(|from| from.units.get(name)) else { return false };
+    let is_going = |network: &String| {
+        units.get(network).is_some_and(|it| matches!(it.action, Action::Recreate | Action::Stop))
+    };
+    unit.uses.iter().any(is_going)
+}
+
+/// Decides whether a task runs. What was done once runs again only if its class says that this does no harm.
+fn task_verb(
+    name: &str,
+    task: &Task,
+    reason: String,
+    stamps: &Stamps,
+    plan: &mut Plan,
+) -> Option<(Verb, String)> {
+    let reason = match (stamps.get(name), task.class) {
+        (None, _) => reason,
+        (Some(Stamp::Done), _) => {
+            let reason = format!("before, as `{}`", task.once);
+            plan.left.push(Left { unit: task.unit.clone(), action: Action::Task, reason });
+            return None;
+        }
+        (Some(Stamp::Doubtful(why)), TaskClass::Expand) => format!("done before, but {why}"),
+        (Some(Stamp::Doubtful(why)), TaskClass::OneWay | TaskClass::Contract) => {
+            let reason =
+                format!("it was done as `{}`, but {why}; its class forbids to do it again", task.once);
+            plan.refused.push(Refused { unit: task.unit.clone(), reason });
+            return None;
+        }
+    };
+    let verb = Verb::Task { task: name.to_owned(), once: task.once.clone(), class: task.class };
+    Some((verb, reason))
 }
 
 /// Lists what is stopped under its old definition: what is gone, and what asks for it; users before what they use.
-fn stops(difference: &Difference, from: Option<&Manifest>) -> Vec<Stop> {
+fn stops(units: &BTreeMap<String, UnitChange>, from: Option<&Manifest>) -> Vec<Stop> {
     let Some(from) = from else { return Vec::new() };
     let stop = |name: &String| {
-        let change = difference.units.get(name)?;
+        let change = units.get(name)?;
         let unit = from.units.get(name)?;
         let stop = Stop { unit: name.clone(), reason: change.reason.clone(), stop_secs: unit.stop_secs };
-        matches!(change.action, Action::Stop | Action::StopStart).then_some(stop)
+        matches!(change.action, Action::Stop | Action::StopStart | Action::Recreate).then_some(stop)
     };
     let ordered: BTreeSet<&String> = from.order.iter().map(|step| &step.unit).collect();
-    let others = from.units.keys().filter(|name| !ordered.contains(name));
-    others.chain(from.order.iter().rev().map(|step| &step.unit)).filter_map(stop).collect()
+    let is_network = |name: &&String| from.units.get(*name).is_some_and(|it| it.kind == UnitKind::Network);
+    let others = || from.units.keys().filter(|name| !ordered.contains(name));
+    let users =
+        others().filter(|name| !is_network(name)).chain(from.order.iter().rev().map(|step| &step.unit));
+    users.chain(others().filter(is_network)).filter_map(stop).collect()
 }
 
 /// Puts acts into the manifest's order; one that waits for an untouched unit waits for what that one waits for.
-fn in_order(mut verbs: BTreeMap<&str, (Verb, &str)>, to: &Manifest) -> Vec<Act> {
+fn in_order(mut verbs: BTreeMap<&str, (Verb, String)>, to: &Manifest) -> Vec<Act> {
     let mut acts: Vec<Act> = Vec::new();
     let mut barriers: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
+    // Networks wait for nothing, and no step names them: who is in one comes after it.
+    for (name, unit) in to.units.iter().filter(|(_, unit)| unit.kind == UnitKind::Network) {
+        if let Some((verb, reason)) = verbs.remove(name.as_str()) {
+            barriers.insert(name, BTreeSet::from([acts.len()]));
+            acts.push(act(name, unit, verb, reason, Vec::new(), Wait::Started));
+        }
+    }
     for step in &to.order {
-        let mut after: BTreeSet<usize> =
-            step.after.iter().filter_map(|unit| barriers.get(unit.as_str())).flatten().copied().collect();
+        let uses = to.units.get(&step.unit).map(|unit| unit.uses.as_slice()).unwrap_or_default();
+        let mut after: BTreeSet<usize> = step
+            .after
+            .iter()
+            .chain(uses)
+            .filter_map(|unit| barriers.get(unit.as_str()))
+            .flatten()
+            .copied()
+            .collect();
         if let (Some((verb, reason)), Some(unit)) =
             (verbs.remove(step.unit.as_str()), to.units.get(&step.unit))
         {
@@ -251,28 +325,55 @@ fn in_order(mut verbs: BTreeMap<&str, (Verb, &str)>, to: &Manifest) -> Vec<Act> 
     acts
 }
 
-fn act(name: &str, unit: &Unit, verb: Verb, reason: &str, after: Vec<usize>, wait: Wait) -> Act {
+fn act(name: &str, unit: &Unit, verb: Verb, reason: String, after: Vec<usize>, wait: Wait) -> Act {
     Act {
         unit: name.to_owned(),
         verb,
-        reason: reason.to_owned(),
+        reason,
         after,
         wait,
-        gate: unit.gate,
+        gate: unit.gate.clone(),
         container: unit.container.clone(),
         start_secs: unit.start_secs,
         stop_secs: unit.stop_secs,
     }
 }
 
+/// Takes the gates away that are not waited for, and notes what they would have asked.
+fn skip_gates(plan: &mut Plan, to: &Manifest, options: &Options) {
+    for name in options.no_gate.unknown(|unit| to.units.contains_key(unit)) {
+        let reason = "`--no-gate` names it, and there is no such unit".to_owned();
+        plan.refused.push(Refused { unit: name.clone(), reason });
+    }
+    for act in plan.acts.iter_mut().filter(|act| options.no_gate.skips(&act.unit)) {
+        let has_gate = matches!(act.verb, Verb::Start | Verb::Restart | Verb::Reload { .. });
+        let gate = std::mem::replace(&mut act.gate, Gate { soak_secs: 0, ..Gate::default() });
+        if has_gate && !gate.words().is_empty() {
+            plan.skipped.push(Skipped { unit: act.unit.clone(), gate: gate.words() });
+        }
+    }
+}
+
+/// Plans tasks of class `contract` of a generation that is committed already.
+pub fn contract_acts(manifest: &Manifest, is_wanted: impl Fn(&Task) -> bool) -> Vec<Act> {
+    let is_left = |task: &Task| task.class == TaskClass::Contract && is_wanted(task);
+    let all = manifest.tasks.iter().filter(|(_, task)| is_left(task));
+    let verb = |name: &String, task: &Task| {
+        let verb = Verb::Task { task: name.clone(), once: task.once.clone(), class: task.class };
+        (verb, "not done yet".to_owned())
+    };
+    in_order(all.map(|(name, task)| (task.unit.as_str(), verb(name, task))).collect(), manifest)
+}
+
 /// Plans the way back: units that were stopped or touched come up again under the manifest that still holds.
 ///
 /// `up` are those that ran before; `reloaded` those that took up files and must take up the old ones again.
 pub fn plan_return(manifest: &Manifest, up: &BTreeSet<String>, reloaded: &BTreeSet<String>) -> Vec<Act> {
-    let start = up.iter().map(|unit| (unit.as_str(), (Verb::Start, "as before")));
+    let why = || "as before".to_owned();
+    let start = up.iter().map(|unit| (unit.as_str(), (Verb::Start, why())));
     let reload = reloaded.iter().filter(|unit| !up.contains(*unit)).filter_map(|unit| {
         let Change::Reload { command } = &manifest.units.get(unit)?.change else { return None };
-        Some((unit.as_str(), (Verb::Reload { command: command.clone() }, "as before")))
+        Some((unit.as_str(), (Verb::Reload { command: command.clone() }, why())))
     });
     in_order(start.chain(reload).collect(), manifest)
 }

@@ -8,6 +8,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::alarm;
+use super::contracts;
 use super::diff::{Difference, diff};
 use super::failure::{ActivateError, Failure, Refusal};
 use super::generation::{self, Committed, Draft};
@@ -16,10 +17,13 @@ use super::journal::{Begin, Journal, Record};
 use super::kernel;
 use super::layout::Layout;
 use super::perform::{Host, Progress, describe, perform_until, stop_all};
+use super::podman::Tools;
 use super::preflight::preflight;
 use super::recover::recover;
+use super::request::Options;
 use super::revert::revert;
-use super::steps::{Plan, plan};
+use super::stamps;
+use super::steps::{Plan, Refused, plan};
 use super::systemd::{Systemd, UnitState};
 use super::verdict::Verdict;
 use crate::secrets::{Vault, deliver};
@@ -98,12 +102,17 @@ pub struct Held {
 }
 
 /// Compares the committed generation with a closure, and plans the switch. Reads, and changes nothing.
-pub fn preview(layout: &Layout, to: &Closure) -> Result<Preview, StoreError> {
+pub fn preview(
+    layout: &Layout,
+    tools: &mut dyn Tools,
+    to: &Closure,
+    options: &Options,
+) -> Result<Preview, Refusal> {
     let from = held(layout)?;
     let difference = diff(from.as_ref().map(|it| &it.closure), to);
-    let plan = plan(&difference, from.as_ref().map(|it| &it.closure.manifest), &to.manifest, |once| {
-        history::is_done(layout, once)
-    });
+    let stamps = stamps::read(layout, tools, &to.manifest)?;
+    let manifest = from.as_ref().map(|it| &it.closure.manifest);
+    let plan = plan(&difference, manifest, &to.manifest, &stamps, options);
     Ok(Preview { from: from.map(|it| it.number), difference, plan })
 }
 
@@ -131,7 +140,8 @@ pub fn compare(
         Target::Number(number) => *number == from.number,
         Target::Before => false,
     };
-    if !is_held || !generation::are_links_set(layout, &from.closure) {
+    let is_over = contracts::left_over(layout, &from.closure.manifest).is_empty();
+    if !is_held || !is_over || !generation::are_links_set(layout, &from.closure) {
         return Ok(None);
     }
     let warnings = what_is_down(systemd, &from.closure)?;
@@ -168,13 +178,20 @@ fn attempt(host: &mut Host<'_>, target: Target, program: &Path) -> Result<Outcom
     {
         let mut warnings = set_links(layout, None, &from.closure);
         warnings.extend(what_is_down(host.systemd, &from.closure)?);
+        let left = contracts::left_over(layout, &from.closure.manifest);
+        warnings.extend(contracts::run(host, &left, &from.closure, &mut Progress::default()));
         return Ok(Outcome::Nothing { number: from.number, warnings });
     }
 
     let from_closure = from.as_ref().map(|it| &it.closure);
     let difference = diff(from_closure, wanted.closure());
-    let is_done = |once: &str| history::is_done(layout, once);
-    let plan = plan(&difference, from_closure.map(|it| &it.manifest), &wanted.closure().manifest, is_done);
+    let stamps = stamps::read(layout, host.tools, &wanted.closure().manifest)?;
+    let manifest = from_closure.map(|it| &it.manifest);
+    let plan = plan(&difference, manifest, &wanted.closure().manifest, &stamps, &host.options);
+    let planned = |it: &Refused| Refusal::Planned { unit: it.unit.clone(), reason: it.reason.clone() };
+    if !plan.refused.is_empty() {
+        return Err(ActivateError::Refused(plan.refused.iter().map(planned).collect()));
+    }
     let (number, to, engine) = prepare(host, wanted, program)?;
 
     let before = match snapshot(host, from_closure, &to) {
@@ -439,10 +456,13 @@ impl Switch {
             Ok(down) => warnings.extend(down),
             Err(error) => warnings.push(chain(&error)),
         }
+        warnings.extend(alarm::disarm(host).iter().map(|it| chain(it)));
+        // No timer takes back what comes now: the commit stands, and these tasks have deadlines of their own.
+        let last = contracts::left_over(layout, &self.to.manifest);
+        warnings.extend(contracts::run(host, &last, &self.to, &mut self.progress));
         if let Err(error) = history::add(layout, &self.event(&host.tx, End::Committed, None)) {
             warnings.push(chain(&error));
         }
-        warnings.extend(alarm::disarm(host).iter().map(|it| chain(it)));
         let plan = std::mem::take(&mut self.plan);
         Outcome::Committed { number: self.number, plan, stays: self.tasks_that_stay(layout), warnings }
     }
@@ -454,7 +474,7 @@ impl Switch {
         };
         let is_known = |once: &String| self.to.manifest.tasks.values().any(|task| task.once == *once);
         let tasks = from.closure.manifest.tasks.iter();
-        let stays = tasks.filter(|(_, task)| !is_known(&task.once) && history::is_done(layout, &task.once));
+        let stays = tasks.filter(|(_, task)| !is_known(&task.once) && stamps::is_done(layout, &task.once));
         stays.map(|(name, _)| name.clone()).collect()
     }
 

@@ -28,6 +28,12 @@ pub enum Verdict {
         plan: serde_json::Value,
         /// Units that changed and were left alone: word, unit, reason.
         left: Vec<(String, String, String)>,
+        /// How many of them wait for somebody.
+        #[serde(default)]
+        pending: usize,
+        /// Gates that were not waited for: unit, what would have been asked.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        skipped: Vec<(String, String)>,
         /// Tasks of the generation before that stay done.
         stays: Vec<String>,
         /// What did not go as it should.
@@ -107,6 +113,8 @@ impl From<&Result<Outcome, ActivateError>> for Verdict {
                     .iter()
                     .map(|it| (it.word().into(), it.unit.clone(), it.reason.clone()))
                     .collect(),
+                pending: plan.pending(),
+                skipped: plan.skipped.iter().map(|it| (it.unit.clone(), it.gate.join(", "))).collect(),
                 stays: stays.clone(),
                 warnings: warnings.clone(),
             },

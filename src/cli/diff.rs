@@ -9,12 +9,15 @@ use super::exit::Exit;
 use super::host::{Answer, Build, FromArgs, complain};
 use super::say::{say, say_wrong};
 use crate::activate::diff::{Action, FileChange, KeyChange, diff};
+use crate::activate::failure::Refusal;
 use crate::activate::generation;
-use crate::activate::history;
 use crate::activate::layout::Layout;
+use crate::activate::podman::HostTools;
+use crate::activate::request::Options;
+use crate::activate::stamps;
 use crate::activate::steps::plan;
 use crate::activate::switch::{Preview, preview};
-use crate::store::{Closure, StoreError};
+use crate::store::Closure;
 
 /// Say what differs: units with what would be done, files, and keys with both values
 #[derive(Debug, Args)]
@@ -66,7 +69,7 @@ pub fn run(args: &DiffArgs, build: Build<'_>) -> Exit {
     };
     let compared = match from {
         Some(number) => compare(&layout, number, &to),
-        None => preview(&layout, &to),
+        None => preview(&layout, &mut HostTools, &to, &Options::default()),
     };
     match compared {
         Ok(preview) => {
@@ -83,10 +86,11 @@ enum To<'a> {
     Description(Option<&'a String>),
 }
 
-fn compare(layout: &Layout, number: u64, to: &Closure) -> Result<Preview, StoreError> {
+fn compare(layout: &Layout, number: u64, to: &Closure) -> Result<Preview, Refusal> {
     let from = generation::load_closure(layout, number)?;
     let difference = diff(Some(&from), to);
-    let plan = plan(&difference, Some(&from.manifest), &to.manifest, |once| history::is_done(layout, once));
+    let stamps = stamps::read(layout, &mut HostTools, &to.manifest)?;
+    let plan = plan(&difference, Some(&from.manifest), &to.manifest, &stamps, &Options::default());
     Ok(Preview { from: Some(number), difference, plan })
 }
 

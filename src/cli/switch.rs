@@ -7,7 +7,8 @@ use super::exit::Exit;
 use super::follow::{follow_last, run_switch};
 use super::host::{Answer, Build, FromArgs, complain, require_root};
 use crate::activate::layout::Layout;
-use crate::activate::request::Options;
+use crate::activate::podman::HostTools;
+use crate::activate::request::{NoGate, Options};
 use crate::activate::switch::{Target, preview};
 
 /// Make this host be what the description says, and go back by itself if that fails
@@ -41,12 +42,23 @@ pub struct HowArgs {
     /// Go back unless `kolla-lang confirm` is given in time, like `60s` or `5m`
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     confirm_within: Option<u64>,
+    /// Do not wait for the gate of this unit, or of `all`; what is not asked is said
+    #[arg(long, value_name = "NAME")]
+    no_gate: Vec<String>,
+    /// Let units of the data plane be stopped and restarted; guests depend on them
+    #[arg(long)]
+    allow_dataplane: bool,
 }
 
 impl HowArgs {
     /// Returns them as the switch takes them.
     pub fn options(&self) -> Options {
-        Options { confirm_within: self.confirm_within }
+        let Self { confirm_within, no_gate, allow_dataplane } = self;
+        Options {
+            confirm_within: *confirm_within,
+            no_gate: NoGate::from_words(no_gate),
+            allow_dataplane: *allow_dataplane,
+        }
     }
 }
 
@@ -76,7 +88,7 @@ pub fn run(args: &SwitchArgs, build: Build<'_>) -> Exit {
     if !dry_run {
         return run_switch(&Target::New { closure: Box::new(closure), cloud }, how.options(), answer);
     }
-    match preview(&Layout::new("/"), &closure) {
+    match preview(&Layout::new("/"), &mut HostTools, &closure, &how.options()) {
         Ok(preview) => {
             print_preview(&closure.manifest.host, &preview, answer);
             Exit::Done

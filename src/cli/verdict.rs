@@ -54,14 +54,21 @@ fn print(verdict: &Verdict) {
             say!("nothing to do: this host is on generation {generation}");
             warn(warnings);
         }
-        Verdict::Committed { generation, plan: _, left, stays, warnings } => {
+        Verdict::Committed { generation, plan: _, left, pending, skipped, stays, warnings } => {
             for (word, unit, reason) in left {
                 say!("{word:<8} {unit}  {reason}");
             }
             for task in stays {
                 say!("task `{task}` was done for the generation before and stays done");
             }
-            say!("done: this host is on generation {generation}");
+            for (unit, gate) in skipped {
+                say!("no gate  {unit}  not asked: {gate}");
+            }
+            match pending {
+                0 => say!("done: this host is on generation {generation}"),
+                1 => say!("done: this host is on generation {generation}; one unit is pending"),
+                many => say!("done: this host is on generation {generation}; {many} units are pending"),
+            }
             warn(warnings);
         }
         Verdict::Reverted { generation, failure, tasks } => {

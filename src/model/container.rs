@@ -4,6 +4,7 @@
 use super::{At, Text};
 use kl::data::Data;
 use kl::source::Span;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -102,6 +103,10 @@ pub struct Container {
     pub change: Change,
     /// Run inside before it is stopped.
     pub drain: Vec<Text>,
+    /// How long that may take.
+    pub drain_within: Duration,
+    /// When it counts as up.
+    pub gate: Gate,
 }
 
 /// A container's network namespace.
@@ -139,6 +144,50 @@ pub enum Change {
     Keep,
     /// It goes on, and a restart by hand is asked for.
     Manual,
+    /// Guests depend on it: it goes on until a switch is allowed to restart it.
+    Dataplane,
+}
+
+/// When a started container counts as up, beside being active and healthy.
+#[derive(Clone, Debug)]
+pub struct Gate {
+    /// How long it must stay up without a restart.
+    pub soak: Duration,
+    /// Questions by name, sorted.
+    pub probes: Vec<(Arc<str>, Probe)>,
+    /// Prints a number that grows while it comes up; empty: nothing does.
+    pub progress: Vec<Text>,
+}
+
+/// A question to a container.
+#[derive(Clone, Debug)]
+pub struct Probe {
+    /// Where it was defined.
+    pub at: Span,
+    /// What is asked.
+    pub ask: Ask,
+    /// How long an answer may take.
+    pub timeout: Duration,
+}
+
+/// What a probe asks.
+#[derive(Clone, Debug)]
+pub enum Ask {
+    /// Whether something accepts connections at this address and port; the address is absent only after a mistake.
+    Tcp(Option<IpAddr>, u16),
+    /// Whether a server answers.
+    Http {
+        /// Its address; absent only after a mistake.
+        address: Option<IpAddr>,
+        /// Its port.
+        port: u16,
+        /// What is asked for.
+        path: Text,
+        /// The status of a good answer.
+        status: u16,
+    },
+    /// Whether a command inside ends well.
+    Command(Vec<Text>),
 }
 
 /// A mount.

@@ -1,8 +1,8 @@
 //! Containers from values: what is run, with which mounts and files, and what the types of the kernel cannot say of them.
 
 use super::container::{
-    Change, Container, Contract, File, Format, Health, Limits, Mount, Network, OnUnhealthy, Permission,
-    Propagation, Restart, Run, Source, Ulimit,
+    Ask, Change, Container, Contract, File, Format, Gate, Health, Limits, Mount, Network, OnUnhealthy,
+    Permission, Probe, Propagation, Restart, Run, Source, Ulimit,
 };
 use super::read::Reader;
 use super::{Text, errors};
@@ -68,6 +68,8 @@ pub(super) fn container(read: &mut Reader, name: &Arc<str>, data: &Data) -> Cont
         after: texts(read, "after"),
         change: change(read, data),
         drain: texts(read, "drain"),
+        drain_within: duration(read, "drain_within"),
+        gate: gate(read, data),
     }
 }
 
@@ -195,8 +197,50 @@ fn change(read: &mut Reader, data: &Data) -> Change {
         ("stop-start", _) => Change::StopStart,
         ("keep", _) => Change::Keep,
         ("manual", _) => Change::Manual,
+        ("dataplane", _) => Change::Dataplane,
         _ => Change::Restart,
     }
+}
+
+fn gate(read: &mut Reader, data: &Data) -> Gate {
+    let field = read.field(data, "gate");
+    let (soak, probes, progress) =
+        (read.field(field, "soak"), read.field(field, "probes"), read.field(field, "progress"));
+    Gate {
+        soak: read.duration(soak),
+        probes: read.entries(probes).iter().map(|(name, it)| (name.clone(), probe(read, it))).collect(),
+        progress: read.texts(progress),
+    }
+}
+
+fn probe(read: &mut Reader, data: &Data) -> Probe {
+    let (ask, timeout) = (read.field(data, "ask"), read.field(data, "timeout"));
+    let (name, payload) = read.variant(ask);
+    let given = |read: &mut Reader, name: &str| read.payload(ask, payload, name);
+    let place = |read: &mut Reader| {
+        let (address, port) = (given(read, "address"), given(read, "port"));
+        (read.opt_ip(address), read.small(port))
+    };
+    let ask = match name {
+        "tcp" => {
+            let (address, port) = place(read);
+            Ask::Tcp(address, port)
+        }
+        "http" => {
+            let (address, port) = place(read);
+            let (path, status) = (given(read, "path"), given(read, "status"));
+            Ask::Http { address, port, path: read.text(path), status: read.small(status) }
+        }
+        _ => {
+            let run = given(read, "run");
+            let words = read.texts(run);
+            if words.is_empty() && run.kind != DataKind::Error {
+                read.report(errors::bad_value(run.origin.at, "a probe needs a command to run inside"));
+            }
+            Ask::Command(words)
+        }
+    };
+    Probe { at: data.origin.at, ask, timeout: read.duration(timeout) }
 }
 
 fn mount(read: &mut Reader, data: &Data) -> Mount {

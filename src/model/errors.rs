@@ -50,6 +50,16 @@ pub fn order_cycle(steps: &[(String, Span)]) -> Diagnostic {
         .help("take one of these out of `needs`, `after` or `after_healthy`")
 }
 
+/// Something waits for a task that runs after everything else.
+pub fn waits_for_contract(at: Span, task: &str) -> Diagnostic {
+    Diagnostic::error(
+        Code::BadValue,
+        at,
+        format!("`{task}` is of class `contract`: it runs when the new generation is committed"),
+    )
+    .help("wait for a task of another class; only tasks of class `contract` can come after one")
+}
+
 /// A secret in a file that Kolla's images would copy into the container's own layer.
 pub fn secret_reaches_layer(at: Span, dest: &str) -> Diagnostic {
     Diagnostic::warning(

@@ -77,6 +77,8 @@ pub struct Volume {
     pub fs: Option<Text>,
     /// Mount options.
     pub options: Vec<Text>,
+    /// Whether nothing that a task did is lost with it.
+    pub scratch: bool,
 }
 
 /// A container network.
@@ -221,11 +223,13 @@ fn ssh(read: &mut Reader, data: &Data) -> Ssh {
 fn volume(read: &mut Reader, data: &Data) -> Volume {
     let (device, fs, options) =
         (read.field(data, "device"), read.field(data, "fs"), read.field(data, "options"));
+    let scratch = read.field(data, "scratch");
     let volume = Volume {
         at: data.origin.at,
         device: read.opt_text(device),
         fs: read.opt_text(fs),
         options: read.texts(options),
+        scratch: read.bool(scratch),
     };
     if volume.device.is_none() && (volume.fs.is_some() || !volume.options.is_empty()) {
         let report = errors::bad_value(volume.at, "a volume without a device has nothing to mount");

@@ -14,8 +14,8 @@ pub use cloud::{
     Class, Cloud, Group, Member, Rejoin, SecretKind, SecretSpec, SiteNetwork, Task, Vip, decode_cloud,
 };
 pub use container::{
-    Change, Container, Contract, File, Format, Health, Limits, Mount, Network, OnUnhealthy, Permission,
-    Propagation, Restart, Run, Source, Ulimit,
+    Ask, Change, Container, Contract, File, Format, Gate, Health, Limits, Mount, Network, OnUnhealthy,
+    Permission, Probe, Propagation, Restart, Run, Source, Ulimit,
 };
 pub use host::{Backend, Bridge, Driver, Host, RawUnit, Timer, UnitChange, Volume, decode_host};
 

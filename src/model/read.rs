@@ -5,6 +5,7 @@ use super::{At, Text, errors};
 use kl::data::{Data, DataKind, Origin};
 use kl::diag::{Diagnostic, Problems};
 use kl::source::Span;
+use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -102,6 +103,23 @@ impl Reader {
             _ => self.mismatch(data, "a number that is not negative", 0),
         };
         At::new(value, data.origin.at)
+    }
+
+    /// A number that the schema keeps small, like a port.
+    pub fn small(&mut self, data: &Data) -> u16 {
+        let number = self.number(data).value;
+        match u16::try_from(number) {
+            Ok(small) => small,
+            Err(_) => self.mismatch(data, "a number below 65536", 0),
+        }
+    }
+
+    /// An address; absent only after a mistake.
+    pub fn opt_ip(&mut self, data: &Data) -> Option<IpAddr> {
+        match data.kind {
+            DataKind::Ip(address) => Some(address),
+            _ => self.mismatch(data, "an address", None),
+        }
     }
 
     /// A number, if there is one.

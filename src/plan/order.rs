@@ -1,7 +1,7 @@
 //! The order in which a host's units may start: acyclic, and the same for the same description. Across hosts nothing is
 //! ordered here, but a circle that goes through several hosts is found.
 
-use crate::model::{Cloud, Container, Host, Task, Text, errors};
+use crate::model::{Class, Cloud, Container, Host, Task, Text, errors};
 use kl::diag::Problems;
 use kl::source::Span;
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,6 +37,7 @@ struct Node {
 
 /// Orders containers and tasks; then what waits for nothing: timers and units written by hand.
 pub(super) fn order(cloud: &Cloud, host: &Host, tasks: &[&Task], problems: &mut Problems) -> Vec<Step> {
+    check_contracts(cloud, host, tasks, problems);
     let awaited = awaited_containers(cloud, host, tasks);
     let mut nodes: BTreeMap<String, Node> = BTreeMap::new();
     for container in &host.containers {
@@ -57,6 +58,18 @@ pub(super) fn order(cloud: &Cloud, host: &Host, tasks: &[&Task], problems: &mut 
         host.units.iter().filter(|(_, unit)| !unit.wanted_by.is_empty()).map(|(name, _)| name.to_string());
     steps.extend(timers.chain(units).map(|unit| Step { unit, after: Vec::new(), wait: Wait::Started }));
     steps
+}
+
+/// A task of class contract runs when all else is over and committed, so nothing but its like can wait for it.
+fn check_contracts(cloud: &Cloud, host: &Host, tasks: &[&Task], problems: &mut Problems) {
+    let is_contract = |name: &&Text| {
+        cloud.tasks.iter().any(|task| *task.name == *name.value && task.class == Class::Contract)
+    };
+    let by_containers = host.containers.iter().flat_map(|it| &it.after);
+    let by_tasks = tasks.iter().filter(|it| it.class != Class::Contract).flat_map(|it| &it.after);
+    for name in by_containers.chain(by_tasks).filter(is_contract) {
+        problems.push(errors::waits_for_contract(name.at, name.as_str()));
+    }
 }
 
 /// Sorts units so that each stands after what it waits for, by name where nothing decides; or returns a circle.

@@ -14,8 +14,8 @@ use crate::plan::{self, HostPlan};
 use crate::store::closure::folder_path;
 use crate::store::digest::Hasher;
 use crate::store::manifest::{
-    self, Change, Delivery, Digests, Gate, HostFile, Manifest, SecretSpec, Task, TaskClass, Unit, UnitKind,
-    Wait,
+    self, Ask, Change, Delivery, Digests, Gate, HostFile, Manifest, Probe, SecretSpec, Task, TaskClass, Unit,
+    UnitKind, Wait,
 };
 use crate::store::{Closure, Digest};
 use kl::diag::Problems;
@@ -42,8 +42,10 @@ pub fn render_host(plan: &HostPlan<'_>) -> (Closure, Problems) {
     for (name, volume) in &host.volumes {
         out.volume(name, volume);
     }
-    for (name, bridge) in &host.bridges {
-        out.bridge(name, bridge);
+    let networks: Vec<String> =
+        host.bridges.iter().map(|(name, bridge)| quadlet::network_name(host, name, bridge)).collect();
+    for ((name, bridge), network) in host.bridges.iter().zip(&networks) {
+        out.bridge(name, bridge, network, &networks);
     }
     for (name, timer) in &host.timers {
         out.timer(name, timer);
@@ -195,11 +197,16 @@ impl Output<'_> {
             run: Some((&it.name, &it.run.image)),
             digests,
             change: change(it),
-            gate: if it.health.is_some() { Gate::Healthy } else { Gate::Active },
+            gate: gate(it),
             stop_secs: quadlet::stop_secs(it),
             start_secs: whole_secs(it.start),
             boot: true,
         });
+        if let (model::Network::Bridge(bridge), Some(unit)) =
+            (&it.network, self.closure.manifest.units.get_mut(&service(&it.name)))
+        {
+            unit.uses = vec![network_service(bridge.as_str())];
+        }
     }
 
     fn task(&mut self, it: &model::Task) {
@@ -215,7 +222,12 @@ impl Output<'_> {
             model::Class::OneWay => TaskClass::OneWay,
             model::Class::Contract => TaskClass::Contract,
         };
-        let task = Task { unit: service(&it.name), once: it.once.to_string(), class };
+        let task = Task {
+            unit: service(&it.name),
+            once: it.once.to_string(),
+            class,
+            volumes: self.written_volumes(&it.run),
+        };
         self.closure.manifest.tasks.insert(it.name.to_string(), task);
         self.unit(NewUnit {
             name: service(&it.name),
@@ -224,11 +236,23 @@ impl Output<'_> {
             run: Some((&it.name, &it.run.image)),
             digests,
             change: Change::Keep,
-            gate: Gate::Active,
+            gate: Gate::default(),
             stop_secs: whole_secs(it.timeout).min(60),
             start_secs: whole_secs(it.timeout),
             boot: false,
         });
+    }
+
+    /// Volumes that keep what a task does, sorted.
+    fn written_volumes(&self, run: &model::Run) -> Vec<String> {
+        let is_scratch =
+            |name: &Text| self.host.volumes.iter().any(|(it, volume)| **it == *name.value && volume.scratch);
+        let volume = |(_, mount): &(std::sync::Arc<str>, model::Mount)| match &mount.source {
+            model::Source::Volume(name) if mount.write && !is_scratch(name) => Some(name.to_string()),
+            _ => None,
+        };
+        let names: BTreeSet<String> = run.mounts.iter().filter_map(volume).collect();
+        names.into_iter().collect()
     }
 
     fn volume(&mut self, name: &str, it: &model::Volume) {
@@ -245,13 +269,17 @@ impl Output<'_> {
         );
     }
 
-    fn bridge(&mut self, name: &str, it: &model::Bridge) {
+    fn bridge(&mut self, name: &str, it: &model::Bridge, network: &str, all: &[String]) {
         let mut writer = Writer::new(self.host, &mut self.problems);
-        quadlet::bridge(&mut writer, &self.cloud.name.value, name, it);
+        quadlet::bridge(&mut writer, &self.cloud.name.value, name, it, all);
         let (text, needs) = writer.finish();
         self.needs_podman = self.needs_podman.max(needs);
         let path = format!("quadlet/{name}/{name}.network");
-        self.plain(format!("{name}-network.service"), UnitKind::Network, path, &text, Change::Restart);
+        let unit_name = network_service(name);
+        self.plain(unit_name.clone(), UnitKind::Network, path, &text, Change::Restart);
+        if let Some(unit) = self.closure.manifest.units.get_mut(&unit_name) {
+            unit.network = Some(network.to_owned());
+        }
     }
 
     fn timer(&mut self, name: &str, it: &model::Timer) {
@@ -274,7 +302,7 @@ impl Output<'_> {
             run: None,
             digests: digests(text.meaning().as_bytes(), &Digest::of(b""), text.meta().as_bytes()),
             change,
-            gate: Gate::Active,
+            gate: Gate::default(),
             stop_secs: 30,
             start_secs: 30,
             boot: false,
@@ -296,7 +324,7 @@ impl Output<'_> {
             files: vec![(format!("units/{name}"), written)],
             run: None,
             change,
-            gate: Gate::Active,
+            gate: Gate::default(),
             stop_secs: 90,
             start_secs: 90,
             boot: !wanted_by.is_empty(),
@@ -345,6 +373,8 @@ impl Output<'_> {
             stop_secs,
             start_secs,
             boot,
+            network: None,
+            uses: Vec::new(),
         };
         self.closure.manifest.units.insert(name, unit);
     }
@@ -431,6 +461,7 @@ fn change(it: &Container) -> Change {
         model::Change::StopStart => Change::StopStart,
         model::Change::Keep => Change::Keep,
         model::Change::Manual => Change::Manual,
+        model::Change::Dataplane => Change::Dataplane,
         model::Change::Reload(words) => {
             let words: Vec<String> = words.iter().map(At::to_string).collect();
             match it.run.contract {
@@ -443,4 +474,30 @@ fn change(it: &Container) -> Change {
             }
         }
     }
+}
+
+fn gate(it: &Container) -> Gate {
+    let model::Gate { soak, probes, progress } = &it.gate;
+    let probe = |(name, probe): &(std::sync::Arc<str>, model::Probe)| {
+        let ask = match &probe.ask {
+            // A missing address was reported when it was read.
+            model::Ask::Tcp(address, port) => Ask::Tcp { address: (*address)?, port: *port },
+            model::Ask::Http { address, port, path, status } => {
+                Ask::Http { address: (*address)?, port: *port, path: path.to_string(), status: *status }
+            }
+            model::Ask::Command(words) => Ask::Command { command: words.iter().map(At::to_string).collect() },
+        };
+        Some((name.to_string(), Probe { ask, timeout_secs: whole_secs(probe.timeout) }))
+    };
+    Gate {
+        healthy: it.health.is_some(),
+        soak_secs: whole_secs(*soak),
+        probes: probes.iter().filter_map(probe).collect(),
+        progress: progress.iter().map(At::to_string).collect(),
+    }
+}
+
+/// The name systemd knows a container network by.
+fn network_service(name: &str) -> String {
+    format!("{name}-network.service")
 }

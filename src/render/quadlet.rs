@@ -144,6 +144,8 @@ pub fn container(out: &mut Writer<'_>, cloud: &str, it: &Container, folder: Opti
         after,
         change: _,
         drain,
+        drain_within,
+        gate: _,
     } = it;
     head(out, cloud, name, "container");
     for need in needs {
@@ -227,9 +229,10 @@ pub fn container(out: &mut Writer<'_>, cloud: &str, it: &Container, folder: Opti
         out.unit.add("Service", "RestartMaxDelaySec", "30");
     }
     out.unit.add("Service", "TimeoutStartSec", whole_secs(*start).to_string());
-    out.unit.add("Service", "TimeoutStopSec", (whole_secs(*stop) + SLACK_SECS).to_string());
+    out.unit.add("Service", "TimeoutStopSec", stop_secs(it).to_string());
     if !drain.is_empty() {
-        let prefix = format!("-/usr/bin/podman exec {name} ");
+        // What does not drain in time is stopped all the same.
+        let prefix = format!("-/usr/bin/timeout {} /usr/bin/podman exec {name} ", whole_secs(*drain_within));
         out.command("ExecStop", &prefix, drain);
     }
     out.unit.add("Install", "WantedBy", "multi-user.target");
@@ -250,7 +253,7 @@ pub fn task(out: &mut Writer<'_>, cloud: &str, it: &Task, folder: Option<&str>, 
 
 /// Writes a named volume. Its name is its own on every host and in every generation: what it holds outlives them.
 pub fn volume(out: &mut Writer<'_>, cloud: &str, name: &str, it: &Volume) {
-    let Volume { at, device, fs, options } = it;
+    let Volume { at, device, fs, options, scratch: _ } = it;
     out.unit.add_meta("Unit", "Description", encode::prose(&format!("{name}, a volume of {cloud}")));
     out.raw("Volume", "VolumeName", name, *at);
     out.word("Volume", "Label", "kolla-lang.volume=true", *at);
@@ -266,14 +269,44 @@ pub fn volume(out: &mut Writer<'_>, cloud: &str, name: &str, it: &Volume) {
     }
 }
 
-/// Writes a container network. Its name has a digest of what it is, so a changed one is another one.
-pub fn bridge(out: &mut Writer<'_>, cloud: &str, name: &str, it: &Bridge) {
-    let Bridge { at, driver, subnet, gateway, parent, mtu, internal, dns } = it;
+/// Returns what podman calls a container network: with a digest of what it is, so that a changed one is another one.
+pub fn network_name(host: &Host, name: &str, it: &Bridge) -> String {
+    let mut problems = Problems::default();
+    let mut out = Writer::new(host, &mut problems);
+    bridge_keys(&mut out, it);
+    format!("{name}-{}", Digest::of(out.unit.meaning().as_bytes()).short())
+}
+
+/// Writes a container network. `all` names those of its host: no other of ours may stay, for it may have the addresses.
+pub fn bridge(out: &mut Writer<'_>, cloud: &str, name: &str, it: &Bridge, all: &[String]) {
     out.unit.add_meta(
         "Unit",
         "Description",
         encode::prose(&format!("{name}, a container network of {cloud}")),
     );
+    bridge_keys(out, it);
+    out.raw("Network", "NetworkName", &network_name(out.host, name, it), it.at);
+    out.unit.add_meta("Network", "Label", format!("{NETWORK_LABEL}={name}"));
+    // A switch stops the users of a network before another takes its place, and at boot nothing runs yet. One that is in
+    // use stays all the same: podman does not remove it.
+    let stay = all.join(" ");
+    let each = format!(
+        "case \" {stay} \" in *\" $$n \"*) continue;; esac; \
+         podman ps -aq --filter network=$$n | xargs -r podman rm; podman network rm $$n"
+    );
+    let list = format!("podman network ls -q --filter label={NETWORK_LABEL}");
+    out.unit.add_meta(
+        "Service",
+        "ExecStartPre",
+        format!("-/bin/sh -c 'for n in $$({list}); do {each}; done'"),
+    );
+}
+
+/// The label of all networks that a description asked for.
+const NETWORK_LABEL: &str = "kolla-lang.network";
+
+fn bridge_keys(out: &mut Writer<'_>, it: &Bridge) {
+    let Bridge { at, driver, subnet, gateway, parent, mtu, internal, dns } = it;
     let driver = match driver {
         Driver::Bridge => "bridge",
         Driver::Macvlan => "macvlan",
@@ -297,8 +330,6 @@ pub fn bridge(out: &mut Writer<'_>, cloud: &str, name: &str, it: &Bridge) {
     if !options.is_empty() {
         out.raw("Network", "Options", &options.join(","), *at);
     }
-    let digest = Digest::of(out.unit.meaning().as_bytes());
-    out.raw("Network", "NetworkName", &format!("{name}-{}", digest.short()), *at);
 }
 
 fn head(out: &mut Writer<'_>, cloud: &str, name: &str, what: &str) {
@@ -504,7 +535,8 @@ pub fn whole_secs(it: Duration) -> u64 {
 
 /// Seconds that systemd gives a container to stop.
 pub fn stop_secs(it: &Container) -> u64 {
-    whole_secs(it.stop) + SLACK_SECS
+    let drain = if it.drain.is_empty() { 0 } else { whole_secs(it.drain_within) };
+    drain + whole_secs(it.stop) + SLACK_SECS
 }
 
 fn shorten(text: &str) -> String {

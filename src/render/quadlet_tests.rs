@@ -125,6 +125,8 @@ fn container(contract: Contract) -> Container {
         after: texts(&["web-bootstrap"]),
         change: Change::Restart,
         drain: texts(&["web", "--drain", "50%"]),
+        drain_within: Duration::from_secs(20),
+        gate: Gate { soak: Duration::from_secs(2), probes: vec![], progress: vec![] },
     }
 }
 

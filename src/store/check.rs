@@ -57,6 +57,7 @@ fn check_units(manifest: &Manifest, closure: &Closure) -> Result<(), Contradicti
             return Err(Contradiction::UnitName { unit: name.clone() });
         }
         unit.files.iter().try_for_each(|path| has_file(closure, path, name))?;
+        unit.uses.iter().try_for_each(|network| has_unit(manifest, network, name))?;
     }
     for (name, task) in &manifest.tasks {
         has_unit(manifest, &task.unit, &format!("task `{name}`"))?;

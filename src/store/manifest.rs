@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::digest::Digest;
+pub use super::gate::{Ask, Gate, Probe};
 
 /// The version of this schema; a reader refuses a higher one.
 pub const VERSION: u32 = 1;
@@ -103,6 +104,7 @@ pub struct Unit {
     /// What is done when it changed.
     pub change: Change,
     /// When it counts as up.
+    #[serde(default)]
     pub gate: Gate,
     /// Seconds that stopping it may take, [`Unit::start_secs`] the same for starting until its gate holds.
     pub stop_secs: u64,
@@ -110,6 +112,12 @@ pub struct Unit {
     pub start_secs: u64,
     /// Whether it is started by a switch and at boot; a oneshot behind a timer or a task is not.
     pub boot: bool,
+    /// What podman calls its network, for units of kind network. It names all that cannot change while the network lives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<String>,
+    /// Units of the networks that its container is in: while one of them is made anew it cannot run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub uses: Vec<String>,
 }
 
 /// Says what a unit is.
@@ -160,16 +168,8 @@ pub enum Change {
     Keep,
     /// Leave it running and ask for a restart by hand.
     Manual,
-}
-
-/// Says when a started unit counts as up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Gate {
-    /// When systemd says active.
-    Active,
-    /// When moreover the container's health check says healthy.
-    Healthy,
+    /// Guests depend on it: leave it running until somebody asks for its restart, and stop it for nothing else.
+    Dataplane,
 }
 
 /// A folder of rendered files that one unit reads.
@@ -271,6 +271,9 @@ pub struct Task {
     pub once: String,
     /// What it does to the code that still runs elsewhere.
     pub class: TaskClass,
+    /// Volumes that it writes to, by podman's name, sorted: what it did is in them, and gone with them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub volumes: Vec<String>,
 }
 
 /// Says what a task does to old code that still runs.

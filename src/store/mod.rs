@@ -7,6 +7,7 @@ pub mod check;
 pub mod closure;
 pub mod digest;
 pub mod files;
+pub mod gate;
 pub mod lock;
 pub mod manifest;
 pub mod objects;

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use kolla_lang::activate::ask::Answer;
 use kolla_lang::activate::failure::{ActivateError, Failure};
 use kolla_lang::activate::generation;
 use kolla_lang::activate::history::{self, End};
@@ -19,9 +20,10 @@ use kolla_lang::activate::perform::Host;
 use kolla_lang::activate::podman::{DryRun, Health, ToolError, Tools};
 use kolla_lang::activate::recover::{recover, recover_after_boot};
 use kolla_lang::activate::request::Options;
+use kolla_lang::activate::stamps;
 use kolla_lang::activate::switch::{Outcome, Target, chain, switch};
 use kolla_lang::activate::systemd::{Alarm, Job, JobId, Launch, Systemd, SystemdError, UnitState};
-use kolla_lang::store::manifest::{Change, UnitKind};
+use kolla_lang::store::manifest::{Change, Probe, UnitKind};
 use kolla_lang::store::{Closure, Manifest};
 
 /// How a planted failure fails.
@@ -95,6 +97,16 @@ struct World {
     no_image: Option<String>,
     alarms: BTreeSet<String>,
     unhealthy: BTreeSet<String>,
+    /// Containers that answer no probe well.
+    refusing: BTreeSet<String>,
+    /// After how many questions containers answer well.
+    answers_after: BTreeMap<String, u64>,
+    /// By how much containers come further each time they are asked.
+    advancing: BTreeMap<String, f64>,
+    progress: f64,
+    /// Units that systemd restarts once, a while after they came up.
+    flapping: BTreeSet<String>,
+    volumes: BTreeMap<String, String>,
 }
 
 impl World {
@@ -153,6 +165,7 @@ pub struct Fake {
     interrupted: AtomicBool,
     switches: u64,
     boots: u64,
+    options: Options,
 }
 
 struct FakeSystemd {
@@ -194,6 +207,12 @@ impl Systemd for FakeSystemd {
             return Err(SystemdError::Gone);
         }
         world.now += at_most;
+        let restarted = world.now > Duration::from_secs(1);
+        for name in world.flapping.clone() {
+            if let Some(unit) = world.units.get_mut(&name).filter(|_| restarted) {
+                unit.state.n_restarts = 1;
+            }
+        }
         Ok(std::mem::take(&mut world.ended))
     }
 
@@ -301,6 +320,30 @@ impl Tools for FakeTools {
         vec![format!("{container} says no")]
     }
 
+    fn probe(&mut self, container: Option<&str>, probe: &Probe) -> Result<Answer, ToolError> {
+        self.call(&format!("probe {}", probe.ask.words()))?;
+        let mut world = self.0.borrow_mut();
+        let refused = container.is_some_and(|it| world.refusing.contains(it));
+        let Some(left) = container.and_then(|it| world.answers_after.get_mut(it)) else {
+            return Ok(if refused { Answer::Bad("status 503".into()) } else { Answer::Good });
+        };
+        *left = left.saturating_sub(1);
+        Ok(if *left == 0 { Answer::Good } else { Answer::Bad("status 503".into()) })
+    }
+
+    fn progress(&mut self, container: &str, _: &[String]) -> Option<f64> {
+        self.call("progress").ok()?;
+        let mut world = self.0.borrow_mut();
+        let step = *world.advancing.get(container)?;
+        world.progress += step;
+        Some(world.progress)
+    }
+
+    fn volumes(&mut self) -> Result<BTreeMap<String, String>, ToolError> {
+        self.call("podman volume ls")?;
+        Ok(self.0.borrow().volumes.clone())
+    }
+
     fn exec(&mut self, container: &str, _: &[String]) -> Result<(), ToolError> {
         self.call(&format!("exec {container}"))
     }
@@ -339,6 +382,7 @@ impl Fake {
             interrupted: AtomicBool::new(false),
             switches: 0,
             boots: 0,
+            options: Options::default(),
         };
         if let Some(closure) = closure {
             match fake.switch(closure) {
@@ -376,7 +420,7 @@ impl Fake {
             systemd: &mut systemd,
             tools: &mut tools,
             tx,
-            options: Options::default(),
+            options: self.options.clone(),
             journal: Journal::default(),
             alarms: Vec::new(),
             interrupted: &self.interrupted,
@@ -468,7 +512,7 @@ impl Fake {
         let is_up = |name: &String| world.units.get(name).is_some_and(|it| it.state.is_up());
         for (name, unit) in &closure.manifest.units {
             let runs = world.units.get(name).and_then(|it| it.runs.clone());
-            let is_left = matches!(unit.change, Change::Keep | Change::Manual);
+            let is_left = matches!(unit.change, Change::Keep | Change::Manual | Change::Dataplane);
             if unit.kind == UnitKind::Container && !is_up(name) {
                 return Err(format!("{name} does not run\ncalls: {:#?}", world.log));
             }
@@ -530,7 +574,7 @@ impl Fake {
                 is(old, &[End::Reverted], n_old)?;
                 for task in tasks {
                     let once = &to.manifest.tasks[task].once;
-                    if !history::is_done(&self.layout, once) {
+                    if !stamps::is_done(&self.layout, once) {
                         return Err(format!("task {task} is called done and has no stamp"));
                     }
                 }
@@ -588,7 +632,7 @@ impl Fake {
         {
             let seen = world.units.get(name).ok_or_else(|| format!("{name} never ran"))?;
             let was = from.and_then(|it| it.manifest.units.get(name));
-            let is_left = matches!(unit.change, Change::Keep | Change::Manual);
+            let is_left = matches!(unit.change, Change::Keep | Change::Manual | Change::Dataplane);
             let wanted = if is_left { was.unwrap_or(unit) } else { unit };
             if seen.state.active != "active" || seen.runs != Some(wanted.digests.restart.to_string()) {
                 return Err(format!("{name} does not run as it should: {seen:?}\ncalls: {:#?}", world.log));

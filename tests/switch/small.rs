@@ -11,6 +11,12 @@ use serde_json::Value;
 pub fn closure(text: &str) -> Result<Closure, String> {
     let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
     let mut closure = Closure::new(manifest(&value));
+    for (name, unit) in map(&value, "networks") {
+        add_network(&mut closure, name, unit);
+    }
+    for (name, unit) in map(&value, "others") {
+        add_other(&mut closure, name, unit);
+    }
     for (name, unit) in map(&value, "units") {
         add_unit(&mut closure, name, unit)?;
     }
@@ -85,11 +91,18 @@ fn add_unit(closure: &mut Closure, name: &str, spec: &Value) -> Result<(), Strin
     closure.manifest.images.sort();
     closure.manifest.images.dedup();
     let task = spec.get("task").and_then(Value::as_str);
+    let volumes = list(spec, "volumes").iter().filter_map(Value::as_str).map(str::to_owned).collect();
+    let class = match text("class", "expand").as_str() {
+        "one-way" => TaskClass::OneWay,
+        "contract" => TaskClass::Contract,
+        _ => TaskClass::Expand,
+    };
     let change = match text("change", "restart").as_str() {
         "reload" => Change::Reload { command: vec!["kill".into(), "-HUP".into(), "1".into()] },
         "stop-start" => Change::StopStart,
         "keep" => Change::Keep,
         "manual" => Change::Manual,
+        "dataplane" => Change::Dataplane,
         _ => Change::Restart,
     };
     let unit = Unit {
@@ -103,17 +116,80 @@ fn add_unit(closure: &mut Closure, name: &str, spec: &Value) -> Result<(), Strin
             meta: Digest::of(unit_text.as_bytes()),
         },
         change,
-        gate: if spec["healthy"] == true { Gate::Healthy } else { Gate::Active },
+        gate: gate(spec)?,
         stop_secs: 10,
         start_secs: 30,
-        boot: task.is_none(),
+        boot: task.is_none() && spec["boot"] != false,
+        network: None,
+        uses: list(spec, "uses").iter().filter_map(Value::as_str).map(str::to_owned).collect(),
     };
     if let Some(once) = task {
-        let task = Task { unit: name.to_owned(), once: once.to_owned(), class: TaskClass::Expand };
+        let task = Task { unit: name.to_owned(), once: once.to_owned(), class, volumes };
         closure.manifest.tasks.insert(stem.to_owned(), task);
     }
     closure.manifest.units.insert(name.to_owned(), unit);
     Ok(())
+}
+
+/// Reads when a unit counts as up: `healthy`, `soak`, and probes as the manifest has them.
+fn gate(spec: &Value) -> Result<Gate, String> {
+    let mut gate = Gate { healthy: spec["healthy"] == true, ..Gate::default() };
+    gate.soak_secs = spec["soak"].as_u64().unwrap_or(gate.soak_secs);
+    gate.progress = list(spec, "progress").iter().filter_map(Value::as_str).map(str::to_owned).collect();
+    for (name, probe) in map(spec, "probes") {
+        let ask = serde_json::from_value(probe.clone()).map_err(|error| error.to_string())?;
+        gate.probes.insert(name.clone(), Probe { ask, timeout_secs: 5 });
+    }
+    Ok(gate)
+}
+
+/// Adds a network of containers, given by its subnet and its label.
+fn add_network(closure: &mut Closure, name: &str, spec: &Value) {
+    let text = |key: &str| spec[key].as_str().unwrap_or_default();
+    let podman = format!("{name}-{}", Digest::of(text("subnet").as_bytes()).short());
+    let unit_text =
+        format!("[Network]\nSubnet={}\nNetworkName={podman}\nLabel={}\n", text("subnet"), text("label"));
+    let path = format!("quadlet/{name}/{name}.network");
+    closure.add_file(&path, unit_text.clone(), 0o644);
+    let unit = Unit { network: Some(podman), ..other(UnitKind::Network, path, &unit_text) };
+    closure.manifest.units.insert(format!("{name}-network.service"), unit);
+}
+
+/// Adds any other unit of systemd, given by its text and how it is treated.
+fn add_other(closure: &mut Closure, name: &str, spec: &Value) {
+    let unit_text = spec["text"].as_str().unwrap_or_default();
+    let path = format!("units/{name}");
+    closure.add_file(&path, unit_text, 0o644);
+    let kind = if name.ends_with(".timer") { UnitKind::Timer } else { UnitKind::Raw };
+    let mut unit = other(kind, path, unit_text);
+    unit.boot = spec["boot"] != false;
+    unit.change = match spec["change"].as_str() {
+        Some("reload") => Change::Reload { command: vec![] },
+        Some("keep") => Change::Keep,
+        _ => Change::Restart,
+    };
+    closure.manifest.units.insert(name.to_owned(), unit);
+}
+
+fn other(kind: UnitKind, path: String, text: &str) -> Unit {
+    Unit {
+        kind,
+        files: vec![path],
+        container: None,
+        image: None,
+        digests: Digests {
+            restart: Digest::of(text.as_bytes()),
+            reload: Digest::of(b""),
+            meta: Digest::of(b""),
+        },
+        change: Change::Restart,
+        gate: Gate::default(),
+        stop_secs: 30,
+        start_secs: 30,
+        boot: false,
+        network: None,
+        uses: vec![],
+    }
 }
 
 /// Makes a file; `{{name}}` in its text is a hole for that secret.

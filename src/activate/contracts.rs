@@ -1,0 +1,28 @@
+//! Tasks of class `contract`: what they do, old code cannot live with, so they run when the new generation is committed.
+//!
+//! The commit stands whatever becomes of them; one that failed is a warning, and run again by the next switch.
+
+use super::failure::Failure;
+use super::layout::Layout;
+use super::perform::{Host, Progress, perform};
+use super::stamps;
+use super::steps::{Act, contract_acts};
+use super::switch::chain;
+use crate::store::{Closure, Manifest};
+
+/// Runs tasks of class `contract`, and returns what went wrong.
+pub fn run(host: &mut Host<'_>, acts: &[Act], closure: &Closure, progress: &mut Progress) -> Vec<String> {
+    if acts.is_empty() {
+        return Vec::new();
+    }
+    let tell = |failure: Failure| {
+        let first = format!("a task that comes after the commit is not done: {}", chain(&failure));
+        std::iter::once(first).chain(failure.log().iter().map(|line| format!("  | {line}"))).collect()
+    };
+    perform(host, acts, closure, progress).err().map(tell).unwrap_or_default()
+}
+
+/// Returns those of a committed generation that were never done: a power cut or a failure kept them from it.
+pub fn left_over(layout: &Layout, manifest: &Manifest) -> Vec<Act> {
+    contract_acts(manifest, |task| !stamps::is_done(layout, &task.once))
+}
