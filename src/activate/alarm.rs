@@ -20,7 +20,7 @@ const MARGIN: u64 = 15;
 /// How much later than the switch itself the timer gives up on a word that does not come.
 const GRACE: u64 = 15;
 
-/// Returns the service that takes a host back from a switch.
+/// Returns the service that takes a host back from a switch; a timer of the same name starts it.
 pub fn revert_service(tx: &str) -> String {
     format!("kolla-lang-revert-{tx}.service")
 }
@@ -52,8 +52,8 @@ fn set(host: &mut Host<'_>, engine: &Path, timer: String, secs: u64) -> Result<(
     host.journal.tell(&Record::Arming { timer: timer.clone(), secs })?;
     host.alarms.push(timer.clone());
     let command = [engine.to_string_lossy().as_ref(), "activate", "recover"].map(str::to_owned).to_vec();
-    let (service, conflicts) = (revert_service(&host.tx), SWITCH_SERVICE.to_owned());
-    Ok(host.systemd.arm(&Alarm { timer, service, command, secs, conflicts })?)
+    let conflicts = SWITCH_SERVICE.to_owned();
+    Ok(host.systemd.arm(&Alarm { timer, command, secs, conflicts })?)
 }
 
 /// Ends all timers of this switch, and returns what could not be done.

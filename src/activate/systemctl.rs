@@ -132,14 +132,10 @@ impl Systemd for Systemctl {
     }
 
     fn arm(&mut self, alarm: &Alarm) -> Result<(), SystemdError> {
-        let Alarm { timer, service, command, secs, conflicts } = alarm;
-        if timer.strip_suffix(".timer") != service.strip_suffix(".service") {
-            // `systemd-run` names both alike. The timer that runs already goes off later, and that is all.
-            return Ok(());
-        }
+        let Alarm { timer: _, command, secs, conflicts } = alarm;
         let properties = [
             format!("--on-active={secs}s"),
-            format!("--unit={service}"),
+            format!("--unit={}", alarm.service()),
             "--timer-property=AccuracySec=1s".to_owned(),
             "--timer-property=RemainAfterElapse=no".to_owned(),
             "--property=Type=oneshot".to_owned(),

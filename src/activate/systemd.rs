@@ -57,16 +57,21 @@ pub struct Launch {
 /// A timer and the service that it starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alarm {
-    /// Its name, with `.timer`.
+    /// Its name, with `.timer`. The service is made with it and has the same name but for the end.
     pub timer: String,
-    /// The name of the service, with `.service`. It is made with the timer unless it is known already.
-    pub service: String,
     /// The program, an absolute path, and its arguments.
     pub command: Vec<String>,
     /// Seconds until then.
     pub secs: u64,
     /// The service that is stopped first: one that hangs cannot keep this one from running.
     pub conflicts: String,
+}
+
+impl Alarm {
+    /// Returns the name of the service that the timer starts.
+    pub fn service(&self) -> String {
+        self.timer.replace(".timer", ".service")
+    }
 }
 
 /// The jobs a switch asks for.
@@ -392,21 +397,19 @@ impl Systemd for Bus {
     }
 
     fn arm(&mut self, alarm: &Alarm) -> Result<(), SystemdError> {
-        let Alarm { timer, service, command, secs, conflicts } = alarm;
+        let Alarm { timer, command, secs, conflicts } = alarm;
+        let service = alarm.service();
         let description = "Go back to the committed generation of kolla-lang";
         let mut run = service_properties("oneshot", description, command);
         run.push(("Conflicts", vec![conflicts.clone()].into()));
         run.push(("After", vec![conflicts.clone()].into()));
         let when: Properties<'_> = vec![
             ("Description", description.into()),
-            ("Unit", service.as_str().into()),
             ("TimersMonotonic", vec![("OnActiveSec", micros(*secs))].into()),
             ("AccuracyUSec", micros(1).into()),
             ("RemainAfterElapse", false.into()),
         ];
-        let is_known = self.state(service)?.load == "loaded";
-        let aux = if is_known { vec![] } else { vec![(service.as_str(), run)] };
-        match self.insist(|wire| wire.start_transient(timer, &when, &aux)) {
+        match self.insist(|wire| wire.start_transient(timer, &when, &[(service.as_str(), run.clone())])) {
             // The bus went away after it was armed and before that was heard.
             Err(SystemdError::Exists { .. }) => Ok(()),
             other => other,

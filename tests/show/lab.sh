@@ -8,10 +8,11 @@ build_tool
 lab_name=show-$show
 cloud=$work/cloud
 
-# The description under test: a copy of the example, so that a show can change it.
-cp -r examples/all-in-one "$cloud"
+# The description under test: a copy of the example, or of what the show names as `example`, so that it can be changed.
+example=${example:-examples/all-in-one}
+cp -r "$example" "$cloud"
 host=$("$kolla" eval "$cloud/cloud.kl" hosts --json | python3 -c 'import json, sys; print(*json.load(sys.stdin))')
-[ "$(wc -w <<<"$host")" = 1 ] || die "examples/all-in-one has not one host but: $host"
+[ "$(wc -w <<<"$host")" = 1 ] || die "$example has not one host but: $host"
 
 lab() { "$kolla" lab --name "$lab_name" "$@"; }
 lab_up() {
