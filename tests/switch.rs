@@ -2,6 +2,8 @@
 //!
 //! The cases are data, in `tests/switch/<name>/`: `from.json`, `to.json` and the expected `steps.txt`. Set `BLESS=1` to accept.
 
+#[path = "switch/drift.rs"]
+mod drift;
 #[path = "switch/fake.rs"]
 mod fake;
 #[path = "switch/small.rs"]
@@ -39,6 +41,7 @@ fn main() {
     trials.extend(
         fake::scenarios()
             .into_iter()
+            .chain(drift::scenarios())
             .map(|(name, run)| Trial::test(name, move || run().map_err(Failed::from))),
     );
     libtest_mimic::run(&arguments, trials).exit();

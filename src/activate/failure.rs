@@ -4,12 +4,15 @@
 
 use std::path::PathBuf;
 
+use super::adopt::AdoptError;
+use super::drift::Finding;
 use super::podman::ToolError;
 use super::systemd::SystemdError;
 use super::verdict::Trouble;
 use crate::secrets::SecretError;
 use crate::store::StoreError;
 use crate::store::files::FileError;
+use crate::store::sealed::SealedError;
 
 /// A switch that did not end on the generation asked for, nor cleanly on the one before.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +58,16 @@ pub enum Refusal {
     File(#[from] FileError),
     #[error(transparent)]
     Secret(#[from] SecretError),
+    #[error("drift of {}: expected {}, found {}\n  help: {}", _0.name, _0.expected, _0.found, _0.help)]
+    Drift(Box<Finding>),
+    #[error(transparent)]
+    Record(#[from] SealedError),
+}
+
+impl From<Finding> for Refusal {
+    fn from(finding: Finding) -> Self {
+        Self::Drift(Box::new(finding))
+    }
 }
 
 fn listed(all: &[String]) -> String {
@@ -102,6 +115,8 @@ pub enum Failure {
     File(#[from] FileError),
     #[error(transparent)]
     Secret(#[from] SecretError),
+    #[error(transparent)]
+    Adopt(#[from] AdoptError),
     #[error("cannot render the files of containers")]
     Render { source: Box<Refusal> },
 }

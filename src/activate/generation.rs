@@ -2,18 +2,21 @@
 //!
 //! Touches no unit. What the closure does not say, and this host adds, lies in the generation's folder `host/`.
 
+use std::borrow::Cow;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
 
+use super::adopt::{AdoptError, Book, places};
 use super::history::{self, End};
 use super::layout::Layout;
 use crate::secrets::deliver::give_to;
 use crate::store::files::{self, FileError, failed};
-use crate::store::manifest::UnitKind;
-use crate::store::{Closure, Digest, StoreError, tree};
+use crate::store::manifest::{Unit, UnitKind};
+use crate::store::tree::{self, Listing};
+use crate::store::{Closure, Digest, Manifest, StoreError};
 
 /// What a host notes of a generation when it writes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,7 +74,7 @@ ExecStart=/etc/kolla-lang/boot/host/engine boot-files
 pub const FILES_SERVICE_NAME: &str = "kolla-lang-files.service";
 
 /// Makes units of one generation and of no other.
-const GENERATOR: &str = r#"#!/bin/sh
+pub(super) const GENERATOR: &str = r#"#!/bin/sh
 # Written by kolla-lang. Makes the units of one generation: of the one on trial, else of the committed one.
 gen=$(readlink -f /run/kolla-lang/trial)
 [ -f "$gen/manifest.json" ] || gen=$(readlink -f /etc/kolla-lang/boot)
@@ -133,10 +136,60 @@ fn numbers(layout: &Layout) -> Result<Vec<u64>, FileError> {
     Ok(files::names(&layout.generations())?.iter().filter_map(|name| name.parse().ok()).collect())
 }
 
+/// A file that a host adds to a generation.
+pub(super) struct HostText<'a> {
+    /// Where it lies, within `host/`.
+    pub path: String,
+    /// Its text.
+    pub bytes: Cow<'a, [u8]>,
+    /// The owning user and group, where the description says who that is.
+    pub owner: Option<(&'a str, &'a str)>,
+    /// Permission bits.
+    pub mode: u32,
+}
+
+/// Returns the files that a host adds to a closure's own: its files with their owners, boot settings, a service.
+pub(super) fn host_texts(closure: &Closure) -> Vec<HostText<'_>> {
+    let manifest = &closure.manifest;
+    let plain = |path: String, text: String| {
+        let bytes = Cow::Owned(text.into_bytes());
+        HostText { path, bytes, owner: None, mode: 0o644 }
+    };
+    let sysctls = manifest.sysctls.iter().map(|(key, value)| format!("{key} = {value}\n")).collect();
+    let modules = manifest.modules.iter().map(|name| format!("{name}\n")).collect();
+    let mut texts = vec![
+        plain(format!("units/{FILES_SERVICE_NAME}"), FILES_SERVICE.to_owned()),
+        plain("sysctl.conf".to_owned(), sysctls),
+        plain("modules.conf".to_owned(), modules),
+    ];
+    for (path, file) in &manifest.files {
+        let bytes = closure.files.get(&file.path).map(|it| it.bytes.as_slice()).unwrap_or_default();
+        let path = format!("files/{}", path.trim_start_matches('/'));
+        let owner = Some((file.owner.as_str(), file.group.as_str()));
+        texts.push(HostText { path, bytes: Cow::Borrowed(bytes), owner, mode: file.mode });
+    }
+    texts
+}
+
+/// Returns the links that start a generation's plain units at boot, with their targets.
+pub(super) fn host_wants(manifest: &Manifest) -> Vec<(String, PathBuf)> {
+    // Quadlet's own files ask for their start themselves.
+    let is_plain = |unit: &Unit| unit.files.iter().any(|path| path.starts_with("units/"));
+    let wanted = manifest.units.iter().filter(|(_, it)| it.boot && is_plain(it) && it.kind != UnitKind::Task);
+    let links = wanted.map(|(name, _)| (name.clone(), PathBuf::from(format!("../../units/{name}"))));
+    // Also where no container waits for it: it ends a switch that a power cut ended.
+    links.chain([(FILES_SERVICE_NAME.to_owned(), PathBuf::from(FILES_SERVICE_NAME))]).collect()
+}
+
 /// A generation that is written and has no number yet; dropped, it is gone.
 pub struct Draft {
     folder: tempfile::TempDir,
+    /// Its text names the closure, and tells later which file was edited.
+    listing: String,
 }
+
+/// The file of a generation that lists the closure's files with their digests, in `host/`.
+pub(super) const LISTING: &str = "listing.json";
 
 impl Draft {
     /// Writes a closure beside the generations.
@@ -144,7 +197,8 @@ impl Draft {
         let generations = layout.generations();
         files::make_folder(&generations)?;
         let temp = tempfile::Builder::new().prefix(".tmp-").tempdir_in(&generations);
-        let draft = Self { folder: temp.map_err(failed!(MakeFolder, generations))? };
+        let listing = Listing::of(closure, &closure.manifest.to_text()).to_text();
+        let draft = Self { folder: temp.map_err(failed!(MakeFolder, generations))?, listing };
         files::set_mode(draft.folder.path(), 0o755)?;
         tree::write_tree(&draft.tree(), closure)?;
         draft.add_host_part(closure)?;
@@ -162,32 +216,18 @@ impl Draft {
         for folder in ["units", "wants", "files"] {
             files::make_folder(&host.join(folder))?;
         }
-        let manifest = &closure.manifest;
-        files::write_atomic(&host.join("units").join(FILES_SERVICE_NAME), FILES_SERVICE.as_bytes(), 0o644)?;
-        let start =
-            |name: &str, target: &str| files::link_atomic(&host.join("wants").join(name), Path::new(target));
-        // Also where no container waits for it: it ends a switch that a power cut ended.
-        start(FILES_SERVICE_NAME, FILES_SERVICE_NAME)?;
-        for (name, unit) in &manifest.units {
-            // Quadlet's own files ask for their start themselves.
-            let is_plain = unit.files.iter().any(|path| path.starts_with("units/"));
-            if unit.boot && is_plain && unit.kind != UnitKind::Task {
-                start(name, &format!("../../units/{name}"))?;
+        for (name, target) in host_wants(&closure.manifest) {
+            files::link_atomic(&host.join("wants").join(name), &target)?;
+        }
+        for HostText { path, bytes, owner, mode } in host_texts(closure) {
+            let at = host.join(path);
+            files::make_folder(at.parent().unwrap_or(&host))?;
+            files::write_atomic(&at, &bytes, mode)?;
+            if let Some((owner, group)) = owner {
+                give_to(&at, owner, group)?;
+                files::set_mode(&at, mode)?;
             }
         }
-        for (path, file) in &manifest.files {
-            let at = host.join("files").join(path.trim_start_matches('/'));
-            files::make_folder(at.parent().unwrap_or(&host))?;
-            let bytes = closure.files.get(&file.path).map(|it| it.bytes.as_slice()).unwrap_or_default();
-            files::write_atomic(&at, bytes, file.mode)?;
-            give_to(&at, &file.owner, &file.group)?;
-            files::set_mode(&at, file.mode)?;
-        }
-        let sysctls: String =
-            manifest.sysctls.iter().map(|(key, value)| format!("{key} = {value}\n")).collect();
-        files::write_atomic(&host.join("sysctl.conf"), sysctls.as_bytes(), 0o644)?;
-        let modules: String = manifest.modules.iter().map(|name| format!("{name}\n")).collect();
-        files::write_atomic(&host.join("modules.conf"), modules.as_bytes(), 0o644)?;
         Ok(())
     }
 
@@ -210,6 +250,7 @@ impl Draft {
         // Writing plain structs into memory cannot fail.
         let text = serde_json::to_vec_pretty(&record).unwrap_or_default();
         files::write_atomic(&host.join("generation.json"), &text, 0o644)?;
+        files::write_atomic(&host.join(LISTING), self.listing.as_bytes(), 0o644)?;
         files::sync_file_system(&layout.generations())?;
         files::rename(&self.tree(), &layout.generation(number))?;
         files::sync_folder(&layout.generations())?;
@@ -273,7 +314,7 @@ pub fn install(layout: &Layout, program: &Path) -> Result<Digest, FileError> {
 }
 
 /// Returns the links that the host's own folders must hold for a closure, with their targets, through `boot`.
-fn wanted_links(layout: &Layout, closure: &Closure) -> Vec<(PathBuf, PathBuf)> {
+pub(super) fn wanted_links(layout: &Layout, closure: &Closure) -> Vec<(PathBuf, PathBuf)> {
     let manifest = &closure.manifest;
     let host = layout.boot().join("host");
     let of_file = |path: &String| (layout.at(path), host.join("files").join(path.trim_start_matches('/')));
@@ -299,24 +340,26 @@ fn wanted_links(layout: &Layout, closure: &Closure) -> Vec<(PathBuf, PathBuf)> {
 
 /// Makes the host's links be what the new closure wants, and returns what could not be done.
 ///
-/// Idempotent, so that whatever was cut off is finished by the next call. Only links of ours are replaced or removed.
-pub fn set_links(layout: &Layout, old: Option<&Closure>, new: &Closure) -> Vec<FileError> {
+/// Idempotent, so that whatever was cut off is finished by the next call. Only links of ours and what was adopted is replaced,
+/// and where a link of ours goes, what was adopted comes back.
+pub fn set_links(layout: &Layout, old: Option<&Closure>, new: &Closure) -> Vec<AdoptError> {
+    let book = match Book::load(layout) {
+        Ok(book) => book,
+        Err(error) => return vec![error.into()],
+    };
     let wanted = wanted_links(layout, new);
-    let mut problems = Vec::new();
-    for (path, target) in &wanted {
-        match files::read_link(path) {
-            Ok(Some(is)) if is == *target => {}
-            Ok(_) => {
-                let made = files::make_folder(path.parent().unwrap_or(layout.root()));
-                problems.extend(made.and_then(|()| files::link_atomic(path, target)).err());
-            }
-            Err(error) => problems.push(error),
-        }
-    }
-    for (path, target) in old.map(|old| wanted_links(layout, old)).unwrap_or_default() {
+    let mut problems: Vec<AdoptError> =
+        wanted.iter().filter_map(|(path, target)| set_link(layout, &book, path, target).err()).collect();
+    let mut gone = old.map(|old| wanted_links(layout, old)).unwrap_or_default();
+    gone.extend(book.all().filter_map(|it| Some((layout.at(&it.name), our_link(layout, &it.name)?))));
+    for (path, target) in gone {
         let is_ours = fs::read_link(&path).is_ok_and(|is| is == target);
         if is_ours && !wanted.iter().any(|(other, _)| *other == path) {
-            problems.extend(files::remove_file(&path).err());
+            match places::put_back(layout, &book, &path) {
+                Ok(true) => {}
+                Ok(false) => problems.extend(files::remove_file(&path).err().map(AdoptError::from)),
+                Err(error) => problems.push(error),
+            }
         }
     }
     problems
@@ -329,15 +372,35 @@ pub fn are_links_set(layout: &Layout, closure: &Closure) -> bool {
         .all(|(path, target)| fs::read_link(path).is_ok_and(|is| is == *target))
 }
 
+fn set_link(layout: &Layout, book: &Book, path: &Path, target: &Path) -> Result<(), AdoptError> {
+    if fs::read_link(path).is_ok_and(|is| is == *target) || places::take(layout, book, path, target)? {
+        return Ok(());
+    }
+    // A file that nobody adopted is an error here, and stays.
+    if files::read_link(path)?.is_none() {
+        files::make_folder(path.parent().unwrap_or(layout.root()))?;
+    }
+    Ok(files::link_atomic(path, target)?)
+}
+
+/// Returns the link that we would have put at a path, whichever generation wanted it.
+pub(super) fn our_link(layout: &Layout, path: &str) -> Option<PathBuf> {
+    let target = fs::read_link(layout.at(path)).ok()?;
+    let is_ours = target.starts_with(layout.boot()) || target.starts_with(layout.run());
+    is_ours.then_some(target)
+}
+
 /// Returns paths where the closure wants a link and something else lies that is not ours to replace.
 pub fn foreign_files(layout: &Layout, closure: &Closure) -> Vec<PathBuf> {
     let is_foreign = |path: &PathBuf, target: &PathBuf| match fs::symlink_metadata(path) {
         Ok(metadata) => !metadata.is_symlink() || fs::read_link(path).is_ok_and(|is| is != *target),
         Err(_) => false,
     };
+    // What cannot be read is reported by whoever reads it for itself; here nothing counts as adopted then.
+    let book = Book::load(layout).unwrap_or_default();
     wanted_links(layout, closure)
         .into_iter()
-        .filter(|(path, target)| is_foreign(path, target))
+        .filter(|(path, target)| is_foreign(path, target) && !places::may_take(layout, &book, path))
         .map(|it| it.0)
         .collect()
 }

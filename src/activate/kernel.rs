@@ -23,8 +23,7 @@ pub fn set(
     saved: &mut Saved,
 ) -> Result<(), Failure> {
     for name in &manifest.modules {
-        // The kernel writes its modules' names with `_`, whatever they were asked for by.
-        if !layout.at("/sys/module").join(name.replace('-', "_")).exists() {
+        if !is_loaded(layout, name) {
             journal.tell(&Record::Kernel { key: name.clone(), value: "loaded".into(), old: None })?;
             tools.load_module(name)?;
         }
@@ -32,7 +31,7 @@ pub fn set(
     for (key, value) in &manifest.sysctls {
         let failed = |source| Failure::Sysctl { key: key.clone(), value: value.clone(), source };
         let old = read(layout, key).map_err(failed)?;
-        if words(&old) != words(value) {
+        if !is_value(&old, value) {
             let told = Record::Kernel { key: key.clone(), value: value.clone(), old: Some(old.clone()) };
             journal.tell(&told)?;
             saved.insert(key.clone(), old);
@@ -49,6 +48,17 @@ pub fn restore(layout: &Layout, saved: &Saved) -> Vec<Failure> {
         Some(Failure::Sysctl { key: key.clone(), value: value.clone(), source })
     };
     saved.iter().filter_map(failed).collect()
+}
+
+/// Says whether a setting's text, as the kernel tells it, is this value.
+pub fn is_value(text: &str, value: &str) -> bool {
+    words(text) == words(value)
+}
+
+/// Says whether a module is loaded.
+pub fn is_loaded(layout: &Layout, name: &str) -> bool {
+    // The kernel writes its modules' names with `_`, whatever they were asked for by.
+    layout.at("/sys/module").join(name.replace('-', "_")).exists()
 }
 
 /// Says whether the kernel has a setting.

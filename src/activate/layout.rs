@@ -25,6 +25,12 @@ impl Layout {
         self.root.join(path.trim_start_matches('/'))
     }
 
+    /// Returns the absolute path on the host of a path below the root.
+    pub fn name(&self, path: &Path) -> String {
+        let within = path.strip_prefix(&self.root).unwrap_or(path);
+        Path::new("/").join(within).display().to_string()
+    }
+
     /// Returns the root itself.
     pub fn root(&self) -> &Path {
         &self.root
@@ -128,6 +134,16 @@ impl Layout {
     /// Returns where the kernel names this boot.
     pub fn boot_id(&self) -> PathBuf {
         self.at("/proc/sys/kernel/random/boot_id")
+    }
+
+    /// Returns the folder of what was adopted: records, and copies of files.
+    pub fn adopted(&self) -> PathBuf {
+        self.at("/var/lib/kolla-lang/adopted")
+    }
+
+    /// Returns the folder of pins.
+    pub fn pins(&self) -> PathBuf {
+        self.at("/var/lib/kolla-lang/pins")
     }
 
     /// Returns the file that tells all switches, one a line, only added to.

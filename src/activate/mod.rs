@@ -2,11 +2,13 @@
 //!
 //! Knows nothing of the language or of the cloud model: all it needs is in the host's manifest.
 
+pub mod adopt;
 pub mod alarm;
 pub mod ask;
 pub mod contracts;
 pub mod diff;
 pub mod document;
+pub mod drift;
 pub mod failure;
 pub mod gates;
 pub mod generation;
@@ -23,6 +25,7 @@ pub mod request;
 pub mod revert;
 pub mod stamps;
 pub mod steps;
+pub mod stock;
 pub mod switch;
 pub mod systemctl;
 pub mod systemd;

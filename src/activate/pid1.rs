@@ -57,6 +57,10 @@ impl Systemd for Pid1 {
         self.ask(|it| it.forget_failure(unit))
     }
 
+    fn enable(&mut self, unit: &str, enabled: bool) -> Result<(), SystemdError> {
+        self.ask(|it| it.enable(unit, enabled))
+    }
+
     fn log(&mut self, unit: &str) -> Vec<String> {
         self.ask(|it| Ok(it.log(unit))).unwrap_or_default()
     }

@@ -1,6 +1,6 @@
 //! What a switch asks of podman and of the kernel's tools, each a program of the host.
 //!
-//! Decides nothing, and makes no container itself: that is done by the units.
+//! Decides nothing, and makes no container itself: that is done by the units. What lies in podman's store is told by `stock`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
@@ -11,8 +11,10 @@ use std::time::{Duration, Instant};
 use super::ask::{self, Answer};
 use crate::store::manifest::{Ask, Probe};
 
+use super::stock::Stock;
+
 /// What a switch asks of the host's programs. Tests have one of their own.
-pub trait Tools {
+pub trait Tools: Stock {
     /// Returns podman's version, like `5.4.2`.
     fn podman_version(&mut self) -> Result<String, ToolError>;
     /// Says whether an image is on this host.
@@ -79,6 +81,8 @@ pub enum ToolError {
     Failed { command: String, complaint: String },
     #[error("podman's Quadlet generator is not on this host")]
     NoQuadlet,
+    #[error("cannot read the answer of `{command}`")]
+    Answer { command: String, source: serde_json::Error },
 }
 
 /// Where distributions keep Quadlet's generator.
@@ -248,12 +252,12 @@ fn exec_within(container: &str, command: &[String], within: Duration) -> Result<
 /// As much of a command's output as is read.
 const MOST_OUTPUT: u64 = 64 * 1024;
 
-fn run(command: &mut Command) -> Result<Output, ToolError> {
+pub(super) fn run(command: &mut Command) -> Result<Output, ToolError> {
     let program = command.get_program().to_string_lossy().into_owned();
     command.stdin(Stdio::null()).output().map_err(|source| ToolError::Run { program, source })
 }
 
-fn succeed(command: &mut Command) -> Result<Output, ToolError> {
+pub(super) fn succeed(command: &mut Command) -> Result<Output, ToolError> {
     let output = run(command)?;
     if output.status.success() {
         return Ok(output);
@@ -268,6 +272,6 @@ fn failed(command: &str, output: &Output) -> ToolError {
     ToolError::Failed { command: command.to_owned(), complaint }
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(super) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).trim().to_owned()
 }

@@ -4,17 +4,26 @@
 
 use std::path::Path;
 
+use super::drift::report;
 use super::failure::Refusal;
 use super::generation::foreign_files;
 use super::kernel;
 use super::layout::Layout;
 use super::podman::Tools;
+use super::switch::held;
+use super::systemd::Systemd;
 use crate::secrets::Vault;
 use crate::store::manifest::UnitKind;
 use crate::store::{Closure, Manifest};
 
 /// Checks a host for a closure that was written to `tree`, and returns all reasons not to begin.
-pub fn preflight(layout: &Layout, tools: &mut dyn Tools, closure: &Closure, tree: &Path) -> Vec<Refusal> {
+pub fn preflight(
+    layout: &Layout,
+    systemd: &mut dyn Systemd,
+    tools: &mut dyn Tools,
+    closure: &Closure,
+    tree: &Path,
+) -> Vec<Refusal> {
     let manifest = &closure.manifest;
     let mut refusals = Vec::new();
     if let Err(refusal) = check_podman(manifest, tools) {
@@ -23,6 +32,7 @@ pub fn preflight(layout: &Layout, tools: &mut dyn Tools, closure: &Closure, tree
     }
     refusals.extend(check_images(manifest, tools));
     refusals.extend(check_quadlet(manifest, tools, &tree.join("quadlet")));
+    refusals.extend(check_drift(layout, systemd, tools, closure));
     refusals.extend(foreign_files(layout, closure).into_iter().map(|path| Refusal::Foreign { path }));
     // These two folders come before a generator's, so a unit of the same name there would win over ours.
     let before =
@@ -40,6 +50,22 @@ pub fn preflight(layout: &Layout, tools: &mut dyn Tools, closure: &Closure, tree
         );
     }
     refusals
+}
+
+/// Looks for what a switch would overwrite or be wrong about, unless somebody accepted it by name.
+fn check_drift(
+    layout: &Layout,
+    systemd: &mut dyn Systemd,
+    tools: &mut dyn Tools,
+    to: &Closure,
+) -> Vec<Refusal> {
+    let found = held(layout)
+        .map_err(Refusal::from)
+        .and_then(|from| report::forbids(layout, systemd, tools, from.as_ref(), to));
+    match found {
+        Ok(findings) => findings.into_iter().map(Refusal::from).collect(),
+        Err(refusal) => vec![refusal],
+    }
 }
 
 fn check_podman(manifest: &Manifest, tools: &mut dyn Tools) -> Result<(), Refusal> {

@@ -10,7 +10,7 @@ use super::generation;
 use super::kernel;
 use super::perform::{Host, Progress, perform, stop_all};
 use super::steps::{Stop, plan_return};
-use super::switch::{Switch, render_content};
+use super::switch::{Switch, render_content, settle};
 use super::systemd::UnitState;
 use crate::store::Closure;
 use crate::store::manifest::UnitKind;
@@ -32,6 +32,7 @@ pub(super) fn revert(host: &mut Host<'_>, switch: &mut Switch) -> Vec<Failure> {
         // That a unit has no failure to forget is no problem of ours.
         let _none = host.systemd.forget_failure(unit);
     }
+    problems.extend(settle(host, old.map(|it| &it.manifest)).err());
     if let Some(old) = old {
         problems.extend(come_up(host, switch, old, &touched, was_up));
     }

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::adopt;
 use super::alarm;
 use super::contracts;
 use super::diff::{Difference, diff};
@@ -29,7 +30,7 @@ use super::verdict::Verdict;
 use crate::secrets::{Vault, deliver};
 use crate::store::files::{self, FileError};
 use crate::store::manifest::{Delivery, UnitKind};
-use crate::store::{Closure, Digest, StoreError, lock};
+use crate::store::{Closure, Digest, Manifest, StoreError, lock};
 
 /// How often systemd is asked to read a generation until it has.
 const N_RELOADS: usize = 5;
@@ -274,13 +275,13 @@ fn prepare(
     };
     match wanted {
         Wanted::Old(number, closure) => {
-            refuse(preflight(layout, host.tools, &closure, &layout.generation(number)))?;
+            refuse(preflight(layout, host.systemd, host.tools, &closure, &layout.generation(number)))?;
             let engine = generation::install(layout, program)?;
             Ok((number, *closure, engine))
         }
         Wanted::New(closure, cloud) => {
             let draft = Draft::write(layout, &closure)?;
-            refuse(preflight(layout, host.tools, &closure, &draft.tree()))?;
+            refuse(preflight(layout, host.systemd, host.tools, &closure, &draft.tree()))?;
             let engine = generation::install(layout, program)?;
             let used = history::highest_number(&history::load(layout)?);
             let number = draft.keep(layout, used, cloud, closure.digest(), engine.clone())?;
@@ -336,6 +337,12 @@ fn what_is_down(systemd: &mut dyn Systemd, closure: &Closure) -> Result<Vec<Stri
     Ok(down)
 }
 
+/// Sets adopted containers aside whose names a manifest wants, and brings the others back.
+pub(super) fn settle(host: &mut Host<'_>, manifest: Option<&Manifest>) -> Result<(), Failure> {
+    let problems = adopt::containers::settle(host.layout, host.systemd, host.tools, manifest);
+    problems.into_iter().next().map_or(Ok(()), |error| Err(error.into()))
+}
+
 /// Writes an error and its causes in one line.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
@@ -382,6 +389,7 @@ impl Switch {
         if let Some(failure) = stop_all(host, &stops, &mut self.progress).into_iter().next() {
             return Err(failure);
         }
+        settle(host, Some(&self.to.manifest))?;
         host.journal.tell(&Record::Trial { number: self.number })?;
         generation::open_trial(host.layout, self.number)?;
         self.load(host)?;

@@ -25,7 +25,7 @@ impl Default for Systemctl {
 
 /// What is asked of a unit, in `systemctl`'s words.
 const PROPERTIES: &str = "LoadState,ActiveState,SubState,NRestarts,InvocationID,FragmentPath,NeedDaemonReload,Result,\
-ExecMainStatus,Job";
+ExecMainStatus,DropInPaths,UnitFileState,Job";
 
 impl Systemctl {
     /// Goes on with jobs that somebody else asked for.
@@ -48,6 +48,8 @@ impl Systemctl {
             is_stale: word("NeedDaemonReload") == "yes",
             result: word("Result"),
             exit_status: word("ExecMainStatus").parse().unwrap_or(0),
+            drop_ins: word("DropInPaths").split_whitespace().map(str::to_owned).collect(),
+            enabled: word("UnitFileState"),
         };
         Ok((state, !matches!(word("Job").as_str(), "" | "0")))
     }
@@ -104,6 +106,11 @@ impl Systemd for Systemctl {
 
     fn forget_failure(&mut self, unit: &str) -> Result<(), SystemdError> {
         run("systemctl", &["reset-failed", "--", unit]).map(drop)
+    }
+
+    fn enable(&mut self, unit: &str, enabled: bool) -> Result<(), SystemdError> {
+        let verb = if enabled { "enable" } else { "disable" };
+        run("systemctl", &["--no-reload", verb, "--", unit]).map(drop)
     }
 
     fn log(&mut self, unit: &str) -> Vec<String> {

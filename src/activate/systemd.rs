@@ -25,6 +25,8 @@ pub trait Systemd {
     fn reload(&mut self) -> Result<(), SystemdError>;
     /// Forgets that a unit failed, so that a later start is not counted against it.
     fn forget_failure(&mut self, unit: &str) -> Result<(), SystemdError>;
+    /// Has a unit file of the host start at boot, or not any more.
+    fn enable(&mut self, unit: &str, enabled: bool) -> Result<(), SystemdError>;
     /// Returns the last lines that a unit logged.
     fn log(&mut self, unit: &str) -> Vec<String>;
     /// Returns the time since some moment in the past.
@@ -126,6 +128,10 @@ pub struct UnitState {
     pub result: String,
     /// The exit status of its last main process.
     pub exit_status: i32,
+    /// Files that change its definition without being it.
+    pub drop_ins: Vec<String>,
+    /// Whether it starts at boot: `enabled`, `disabled`, `generated` and so on.
+    pub enabled: String,
 }
 
 impl UnitState {
@@ -305,6 +311,7 @@ impl Wire {
             all.get(name).and_then(|it| <&str>::try_from(it).ok()).unwrap_or_default().to_owned()
         };
         let invocation = all.get("InvocationID").and_then(|it| Vec::<u8>::try_from(it.clone()).ok());
+        let drop_ins = all.get("DropInPaths").and_then(|it| Vec::<String>::try_from(it.clone()).ok());
         let job = all.get("Job").and_then(|it| <(u32, OwnedObjectPath)>::try_from(it.clone()).ok());
         let pending = job.is_some_and(|(id, _)| id != 0);
         let state = UnitState {
@@ -317,6 +324,8 @@ impl Wire {
             is_stale: all.get("NeedDaemonReload").and_then(|it| bool::try_from(it).ok()).unwrap_or(false),
             result: text("Result"),
             exit_status: all.get("ExecMainStatus").and_then(|it| i32::try_from(it).ok()).unwrap_or(0),
+            drop_ins: drop_ins.unwrap_or_default(),
+            enabled: text("UnitFileState"),
         };
         Ok((state, pending))
     }
@@ -373,6 +382,18 @@ impl Systemd for Bus {
 
     fn forget_failure(&mut self, unit: &str) -> Result<(), SystemdError> {
         self.insist(|wire| wire.call("ResetFailedUnit", &unit))
+    }
+
+    fn enable(&mut self, unit: &str, enabled: bool) -> Result<(), SystemdError> {
+        // What systemd says it changed is told by the links it made.
+        type Changes = Vec<(String, String, String)>;
+        if enabled {
+            let files = (vec![unit], false, false);
+            self.insist(|wire| wire.call::<(bool, Changes)>("EnableUnitFiles", &files)).map(drop)
+        } else {
+            let files = (vec![unit], false);
+            self.insist(|wire| wire.call::<Changes>("DisableUnitFiles", &files)).map(drop)
+        }
     }
 
     fn log(&mut self, unit: &str) -> Vec<String> {

@@ -73,7 +73,7 @@ fn history_line(event: &Event) -> String {
 }
 
 /// Writes a time for people, in UTC.
-fn date(seconds: u64) -> String {
+pub fn date(seconds: u64) -> String {
     let time = i64::try_from(seconds).ok().and_then(|it| jiff::Timestamp::from_second(it).ok());
     time.map_or_else(|| format!("{seconds} s"), |it| it.strftime("%Y-%m-%d %H:%M:%SZ").to_string())
 }

@@ -1,6 +1,7 @@
 //! The command line: one file per command. Knows every layer; no layer knows it.
 
 pub mod activate;
+pub mod adopt;
 pub mod boot_files;
 pub mod build;
 pub mod check;
@@ -19,6 +20,7 @@ pub mod rendered;
 pub mod report;
 pub mod rollback;
 mod say;
+pub mod status;
 pub mod switch;
 pub mod value;
 pub mod verdict;
@@ -51,7 +53,9 @@ enum Command {
     Switch(switch::SwitchArgs),
     Rollback(rollback::RollbackArgs),
     Confirm(confirm::ConfirmArgs),
+    Status(status::StatusArgs),
     Generations(generations::GenerationsArgs),
+    Adopt(adopt::AdoptArgs),
     Lab(lab::LabArgs),
     #[command(hide = true)]
     Activate(activate::ActivateArgs),
@@ -80,7 +84,9 @@ pub fn main() -> ExitCode {
         Command::Rollback(args) => rollback::run(args),
         Command::Confirm(args) => confirm::run(args),
         Command::Activate(args) => activate::run(args),
+        Command::Status(args) => status::run(args),
         Command::Generations(args) => generations::run(args),
+        Command::Adopt(args) => adopt::run(args),
         Command::Lab(args) => lab::run(args, &describe_lab::spec),
         Command::BootFiles(args) => boot_files::run(args),
     };

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::adopt::accept_all;
 use super::diff::print_preview;
 use super::exit::Exit;
 use super::follow::{follow_last, run_switch};
@@ -27,10 +28,13 @@ pub struct SwitchArgs {
     #[arg(long)]
     dry_run: bool,
     /// Ask for nothing: show the switch that runs, or how the last one went
-    #[arg(long, conflicts_with_all = ["file", "dry_run", "confirm_within"])]
+    #[arg(long, conflicts_with_all = ["file", "dry_run", "confirm_within", "adopt"])]
     follow: bool,
     #[command(flatten)]
     how: HowArgs,
+    /// Accept by name what is there: a path or a container that `status` or a refusal names
+    #[arg(long, value_name = "NAME", conflicts_with = "dry_run")]
+    adopt: Vec<String>,
     /// Print one JSON value
     #[arg(long)]
     json: bool,
@@ -73,7 +77,7 @@ fn seconds(text: &str) -> Result<u64, String> {
 
 /// Runs the command.
 pub fn run(args: &SwitchArgs, build: Build<'_>) -> Exit {
-    let SwitchArgs { from, local: _, dry_run, follow, how, json } = args;
+    let SwitchArgs { from, local: _, dry_run, follow, how, adopt, json } = args;
     let answer = Answer::of(*json);
     if *follow {
         return follow_last(answer);
@@ -85,6 +89,9 @@ pub fn run(args: &SwitchArgs, build: Build<'_>) -> Exit {
         Ok(found) => found,
         Err(exit) => return exit,
     };
+    if let Err(exit) = accept_all(&Layout::new("/"), adopt) {
+        return exit;
+    }
     if !dry_run {
         return run_switch(&Target::New { closure: Box::new(closure), cloud }, how.options(), answer);
     }

@@ -50,7 +50,7 @@ pub fn render_live(at: &Path, folder: &Folder, closure: &Closure, vault: &Vault)
     files::make_folder(at)?;
     files::set_mode(at, 0o755)?;
     write_files(at, folder, closure, vault)?;
-    remove_others(at, "", folder)
+    remove_others(at, folder)
 }
 
 fn write_files(root: &Path, folder: &Folder, closure: &Closure, vault: &Vault) -> Result<(), SecretError> {
@@ -74,21 +74,69 @@ fn write_files(root: &Path, folder: &Folder, closure: &Closure, vault: &Vault) -
     Ok(())
 }
 
-fn remove_others(root: &Path, within: &str, folder: &Folder) -> Result<(), SecretError> {
-    for name in files::names(&root.join(within))? {
-        let (name, at) = (
-            if within.is_empty() { name.clone() } else { format!("{within}/{name}") },
-            root.join(within).join(&name),
-        );
-        if at.is_dir() && folder.files.iter().any(|it| it.name.starts_with(&format!("{name}/"))) {
-            remove_others(root, &name, folder)?;
-        } else if at.is_dir() {
+fn remove_others(root: &Path, folder: &Folder) -> Result<(), SecretError> {
+    for name in others(root, "", folder)? {
+        let at = root.join(name);
+        if fs::symlink_metadata(&at).is_ok_and(|it| it.is_dir()) {
             files::remove_folder(&at)?;
-        } else if !folder.files.iter().any(|it| it.name == name) {
+        } else {
             files::remove_file(&at)?;
         }
     }
     Ok(())
+}
+
+/// Compares a rendered folder with what it would be, and says of each file that is not so in which way. No text is told.
+pub fn compare(
+    at: &Path,
+    folder: &Folder,
+    closure: &Closure,
+    vault: &Vault,
+) -> Result<Vec<(String, String)>, SecretError> {
+    let mut differs = Vec::new();
+    for FolderFile { name, path, owner, group, mode, format: _, holes } in &folder.files {
+        let file = at.join(name);
+        let text = closure.files.get(path).map(|it| it.bytes.as_slice()).unwrap_or_default();
+        let wanted = fill(text, holes, &closure.manifest, vault)?;
+        let Some(found) = files::read_if_there(&file)? else {
+            differs.push((name.clone(), "it is gone".to_owned()));
+            continue;
+        };
+        let access = access_differs(&file, owner, group, *mode)?;
+        if found != wanted {
+            differs.push((name.clone(), "its text is another".to_owned()));
+        } else if let Some(access) = access {
+            differs.push((name.clone(), access));
+        }
+    }
+    for name in others(at, "", folder)? {
+        differs.push((name, "it does not belong there".to_owned()));
+    }
+    Ok(differs)
+}
+
+/// Says how the owner and the mode of a file are, if they are not these.
+pub fn access_differs(path: &Path, owner: &str, group: &str, mode: u32) -> Result<Option<String>, FileError> {
+    let metadata = fs::symlink_metadata(path).map_err(failed!(Read, path))?;
+    let (uid, gid) = (id_of(path, "/etc/passwd", owner)?, id_of(path, "/etc/group", group)?);
+    let is = (metadata.uid(), metadata.gid(), metadata.mode() & 0o7777);
+    let said = |(uid, gid, mode): (u32, u32, u32)| format!("it is {uid}:{gid} {mode:04o}");
+    Ok((is != (uid, gid, mode)).then(|| format!("{}, not {uid}:{gid} {mode:04o}", said(is))))
+}
+
+/// Lists what lies in a folder and is not one of its files.
+fn others(root: &Path, within: &str, folder: &Folder) -> Result<Vec<String>, FileError> {
+    let mut found = Vec::new();
+    for name in files::names(&root.join(within))? {
+        let name = if within.is_empty() { name } else { format!("{within}/{name}") };
+        let is_ours = folder.files.iter().any(|it| it.name.starts_with(&format!("{name}/")));
+        if is_ours && root.join(&name).is_dir() {
+            found.extend(others(root, &name, folder)?);
+        } else if !folder.files.iter().any(|it| it.name == name) {
+            found.push(name);
+        }
+    }
+    Ok(found)
 }
 
 /// Puts secrets into the holes of a text.

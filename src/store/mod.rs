@@ -11,6 +11,7 @@ pub mod gate;
 pub mod lock;
 pub mod manifest;
 pub mod objects;
+pub mod sealed;
 pub mod tree;
 
 use std::path::PathBuf;

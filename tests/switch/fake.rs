@@ -21,6 +21,7 @@ use kolla_lang::activate::podman::{DryRun, Health, ToolError, Tools};
 use kolla_lang::activate::recover::{recover, recover_after_boot};
 use kolla_lang::activate::request::Options;
 use kolla_lang::activate::stamps;
+use kolla_lang::activate::stock::{Container, DIGEST_LABEL, Deed, Image, Stock, UNIT_LABEL};
 use kolla_lang::activate::switch::{Outcome, Target, chain, switch};
 use kolla_lang::activate::systemd::{Alarm, Job, JobId, Launch, Systemd, SystemdError, UnitState};
 use kolla_lang::store::manifest::{Change, Probe, UnitKind};
@@ -75,28 +76,27 @@ pub type Ended = Result<Outcome, ActivateError>;
 
 /// One unit as the fake systemd knows it.
 #[derive(Debug, Clone, Default)]
-struct FakeUnit {
-    state: UnitState,
+pub struct FakeUnit {
+    pub state: UnitState,
     /// The digest of the definition it was started with.
-    runs: Option<String>,
+    pub runs: Option<String>,
     starts: u64,
 }
 
 #[derive(Default)]
-struct World {
-    units: BTreeMap<String, FakeUnit>,
+pub struct World {
+    pub units: BTreeMap<String, FakeUnit>,
     /// What the generator made of the generation chosen when systemd was last reloaded.
-    defined: Option<Manifest>,
+    pub defined: Option<Manifest>,
     ended: Vec<(JobId, String)>,
     now: Duration,
-    calls: u64,
+    pub calls: u64,
     jobs: u64,
     planted: Option<Planted>,
     failed: bool,
     log: Vec<String>,
     no_image: Option<String>,
     alarms: BTreeSet<String>,
-    unhealthy: BTreeSet<String>,
     /// Containers that answer no probe well.
     refusing: BTreeSet<String>,
     /// After how many questions containers answer well.
@@ -107,6 +107,15 @@ struct World {
     /// Units that systemd restarts once, a while after they came up.
     flapping: BTreeSet<String>,
     volumes: BTreeMap<String, String>,
+    pub unhealthy: BTreeSet<String>,
+    /// Units of the host that no description has.
+    pub others: BTreeSet<String>,
+    /// Containers that no unit of ours made, by id.
+    pub theirs: BTreeMap<String, Container>,
+    /// Names of the images that are there.
+    pub images: BTreeSet<String>,
+    /// What running containers mount of the host.
+    pub mounts: Vec<String>,
 }
 
 impl World {
@@ -159,8 +168,8 @@ impl World {
 /// A host in a folder.
 pub struct Fake {
     root: tempfile::TempDir,
-    layout: Layout,
-    world: Rc<RefCell<World>>,
+    pub layout: Layout,
+    pub world: Rc<RefCell<World>>,
     before: BTreeMap<String, u64>,
     interrupted: AtomicBool,
     switches: u64,
@@ -168,9 +177,9 @@ pub struct Fake {
     options: Options,
 }
 
-struct FakeSystemd {
-    world: Rc<RefCell<World>>,
-    layout: Layout,
+pub struct FakeSystemd {
+    pub world: Rc<RefCell<World>>,
+    pub layout: Layout,
 }
 
 impl Systemd for FakeSystemd {
@@ -226,6 +235,11 @@ impl Systemd for FakeSystemd {
         if state.active.is_empty() {
             state.active = "inactive".into();
         }
+        if world.others.contains(unit) {
+            state.load = "loaded".into();
+            state.fragment = format!("/etc/systemd/system/{unit}");
+            return Ok(state);
+        }
         state.load = if is_defined { "loaded".into() } else { "not-found".into() };
         state.fragment = format!("/run/systemd/generator/{unit}");
         Ok(state)
@@ -250,6 +264,16 @@ impl Systemd for FakeSystemd {
         {
             unit.state.active = "inactive".into();
         }
+        Ok(())
+    }
+
+    fn enable(&mut self, unit: &str, enabled: bool) -> Result<(), SystemdError> {
+        let mut world = self.world.borrow_mut();
+        if world.fails(format!("enable {unit} {enabled}")) {
+            return Err(SystemdError::Gone);
+        }
+        let word = if enabled { "enabled" } else { "disabled" };
+        world.units.entry(unit.to_owned()).or_default().state.enabled = word.to_owned();
         Ok(())
     }
 
@@ -291,7 +315,7 @@ fn chosen(layout: &Layout) -> Option<Manifest> {
     of(layout.trial()).or_else(|| of(layout.boot()))
 }
 
-struct FakeTools(Rc<RefCell<World>>);
+pub struct FakeTools(pub Rc<RefCell<World>>);
 
 impl FakeTools {
     fn call(&self, call: &str) -> Result<(), ToolError> {
@@ -358,6 +382,68 @@ impl Tools for FakeTools {
 
     fn load_module(&mut self, _: &str) -> Result<(), ToolError> {
         self.call("modprobe")
+    }
+}
+
+impl Stock for FakeTools {
+    fn containers(&mut self) -> Result<Vec<Container>, ToolError> {
+        self.call("podman ps")?;
+        let world = self.0.borrow();
+        let ours = world.units.iter().filter(|(_, unit)| unit.state.is_up());
+        let ours = ours.filter_map(|(name, unit)| {
+            let stem = name.strip_suffix(".service")?;
+            let labels = [(UNIT_LABEL, stem), (DIGEST_LABEL, unit.runs.as_deref()?)];
+            Some(Container {
+                id: unit.state.invocation.clone(),
+                name: stem.to_owned(),
+                state: "running".to_owned(),
+                labels: labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+                ..Container::default()
+            })
+        });
+        Ok(ours.chain(world.theirs.values().cloned()).collect())
+    }
+
+    fn images(&mut self) -> Result<Vec<Image>, ToolError> {
+        self.call("podman images")?;
+        let names = self.0.borrow().images.iter().cloned().collect();
+        Ok(vec![Image { names, ..Image::default() }])
+    }
+
+    fn networks(&mut self) -> Result<Vec<String>, ToolError> {
+        self.call("podman network ls").map(|()| vec!["podman".to_owned()])
+    }
+
+    fn mounts(&mut self, _: &[String]) -> Result<Vec<String>, ToolError> {
+        self.call("podman inspect mounts")?;
+        Ok(self.0.borrow().mounts.clone())
+    }
+
+    fn restart_policy(&mut self, _: &str) -> Result<String, ToolError> {
+        self.call("podman inspect policy").map(|()| "always".to_owned())
+    }
+
+    fn do_with(&mut self, id: &str, deed: Deed<'_>) -> Result<(), ToolError> {
+        self.call(&format!("podman {deed:?} {id}"))?;
+        let mut world = self.0.borrow_mut();
+        let container = world.theirs.get_mut(id).unwrap_or_else(|| panic!("no container {id}"));
+        match deed {
+            Deed::Stop => container.state = "exited".to_owned(),
+            Deed::Start => container.state = "running".to_owned(),
+            Deed::Rename(name) => container.name = name.to_owned(),
+            Deed::Restart(_) => {}
+        }
+        Ok(())
+    }
+
+    fn remove_image(&mut self, reference: &str) -> Result<(), ToolError> {
+        self.call(&format!("podman image rm {reference}"))?;
+        self.0.borrow_mut().images.remove(reference);
+        Ok(())
+    }
+
+    fn remove_network(&mut self, name: &str) -> Result<(), ToolError> {
+        self.call(&format!("podman network rm {name}"))
     }
 }
 
@@ -607,7 +693,7 @@ impl Fake {
     }
 
     /// Checks that no unit was started since the beginning.
-    fn untouched(&self) -> Result<(), String> {
+    pub fn untouched(&self) -> Result<(), String> {
         let now: BTreeMap<String, u64> =
             self.world.borrow().units.iter().map(|(name, unit)| (name.clone(), unit.starts)).collect();
         if now == self.before {
@@ -658,7 +744,7 @@ impl Fake {
 }
 
 /// A test by name.
-type Scenario = (&'static str, fn() -> Result<(), String>);
+pub type Scenario = (&'static str, fn() -> Result<(), String>);
 
 /// Returns the tests that follow a host over more than one switch.
 pub fn scenarios() -> Vec<Scenario> {

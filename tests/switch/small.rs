@@ -192,6 +192,24 @@ fn other(kind: UnitKind, path: String, text: &str) -> Unit {
     }
 }
 
+/// Adds a file of the host itself.
+pub fn add_host_file(closure: &mut Closure, path: &str, text: &str) {
+    let place = format!("files/host{path}");
+    closure.add_file(&place, text, 0o644);
+    let (owner, group) =
+        (rustix::process::geteuid().as_raw().to_string(), rustix::process::getegid().as_raw().to_string());
+    let digest = Digest::of(text.as_bytes());
+    let file = HostFile { path: place, owner, group, mode: 0o644, format: Format::Text, digest };
+    closure.manifest.files.insert(path.to_owned(), file);
+}
+
+/// Adds a task that has no files.
+pub fn add_task(closure: &mut Closure, name: &str, once: &str) {
+    let unit = format!("{name}.service");
+    add_unit(closure, &unit, &serde_json::json!({ "task": once })).unwrap_or_else(|error| panic!("{error}"));
+    closure.manifest.order.push(Step { unit, after: vec![], wait: Wait::Done });
+}
+
 /// Makes a file; `{{name}}` in its text is a hole for that secret.
 fn file(stem: &str, name: &str, text: &Value) -> (FolderFile, Vec<u8>) {
     let mut rest = text.as_str().unwrap_or_default();

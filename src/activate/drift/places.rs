@@ -1,0 +1,117 @@
+//! Places outside the generation's folder: links of the host, rendered folders, the generator, kernel settings, stamps.
+//!
+//! Of rendered files it tells which differ and never what stands in them.
+
+use super::evidence::{There, look};
+use super::{Finding, Kind};
+use crate::activate::layout::Layout;
+use crate::activate::podman::{ToolError, Tools};
+use crate::activate::stamps::{self, Stamp};
+use crate::activate::{generation, kernel};
+use crate::secrets::{SecretError, Vault, deliver};
+use crate::store::files::{self, FileError};
+use crate::store::manifest::Delivery;
+use crate::store::{Closure, Manifest};
+
+/// Looks whether each place that the generation wants holds its link.
+pub fn links(layout: &Layout, closure: &Closure) -> Result<Vec<Finding>, FileError> {
+    let mut findings = Vec::new();
+    for (path, target) in generation::wanted_links(layout, closure) {
+        let there = look(&path)?;
+        if there != There::Link(target.clone()) {
+            let expected = format!("a link to {}", target.display());
+            let help = match there {
+                There::Nothing => "`kolla-lang switch` makes it again".to_owned(),
+                _ => format!("remove it, or `kolla-lang adopt {}` keeps it; then switch", layout.name(&path)),
+            };
+            let finding = Finding::new(Kind::Link, layout.name(&path), expected);
+            findings.push(finding.found(there.words()).help(help).adoptable(there.evidence()));
+        }
+    }
+    Ok(findings)
+}
+
+/// Looks whether what containers read is what would be rendered now.
+pub fn rendered(layout: &Layout, closure: &Closure) -> Result<Vec<Finding>, SecretError> {
+    let vault = Vault::new(layout.secrets());
+    let mut findings = Vec::new();
+    for folder in &closure.manifest.folders {
+        let at = layout.folder(folder);
+        let owner = &folder.owner;
+        let name = layout.name(&at);
+        if look(&at)? == There::Nothing {
+            findings.push(
+                Finding::new(Kind::Rendered, name, format!("the files of {owner}"))
+                    .found("nothing")
+                    .help("`systemctl restart kolla-lang-files.service` renders them again"),
+            );
+            continue;
+        }
+        for (file, how) in deliver::compare(&at, folder, closure, &vault)? {
+            let help = match folder.delivery {
+                Delivery::Content => format!(
+                    "`rm -r {name}`, `systemctl restart kolla-lang-files.service`, then `systemctl restart {owner}`"
+                ),
+                Delivery::Live(_) => {
+                    "`systemctl restart kolla-lang-files.service` renders it again".to_owned()
+                }
+            };
+            let expected = format!("as rendered for {owner}");
+            findings
+                .push(Finding::new(Kind::Rendered, format!("{name}/{file}"), expected).found(how).help(help));
+        }
+    }
+    Ok(findings)
+}
+
+/// Looks whether the generator is the one this program writes.
+pub fn generator(layout: &Layout) -> Result<Option<Finding>, FileError> {
+    let path = layout.generator();
+    let there = look(&path)?;
+    let is_it = |there: &There| match there {
+        There::File { bytes, mode, .. } => bytes == generation::GENERATOR.as_bytes() && mode & 0o100 != 0,
+        _ => false,
+    };
+    let finding = || {
+        Finding::new(Kind::Unit, layout.name(&path), "the generator that this kolla-lang writes")
+            .found(there.words())
+            .help("the next switch that has something to do writes it")
+    };
+    Ok((!is_it(&there)).then(finding))
+}
+
+/// Looks whether the kernel's settings have the generation's values.
+pub fn settings(layout: &Layout, manifest: &Manifest) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (key, value) in &manifest.sysctls {
+        let path = layout.sysctl(key);
+        let found = match files::read_text(&path) {
+            Ok(text) if kernel::is_value(&text, value) => continue,
+            Ok(text) => text.trim_end().to_owned(),
+            Err(_) => "no such setting".to_owned(),
+        };
+        let help = format!("`sysctl -w {key}='{value}'`");
+        findings.push(Finding::new(Kind::Kernel, key, value).found(found).help(help));
+    }
+    for name in manifest.modules.iter().filter(|name| !kernel::is_loaded(layout, name)) {
+        let finding = Finding::new(Kind::Kernel, name, "loaded").found("not loaded");
+        findings.push(finding.help(format!("`modprobe {name}`")));
+    }
+    findings
+}
+
+/// Looks whether each task of the generation has a stamp that counts.
+pub fn tasks(layout: &Layout, tools: &mut dyn Tools, manifest: &Manifest) -> Result<Vec<Finding>, ToolError> {
+    let known = stamps::read(layout, tools, manifest)?;
+    let mut findings = Vec::new();
+    for (name, task) in &manifest.tasks {
+        let found = match known.get(name) {
+            Some(Stamp::Done) => continue,
+            Some(Stamp::Doubtful(why)) => why.clone(),
+            None => "no stamp of it".to_owned(),
+        };
+        let finding = Finding::new(Kind::Task, name, format!("done once, as `{}`", task.once));
+        findings.push(finding.found(found).help("`kolla-lang switch` runs it, or says why it must not"));
+    }
+    Ok(findings)
+}

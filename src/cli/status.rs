@@ -1,0 +1,92 @@
+//! `kolla-lang status`: the generation this host is on, and each way in which the host is not what that says.
+
+use clap::Args;
+use serde_json::json;
+
+use super::adopt::require_root_to_read;
+use super::exit::Exit;
+use super::generations::date;
+use super::host::complain;
+use super::say::say;
+use crate::activate::drift::report::{Status, status};
+use crate::activate::drift::{Finding, Kind};
+use crate::activate::layout::Layout;
+use crate::activate::pid1::Pid1;
+use crate::activate::podman::HostTools;
+
+/// Say which generation this host is on, and where the host is not what it says
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Reads and changes nothing. Secrets are compared and never printed.\n\nExit codes: 0 all is as it should \
+be, 2 it could not be seen, 4 something is not, 5 a switch was cut off, 6 a switch is running\n\nExample: kolla-lang status --json"
+)]
+pub struct StatusArgs {
+    /// Print one JSON value
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+pub fn run(args: &StatusArgs) -> Exit {
+    let StatusArgs { json } = args;
+    if let Err(exit) = require_root_to_read("status") {
+        return exit;
+    }
+    let mut systemd = Pid1::connect();
+    let status = match status(&Layout::new("/"), &mut systemd, &mut HostTools) {
+        Ok(status) => status,
+        Err(error) => return complain(&error, Exit::Refused),
+    };
+    let exit = exit_of(&status);
+    if *json {
+        let mut value = json!(status);
+        value["exit"] = json!(exit as u8);
+        say!("{value:#}");
+    } else {
+        print(&status);
+    }
+    exit
+}
+
+/// Returns the exit code that tells how a host is.
+pub fn exit_of(status: &Status) -> Exit {
+    match &status.transit {
+        Some(transit) if transit.is_running => Exit::Locked,
+        Some(_) => Exit::Stuck,
+        None if status.findings.iter().any(Finding::is_drift) => Exit::Warnings,
+        None => Exit::Done,
+    }
+}
+
+fn print(status: &Status) {
+    match &status.generation {
+        Some(record) => {
+            say!("generation {}  {}  {}", record.number, record.closure.short(), date(record.made));
+        }
+        None => say!("this host has no generation yet"),
+    }
+    for finding in &status.findings {
+        print_finding(finding);
+    }
+    let drift = status.findings.iter().filter(|it| it.is_drift()).count();
+    match drift {
+        0 => say!("this host is what its generation says"),
+        1 => say!("1 thing is not as it should be"),
+        n => say!("{n} things are not as they should be"),
+    }
+}
+
+fn print_finding(finding: &Finding) {
+    let Finding { kind, name, expected, found, help, adopted, evidence: _ } = finding;
+    let mark = match (adopted, kind) {
+        (true, _) => "  (adopted)",
+        (false, Kind::Waits) => "  (on purpose)",
+        _ => "",
+    };
+    say!("{:<8}  {name}{mark}", kind.word());
+    say!("          expected  {expected}");
+    say!("          found     {found}");
+    if !adopted {
+        say!("          help      {help}");
+    }
+}
