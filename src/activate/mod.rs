@@ -16,6 +16,7 @@ pub mod history;
 pub mod journal;
 pub mod kernel;
 pub mod layout;
+pub mod observed;
 pub mod perform;
 pub mod pid1;
 pub mod podman;
