@@ -16,7 +16,6 @@ pub mod history;
 pub mod journal;
 pub mod kernel;
 pub mod layout;
-pub mod observed;
 pub mod perform;
 pub mod pid1;
 pub mod podman;

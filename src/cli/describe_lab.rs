@@ -8,7 +8,7 @@ use super::exit::Exit;
 use super::host::Answer;
 use super::report;
 use super::say::say_wrong;
-use crate::lab::{LabHost, LabPort, LabSpec};
+use crate::lab::{LabHost, LabPort, LabSpec, release_with};
 use crate::model::{Cloud, decode_cloud, decode_host};
 
 /// Reads the hosts of a lab out of the cloud that a file describes. What is wrong was printed.
@@ -27,7 +27,8 @@ pub fn spec(file: Option<&Path>) -> Result<LabSpec, Exit> {
             .iter()
             .filter_map(|(network, address)| port(&cloud, network, address.value.parse().ok()?))
             .collect::<Vec<_>>();
-        (LabHost { name: name.to_string(), networks }, problems.in_part(name))
+        let release = release_with(host.podman.as_str());
+        (LabHost { name: name.to_string(), release, networks }, problems.in_part(name))
     });
     let mut all = compiled.problems().clone();
     all.extend(cloud_problems);

@@ -38,7 +38,7 @@ pub(super) struct ImageSet {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SetFile {
-    /// Debian's code name of the release, for hosts too.
+    /// Debian's code name of the release, for hosts too that name none.
     pub suite: String,
     /// The version of Kolla whose scripts the images carry.
     pub kolla: String,
@@ -89,15 +89,46 @@ impl ImageSet {
     }
 }
 
-/// Returns what a host of the lab is made of.
-pub(super) fn host() -> RootDefinition {
+/// Returns what a host of the lab is made of; without a release, the images' own.
+pub(super) fn host(release: Option<&str>) -> RootDefinition {
+    let suite = release.map_or_else(|| set_file().suite, str::to_owned);
+    let own = releases().into_iter().filter(|it| it.suite == suite).flat_map(|it| it.packages);
     RootDefinition {
-        suite: set_file().suite,
-        packages: packages(text("images/host/packages")),
+        packages: packages(text("images/host/packages")).into_iter().chain(own).collect(),
+        suite,
         prepare: stdlib::text("images/host/prepare"),
         finish: stdlib::text("images/host/finish"),
         files: stdlib::files_below("images/host/files"),
     }
+}
+
+/// Returns the code name of the oldest Debian whose podman is at least this one, else of the newest there is.
+pub fn release_with(podman: &str) -> Option<String> {
+    let numbers = |text: &str| {
+        let mut parts = text.split('.').map(|part| part.parse::<u32>().ok());
+        Some((parts.next()??, parts.next()??))
+    };
+    let wanted = numbers(podman)?;
+    let releases = releases();
+    let enough = releases.iter().find(|it| numbers(it.podman).is_some_and(|has| has >= wanted));
+    enough.or(releases.last()).map(|it| it.suite.to_owned())
+}
+
+/// Returns the releases that hosts can have, oldest first.
+fn releases() -> Vec<Release> {
+    parsed("images/host/releases.json")
+}
+
+/// A release of Debian that hosts can have, in `releases.json`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Release {
+    /// Its code name.
+    suite: &'static str,
+    /// Its podman.
+    podman: &'static str,
+    /// What hosts of this release need beside what all hosts need.
+    packages: Vec<&'static str>,
 }
 
 /// Returns what the service images of the lab are made of.
@@ -126,8 +157,12 @@ fn packages(text: &'static str) -> Vec<&'static str> {
 }
 
 fn set_file() -> SetFile {
-    serde_json::from_str(text("images/kolla/set.json"))
-        .unwrap_or_else(|why| panic!("this is a bug in kolla-lang: stdlib/images/kolla/set.json: {why}"))
+    parsed("images/kolla/set.json")
+}
+
+fn parsed<T: Deserialize<'static>>(path: &str) -> T {
+    serde_json::from_str(text(path))
+        .unwrap_or_else(|why| panic!("this is a bug in kolla-lang: stdlib/{path}: {why}"))
 }
 
 fn text(path: &str) -> &'static str {
@@ -152,20 +187,38 @@ mod tests {
     #[test]
     fn remarks_are_not_packages() {
         assert_eq!(packages("# a remark\na b # more\n\nc\n"), ["a", "b", "c"]);
-        assert!(host().packages.contains(&"podman"));
+        assert!(host(None).packages.contains(&"podman"));
+        assert!(host(Some("bookworm")).packages.contains(&"runc"));
     }
 
     #[test]
     fn files_of_a_host_have_paths_from_its_root() {
-        let files = host().files;
+        let files = host(None).files;
         assert!(files.iter().any(|(path, _)| *path == "etc/containers/storage.conf"), "{files:?}");
     }
 
     #[test]
-    fn another_package_is_another_root() {
-        let one = host();
+    fn another_package_or_release_is_another_root() {
+        let one = host(None);
         let mut other = one.clone();
         other.packages.push("vim");
         assert_ne!(one.digest(), other.digest());
+        assert_ne!(one.digest(), host(Some("bookworm")).digest());
+        assert_eq!(one.digest(), host(Some(&one.suite)).digest());
+    }
+
+    #[test]
+    fn a_host_gets_the_oldest_debian_that_has_its_podman() {
+        let cases = [
+            ("4.3.1", "bookworm"),
+            ("4.0", "bookworm"),
+            ("4.4", "trixie"),
+            ("5.4.2", "trixie"),
+            ("9.1", "trixie"),
+        ];
+        for (podman, release) in cases {
+            assert_eq!(release_with(podman).as_deref(), Some(release), "podman {podman}");
+        }
+        assert_eq!(release_with("new"), None);
     }
 }

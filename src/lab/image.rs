@@ -109,8 +109,7 @@ struct Builder {
 
 impl Builder {
     fn new(host_root: &Path, binds: &[(&Path, &str)], site: &Site) -> Result<Self, LabError> {
-        let dir = site.scratch.join("builder");
-        let overlay = Overlay::new(host_root, &dir, &dir);
+        let overlay = Overlay::new(host_root, &site.scratch.join("builder"));
         overlay.mount()?;
         let group = Cgroup::new(&format!("kolla-lang-lab-build-{}", std::process::id()))?;
         group.create()?;

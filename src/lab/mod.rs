@@ -8,7 +8,6 @@ mod apt;
 mod cache;
 mod cgroup;
 mod definition;
-mod disk;
 mod error;
 mod host;
 mod image;
@@ -21,12 +20,13 @@ mod rootfs;
 mod spec;
 mod tool;
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-pub use disk::{PowerLoss, serve_disk};
+pub use definition::release_with;
 pub use error::LabError;
 pub use spec::{LabHost, LabPort, LabSpec, Share, load_spec, parse_spec};
 
@@ -112,52 +112,33 @@ impl Lab {
         needs::check()?;
         let _lock = self.lock()?;
         self.remember()?;
-        self.start_hosts(&self.hosts().collect::<Vec<_>>(), program, tell)?;
-        self.status()
-    }
 
-    /// Starts a host of a lab that was made before, unless it runs.
-    pub fn start(&self, host: &str, program: &Path, tell: Tell) -> Result<(), LabError> {
-        needs::check()?;
-        let _lock = self.lock()?;
-        self.start_hosts(&[self.host(host)?], program, tell)
-    }
-
-    /// Ends all processes of a host at once. What they wrote is there when it starts again.
-    pub fn kill(&self, host: &str) -> Result<(), LabError> {
-        needs::check_root()?;
-        let _lock = self.lock()?;
-        self.host(host)?.kill()
-    }
-
-    /// Cuts the power of a host. Of what it wrote, all that was synced is there when it starts again; the rest is drawn by the seed.
-    pub fn cut_power(&self, host: &str, seed: u64) -> Result<PowerLoss, LabError> {
-        needs::check_root()?;
-        let _lock = self.lock()?;
-        self.host(host)?.cut_power(seed)
-    }
-
-    fn start_hosts(&self, hosts: &[Host], program: &Path, tell: Tell) -> Result<(), LabError> {
         let cache = Cache::new(self.places.cache.clone());
-        let definition = definition::host();
-        let root = cache.once("host", &definition.digest(), |site| {
-            tell(&format!("installing {} packages for the hosts", definition.packages.len()));
-            rootfs::build(&definition, Form::Folder, site)
-        })?;
-        let store = image::store(&definition::images(), &root, &cache, tell)?;
+        let mut roots = BTreeMap::new();
+        for release in self.spec.hosts.iter().map(|it| it.release.as_deref()).chain([None]) {
+            let definition = definition::host(release);
+            let root = cache.once("host", &definition.digest(), |site| {
+                let (suite, packages) = (&definition.suite, definition.packages.len());
+                tell(&format!("installing {packages} packages of {suite} for the hosts"));
+                rootfs::build(&definition, Form::Folder, site)
+            })?;
+            roots.insert(release, root);
+        }
+        // The newest podman builds the images for all.
+        let store = image::store(&definition::images(), &roots[&None], &cache, tell)?;
 
-        tell(if hosts.len() == 1 { "starting the host" } else { "starting the hosts" });
-        let parts = Parts { root, store, program: program.to_owned() };
+        tell("starting the hosts");
         let networks = Networks::new(&self.spec);
         networks.create()?;
-        for host in hosts {
-            host.start(&parts, &networks)?;
+        for (host, spec) in self.hosts().zip(&self.spec.hosts) {
+            let root = roots[&spec.release.as_deref()].clone();
+            host.start(&Parts { root, store: store.clone(), program: program.to_owned() }, &networks)?;
         }
-        for host in hosts {
-            tell(&format!("waiting for {}", host.name()));
+        for (host, spec) in self.hosts().zip(&self.spec.hosts) {
+            tell(&format!("waiting for {}", spec.name));
             host.wait()?;
         }
-        Ok(())
+        self.status()
     }
 
     /// Becomes a command in a host of the lab, with this process's input and output. It returns only if it cannot.

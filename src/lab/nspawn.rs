@@ -33,9 +33,7 @@ pub(super) fn bind(option: &str, from: &Path, to: &Path) -> String {
 
 /// Makes a shell join a control group and become the program that is given as further arguments.
 pub(super) fn join(shell: &mut Command, group: &Cgroup) {
-    // What the caller's shell holds open, a lock for example, must not stay open as long as a host runs.
-    let closed = "exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-";
-    shell.args(["-c", &format!(r#"{closed}; echo 0 > "$0" && exec "$@""#)]).arg(group.procs());
+    shell.args(["-c", r#"echo 0 > "$0" && exec "$@""#]).arg(group.procs());
     // A cgroup2 tree in the host, whatever this machine has.
     shell.env("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY", "1");
 }
@@ -47,11 +45,13 @@ pub(super) fn write_containers_conf(root: &Path, pids_controller: bool) -> Resul
     // Podman's own defaults, where this machine sets no limit.
     let nofile = hard(Resource::Nofile, 1_048_576).min(1_048_576);
     let nproc = hard(Resource::Nproc, 4_194_304).min(4_194_304);
+    // Where there is a runc it was installed because this release's crun wants to lock more memory than most machines allow.
+    let runtime = if root.join("usr/sbin/runc").exists() { "runtime = \"runc\"\n" } else { "" };
     let pids = if pids_controller { "" } else { "pids_limit = 0\n" };
     let text = format!(
         "# Written by `kolla-lang lab up` to fit this machine.\n\
          [containers]\n{pids}default_ulimits = [\"nofile={nofile}:{nofile}\", \"nproc={nproc}:{nproc}\"]\n\n\
-         [engine]\nenv = [\"PODMAN_IGNORE_CGROUPSV1_WARNING=1\"]\n"
+         [engine]\n{runtime}env = [\"PODMAN_IGNORE_CGROUPSV1_WARNING=1\"]\n"
     );
     let dir = root.join("etc/containers");
     fs::create_dir_all(&dir).map_err(file("create", &dir))?;

@@ -33,6 +33,9 @@ pub struct LabSpec {
 pub struct LabHost {
     /// Its host name.
     pub name: String,
+    /// Debian's code name of its release; by default that of the images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<String>,
     /// Its network ports. The first network's address is the one its name stands for in /etc/hosts.
     pub networks: Vec<LabPort>,
 }

@@ -25,15 +25,35 @@ pub fn bad_unit(at: Span, message: impl Into<String>) -> Diagnostic {
     Diagnostic::error(Code::BadUnit, at, message)
 }
 
-/// A unit needs a key that the host's podman does not know.
+/// A unit needs something that the host's podman does not know.
 pub fn podman_too_old(at: Span, podman_at: Span, key: &str, since: &str, has: &str) -> Diagnostic {
     Diagnostic::error(
-        Code::BadUnit,
+        Code::OldPodman,
         at,
         format!("`{key}` needs podman {since}, and the host has podman {has}"),
     )
     .label(podman_at, "the host's podman")
     .help("upgrade podman on the host, or leave this out")
+}
+
+/// The host's podman does not know something that its containers can do without.
+pub fn podman_lacks(at: Span, podman_at: Span, key: &str, since: &str, has: &str, lost: &str) -> Diagnostic {
+    Diagnostic::warning(
+        Code::OldPodman,
+        at,
+        format!("`{key}` needs podman {since}, and the host has podman {has}: {lost}"),
+    )
+    .label(podman_at, "the host's podman")
+}
+
+/// The host's systemd does not know something that its units can do without.
+pub fn systemd_too_old(at: Span, podman_at: Span, key: &str, since: u64, has: u64, lost: &str) -> Diagnostic {
+    Diagnostic::warning(
+        Code::OldPodman,
+        at,
+        format!("`{key}` needs systemd {since}, and the host has systemd {has}: {lost}"),
+    )
+    .label(podman_at, "its `systemd` is that of a host with this podman, unless it is given")
 }
 
 /// Things that wait for each other in a circle.

@@ -26,6 +26,8 @@ pub struct Host {
     pub ssh: Ssh,
     /// The version of its podman.
     pub podman: Text,
+    /// The version of its systemd.
+    pub systemd: u64,
     /// How containers become units.
     pub backend: At<Backend>,
     /// Its containers, by name.
@@ -160,9 +162,10 @@ pub fn decode_host(name: &str, data: &Data) -> (Host, Problems) {
         let field = read.field(data, name);
         read.entries(field)
     };
-    let (roles, podman, backend, modules) = (
+    let (roles, podman, systemd, backend, modules) = (
         read.field(data, "roles"),
         read.field(data, "podman"),
+        read.field(data, "systemd"),
         read.field(data, "backend"),
         read.field(data, "modules"),
     );
@@ -173,6 +176,7 @@ pub fn decode_host(name: &str, data: &Data) -> (Host, Problems) {
         addresses: map(read, "addresses").iter().map(|(key, it)| (key.clone(), read.display(it))).collect(),
         ssh: ssh(read, data),
         podman: read.text(podman),
+        systemd: read.number(systemd).value,
         backend: {
             let table = [("quadlet", Backend::Quadlet), ("systemd", Backend::Systemd)];
             At::new(read.choose(backend, &table, Backend::Quadlet), backend.origin.at)

@@ -69,16 +69,21 @@ pub fn word(text: &str) -> Result<String, &'static str> {
     Ok(format!("\"{}\"", doubled(&escaped)))
 }
 
+/// One word of a command that systemd alone reads.
+pub fn argument(text: &str) -> Result<String, &'static str> {
+    if text.is_empty() { Ok("\"\"".to_owned()) } else { word(text) }
+}
+
 /// All words of a command.
 pub fn words<'a>(all: impl IntoIterator<Item = &'a str>) -> Result<String, &'static str> {
     let words: Result<Vec<String>, _> = all.into_iter().map(word).collect();
     Ok(words?.join(" "))
 }
 
-/// A JSON array as the value of a raw key: the form of HealthCmd= and Entrypoint= that no shell reads.
-pub fn json_words<'a>(all: impl IntoIterator<Item = &'a str>) -> Result<String, &'static str> {
+/// A JSON array: the form of HealthCmd= and Entrypoint= that no shell reads.
+pub fn json_words<'a>(all: impl IntoIterator<Item = &'a str>) -> String {
     let quoted: Vec<serde_json::Value> = all.into_iter().map(serde_json::Value::from).collect();
-    raw(&serde_json::Value::Array(quoted).to_string())
+    serde_json::Value::Array(quoted).to_string()
 }
 
 /// A free text in [Unit], which systemd expands and nobody splits.

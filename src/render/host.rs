@@ -2,20 +2,21 @@
 
 use super::contract::{self, Delivered};
 use super::document::render_file;
-use super::keys::{FIRST_QUADLET, Podman};
-use super::quadlet::{self, Writer, whole_secs};
-use super::systemd;
+use super::keys::{FIRST_QUADLET, OLDEST, Podman};
+use super::lower::{self, whole_secs};
+use super::lowered::{Form, Lowered, Lowering};
+use super::podman::{Rules, lacks_once};
+use super::policy::{change, gate, groups, step};
+use super::seal::{Draft, digests};
 use super::unit::UnitText;
-use crate::model::{
-    self, At, Backend, Cloud, Container, Contract, File, Host, SecretKind, Text, UnitChange, errors,
-};
+use super::{quadlet, run, systemd};
+use crate::model::{self, At, Backend, Cloud, Container, File, Host, SecretKind, Text, UnitChange, errors};
+use crate::plan::HostPlan;
 use crate::plan::order::service;
-use crate::plan::{self, HostPlan};
 use crate::store::closure::folder_path;
 use crate::store::digest::Hasher;
 use crate::store::manifest::{
-    self, Ask, Change, Delivery, Digests, Gate, HostFile, Manifest, Probe, SecretSpec, Task, TaskClass, Unit,
-    UnitKind, Wait,
+    self, Change, Delivery, Digests, Gate, HostFile, Manifest, SecretSpec, Task, TaskClass, Unit, UnitKind,
 };
 use crate::store::{Closure, Digest};
 use kl::diag::Problems;
@@ -29,7 +30,7 @@ pub fn render_host(plan: &HostPlan<'_>) -> (Closure, Problems) {
         cloud,
         host,
         closure: Closure::new(empty_manifest(cloud, host)),
-        needs_podman: FIRST_QUADLET,
+        needs_podman: least(host),
         problems: Problems::default(),
     };
     out.check_backend(!tasks.is_empty());
@@ -43,7 +44,7 @@ pub fn render_host(plan: &HostPlan<'_>) -> (Closure, Problems) {
         out.volume(name, volume);
     }
     let networks: Vec<String> =
-        host.bridges.iter().map(|(name, bridge)| quadlet::network_name(host, name, bridge)).collect();
+        host.bridges.iter().map(|(name, bridge)| lower::network_name(name, bridge)).collect();
     for ((name, bridge), network) in host.bridges.iter().zip(&networks) {
         out.bridge(name, bridge, network, &networks);
     }
@@ -58,16 +59,6 @@ pub fn render_host(plan: &HostPlan<'_>) -> (Closure, Problems) {
     }
     out.closure.manifest.order = order.iter().map(step).collect();
     out.finish()
-}
-
-fn step(step: &plan::Step) -> manifest::Step {
-    let plan::Step { unit, after, wait } = step;
-    let wait = match wait {
-        plan::Wait::Started => Wait::Started,
-        plan::Wait::Healthy => Wait::Healthy,
-        plan::Wait::Done => Wait::Done,
-    };
-    manifest::Step { unit: unit.clone(), after: after.clone(), wait }
 }
 
 fn empty_manifest(cloud: &Cloud, host: &Host) -> Manifest {
@@ -96,30 +87,12 @@ fn empty_manifest(cloud: &Cloud, host: &Host) -> Manifest {
     }
 }
 
-/// The groups that this host is part of.
-fn groups(cloud: &Cloud, host: &Host) -> BTreeMap<String, manifest::Group> {
-    let texts = |all: &[Text]| all.iter().map(At::to_string).collect::<Vec<_>>();
-    let mine = |group: &model::Group| {
-        let model::Group { name, at: _, members, quorum, max_unavailable, probe, progress, patience, rejoin } =
-            group;
-        let member = members.iter().find(|member| member.host == host.name)?;
-        let rejoin = rejoin.as_ref().map(|model::Rejoin { position, begin }| manifest::Rejoin {
-            position: texts(position),
-            begin: texts(begin),
-        });
-        let group = manifest::Group {
-            container: member.container.to_string(),
-            hosts: members.iter().map(|member| member.host.to_string()).collect(),
-            quorum: *quorum,
-            max_unavailable: *max_unavailable,
-            probe: texts(probe),
-            progress: texts(progress),
-            patience_secs: whole_secs(*patience),
-            rejoin,
-        };
-        Some((name.to_string(), group))
-    };
-    cloud.groups.iter().filter_map(mine).collect()
+/// The oldest podman that the units of a host could be for.
+fn least(host: &Host) -> Podman {
+    match host.backend.value {
+        Backend::Quadlet => FIRST_QUADLET,
+        Backend::Systemd => OLDEST,
+    }
 }
 
 /// A closure on its way.
@@ -161,21 +134,30 @@ impl Output<'_> {
         let images: BTreeSet<String> =
             manifest.units.values().filter_map(|unit| unit.image.clone()).collect();
         manifest.images = images.into_iter().collect();
-        (self.closure, self.problems)
+        (self.closure, lacks_once(&self.problems))
     }
 
-    /// Containers need Quadlet; the other backend of the model is for hosts whose units are systemd's own.
+    /// Refuses a podman that is too old for any unit with containers, once for the whole host.
     fn check_backend(&mut self, has_tasks: bool) {
-        let Host { backend, podman, containers, .. } = self.host;
-        let too_old = Podman::parse(podman.as_str()).is_some_and(|it| it < FIRST_QUADLET);
-        if (backend.value == Backend::Systemd || too_old) && (!containers.is_empty() || has_tasks) {
-            let message = format!(
-                "containers need podman {FIRST_QUADLET} with Quadlet, and `{}` has podman {podman}",
-                self.host.name
-            );
-            let report = errors::bad_unit(self.host.at, message);
-            self.problems.push(report.label(podman.at, "its podman").label(backend.at, "its backend"));
+        let Host { name, backend, podman, containers, volumes, bridges, .. } = self.host;
+        let has_containers =
+            !containers.is_empty() || has_tasks || !volumes.is_empty() || !bridges.is_empty();
+        let least = least(self.host);
+        if !has_containers || Podman::parse(podman.as_str()).is_none_or(|it| it >= least) {
+            return;
         }
+        let report = match backend.value {
+            Backend::Quadlet => {
+                let message = format!("Quadlet came with podman {least}, and `{name}` has podman {podman}");
+                errors::bad_unit(podman.at, message).help("leave `backend` out, or make it `.systemd`")
+            }
+            Backend::Systemd => {
+                let message =
+                    format!("containers need podman {least} or later, and `{name}` has podman {podman}");
+                errors::bad_unit(podman.at, message)
+            }
+        };
+        self.problems.push(report.label(backend.at, "its backend"));
     }
 
     fn container(&mut self, it: &Container) {
@@ -185,20 +167,20 @@ impl Output<'_> {
             _ => Delivery::Content,
         };
         let placed = self.place(&service(&it.name), live, &delivered);
-        let mut writer = Writer::new(self.host, &mut self.problems);
-        quadlet::container(&mut writer, &self.cloud.name.value, it, placed.path.as_deref(), &delivered);
-        let (text, needs) = writer.finish();
-        self.needs_podman = self.needs_podman.max(needs);
-        let (text, digests) = sealed(text, &placed);
+        let mut lowering = Lowering::new(self.host, &it.name, Form::Container, &mut self.problems);
+        lower::container(&mut lowering, &self.cloud.name.value, it, placed.path.as_deref(), &delivered);
+        let lowered = lowering.out;
+        let (path, draft) = self.write(lowered);
+        let (text, digests) = draft.seal_container(&placed.told, &placed.reload);
         self.unit(NewUnit {
             name: service(&it.name),
             kind: UnitKind::Container,
-            files: vec![(format!("quadlet/{0}/{0}.container", it.name), text)],
+            files: vec![(path, text)],
             run: Some((&it.name, &it.run.image)),
             digests,
             change: change(it),
             gate: gate(it),
-            stop_secs: quadlet::stop_secs(it),
+            stop_secs: lower::stop_secs(it),
             start_secs: whole_secs(it.start),
             boot: true,
         });
@@ -212,11 +194,11 @@ impl Output<'_> {
     fn task(&mut self, it: &model::Task) {
         let delivered = contract::deliver(&it.name, &it.run, &mut self.problems);
         let placed = self.place(&service(&it.name), Delivery::Content, &delivered);
-        let mut writer = Writer::new(self.host, &mut self.problems);
-        quadlet::task(&mut writer, &self.cloud.name.value, it, placed.path.as_deref(), &delivered);
-        let (text, needs) = writer.finish();
-        self.needs_podman = self.needs_podman.max(needs);
-        let (text, digests) = sealed(text, &placed);
+        let mut lowering = Lowering::new(self.host, &it.name, Form::Task, &mut self.problems);
+        lower::task(&mut lowering, &self.cloud.name.value, it, placed.path.as_deref(), &delivered);
+        let lowered = lowering.out;
+        let (path, draft) = self.write(lowered);
+        let (text, digests) = draft.seal_container(&placed.told, &placed.reload);
         let class = match it.class {
             model::Class::Expand => TaskClass::Expand,
             model::Class::OneWay => TaskClass::OneWay,
@@ -232,7 +214,7 @@ impl Output<'_> {
         self.unit(NewUnit {
             name: service(&it.name),
             kind: UnitKind::Task,
-            files: vec![(format!("quadlet/{0}/{0}.container", it.name), text)],
+            files: vec![(path, text)],
             run: Some((&it.name, &it.run.image)),
             digests,
             change: Change::Keep,
@@ -256,51 +238,66 @@ impl Output<'_> {
     }
 
     fn volume(&mut self, name: &str, it: &model::Volume) {
-        let mut writer = Writer::new(self.host, &mut self.problems);
-        quadlet::volume(&mut writer, &self.cloud.name.value, name, it);
-        let (text, needs) = writer.finish();
-        self.needs_podman = self.needs_podman.max(needs);
-        self.plain(
-            format!("{name}-volume.service"),
-            UnitKind::Volume,
-            format!("quadlet/{name}/{name}.volume"),
-            &text,
-            Change::Keep,
-        );
+        let mut lowering = Lowering::new(self.host, name, Form::Volume, &mut self.problems);
+        lower::volume(&mut lowering, &self.cloud.name.value, name, it);
+        let lowered = lowering.out;
+        let (path, draft) = self.write(lowered);
+        self.plain(format!("{name}-volume.service"), UnitKind::Volume, path, draft, Change::Keep);
     }
 
     fn bridge(&mut self, name: &str, it: &model::Bridge, network: &str, all: &[String]) {
-        let mut writer = Writer::new(self.host, &mut self.problems);
-        quadlet::bridge(&mut writer, &self.cloud.name.value, name, it, all);
-        let (text, needs) = writer.finish();
-        self.needs_podman = self.needs_podman.max(needs);
-        let path = format!("quadlet/{name}/{name}.network");
+        let mut lowering = Lowering::new(self.host, name, Form::Network, &mut self.problems);
+        lower::bridge(&mut lowering, &self.cloud.name.value, name, it, all);
+        let lowered = lowering.out;
+        let (path, draft) = self.write(lowered);
         let unit_name = network_service(name);
-        self.plain(unit_name.clone(), UnitKind::Network, path, &text, Change::Restart);
+        self.plain(unit_name.clone(), UnitKind::Network, path, draft, Change::Restart);
         if let Some(unit) = self.closure.manifest.units.get_mut(&unit_name) {
             unit.network = Some(network.to_owned());
         }
+    }
+
+    /// Writes a unit for the host's backend, and says where the file lies in the closure.
+    fn write(&mut self, lowered: Lowered) -> (String, Draft) {
+        let mut rules = Rules::new(self.host, self.needs_podman, &mut self.problems);
+        let written = match self.host.backend.value {
+            Backend::Quadlet => {
+                let (name, kind) = (&lowered.name, lowered.form.section().to_lowercase());
+                (format!("quadlet/{name}/{name}.{kind}"), quadlet::write(&lowered, &mut rules))
+            }
+            Backend::Systemd => {
+                let name = match lowered.form {
+                    Form::Container | Form::Task => service(&lowered.name),
+                    Form::Volume => format!("{}-volume.service", lowered.name),
+                    Form::Network => network_service(&lowered.name),
+                };
+                (format!("units/{name}"), run::write(&lowered, &mut rules))
+            }
+        };
+        self.needs_podman = rules.needs;
+        written
     }
 
     fn timer(&mut self, name: &str, it: &model::Timer) {
         let (timer, run) = systemd::timer(&self.cloud.name.value, name, it, &mut self.problems);
         let (timer_name, run_name) = (format!("{name}.timer"), service(name));
         let timer_path = format!("units/{timer_name}");
-        self.plain(timer_name.clone(), UnitKind::Timer, timer_path, &timer, Change::Restart);
+        self.plain(timer_name.clone(), UnitKind::Timer, timer_path, draft(timer), Change::Restart);
         if let Some(unit) = self.closure.manifest.units.get_mut(&timer_name) {
             unit.boot = true;
         }
-        self.plain(run_name.clone(), UnitKind::Raw, format!("units/{run_name}"), &run, Change::Keep);
+        self.plain(run_name.clone(), UnitKind::Raw, format!("units/{run_name}"), draft(run), Change::Keep);
     }
 
     /// A unit with one file and nothing that it runs.
-    fn plain(&mut self, name: String, kind: UnitKind, path: String, text: &UnitText, change: Change) {
+    fn plain(&mut self, name: String, kind: UnitKind, path: String, draft: Draft, change: Change) {
+        let (text, digests) = draft.seal();
         self.unit(NewUnit {
             name,
             kind,
-            files: vec![(path, text.text())],
+            files: vec![(path, text)],
             run: None,
-            digests: digests(text.meaning().as_bytes(), &Digest::of(b""), text.meta().as_bytes()),
+            digests,
             change,
             gate: Gate::default(),
             stop_secs: 30,
@@ -441,60 +438,8 @@ impl Output<'_> {
     }
 }
 
-/// Adds to a unit the marks that carry its own digest: in [Unit] for the file, as a label for the container.
-fn sealed(mut text: UnitText, placed: &Placed) -> (String, Digests) {
-    let mut meaning = text.meaning();
-    meaning.push_str(&placed.told);
-    let digests = digests(meaning.as_bytes(), &placed.reload, text.meta().as_bytes());
-    text.add_meta("Unit", "X-Kolla-Digest", digests.restart.as_str());
-    text.add_meta("Container", "Label", format!("kolla-lang.digest={}", digests.restart));
-    (text.text(), digests)
-}
-
-fn digests(meaning: &[u8], reload: &Digest, meta: &[u8]) -> Digests {
-    Digests { restart: Digest::of(meaning), reload: reload.clone(), meta: Digest::of(meta) }
-}
-
-fn change(it: &Container) -> Change {
-    match &it.change {
-        model::Change::Restart => Change::Restart,
-        model::Change::StopStart => Change::StopStart,
-        model::Change::Keep => Change::Keep,
-        model::Change::Manual => Change::Manual,
-        model::Change::Dataplane => Change::Dataplane,
-        model::Change::Reload(words) => {
-            let words: Vec<String> = words.iter().map(At::to_string).collect();
-            match it.run.contract {
-                Contract::Direct => Change::Reload { command: words },
-                // Kolla's images copy their files; the new ones are copied before anybody is told to read them.
-                Contract::Kolla => {
-                    let first = ["bash", "-c", "sudo -E kolla_set_configs && \"$@\"", "reload"];
-                    Change::Reload { command: first.into_iter().map(str::to_owned).chain(words).collect() }
-                }
-            }
-        }
-    }
-}
-
-fn gate(it: &Container) -> Gate {
-    let model::Gate { soak, probes, progress } = &it.gate;
-    let probe = |(name, probe): &(std::sync::Arc<str>, model::Probe)| {
-        let ask = match &probe.ask {
-            // A missing address was reported when it was read.
-            model::Ask::Tcp(address, port) => Ask::Tcp { address: (*address)?, port: *port },
-            model::Ask::Http { address, port, path, status } => {
-                Ask::Http { address: (*address)?, port: *port, path: path.to_string(), status: *status }
-            }
-            model::Ask::Command(words) => Ask::Command { command: words.iter().map(At::to_string).collect() },
-        };
-        Some((name.to_string(), Probe { ask, timeout_secs: whole_secs(probe.timeout) }))
-    };
-    Gate {
-        healthy: it.health.is_some(),
-        soak_secs: whole_secs(*soak),
-        probes: probes.iter().filter_map(probe).collect(),
-        progress: progress.iter().map(At::to_string).collect(),
-    }
+fn draft(text: UnitText) -> Draft {
+    Draft { text, command: None }
 }
 
 /// The name systemd knows a container network by.

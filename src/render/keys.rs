@@ -1,8 +1,15 @@
-//! Which podman first knows which key of a unit, for every key that is written here.
+//! What is told to podman, key by key: since which release Quadlet knows the key, how it reads its text, and which option
+//! of podman's command line says the same, since when.
 //!
-//! Taken from the release notes and manual pages of podman 4.4 to 5.4. A key that an older podman does not know drops
-//! the whole unit there, so it is never written: it becomes an argument of `podman run` where there is one, and else the
-//! description is refused for that host.
+//! A key that an older podman does not know drops the whole unit there, so it is never written: it becomes an option where
+//! podman has one. What podman itself does not know either is left out with a warning where a container works without
+//! it, and refused where it does not.
+//!
+//! Where the facts are from: the tables `supportedContainerKeys`, `supportedVolumeKeys` and `supportedNetworkKeys` of
+//! pkg/systemd/quadlet/quadlet.go in podman's sources, at each of the tags v4.4.0, v4.5.0 … v5.4.2; for options
+//! cmd/podman/common/create.go, cmd/podman/volumes/create.go and cmd/podman/networks/create.go, v4.3.1 against v4.4.0;
+//! for ipvlan vendor/github.com/containers/common/libnetwork/netavark/config.go, v4.4.0 against v4.5.0. For systemd: the
+//! NEWS of its releases.
 
 use std::fmt;
 
@@ -15,7 +22,10 @@ pub struct Podman {
     pub minor: u32,
 }
 
-/// The first podman with Quadlet.
+/// The oldest podman that units are written for.
+pub const OLDEST: Podman = Podman { major: 4, minor: 3 };
+
+/// The first podman with Quadlet, and the first whose `volume create` and `network create` can be run twice.
 pub const FIRST_QUADLET: Podman = Podman { major: 4, minor: 4 };
 
 impl Podman {
@@ -32,6 +42,41 @@ impl fmt::Display for Podman {
     }
 }
 
+/// How Quadlet reads the text of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lexed {
+    /// The whole text is one value.
+    Raw,
+    /// The text is split into words.
+    Words,
+}
+
+/// How podman's command line says what a key says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spelled {
+    /// An option and its value.
+    Pair(&'static str),
+    /// The same, with the value in small letters.
+    Small(&'static str),
+    /// An option and a value that begins with this.
+    Within(&'static str, &'static str),
+    /// Always these words.
+    Fixed(&'static [&'static str]),
+    /// The value alone, as an option.
+    Itself,
+    /// The value alone, after all options.
+    Last,
+}
+
+/// What becomes of a container whose podman knows neither the key nor the option.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Without {
+    /// It is refused.
+    Refused,
+    /// It works, and this is what is lost.
+    Lost(&'static str),
+}
+
 /// What is known of a key.
 #[derive(Clone, Copy, Debug)]
 pub struct Key {
@@ -39,10 +84,16 @@ pub struct Key {
     pub section: &'static str,
     /// Its name.
     pub name: &'static str,
-    /// The first podman that knows it.
+    /// The first podman whose Quadlet knows it.
     pub since: Podman,
-    /// The option of `podman run` that says the same.
-    pub option: Option<&'static str>,
+    /// How Quadlet reads it.
+    pub lexed: Lexed,
+    /// How the command line says it.
+    pub spelled: Spelled,
+    /// The first podman whose command line says it.
+    pub spelled_since: Podman,
+    /// What becomes of a container without it.
+    pub without: Without,
 }
 
 /// Finds a key.
@@ -50,65 +101,104 @@ pub fn find(section: &str, name: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.section == section && key.name == name)
 }
 
-const fn key(section: &'static str, name: &'static str, major: u32, minor: u32) -> Key {
-    Key { section, name, since: Podman { major, minor }, option: None }
+/// Returns the first podman that knows a value of a key that is younger than the key, and how such a value is called.
+pub fn value_since(section: &str, name: &str, value: &str) -> Option<(Podman, &'static str)> {
+    let is_it = |it: &&(&str, &str, &str, Podman, &str)| (it.0, it.1, it.2) == (section, name, value);
+    VALUES.iter().find(is_it).map(|it| (it.3, it.4))
 }
 
-const fn or(mut known: Key, option: &'static str) -> Key {
-    known.option = Some(option);
-    known
+/// Values that are younger than their keys: section, name, value, the first podman, and how they are called.
+const VALUES: &[(&str, &str, &str, Podman, &str)] =
+    &[("Network", "Driver", "ipvlan", Podman { major: 4, minor: 5 }, "Driver=ipvlan")];
+
+/// Returns the first systemd that knows a key of [Service], where that is younger than any host here, and what is lost
+/// without it.
+pub fn service_since(name: &str) -> Option<(u64, &'static str)> {
+    SERVICE.iter().find(|it| it.0 == name).map(|it| (it.1, it.2))
 }
+
+/// Keys of [Service] that are younger than systemd 247.
+const SERVICE: &[(&str, u64, &str)] = &[
+    ("RestartMaxDelaySec", 254, "a failed container is tried again every few seconds, without growing delay"),
+    ("RestartSteps", 254, "a failed container is tried again every few seconds, without growing delay"),
+];
+
+const fn key(
+    section: &'static str,
+    name: &'static str,
+    since: (u32, u32),
+    lexed: Lexed,
+    spelled: Spelled,
+) -> Key {
+    let since = Podman { major: since.0, minor: since.1 };
+    Key { section, name, since, lexed, spelled, spelled_since: OLDEST, without: Without::Refused }
+}
+
+const fn container(name: &'static str, since: (u32, u32), lexed: Lexed, spelled: Spelled) -> Key {
+    key("Container", name, since, lexed, spelled)
+}
+
+/// A key of the checks until a container first answers, which came with podman 4.4.
+const fn startup(name: &'static str, option: &'static str) -> Key {
+    let mut it = container(name, (4, 5), Raw, Pair(option));
+    it.spelled_since = Podman { major: 4, minor: 4 };
+    it.without = Without::Lost("until it first answers a container is asked only every `interval`");
+    it
+}
+
+use Lexed::{Raw, Words};
+use Spelled::{Fixed, Itself, Last, Pair, Small, Within};
 
 /// Every key that is written.
 pub const KEYS: &[Key] = &[
-    key("Container", "AddCapability", 4, 4),
-    key("Container", "AddDevice", 4, 4),
-    key("Container", "ContainerName", 4, 4),
-    key("Container", "DropCapability", 4, 4),
-    or(key("Container", "Entrypoint", 5, 0), "--entrypoint"),
-    key("Container", "Environment", 4, 4),
-    key("Container", "Exec", 4, 4),
-    key("Container", "HealthCmd", 4, 5),
-    key("Container", "HealthInterval", 4, 5),
-    key("Container", "HealthOnFailure", 4, 5),
-    key("Container", "HealthRetries", 4, 5),
-    key("Container", "HealthStartPeriod", 4, 5),
-    key("Container", "HealthStartupCmd", 4, 5),
-    key("Container", "HealthStartupInterval", 4, 5),
-    key("Container", "HealthStartupTimeout", 4, 5),
-    key("Container", "HealthTimeout", 4, 5),
-    or(key("Container", "HostName", 4, 6), "--hostname"),
-    key("Container", "Image", 4, 4),
-    key("Container", "Label", 4, 4),
-    key("Container", "Network", 4, 4),
-    key("Container", "NoNewPrivileges", 4, 4),
-    key("Container", "PodmanArgs", 4, 4),
-    key("Container", "PublishPort", 4, 4),
-    or(key("Container", "Pull", 4, 6), "--pull"),
-    key("Container", "ReadOnly", 4, 4),
-    key("Container", "RunInit", 4, 4),
-    key("Container", "SecurityLabelDisable", 4, 4),
-    or(key("Container", "ShmSize", 4, 7), "--shm-size"),
-    or(key("Container", "StopSignal", 5, 2), "--stop-signal"),
-    or(key("Container", "StopTimeout", 5, 0), "--stop-timeout"),
-    or(key("Container", "Tmpfs", 4, 5), "--tmpfs"),
-    or(key("Container", "Ulimit", 4, 7), "--ulimit"),
-    key("Container", "User", 4, 4),
-    key("Container", "Volume", 4, 4),
-    or(key("Container", "WorkingDir", 4, 6), "--workdir"),
-    key("Volume", "Device", 4, 4),
-    key("Volume", "Label", 4, 4),
-    key("Volume", "Options", 4, 4),
-    key("Volume", "Type", 4, 4),
-    key("Volume", "VolumeName", 4, 6),
-    key("Network", "DisableDNS", 4, 4),
-    key("Network", "Driver", 4, 4),
-    key("Network", "Gateway", 4, 4),
-    key("Network", "Internal", 4, 4),
-    key("Network", "Label", 4, 4),
-    key("Network", "NetworkName", 4, 6),
-    key("Network", "Options", 4, 4),
-    key("Network", "Subnet", 4, 4),
+    container("AddCapability", (4, 4), Words, Small("--cap-add")),
+    container("AddDevice", (4, 4), Words, Pair("--device")),
+    container("ContainerName", (4, 4), Raw, Pair("--name")),
+    container("DropCapability", (4, 4), Words, Small("--cap-drop")),
+    container("Entrypoint", (5, 0), Raw, Pair("--entrypoint")),
+    container("Environment", (4, 4), Words, Pair("--env")),
+    container("Exec", (4, 4), Words, Last),
+    container("HealthCmd", (4, 5), Raw, Pair("--health-cmd")),
+    container("HealthInterval", (4, 5), Raw, Pair("--health-interval")),
+    container("HealthOnFailure", (4, 5), Raw, Pair("--health-on-failure")),
+    container("HealthRetries", (4, 5), Raw, Pair("--health-retries")),
+    container("HealthStartPeriod", (4, 5), Raw, Pair("--health-start-period")),
+    startup("HealthStartupCmd", "--health-startup-cmd"),
+    startup("HealthStartupInterval", "--health-startup-interval"),
+    startup("HealthStartupTimeout", "--health-startup-timeout"),
+    container("HealthTimeout", (4, 5), Raw, Pair("--health-timeout")),
+    container("HostName", (4, 6), Raw, Pair("--hostname")),
+    container("Image", (4, 4), Raw, Last),
+    container("Label", (4, 4), Words, Pair("--label")),
+    container("Network", (4, 4), Raw, Pair("--network")),
+    container("NoNewPrivileges", (4, 4), Raw, Fixed(&["--security-opt=no-new-privileges"])),
+    container("PodmanArgs", (4, 4), Words, Itself),
+    container("PublishPort", (4, 4), Raw, Pair("--publish")),
+    container("Pull", (4, 6), Raw, Pair("--pull")),
+    container("ReadOnly", (4, 8), Raw, Fixed(&["--read-only"])),
+    container("RunInit", (4, 4), Raw, Fixed(&["--init"])),
+    container("SecurityLabelDisable", (4, 5), Raw, Fixed(&["--security-opt", "label=disable"])),
+    container("ShmSize", (4, 7), Raw, Pair("--shm-size")),
+    container("StopSignal", (5, 2), Raw, Pair("--stop-signal")),
+    container("StopTimeout", (5, 0), Raw, Pair("--stop-timeout")),
+    container("Tmpfs", (4, 5), Raw, Pair("--tmpfs")),
+    container("Ulimit", (4, 7), Raw, Pair("--ulimit")),
+    container("User", (4, 8), Raw, Pair("--user")),
+    container("Volume", (4, 4), Raw, Pair("-v")),
+    container("WorkingDir", (4, 6), Raw, Pair("--workdir")),
+    key("Volume", "Device", (4, 4), Raw, Within("--opt", "device=")),
+    key("Volume", "Label", (4, 4), Words, Pair("--label")),
+    key("Volume", "Options", (4, 4), Raw, Within("--opt", "o=")),
+    key("Volume", "Type", (4, 4), Raw, Within("--opt", "type=")),
+    key("Volume", "VolumeName", (4, 7), Raw, Last),
+    key("Network", "DisableDNS", (4, 4), Raw, Fixed(&["--disable-dns"])),
+    key("Network", "Driver", (4, 4), Raw, Pair("--driver")),
+    key("Network", "Gateway", (4, 4), Raw, Pair("--gateway")),
+    key("Network", "Internal", (4, 4), Raw, Fixed(&["--internal"])),
+    key("Network", "Label", (4, 4), Words, Pair("--label")),
+    key("Network", "NetworkName", (4, 7), Raw, Last),
+    key("Network", "Options", (4, 4), Words, Pair("--opt")),
+    key("Network", "Subnet", (4, 4), Raw, Pair("--subnet")),
 ];
 
 #[cfg(test)]

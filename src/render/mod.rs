@@ -8,15 +8,22 @@ mod encode;
 pub mod host;
 mod ini_file;
 pub mod keys;
+mod limits;
+mod lower;
+mod lowered;
 mod marks;
-pub mod quadlet;
-#[cfg(test)]
-mod quadlet_tests;
+mod podman;
+mod policy;
+mod quadlet;
+mod run;
+mod seal;
 pub mod systemd;
 pub mod template;
 #[cfg(test)]
 mod tests;
 mod unit;
+#[cfg(test)]
+mod writers_tests;
 
 pub use document::{Line, Rendered, render_file, render_lines};
 pub use host::render_host;

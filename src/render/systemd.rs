@@ -1,7 +1,7 @@
 //! Units that are systemd's own: timers with the service they start, and units written by hand.
 
 use super::encode;
-use super::quadlet::whole_secs;
+use super::lower::whole_secs;
 use super::unit::UnitText;
 use crate::model::{At, Timer, errors};
 use kl::diag::Problems;

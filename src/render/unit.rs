@@ -32,7 +32,16 @@ impl UnitText {
         self.push(section, key, value.into(), Line::Meta);
     }
 
-    fn push(&mut self, section: &str, key: &str, value: String, line: Line) {
+    /// Adds all keys of a section of another file.
+    pub fn take_section(&mut self, section: &str, other: &UnitText) {
+        let found = other.sections.iter().find(|(name, _)| name == section);
+        for (key, value, line) in found.iter().flat_map(|(_, entries)| entries) {
+            self.push(section, key, value.clone(), *line);
+        }
+    }
+
+    /// Adds a key that means something or not.
+    pub fn push(&mut self, section: &str, key: &str, value: String, line: Line) {
         let entry = (key.to_owned(), value, line);
         match self.sections.iter_mut().find(|(name, _)| name == section) {
             Some((_, entries)) => entries.push(entry),

@@ -83,6 +83,7 @@ codes! {
     BadUnit = "kl::model::bad-unit",
     OrderCycle = "kl::model::order-cycle",
     SecretOnDisk = "kl::model::secret-on-disk",
+    OldPodman = "kl::model::old-podman",
 }
 
 impl Code {

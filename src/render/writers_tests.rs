@@ -1,9 +1,13 @@
 //! A container with everything that one can have, written for a new podman and for old ones.
 
 use super::contract::{self, Delivered};
-use super::quadlet::{self, Writer};
+use super::keys::{FIRST_QUADLET, OLDEST};
+use super::lowered::{Form, Lowering};
+use super::podman::Rules;
+use super::{lower, quadlet, run};
 use crate::model::host::Ssh;
 use crate::model::*;
+use crate::store::Digest;
 use kl::data::{Data, DataKind, Encode, Origin, SecretPart};
 use kl::diag::Problems;
 use kl::source::Span;
@@ -31,6 +35,7 @@ fn host(podman: &str) -> Host {
         addresses: vec![],
         ssh: Ssh { user: text("root"), address: text(""), port: 22 },
         podman: text(podman),
+        systemd: if podman.starts_with("4.3") { 252 } else { 257 },
         backend: at(Backend::Quadlet),
         containers: vec![],
         volumes: vec![],
@@ -130,15 +135,35 @@ fn container(contract: Contract) -> Container {
     }
 }
 
-fn written(podman: &str, it: &Container) -> (String, Problems) {
+fn written(podman: &str, backend: Backend, it: &Container) -> (String, Problems) {
     let mut problems = Problems::default();
-    let host = host(podman);
+    let mut host = host(podman);
+    let dns = At::new("10.88.0.0/24".into(), Span::new(1, 2));
+    let bridge = Bridge {
+        at: Span::new(1, 2),
+        driver: Driver::Bridge,
+        subnet: Some(dns),
+        gateway: None,
+        parent: None,
+        mtu: None,
+        internal: false,
+        dns: true,
+    };
+    host.bridges.push(("front".into(), bridge));
     let delivered: Delivered = contract::deliver("web", &it.run, &mut problems);
-    let mut writer = Writer::new(&host, &mut problems);
-    quadlet::container(&mut writer, "demo", it, Some("/run/kolla-lang/files/0123"), &delivered);
-    let (unit, needs) = writer.finish();
+    let mut lowering = Lowering::new(&host, "web", Form::Container, &mut problems);
+    lower::container(&mut lowering, "demo", it, Some("/run/kolla-lang/files/0123"), &delivered);
+    let lowered = lowering.out;
+    let least = if backend == Backend::Quadlet { FIRST_QUADLET } else { OLDEST };
+    let mut rules = Rules::new(&host, least, &mut problems);
+    let draft = match backend {
+        Backend::Quadlet => quadlet::write(&lowered, &mut rules),
+        Backend::Systemd => run::write(&lowered, &mut rules),
+    };
+    let needs = rules.needs;
+    let (text, _) = draft.seal_container("", &Digest::of(b""));
     let json = delivered.config_json.unwrap_or_default();
-    (format!("# needs podman {needs}\n{}{json}", unit.text()), problems)
+    (format!("# needs podman {needs}\n{text}{json}"), problems)
 }
 
 fn check(name: &str, found: &str) {
@@ -149,33 +174,55 @@ fn check(name: &str, found: &str) {
     super::tests::assert_same(&std::fs::read_to_string(&path).unwrap_or_default(), found);
 }
 
+fn messages(problems: &Problems) -> Vec<String> {
+    problems.iter().map(|it| it.message.clone()).collect()
+}
+
 #[test]
 fn everything_by_kollas_contract() {
-    let (text, problems) = written("5.4", &container(Contract::Kolla));
+    let (text, problems) = written("5.4", Backend::Quadlet, &container(Contract::Kolla));
     assert!(problems.is_empty(), "{problems:?}");
     check("kolla.container", &text);
 }
 
 #[test]
 fn everything_by_direct_mounts() {
-    let (text, problems) = written("5.4.2", &container(Contract::Direct));
+    let (text, problems) = written("5.4.2", Backend::Quadlet, &container(Contract::Direct));
     assert!(problems.is_empty(), "{problems:?}");
     check("direct.container", &text);
 }
 
 #[test]
-fn an_older_podman_gets_options_for_keys_it_does_not_know() {
-    let (text, problems) = written("4.6", &container(Contract::Direct));
+fn everything_without_quadlet() {
+    let (text, problems) = written("5.4.2", Backend::Systemd, &container(Contract::Direct));
     assert!(problems.is_empty(), "{problems:?}");
-    assert!(text.contains("PodmanArgs=--stop-timeout 30\n"), "{text}");
-    assert!(text.starts_with("# needs podman 4.6\n"), "{text}");
+    check("direct.service", &text);
 }
 
 #[test]
-fn a_key_without_an_option_names_both_releases() {
-    let (_, problems) = written("4.4", &container(Contract::Direct));
-    let messages: Vec<String> = problems.iter().map(|it| it.message.clone()).collect();
-    assert_eq!(messages[0], "`HealthCmd` needs podman 4.5, and the host has podman 4.4");
+fn everything_for_the_oldest_podman_and_what_it_lacks() {
+    let (text, problems) = written("4.3.1", Backend::Systemd, &container(Contract::Kolla));
+    assert!(!problems.has_errors(), "{problems:?}");
+    check("old.service", &format!("{text}\n{}\n", messages(&problems).join("\n")));
+}
+
+#[test]
+fn an_older_quadlet_gets_options_for_keys_it_does_not_know() {
+    let (text, problems) = written("4.4.1", Backend::Quadlet, &container(Contract::Direct));
+    assert!(problems.is_empty(), "{problems:?}");
+    check("old.container", &text);
+}
+
+#[test]
+fn what_no_option_says_names_both_releases() {
+    let mut problems = Problems::default();
+    let host = host("4.6");
+    let mut lowering = Lowering::new(&host, "data", Form::Volume, &mut problems);
+    let volume = Volume { at: Span::new(1, 2), device: None, fs: None, options: vec![], scratch: false };
+    lower::volume(&mut lowering, "demo", "data", &volume);
+    let lowered = lowering.out;
+    quadlet::write(&lowered, &mut Rules::new(&host, FIRST_QUADLET, &mut problems));
+    assert_eq!(messages(&problems), ["`VolumeName` needs podman 4.7, and the host has podman 4.6"]);
 }
 
 #[test]
@@ -185,8 +232,8 @@ fn what_a_unit_cannot_carry_is_said() {
     it.hostname = Some(text("ends\\"));
     it.workdir = Some(text("/x "));
     it.run.command.push(text(""));
-    let (_, problems) = written("5.4", &it);
-    let messages: Vec<String> = problems.sorted().iter().map(|it| it.message.clone()).collect();
-    assert_eq!(messages.len(), 1, "reports of one place and code are one: {messages:?}");
+    let (_, problems) = written("5.4", Backend::Quadlet, &it);
+    let sorted: Vec<String> = problems.sorted().iter().map(|it| it.message.clone()).collect();
+    assert_eq!(sorted.len(), 1, "reports of one place and code are one: {sorted:?}");
     assert_eq!(problems.iter().count(), 4);
 }
