@@ -47,6 +47,8 @@ pub enum Goal {
 pub struct Options {
     /// Seconds within which somebody must confirm, or the host goes back.
     pub confirm_within: Option<u64>,
+    /// Seconds within which the whole switch must end; by default what its steps may take together.
+    pub deadline: Option<u64>,
     /// Units whose gates are not waited for.
     pub no_gate: NoGate,
     /// Whether units of the data plane may be stopped and restarted.

@@ -204,7 +204,7 @@ fn attempt(host: &mut Host<'_>, target: Target, program: &Path) -> Result<Outcom
         }
     };
     let engine = layout.engine(&engine);
-    let secs = alarm::deadline(&plan, host.options.confirm_within);
+    let secs = host.options.deadline.unwrap_or_else(|| alarm::deadline(&plan, host.options.confirm_within));
     let mut switch = Switch {
         from,
         to,

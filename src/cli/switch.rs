@@ -28,7 +28,7 @@ pub struct SwitchArgs {
     #[arg(long)]
     dry_run: bool,
     /// Ask for nothing: show the switch that runs, or how the last one went
-    #[arg(long, conflicts_with_all = ["file", "dry_run", "confirm_within", "adopt"])]
+    #[arg(long, conflicts_with_all = ["file", "dry_run", "confirm_within", "deadline", "adopt"])]
     follow: bool,
     #[command(flatten)]
     how: HowArgs,
@@ -46,6 +46,9 @@ pub struct HowArgs {
     /// Go back unless `kolla-lang confirm` is given in time, like `60s` or `5m`
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     confirm_within: Option<u64>,
+    /// Go back unless all is done in time; by default what the units' own limits come to
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    deadline: Option<u64>,
     /// Do not wait for the gate of this unit, or of `all`; what is not asked is said
     #[arg(long, value_name = "NAME")]
     no_gate: Vec<String>,
@@ -57,9 +60,10 @@ pub struct HowArgs {
 impl HowArgs {
     /// Returns them as the switch takes them.
     pub fn options(&self) -> Options {
-        let Self { confirm_within, no_gate, allow_dataplane } = self;
+        let Self { confirm_within, deadline, no_gate, allow_dataplane } = self;
         Options {
             confirm_within: *confirm_within,
+            deadline: *deadline,
             no_gate: NoGate::from_words(no_gate),
             allow_dataplane: *allow_dataplane,
         }
