@@ -1,11 +1,16 @@
 //! Switches of hosts: what is planned for a pair of closures, and where a host ends when any call fails at any moment.
 //!
-//! The cases are data, in `tests/switch/<name>/`: `from.json`, `to.json` and the expected `steps.txt`. Set `BLESS=1` to accept.
+//! The cases are data, in `tests/switch/<name>/` and `tests/situations/<name>/`: `from.json`, `to.json` and the expected
+//! `steps.txt`. Set `BLESS=1` to accept.
 
 #[path = "switch/drift.rs"]
 mod drift;
 #[path = "switch/fake.rs"]
 mod fake;
+#[path = "switch/gates.rs"]
+mod gates;
+#[path = "switch/situations.rs"]
+mod situations;
 #[path = "switch/small.rs"]
 mod small;
 
@@ -42,8 +47,10 @@ fn main() {
         fake::scenarios()
             .into_iter()
             .chain(drift::scenarios())
+            .chain(gates::scenarios())
             .map(|(name, run)| Trial::test(name, move || run().map_err(Failed::from))),
     );
+    trials.extend(situations::trials(Path::new(env!("CARGO_MANIFEST_DIR"))));
     libtest_mimic::run(&arguments, trials).exit();
 }
 
@@ -78,15 +85,20 @@ fn stamps(case: &Path, from: Option<&Closure>, to: &Closure) -> Result<Stamps, F
     Ok(stamps)
 }
 
+/// Reads what is asked of a switch beside its generation; without a file nothing is.
+fn options(case: &Path) -> Result<Options, Failed> {
+    match fs::read_to_string(case.join("options.json")) {
+        Ok(text) => Ok(serde_json::from_str(&text)?),
+        Err(_) => Ok(Options::default()),
+    }
+}
+
 /// Compares the planned steps and the difference with the expected text.
 fn steps(case: &Path) -> Result<(), Failed> {
     let (from, to) = (side(case, "from.json")?, side(case, "to.json")?.ok_or("no to.json")?);
     let difference = diff(from.as_ref(), &to);
     let stamps = stamps(case, from.as_ref(), &to)?;
-    let options = match fs::read_to_string(case.join("options.json")) {
-        Ok(text) => serde_json::from_str(&text)?,
-        Err(_) => Options::default(),
-    };
+    let options = options(case)?;
     let plan = plan(&difference, from.as_ref().map(|it| &it.manifest), &to.manifest, &stamps, &options);
     let mut text = plan.to_text();
     for file in &difference.files {

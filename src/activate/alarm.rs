@@ -2,7 +2,7 @@
 //!
 //! Takes nothing back itself: it starts the program that does.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::failure::Failure;
@@ -17,6 +17,8 @@ pub const SWITCH_SERVICE: &str = "kolla-lang-switch.service";
 const OVERHEAD: u64 = 180;
 /// What each step may take beyond the unit's own limit before systemd is held to have lost it.
 const MARGIN: u64 = 15;
+/// How long a timer is not set anew: each time is a unit of PID 1.
+const POSTPONE_EVERY: Duration = Duration::from_secs(15);
 /// How much later than the switch itself the timer gives up on a word that does not come.
 const GRACE: u64 = 15;
 
@@ -39,7 +41,44 @@ pub fn deadline(plan: &Plan, confirm_within: Option<u64>) -> u64 {
 /// Sets the timer of a whole switch.
 pub fn arm(host: &mut Host<'_>, engine: &Path, secs: u64) -> Result<(), Failure> {
     let timer = format!("kolla-lang-revert-{}.timer", host.tx);
+    let since = host.systemd.now();
+    host.standing = Some(Standing { engine: engine.to_owned(), secs, n_times: 1, since });
     set(host, engine, timer, secs)
+}
+
+/// The timer of a whole switch, as it was set last.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    engine: PathBuf,
+    secs: u64,
+    n_times: u32,
+    since: Duration,
+}
+
+/// Sets the timer of a switch anew, because something that it waits for comes further. The old one ends when the new one is set.
+pub fn postpone(host: &mut Host<'_>) -> Result<(), Failure> {
+    let now = host.systemd.now();
+    let Some(mut standing) = host.standing.clone().filter(|it| now >= it.since + POSTPONE_EVERY) else {
+        return Ok(());
+    };
+    let old = std::mem::take(&mut host.alarms);
+    standing.n_times += 1;
+    standing.since = now;
+    let timer = format!("kolla-lang-revert-{}-{}.timer", host.tx, standing.n_times);
+    let set = set(host, &standing.engine, timer, standing.secs);
+    host.standing = Some(standing);
+    let mut left = Vec::new();
+    let mut ended = set;
+    for timer in old {
+        // Without a new timer the old one must stay.
+        let end = if ended.is_ok() { host.systemd.disarm(&timer).map_err(Failure::from) } else { Ok(()) };
+        if ended.is_err() || end.is_err() {
+            left.push(timer);
+        }
+        ended = ended.and(end);
+    }
+    host.alarms.extend(left);
+    ended
 }
 
 /// Sets a second timer, for the time in which somebody must confirm. The first one stays.

@@ -140,6 +140,7 @@ pub fn diff(from: Option<&Closure>, to: &Closure) -> Difference {
         }
     }
     add_users(&mut units, &from.manifest, &to.manifest);
+    add_sockets(&mut units, &from.manifest, &to.manifest);
     let mut kernel = compare_keys(&from.manifest.sysctls, &to.manifest.sysctls);
     kernel.extend(compare_keys(&loaded(&from.manifest), &loaded(&to.manifest)));
     Difference { units, files, kernel }
@@ -212,7 +213,8 @@ pub fn action(new: &Unit, differs: Differs, same_network: bool) -> Action {
         Change::Keep => Action::Keep,
         Change::Manual => Action::Manual,
         Change::Dataplane => Action::Dataplane,
-        Change::Reload { .. } if !differs.restart => Action::Reload,
+        // All of a unit written by hand is its text, which systemd has read again by then.
+        Change::Reload { .. } if !differs.restart || new.kind == UnitKind::Raw => Action::Reload,
         Change::StopStart => Action::StopStart,
         Change::Restart | Change::Reload { .. } => Action::Restart,
     }
@@ -240,6 +242,25 @@ pub fn add_users(units: &mut BTreeMap<String, UnitChange>, from: &Manifest, to: 
             reason = format!("{}; {reason}", change.reason);
         }
         units.insert(name, UnitChange { action, reason });
+    }
+}
+
+/// Has sockets that changed stopped before they start: systemd opens none whose service runs, so that stops first, too.
+fn add_sockets(units: &mut BTreeMap<String, UnitChange>, from: &Manifest, to: &Manifest) {
+    let changed = |(name, change): (&String, &UnitChange)| {
+        let is_socket = name.ends_with(".socket") && change.action == Action::Restart;
+        is_socket.then(|| name.clone())
+    };
+    let sockets: Vec<String> = units.iter().filter_map(changed).collect();
+    for socket in sockets {
+        let service = socket.replace(".socket", ".service");
+        if from.units.contains_key(&service) && to.units.contains_key(&service) {
+            let reason = format!("its {socket} is opened anew");
+            units.insert(service, UnitChange { action: Action::StopStart, reason });
+        }
+        if let Some(change) = units.get_mut(&socket) {
+            change.action = Action::StopStart;
+        }
     }
 }
 

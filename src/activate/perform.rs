@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::alarm::{self, Standing};
 use super::failure::Failure;
 use super::gates::{Seen, Watch};
 use super::journal::{Journal, Record};
@@ -42,6 +43,8 @@ pub struct Host<'a> {
     pub journal: Journal,
     /// Timers that take the host back, to be ended when the switch is.
     pub alarms: Vec<String>,
+    /// The timer of the whole switch, once it is set.
+    pub standing: Option<Standing>,
     /// Set when somebody wants it to end before it is done; then it goes back.
     pub interrupted: &'a AtomicBool,
 }
@@ -168,7 +171,11 @@ pub fn perform_until(
         }
         for (idx, act) in acts.iter().enumerate() {
             if let Phase::Gate(watch) = &mut run.phases[idx] {
+                let since = watch.since;
                 let seen = watch.look(host, act)?;
+                if watch.since != since {
+                    alarm::postpone(host)?;
+                }
                 run.pass(idx, seen);
                 run.tell_if_up(host, idx);
             }
@@ -260,11 +267,13 @@ fn begin(
     closure: &Closure,
     progress: &mut Progress,
 ) -> Result<Phase, Failure> {
+    // What does not run takes up its files by a start.
+    let reloads = matches!(act.verb, Verb::Reload { .. }) && host.systemd.state(&act.unit)?.is_up();
     host.journal.tell(&Record::Acting {
         unit: act.unit.clone(),
         verb: act.verb.word().to_owned(),
         reason: act.reason.clone(),
-        job: !matches!(act.verb, Verb::Reload { .. }),
+        job: !reloads,
         live: has_live(closure, &act.unit),
     })?;
     if render_live(host.layout, closure, &act.unit)? {
@@ -274,6 +283,7 @@ fn begin(
         Verb::Start | Verb::Task { .. } => Job::Start,
         Verb::Restart => Job::Restart,
         Verb::RestartIfUp => Job::TryRestart,
+        Verb::Reload { .. } if !reloads => Job::Start,
         Verb::Reload { command } => match &act.container {
             Some(container) if !command.is_empty() => {
                 host.tools.exec(container, command)?;

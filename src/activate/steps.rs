@@ -161,8 +161,12 @@ pub fn plan_units(
                 None => None,
             },
             Action::Recreate => Some((Verb::Start, reason)),
-            Action::Start | Action::StopStart => unit.boot.then_some((Verb::Start, reason)),
-            Action::Restart => Some((if unit.boot { Verb::Restart } else { Verb::RestartIfUp }, reason)),
+            // Nothing but its users starts a network at boot; here it comes before them, and fails in its own name.
+            Action::Start | Action::StopStart => {
+                (unit.boot || unit.kind == UnitKind::Network).then_some((Verb::Start, reason))
+            }
+            Action::Restart if unit.boot => Some((Verb::Restart, reason)),
+            Action::Restart => Some((Verb::RestartIfUp, format!("{reason}; only if it runs"))),
             Action::Reload => Some(match &unit.change {
                 Change::Reload { command } => (Verb::Reload { command: command.clone() }, reason),
                 _ => (Verb::Restart, reason),

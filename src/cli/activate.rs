@@ -83,6 +83,7 @@ fn run_switch(request: Request, interrupted: &AtomicBool) -> Exit {
                 options,
                 journal: Journal::default(),
                 alarms: Vec::new(),
+                standing: None,
                 interrupted,
             };
             switch(&mut host, target, &program)
@@ -110,6 +111,7 @@ fn run_recover(interrupted: &AtomicBool) -> Exit {
             options: Options::default(),
             journal: Journal::default(),
             alarms: Vec::new(),
+            standing: None,
             interrupted,
         })
     });

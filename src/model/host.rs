@@ -189,7 +189,7 @@ pub fn decode_host(name: &str, data: &Data) -> (Host, Problems) {
         bridges: map(read, "bridges").iter().map(|(key, it)| (key.clone(), bridge(read, it))).collect(),
         files: decode::files(read, data),
         timers: map(read, "timers").iter().map(|(key, it)| (key.clone(), timer(read, it))).collect(),
-        units: map(read, "units").iter().map(|(key, it)| (key.clone(), raw_unit(read, it))).collect(),
+        units: map(read, "units").iter().map(|(key, it)| (key.clone(), raw_unit(read, key, it))).collect(),
         sysctls: map(read, "sysctls").iter().map(|(key, it)| (key.clone(), read.text(it))).collect(),
         modules: read.texts(modules),
     };
@@ -283,7 +283,11 @@ fn timer(read: &mut Reader, data: &Data) -> Timer {
     }
 }
 
-fn raw_unit(read: &mut Reader, data: &Data) -> RawUnit {
+fn raw_unit(read: &mut Reader, name: &str, data: &Data) -> RawUnit {
+    if name.contains("@.") {
+        let report = errors::bad_value(data.origin.at, format!("`{name}` is a template, which never runs"));
+        read.report(report.help("describe each instance that should run, by its whole name"));
+    }
     let (text, wanted_by, change) =
         (read.field(data, "text"), read.field(data, "wanted_by"), read.field(data, "change"));
     let table =

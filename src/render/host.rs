@@ -310,6 +310,8 @@ impl Output<'_> {
         let model::RawUnit { at: _, text, wanted_by, change } = it;
         let written = systemd::raw(text.as_str(), wanted_by);
         let change = match change {
+            // Restarting a slice stops all that runs in it; what it limits, systemd takes up when it reads the unit again.
+            _ if name.ends_with(".slice") => Change::Keep,
             UnitChange::Restart => Change::Restart,
             UnitChange::Reload => Change::Reload { command: Vec::new() },
             UnitChange::Keep => Change::Keep,

@@ -24,7 +24,7 @@ use kolla_lang::activate::stamps;
 use kolla_lang::activate::stock::{Container, DIGEST_LABEL, Deed, Image, Stock, UNIT_LABEL};
 use kolla_lang::activate::switch::{Outcome, Target, chain, switch};
 use kolla_lang::activate::systemd::{Alarm, Job, JobId, Launch, Systemd, SystemdError, UnitState};
-use kolla_lang::store::manifest::{Change, Probe, UnitKind};
+use kolla_lang::store::manifest::{Change, Probe, Unit, UnitKind};
 use kolla_lang::store::{Closure, Manifest};
 
 /// How a planted failure fails.
@@ -89,24 +89,24 @@ pub struct World {
     /// What the generator made of the generation chosen when systemd was last reloaded.
     pub defined: Option<Manifest>,
     ended: Vec<(JobId, String)>,
-    now: Duration,
+    pub now: Duration,
     pub calls: u64,
     jobs: u64,
     planted: Option<Planted>,
     failed: bool,
-    log: Vec<String>,
+    pub log: Vec<String>,
     no_image: Option<String>,
-    alarms: BTreeSet<String>,
+    pub alarms: BTreeSet<String>,
     /// Containers that answer no probe well.
-    refusing: BTreeSet<String>,
+    pub refusing: BTreeSet<String>,
     /// After how many questions containers answer well.
-    answers_after: BTreeMap<String, u64>,
+    pub answers_after: BTreeMap<String, u64>,
     /// By how much containers come further each time they are asked.
-    advancing: BTreeMap<String, f64>,
+    pub advancing: BTreeMap<String, f64>,
     progress: f64,
     /// Units that systemd restarts once, a while after they came up.
-    flapping: BTreeSet<String>,
-    volumes: BTreeMap<String, String>,
+    pub flapping: BTreeSet<String>,
+    pub volumes: BTreeMap<String, String>,
     pub unhealthy: BTreeSet<String>,
     /// Units of the host that no description has.
     pub others: BTreeSet<String>,
@@ -174,7 +174,7 @@ pub struct Fake {
     interrupted: AtomicBool,
     switches: u64,
     boots: u64,
-    options: Options,
+    pub options: Options,
 }
 
 pub struct FakeSystemd {
@@ -375,8 +375,11 @@ impl Tools for FakeTools {
     fn dry_run(&mut self, folder: &Path) -> Result<DryRun, ToolError> {
         self.call("quadlet --dryrun")?;
         let services = fs::read_dir(folder).into_iter().flatten().flatten();
-        let units =
-            services.map(|entry| format!("{}.service", entry.file_name().to_string_lossy())).collect();
+        let unit = |name: String| {
+            let is_network = folder.join(&name).join(format!("{name}.network")).exists();
+            if is_network { format!("{name}-network.service") } else { format!("{name}.service") }
+        };
+        let units = services.map(|entry| unit(entry.file_name().to_string_lossy().into_owned())).collect();
         Ok(DryRun { units, complaints: vec![] })
     }
 
@@ -509,6 +512,7 @@ impl Fake {
             options: self.options.clone(),
             journal: Journal::default(),
             alarms: Vec::new(),
+            standing: None,
             interrupted: &self.interrupted,
         };
         run(&mut host)
@@ -598,7 +602,7 @@ impl Fake {
         let is_up = |name: &String| world.units.get(name).is_some_and(|it| it.state.is_up());
         for (name, unit) in &closure.manifest.units {
             let runs = world.units.get(name).and_then(|it| it.runs.clone());
-            let is_left = matches!(unit.change, Change::Keep | Change::Manual | Change::Dataplane);
+            let is_left = self.is_left(unit);
             if unit.kind == UnitKind::Container && !is_up(name) {
                 return Err(format!("{name} does not run\ncalls: {:#?}", world.log));
             }
@@ -684,6 +688,15 @@ impl Fake {
         }
     }
 
+    /// Says whether a unit that changed is left running as it is.
+    fn is_left(&self, unit: &Unit) -> bool {
+        match unit.change {
+            Change::Keep | Change::Manual => true,
+            Change::Dataplane => !self.options.allow_dataplane,
+            _ => false,
+        }
+    }
+
     fn no_trial(&self) -> Result<(), String> {
         if self.layout.trial().symlink_metadata().is_ok() {
             Err("the trial link is left behind".into())
@@ -718,7 +731,7 @@ impl Fake {
         {
             let seen = world.units.get(name).ok_or_else(|| format!("{name} never ran"))?;
             let was = from.and_then(|it| it.manifest.units.get(name));
-            let is_left = matches!(unit.change, Change::Keep | Change::Manual | Change::Dataplane);
+            let is_left = self.is_left(unit);
             let wanted = if is_left { was.unwrap_or(unit) } else { unit };
             if seen.state.active != "active" || seen.runs != Some(wanted.digests.restart.to_string()) {
                 return Err(format!("{name} does not run as it should: {seen:?}\ncalls: {:#?}", world.log));

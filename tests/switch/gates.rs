@@ -1,0 +1,266 @@
+//! Gates, policies, networks and tasks on a host that is not there: what opens a gate, what fails it, and what is left alone.
+
+use kolla_lang::activate::contracts;
+use kolla_lang::activate::failure::{ActivateError, Failure};
+use kolla_lang::activate::request::NoGate;
+use kolla_lang::activate::stamps;
+use kolla_lang::activate::switch::{Outcome, Target, chain};
+use kolla_lang::store::Closure;
+
+use super::fake::{Ended, Fake, Scenario};
+
+/// Returns the tests of this file.
+pub fn scenarios() -> Vec<Scenario> {
+    vec![
+        ("a-probe-opens-the-gate-late", a_probe_opens_the_gate_late),
+        ("a-probe-that-is-never-answered-goes-back", a_probe_that_is_never_answered_goes_back),
+        ("a-unit-that-flaps-goes-back", a_unit_that_flaps_goes_back),
+        ("progress-moves-the-deadline", progress_moves_the_deadline),
+        ("no-progress-is-no-reason-to-wait", no_progress_is_no_reason_to_wait),
+        ("a-skipped-gate-is-not-asked", a_skipped_gate_is_not_asked),
+        ("a-soak-time-is-waited-for", a_soak_time_is_waited_for),
+        ("a-reload-of-what-is-down-starts-it", a_reload_of_what_is_down_starts_it),
+        ("a-contract-runs-when-all-is-committed", a_contract_runs_when_all_is_committed),
+        ("a-failed-contract-is-a-warning-and-runs-again", a_failed_contract_runs_again),
+        ("a-volume-made-anew-runs-its-task-again", a_volume_made_anew_runs_its_task_again),
+        ("a-network-is-made-anew-and-back", a_network_is_made_anew_and_back),
+    ]
+}
+
+fn closure(text: &str) -> Closure {
+    super::small::closure(text).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// One unit with these further keys.
+fn api(exec: &str, more: &str) -> Closure {
+    closure(&format!(
+        r#"{{"units": {{"api.service": {{"exec": "{exec}"{more}}}}}, "order": ["api.service"]}}"#
+    ))
+}
+
+const PROBE: &str = r#", "probes": {"up": {"tcp": {"address": "10.0.0.1", "port": 80}}}"#;
+
+fn committed(ended: &Ended) -> Result<(), String> {
+    if matches!(ended, Ok(Outcome::Committed { .. })) { Ok(()) } else { Err(format!("{ended:?}")) }
+}
+
+fn reverted(ended: &Ended) -> Result<&Failure, String> {
+    match ended {
+        Ok(Outcome::Reverted { failure, .. }) => Ok(failure),
+        other => Err(format!("{other:?}")),
+    }
+}
+
+fn is(found: &str, expected: &str) -> Result<(), String> {
+    if found == expected { Ok(()) } else { Err(format!("`{found}` is not `{expected}`")) }
+}
+
+fn count(fake: &Fake, call: &str) -> usize {
+    fake.world.borrow().log.iter().filter(|it| it.starts_with(call)).count()
+}
+
+fn a_probe_opens_the_gate_late() -> Result<(), String> {
+    let (from, to) = (api("one", ""), api("two", PROBE));
+    let mut fake = Fake::with_generation(Some(&from))?;
+    fake.world.borrow_mut().answers_after.insert("api".into(), 5);
+    let ended = fake.switch(&to);
+    committed(&ended)?;
+    fake.check(Some(&from), &to, &ended)?;
+    is(&count(&fake, "probe tcp 10.0.0.1:80").to_string(), "5")
+}
+
+fn a_probe_that_is_never_answered_goes_back() -> Result<(), String> {
+    let (from, to) = (api("one", ""), api("two", PROBE));
+    let mut fake = Fake::with_generation(Some(&from))?;
+    fake.world.borrow_mut().refusing.insert("api".into());
+    let ended = fake.switch(&to);
+    let words =
+        "api.service was not up within 30 s: active (running), probe up (tcp 10.0.0.1:80): status 503";
+    is(&reverted(&ended)?.to_string(), words)?;
+    fake.check(Some(&from), &to, &ended)
+}
+
+fn a_unit_that_flaps_goes_back() -> Result<(), String> {
+    // The old one has no soak time, so that the way back does not see the restart that the new one is failed for.
+    let (from, to) = (api("one", r#", "soak": 0"#), api("two", ""));
+    let mut fake = Fake::with_generation(Some(&from))?;
+    fake.world.borrow_mut().flapping.insert("api.service".into());
+    let ended = fake.switch(&to);
+    let failure = reverted(&ended)?;
+    if !matches!(failure, Failure::Died { unit, .. } if unit == "api.service") {
+        return Err(chain(failure));
+    }
+    fake.check(Some(&from), &to, &ended)
+}
+
+fn progress_moves_the_deadline() -> Result<(), String> {
+    let more = format!(r#"{PROBE}, "progress": ["how", "far"]"#);
+    let (from, to) = (api("one", ""), api("two", &more));
+    let mut fake = Fake::with_generation(Some(&from))?;
+    {
+        let mut world = fake.world.borrow_mut();
+        // Twice a second it is asked, so this is twice as long as its 30 s.
+        world.answers_after.insert("api".into(), 120);
+        world.advancing.insert("api".into(), 0.5);
+    }
+    let before = fake.world.borrow().now;
+    let ended = fake.switch(&to);
+    committed(&ended)?;
+    let took = fake.world.borrow().now - before;
+    if took.as_secs() < 50 {
+        return Err(format!("it took {took:?}"));
+    }
+    if !fake.world.borrow().alarms.is_empty() {
+        return Err("a timer is left".into());
+    }
+    // The timer of PID 1 would else have taken the host back from a switch that still comes further.
+    if count(&fake, "arm") < 2 {
+        return Err(format!("the timer was not set anew: {:#?}", fake.world.borrow().log));
+    }
+    fake.check(Some(&from), &to, &ended)
+}
+
+fn no_progress_is_no_reason_to_wait() -> Result<(), String> {
+    let more = format!(r#"{PROBE}, "progress": ["how", "far"]"#);
+    let (from, to) = (api("one", ""), api("two", &more));
+    let mut fake = Fake::with_generation(Some(&from))?;
+    fake.world.borrow_mut().refusing.insert("api".into());
+    fake.world.borrow_mut().advancing.insert("api".into(), 0.0);
+    let before = fake.world.borrow().now;
+    let ended = fake.switch(&to);
+    let words = "api.service was not up within 30 s: active (running), probe up (tcp 10.0.0.1:80): status 503, progress at 0";
+    is(&reverted(&ended)?.to_string(), words)?;
+    let took = fake.world.borrow().now - before;
+    if took.as_secs() > 60 {
+        return Err(format!("it took {took:?}"));
+    }
+    fake.check(Some(&from), &to, &ended)
+}
+
+fn a_skipped_gate_is_not_asked() -> Result<(), String> {
+    let (from, to) = (api("one", ""), api("two", PROBE));
+    let mut fake = Fake::with_generation(Some(&from))?;
+    fake.world.borrow_mut().refusing.insert("api".into());
+    fake.options.no_gate = NoGate::from_words(&["api".to_owned()]);
+    let ended = fake.switch(&to);
+    committed(&ended)?;
+    let Ok(Outcome::Committed { plan, .. }) = &ended else { return Err(format!("{ended:?}")) };
+    is(&format!("{:?}", plan.skipped[0].gate), r#"["probe up (tcp 10.0.0.1:80)", "2 s without a restart"]"#)?;
+    is(&count(&fake, "probe").to_string(), "0")
+}
+
+fn a_soak_time_is_waited_for() -> Result<(), String> {
+    let to = api("two", r#", "soak": 20"#);
+    let mut fake = Fake::with_generation(None)?;
+    let ended = fake.switch(&to);
+    committed(&ended)?;
+    if fake.world.borrow().now.as_secs() < 20 {
+        return Err("it was not waited for".into());
+    }
+    fake.check(None, &to, &ended)
+}
+
+fn a_reload_of_what_is_down_starts_it() -> Result<(), String> {
+    let with = |text: &str| api("one", &format!(r#", "change": "reload", "files": {{"a.conf": "{text}"}}"#));
+    let (from, to) = (with("1"), with("2"));
+    let mut fake = Fake::with_generation(Some(&from))?;
+    if let Some(unit) = fake.world.borrow_mut().units.get_mut("api.service") {
+        (unit.state.active, unit.runs) = ("inactive".into(), None);
+    }
+    committed(&fake.switch(&to))?;
+    is(&count(&fake, "exec").to_string(), "0")?;
+    is(&count(&fake, "Start api.service").to_string(), "1")
+}
+
+fn contract(key: &str, exec: &str) -> Closure {
+    closure(&format!(
+        r#"{{"units": {{"api.service": {{"exec": "{exec}"}},
+            "drop.service": {{"task": "{key}", "class": "contract", "after": ["api.service"]}}}},
+            "order": ["api.service", "drop.service"]}}"#
+    ))
+}
+
+fn a_contract_runs_when_all_is_committed() -> Result<(), String> {
+    let mut fake = Fake::with_generation(Some(&contract("1", "one")))?;
+    let to = contract("2", "two");
+    committed(&fake.switch(&to))?;
+    let place = |call: &str| fake.world.borrow().log.iter().rposition(|it| it == call);
+    // The last reload reads the committed generation.
+    if place("Start drop.service") < place("daemon-reload") || !stamps::is_done(&fake.layout, "2") {
+        return Err(format!("{:#?}", fake.world.borrow().log));
+    }
+    Ok(())
+}
+
+fn a_failed_contract_runs_again() -> Result<(), String> {
+    let (from, to) = (contract("1", "one"), contract("2", "two"));
+    let mut fake = Fake::with_generation(Some(&from))?;
+    // The second job is the task's: the first one restarts its service.
+    let planted = super::fake::Planted { at: 2, fail: super::fake::Fail::Job };
+    let ended = fake.switch_failing(&to, planted)?;
+    match &ended {
+        Ok(Outcome::Committed { warnings, .. }) if warnings.len() == 2 => {}
+        other => return Err(format!("{other:?}")),
+    }
+    if contracts::left_over(&fake.layout, &to.manifest).len() != 1 {
+        return Err("it counts as done".into());
+    }
+    let again = fake.switch(&to);
+    if !matches!(&again, Ok(Outcome::Nothing { warnings, .. }) if warnings.is_empty())
+        || !stamps::is_done(&fake.layout, "2")
+    {
+        return Err(format!("{again:?}"));
+    }
+    Ok(())
+}
+
+fn with_volume(class: &str, exec: &str) -> Closure {
+    closure(&format!(
+        r#"{{"units": {{"sync.service": {{"task": "1", "class": "{class}", "volumes": ["db"]}},
+            "api.service": {{"exec": "{exec}", "after": ["sync.service"]}}}},
+            "order": ["sync.service", "api.service"]}}"#
+    ))
+}
+
+fn a_volume_made_anew_runs_its_task_again() -> Result<(), String> {
+    for class in ["expand", "one-way"] {
+        let mut fake = Fake::with_generation(None)?;
+        fake.world.borrow_mut().volumes.insert("db".into(), "made at 1".into());
+        committed(&fake.switch(&with_volume(class, "one")))?;
+        committed(&fake.switch(&with_volume(class, "two")))?;
+        is(&count(&fake, "Start sync.service").to_string(), "1")?;
+        fake.world.borrow_mut().volumes.insert("db".into(), "made at 2".into());
+        let ended = fake.switch(&with_volume(class, "three"));
+        if class == "expand" {
+            committed(&ended)?;
+            is(&count(&fake, "Start sync.service").to_string(), "2")?;
+            continue;
+        }
+        let Err(ActivateError::Refused(refusals)) = &ended else { return Err(format!("{ended:?}")) };
+        let words = "sync.service: it was done as `1`, but its volume db was made anew since; its class forbids to do it again";
+        is(&refusals[0].to_string(), words)?;
+    }
+    Ok(())
+}
+
+fn a_network_is_made_anew_and_back() -> Result<(), String> {
+    let with = |subnet: &str| {
+        closure(&format!(
+            r#"{{"networks": {{"front": {{"subnet": "{subnet}"}}}}, "units": {{"web.service":
+                {{"uses": ["front-network.service"]}}}}, "order": ["web.service"]}}"#
+        ))
+    };
+    let mut fake = Fake::with_generation(Some(&with("10.1.0.0/24")))?;
+    let jobs = |fake: &Fake| {
+        let log = &mut fake.world.borrow_mut().log;
+        let jobs: Vec<String> =
+            log.drain(..).filter(|it| it.starts_with("Start ") || it.starts_with("Stop ")).collect();
+        jobs.join(", ")
+    };
+    let expected =
+        "Stop web.service, Stop front-network.service, Start front-network.service, Start web.service";
+    committed(&fake.switch(&with("10.2.0.0/24")))?;
+    is(&jobs(&fake), expected)?;
+    committed(&fake.activate(Target::Before))?;
+    is(&jobs(&fake), expected)
+}
