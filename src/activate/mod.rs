@@ -29,5 +29,6 @@ pub mod stock;
 pub mod switch;
 pub mod systemctl;
 pub mod systemd;
+mod transaction;
 pub mod verdict;
 pub mod words;

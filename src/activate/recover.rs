@@ -12,8 +12,9 @@ use super::journal::{Begin, Journal, Record, VERSION, boot_id};
 use super::layout::Layout;
 use super::perform::{Host, Progress};
 use super::steps::Plan;
-use super::switch::{Held, Outcome, Switch, discard, held};
+use super::switch::{Held, Outcome, held};
 use super::systemd::UnitState;
+use super::transaction::{Switch, discard};
 use super::verdict::{Trouble, Verdict};
 use crate::store::files::{self, FileError};
 use crate::store::{Closure, StoreError, lock};
@@ -29,7 +30,6 @@ struct Told {
     progress: Progress,
     saved: BTreeMap<String, String>,
     failure: Option<Trouble>,
-    verdict: Option<Verdict>,
 }
 
 /// Ends the switch that was left open, if there is one; the caller holds the lock. Nothing means that none was.
@@ -109,7 +109,6 @@ fn listen(records: Vec<Record>) -> Told {
             Record::Kernel { key, value: _, old: Some(old) } => drop(told.saved.entry(key).or_insert(old)),
             Record::Task { name } => told.progress.tasks.push(name),
             Record::Reverting { to: _, failure } => drop(told.failure.get_or_insert(failure)),
-            Record::End(verdict) => told.verdict = Some(verdict),
             Record::Kernel { .. }
             | Record::Trial { .. }
             | Record::Up { .. }
@@ -117,7 +116,8 @@ fn listen(records: Vec<Record>) -> Told {
             | Record::Confirmed
             | Record::Committing { .. }
             | Record::Recovering { .. }
-            | Record::Discarding { .. } => {}
+            | Record::Discarding { .. }
+            | Record::End(_) => {}
         }
     }
     if told.tx.is_empty() {

@@ -10,8 +10,9 @@ use super::generation;
 use super::kernel;
 use super::perform::{Host, Progress, perform, stop_all};
 use super::steps::{Stop, plan_return};
-use super::switch::{Switch, render_content, settle};
+use super::switch::render_content;
 use super::systemd::UnitState;
+use super::transaction::{Switch, settle};
 use crate::store::Closure;
 use crate::store::manifest::UnitKind;
 

@@ -1,0 +1,217 @@
+//! A switch that has begun: every deed until the commit, what follows it, and the decision to go back.
+//!
+//! Checks nothing beforehand; that is `switch`. One that was cut off is made again by `recover` and ends with the same parts.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::adopt;
+use super::alarm;
+use super::contracts;
+use super::diff::Difference;
+use super::failure::{ActivateError, Failure};
+use super::generation::{self, Committed};
+use super::history::{self, End, Event, Kind};
+use super::journal::{Begin, Record};
+use super::kernel;
+use super::layout::Layout;
+use super::perform::{Host, Progress, perform_until, stop_all};
+use super::revert::revert;
+use super::stamps;
+use super::steps::Plan;
+use super::switch::{Held, Outcome, chain, render_content, what_is_down};
+use super::systemd::UnitState;
+use crate::store::files::FileError;
+use crate::store::{Closure, Manifest};
+
+/// How often systemd is asked to read a generation until it has.
+const N_RELOADS: usize = 5;
+
+/// A switch that has begun.
+pub(super) struct Switch {
+    pub from: Option<Held>,
+    pub to: Closure,
+    pub number: u64,
+    pub kind: Kind,
+    pub plan: Plan,
+    pub difference: Difference,
+    /// How all units were before anything was touched.
+    pub before: BTreeMap<String, UnitState>,
+    pub progress: Progress,
+    pub saved: kernel::Saved,
+}
+
+impl Switch {
+    /// Returns what the journal must know of it.
+    pub(super) fn begin(&self) -> Begin {
+        let running = self.before.iter().filter(|(_, state)| state.is_up());
+        Begin {
+            kind: self.kind,
+            from: self.from.as_ref().map(|it| it.number),
+            to: self.number,
+            closure: self.to.digest(),
+            before: running.map(|(name, state)| (name.clone(), state.into())).collect(),
+        }
+    }
+
+    /// Does everything up to the commit.
+    pub(super) fn act(&mut self, host: &mut Host<'_>, engine: &Path) -> Result<(), Failure> {
+        render_content(host.layout, &self.to).map_err(|error| Failure::Render { source: Box::new(error) })?;
+        let running = |name: &String| self.before.get(name).is_some_and(UnitState::is_up);
+        let stops: Vec<_> = self.plan.stops.iter().filter(|stop| running(&stop.unit)).cloned().collect();
+        if let Some(failure) = stop_all(host, &stops, &mut self.progress).into_iter().next() {
+            return Err(failure);
+        }
+        settle(host, Some(&self.to.manifest))?;
+        host.journal.tell(&Record::Trial { number: self.number })?;
+        generation::open_trial(host.layout, self.number)?;
+        self.load(host)?;
+        kernel::set(host.layout, &self.to.manifest, host.tools, &mut host.journal, &mut self.saved)?;
+        let interrupted = host.interrupted;
+        perform_until(host, &self.plan.acts, &self.to, &mut self.progress, Some(interrupted))?;
+        if let Some(secs) = host.options.confirm_within {
+            alarm::arm_for_confirmation(host, engine, secs)?;
+            alarm::wait_for_word(host, secs)?;
+        }
+        Ok(())
+    }
+
+    /// Has systemd read the generation on trial. Somebody else's reload at the same time can spoil ours, so it is tried again.
+    fn load(&self, host: &mut Host<'_>) -> Result<(), Failure> {
+        for _ in 1..N_RELOADS {
+            host.systemd.reload()?;
+            if self.check_loaded(host).is_ok() {
+                return Ok(());
+            }
+        }
+        host.systemd.reload()?;
+        self.check_loaded(host)
+    }
+
+    /// Checks that systemd knows every unit, and knows it from the generation on trial.
+    fn check_loaded(&self, host: &mut Host<'_>) -> Result<(), Failure> {
+        for name in self.to.manifest.units.keys() {
+            let state = host.systemd.state(name)?;
+            let problem = if state.load != "loaded" {
+                format!("it is {}", state.load)
+            } else if state.is_stale {
+                "it changed since it was read".to_owned()
+            } else if !state.fragment.starts_with("/run/systemd/generator") {
+                format!("{} defines it", state.fragment)
+            } else {
+                continue;
+            };
+            return Err(Failure::NotLoaded { unit: name.clone(), state: problem });
+        }
+        Ok(())
+    }
+
+    /// Makes the generation the one that holds; from the rename on there is no way back, only warnings.
+    pub(super) fn commit(mut self, host: &mut Host<'_>) -> Result<Outcome, ActivateError> {
+        let layout = host.layout;
+        if let Err(error) = host.journal.tell(&Record::Committing { number: self.number }) {
+            return self.go_back(host, error.into());
+        }
+        let warnings = match generation::commit(layout, self.number) {
+            Ok(Committed::Synced) => Vec::new(),
+            Ok(Committed::Unknown(error)) => {
+                vec![format!("the commit may not be on disk: {}", chain(&error))]
+            }
+            Err(error) => return self.go_back(host, error.into()),
+        };
+        Ok(self.finish(host, warnings))
+    }
+
+    /// Does what follows a commit; all of it can be done again.
+    pub(super) fn finish(&mut self, host: &mut Host<'_>, mut warnings: Vec<String>) -> Outcome {
+        let layout = host.layout;
+        host.journal.be_lenient();
+        warnings.extend(set_links(layout, self.from.as_ref().map(|it| &it.closure), &self.to));
+        if let Err(error) = generation::drop_trial(layout) {
+            warnings.push(chain(&error));
+        }
+        if let Err(error) = host.systemd.reload() {
+            warnings.push(chain(&error));
+        }
+        match what_is_down(host.systemd, &self.to) {
+            Ok(down) => warnings.extend(down),
+            Err(error) => warnings.push(chain(&error)),
+        }
+        warnings.extend(alarm::disarm(host).iter().map(|it| chain(it)));
+        // No timer takes back what comes now: the commit stands, and these tasks have deadlines of their own.
+        let last = contracts::left_over(layout, &self.to.manifest);
+        warnings.extend(contracts::run(host, &last, &self.to, &mut self.progress));
+        if let Err(error) = history::add(layout, &self.event(&host.tx, End::Committed, None)) {
+            warnings.push(chain(&error));
+        }
+        let plan = std::mem::take(&mut self.plan);
+        Outcome::Committed { number: self.number, plan, stays: self.tasks_that_stay(layout), warnings }
+    }
+
+    /// Returns the tasks that were done for the generation before and that going back to this one does not undo.
+    fn tasks_that_stay(&self, layout: &Layout) -> Vec<String> {
+        let Some(from) = self.from.as_ref().filter(|_| self.kind == Kind::Rollback) else {
+            return Vec::new();
+        };
+        let is_known = |once: &String| self.to.manifest.tasks.values().any(|task| task.once == *once);
+        let tasks = from.closure.manifest.tasks.iter();
+        let stays = tasks.filter(|(_, task)| !is_known(&task.once) && stamps::is_done(layout, &task.once));
+        stays.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Goes back to what held before, and says how that went.
+    pub(super) fn go_back(mut self, host: &mut Host<'_>, failure: Failure) -> Result<Outcome, ActivateError> {
+        let to = self.from.as_ref().map(|it| it.number);
+        host.journal.be_lenient();
+        let _lenient = host.journal.tell(&Record::Reverting { to, failure: (&failure).into() });
+        let mut problems = revert(host, &mut self);
+        let end = if problems.is_empty() { End::Reverted } else { End::Stuck };
+        problems.extend(
+            history::add(host.layout, &self.event(&host.tx, end, Some(chain(&failure))))
+                .err()
+                .map(Failure::from),
+        );
+        if end == End::Reverted {
+            let _lenient = host.journal.tell(&Record::Discarding { number: self.number });
+            problems.extend(discard(host.layout, self.kind, self.number).err().map(Failure::from));
+        }
+        problems.extend(alarm::disarm(host));
+        if problems.is_empty() {
+            return Ok(Outcome::Reverted { failure, to, tasks: self.progress.tasks });
+        }
+        Err(ActivateError::Stuck { number: self.number, failure: Box::new(failure), problems })
+    }
+
+    fn event(&self, tx: &str, end: End, reason: Option<String>) -> Event {
+        Event {
+            version: 1,
+            tx: tx.to_owned(),
+            time: history::seconds_now(),
+            kind: self.kind,
+            end,
+            from: self.from.as_ref().map(|it| it.number),
+            to: self.number,
+            closure: self.to.digest(),
+            tasks: self.progress.tasks.clone(),
+            reason,
+        }
+    }
+}
+
+/// Removes a generation that was written for a switch and never committed.
+pub(super) fn discard(layout: &Layout, kind: Kind, number: u64) -> Result<(), FileError> {
+    match kind {
+        Kind::Switch => generation::remove(layout, number),
+        Kind::Rollback => Ok(()),
+    }
+}
+
+/// Sets adopted containers aside whose names a manifest wants, and brings the others back.
+pub(super) fn settle(host: &mut Host<'_>, manifest: Option<&Manifest>) -> Result<(), Failure> {
+    let problems = adopt::containers::settle(host.layout, host.systemd, host.tools, manifest);
+    problems.into_iter().next().map_or(Ok(()), |error| Err(error.into()))
+}
+
+pub(super) fn set_links(layout: &Layout, old: Option<&Closure>, new: &Closure) -> Vec<String> {
+    generation::set_links(layout, old, new).into_iter().map(|error| chain(&error)).collect()
+}
