@@ -258,9 +258,16 @@ impl Draft {
     }
 }
 
-/// Removes a generation that was never committed.
+/// Removes a generation that was never committed. It is out of sight at once: nobody who comes after a crash meets half of one.
 pub fn remove(layout: &Layout, number: u64) -> Result<(), FileError> {
-    files::remove_folder(&layout.generation(number))
+    let path = layout.generation(number);
+    if !files::exists(&path) {
+        return Ok(());
+    }
+    let hidden = layout.generations().join(format!(".tmp-gone-{number}"));
+    files::remove_folder(&hidden)?;
+    files::rename(&path, &hidden)?;
+    files::remove_folder(&hidden)
 }
 
 /// Puts a generation on trial: the generator reads it from now on.

@@ -183,9 +183,13 @@ impl Journal {
         files::make_folder(&folder)?;
         let mut options = OpenOptions::new();
         let file = options.create_new(true).append(true).open(&path).map_err(failed!(Write, path))?;
-        files::sync_folder(&folder)?;
-        let mut journal = Self { open: Some(Open { path, file, next: 0, lenient: false }) };
-        journal.tell(&asked(layout, tx))?;
+        let mut journal = Self { open: Some(Open { path: path.clone(), file, next: 0, lenient: false }) };
+        let begun = files::sync_folder(&folder).and_then(|()| journal.tell(&asked(layout, tx)));
+        if let Err(error) = begun {
+            // A switch that could not begin must not look like one that was cut off.
+            let _left = files::remove_file(&path);
+            return Err(error);
+        }
         Ok(journal)
     }
 
@@ -232,10 +236,19 @@ impl Journal {
     pub fn close(&mut self, layout: &Layout, tx: &str, verdict: &Verdict) -> Result<(), FileError> {
         let told = self.write(&Record::End(verdict.clone()));
         self.open = None;
-        files::rename(&layout.journal(), &layout.closed_journal(tx))?;
+        let rename = || files::rename(&layout.journal(), &layout.closed_journal(tx));
+        // Twice: what failed for a moment must not leave a switch open that has told its end.
+        rename().or_else(|_| rename())?;
         files::sync_folder(&layout.journals())?;
         told
     }
+}
+
+/// Says whether the journal that is open is this switch's own.
+pub fn is_open(layout: &Layout, tx: &str) -> bool {
+    let mut reader = Reader::default();
+    reader.feed(&files::read(&layout.journal()).unwrap_or_default());
+    matches!(reader.next(), Some(Record::Asked { tx: found, .. }) if found == tx)
 }
 
 /// Writes a journal that was over before it began: nobody else's is in the way.

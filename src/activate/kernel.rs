@@ -44,7 +44,8 @@ pub fn set(
 /// Sets the values that were saved, and returns what could not be done.
 pub fn restore(layout: &Layout, saved: &Saved) -> Vec<Failure> {
     let failed = |(key, value): (&String, &String)| {
-        let source = write(layout, key, value).err()?;
+        // Twice, as everything on the way back.
+        let source = write(layout, key, value).or_else(|_| write(layout, key, value)).err()?;
         Some(Failure::Sysctl { key: key.clone(), value: value.clone(), source })
     };
     saved.iter().filter_map(failed).collect()

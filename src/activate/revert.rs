@@ -26,7 +26,9 @@ pub(super) fn revert(host: &mut Host<'_>, switch: &mut Switch) -> Vec<Failure> {
     // A unit stops properly under its own definition only, so this comes before the trial ends.
     let stops = stops(host, switch, &touched);
     problems.extend(stop_all(host, &stops, &mut Progress::default()));
-    problems.extend(generation::drop_trial(host.layout).err().map(Failure::from));
+    // Each twice: what failed for a moment must not leave the host between two generations.
+    let drop_trial = || generation::drop_trial(host.layout);
+    problems.extend(drop_trial().or_else(|_| drop_trial()).err().map(Failure::from));
     problems.extend(host.systemd.reload().or_else(|_| host.systemd.reload()).err().map(Failure::from));
     problems.extend(kernel::restore(host.layout, &switch.saved));
     for unit in &touched {

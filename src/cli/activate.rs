@@ -11,7 +11,7 @@ use super::exit::Exit;
 use super::host::{Answer, complain};
 use super::verdict::report;
 use crate::activate::failure::ActivateError;
-use crate::activate::journal::{Journal, write_closed};
+use crate::activate::journal::{Journal, is_open, write_closed};
 use crate::activate::layout::Layout;
 use crate::activate::perform::Host;
 use crate::activate::pid1::Pid1;
@@ -89,9 +89,9 @@ fn run_switch(request: Request, interrupted: &AtomicBool) -> Exit {
             switch(&mut host, target, &program)
         });
     let verdict = Verdict::from(&ended);
-    // Whoever follows must hear also of a switch that never began a journal.
-    if !layout.closed_journal(&tx).exists()
-        && !files::exists(&layout.journal())
+    // Whoever follows must hear also of a switch that never began a journal, as where another one could not be ended first.
+    if !files::exists(&layout.closed_journal(&tx))
+        && !is_open(&layout, &tx)
         && let Err(error) = write_closed(&layout, &tx, &verdict)
     {
         complain(&error, Exit::Warnings);
