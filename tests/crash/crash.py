@@ -1,0 +1,485 @@
+"""Ends a switch at every system call that changes something, and looks whether the host finds back to one generation.
+
+The points are those of an strace of the program as it is shipped; nothing in it helps. Each is hit by strace itself, with SIGKILL
+or with an error, and is followed once each by the next run, by the timer, and by a power cut. Run by tests/show/3a.
+"""
+
+import argparse
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import points
+import rules
+from check import Generation, honest, is_open, n_task_runs, settled
+from host import Host, HostDied, prepare
+
+PROGRAM = "/opt/kolla-lang"
+SWITCH_UNIT, TIMER = "kolla-lang-switch", "kolla-lang-revert"
+FOLLOWS = ("failure", "next", "timer", "boot")
+N_TRIES = 15  # how often a point is aimed at before it counts as missed: calls that wake a thread come as they like
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What is switched, and of which process every call is a point."""
+
+    name: str
+    target: str                # the generation asked for
+    traced: str                # `command`, or the unit whose process is traced
+    after: str = ""            # a fault before, so that what is traced is a recovery: the point that it struck
+    by: str = ""               # what recovers then: next, timer, boot
+    since: str = ""            # only calls from the first of this name on are points; those before are another scenario's
+
+    @property
+    def ends(self):
+        """The generations that may hold when all is over."""
+        return {"old"} if self.target == "bad" else {"old", "new"}
+
+    @property
+    def code(self):
+        """How a run with nothing in its way ends."""
+        return 3 if self.target == "bad" else 0
+
+
+COMMIT = "rename /etc/kolla-lang/.tmp-*/link -> /etc/kolla-lang/boot #1"
+SCENARIOS = [
+    Scenario("switch", "new", SWITCH_UNIT),
+    Scenario("revert", "bad", SWITCH_UNIT, since="revert"),
+    Scenario("recovery-by-next-run", "new", SWITCH_UNIT, after=COMMIT, by="next"),
+    Scenario("recovery-by-timer", "new", TIMER, after=COMMIT, by="timer"),
+    Scenario("recovery-at-boot", "new", "kolla-lang-files", after=COMMIT, by="boot"),
+    Scenario("command", "new", "command"),
+]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One fault at one call, and what comes after it."""
+
+    scenario: str
+    point: str
+    kind: str
+    call: str
+    number: int
+    file: str      # the file that a write goes to, if that can be named: strace then counts the writes to it alone
+    fault: str     # KILL, ENOSPC, EIO, or EIO twice
+    follow: str
+
+    @property
+    def id(self):
+        return f"{self.scenario} | {self.point} | {self.fault} | {self.follow}"
+
+
+class Bench:
+    """What all points share: the generations, a host's disk with the old one committed, and one scratch host per worker."""
+
+    def __init__(self, work, built):
+        self.work = Path(work)
+        self.generations = {name: Generation(name, folder) for name, folder in built.items()}
+        self.host = None
+
+    def own_host(self):
+        if self.host is None:
+            self.host = Host(self.work, f"host{os.getpid()}")
+        return self.host
+
+    def make_disk(self):
+        """Switches an empty host to the old generation and keeps its disk."""
+        host = self.own_host()
+        host.reset()
+        host.boot()
+        code = host.command(switch_to("old"))
+        if code != 0:
+            raise HostDied(f"the first switch ended with {code}: {host.output('command')}")
+        host.kill()
+        host.keep_disk(self.work / "disk")
+
+    def begin(self, scenario):
+        """Boots a host with the old generation, and brings it where what is traced begins."""
+        host = self.own_host()
+        host.reset(self.work / "disk")
+        host.boot()
+        if scenario.after:
+            fault = next(it for it in BASE["switch"] if it.point == scenario.after)
+            traced = SCENARIO["switch"].traced
+            struck = self.strike(host, traced, switch_to(scenario.target), 
+                                 ["-e", f"inject={fault.name}:signal=KILL:when={fault.number}"], follow="next")
+            if struck.died_at != scenario.after:
+                raise HostDied(f"it died at {struck.died_at}, not at {scenario.after}")
+        return host
+
+    def strike(self, host, traced, argv, how, by="next", follow="failure"):
+        """Runs something with a fault in the traced process, and returns what came of it; before a power cut, in a hurry."""
+        trace = host.root / "out/trace"
+        trace.unlink(missing_ok=True)
+        wrap = strace(how)
+        on_command = traced == "command"
+        wraps = {} if on_command else {traced: wrap}
+        host.ask("wrap", wraps=wraps, minds_failures=follow == "failure")
+        code, unit_code, command = None, None, None
+        if by == "timer":
+            host.ask("fire", pattern=TIMER)
+            host.ask("idle")
+        elif by == "boot":
+            host.kill()
+            host.boot(wraps=wraps)
+        elif on_command:
+            code = host.command(wrap + argv)
+        else:
+            ended = host.begin("await", unit=traced)
+            command = host.begin_command(argv)
+            answers = host.wait_any([command, ended])
+            code = answers[command]["code"] if command in answers else None
+        if follow != "boot":
+            host.ask("idle")
+        if command and code is None:
+            is_kill = any("signal=KILL" in it for it in how)
+            code = self.hear(host, command, not is_kill or (follow == "failure" and not is_open(host)))
+        if by != "next":
+            exits = host.ask("state")["exits"]
+            unit_code = next((it for name, it in exits.items() if name.startswith(traced)), None)
+        host.ask("wrap", wraps={}, minds_failures=True)
+        calls = points.read(trace.read_text(errors="replace")) if trace.exists() else []
+        return Struck(code, unit_code, calls, host.output("command"))
+
+    @staticmethod
+    def hear(host, command, will_be_told):
+        """What the command says of a switch whose process is gone. It is not waited for where nobody will end that switch."""
+        if will_be_told:
+            return host.wait(command)["code"]
+        host.ask("end", command=command)
+        host.wait(command)
+        return None
+
+    def rest(self, host, scenario, follow):
+        """Lets what follows a fault happen, and lists what is not as promised after it."""
+        problems = []
+        if follow == "next":
+            code = host.command(switch_to(scenario.target))
+            if code != scenario.code:
+                problems.append(f"the next run ended with {code}: {host.output('command').strip()}")
+        elif follow == "timer":
+            fired = host.ask("fire", pattern=TIMER)["fired"]
+            in_transit = (host.root / "run/kolla-lang/trial").is_symlink()
+            if in_transit and not fired and not scenario.by:
+                problems.append("a trial and no timer that ends it")
+        elif follow == "boot":
+            host.kill()
+            host.boot()
+        host.ask("idle")
+        if follow in ("timer", "failure") and is_open(host):
+            # Killed before its timer was armed, or in the very recovery that the timer had started: that waits for the next run.
+            host.command(switch_to(scenario.target))
+            host.ask("idle")
+        return problems + self.at_rest(host, scenario.ends)
+
+    def at_rest(self, host, ends):
+        """What is not as promised when all is over, units that systemd starts again by itself included."""
+        deadline = time.monotonic() + 5
+        while True:
+            again = any(it["sub"] == "auto-restart" or it["busy"] for it in host.ask("state")["units"].values())
+            problems = settled(host, self.generations, ends)
+            if not problems or not again or time.monotonic() > deadline:
+                return problems
+            time.sleep(0.1)
+
+
+@dataclass
+class Struck:
+    code: int          # of the command, if it was heard
+    unit_code: int     # of a recovery that no command follows
+    calls: list
+    said: str
+
+    @property
+    def died_at(self):
+        dead = points.last(self.calls)
+        return dead.point if dead else None
+
+    @property
+    def hit(self):
+        """The calls that a fault was put in."""
+        return [it for it in self.calls if it.injected or it.error == "killed"]
+
+
+def switch_to(name):
+    return [PROGRAM, "switch", "--closure", f"/opt/closures/{name}"]
+
+
+def inject(point, number):
+    """The arguments that have strace put a fault in."""
+    how = {"KILL": "signal=KILL", "EIO twice": "error=EIO"}.get(point.fault, f"error={point.fault}")
+    when = f"{number}..{number + 1}" if point.fault == "EIO twice" else number
+    return [*(["-P", point.file] if point.file else []), "-e", f"inject={point.call}:{how}:when={when}"]
+
+
+def strace(how):
+    names = ",".join(f"?{name}" for name in points.TRACED)
+    return ["strace", "-y", "-s", "1500", "-e", f"trace={names}", "-o", "/out/trace", *how]
+
+
+# Filled before workers are forked.
+BENCH, BASE, SCENARIO = None, {}, {it.name: it for it in SCENARIOS}
+
+
+def trace(scenario):
+    """Runs a scenario without a fault and returns its calls."""
+    host = BENCH.begin(scenario)
+    struck = BENCH.strike(host, scenario.traced, switch_to(scenario.target), [], scenario.by)
+    problems = settled(host, BENCH.generations, scenario.ends)
+    if struck.code not in (None, scenario.code) or problems:
+        raise HostDied(f"{scenario.name} fails without a fault: {struck.code} {problems} {struck.said}")
+    return struck.calls
+
+
+def since(scenario, calls):
+    """The calls that are this scenario's own."""
+    if scenario.since == "revert":
+        known = {it.point for it in BASE["switch"]}
+        first = next((at for at, it in enumerate(calls) if it.kind and it.point not in known), len(calls))
+        return calls[first:]
+    return calls
+
+
+def faults_of(call):
+    """The ways to fail at a call, beside the kill that all share."""
+    if call.kind in ("unit", "program", "lock"):
+        return []
+    if call.name in points.SYNCS:
+        return ["EIO", "EIO twice"]
+    if call.name.startswith(("unlink", "rmdir", "chmod", "chown", "fchmod", "fchown")):
+        return ["EIO"]
+    return ["ENOSPC", "EIO"]
+
+
+def all_points(scenario):
+    """Every point of a scenario, and what is none with its reason."""
+    found, listed = [], Counter()
+    calls = since(scenario, BASE[scenario.name])
+    for call in calls:
+        if not call.what:
+            continue
+        if not call.kind:
+            listed[call.reason] += 1
+            continue
+        make = lambda fault, follow: Point(scenario.name, call.point, call.kind, call.name, *aim(call), fault, follow)
+        found += [make("KILL", follow) for follow in FOLLOWS]
+        found += [make(fault, "failure") for fault in faults_of(call)]
+    return found, listed
+
+
+def aim(call):
+    """Where strace finds a call again. Writes that only wake a thread come as they like, and would put it out of count."""
+    if call.name == "write" and call.here:
+        return call.here, call.file
+    return call.number, ""
+
+
+def run_point(point):
+    """Hits one point and returns what came of it."""
+    scenario = SCENARIO[point.scenario]
+    began, host = time.monotonic(), None
+    number, struck, hit = point.number, None, False
+    try:
+        for _ in range(N_TRIES):
+            host = BENCH.begin(scenario)
+            struck = BENCH.strike(host, scenario.traced, switch_to(scenario.target), inject(point, number), scenario.by,
+                                  follow=point.follow)
+            hit = any(it.point == point.point for it in struck.hit)
+            if hit:
+                break
+            # Aims again where the call was this time, or further on if the run did not come to it.
+            there = [it.number for it in struck.calls if it.point == point.point]
+            number = there[0] if there else number + 1
+        problems = [] if hit else ["missed"]
+        if hit:
+            problems += told(struck, host, scenario, point)
+            n_runs = n_task_runs(host)
+            problems += BENCH.rest(host, scenario, after_code(struck, point))
+            problems += rules.check(struck.calls)
+            n_runs = max(n_runs, n_task_runs(host))
+        else:
+            n_runs = 0
+        return {"id": point.id, "scenario": point.scenario, "kind": point.kind, "fault": point.fault, "follow": point.follow,
+                "point": point.point, "hit": hit, "problems": problems, "code": struck.code, "task_runs": n_runs,
+                "secs": round(time.monotonic() - began, 3)}
+    except (HostDied, TimeoutError, OSError) as error:
+        if host:
+            host.kill()
+        return {"id": point.id, "scenario": point.scenario, "kind": point.kind, "fault": point.fault, "follow": point.follow,
+                "point": point.point, "hit": hit, "problems": [f"the run did not end: {error!r}"], "code": None, "task_runs": 0,
+                "secs": round(time.monotonic() - began, 3)}
+
+
+def told(struck, host, scenario, point):
+    """What the command said, where it could say anything, and it is not so."""
+    if struck.code is None or struck.code < 0:
+        return []
+    if struck.code == 2 and scenario.after:
+        return []  # it did nothing about what was open before, and said so
+    if struck.code == 5 and point.fault == "KILL":
+        return [f"the command says that somebody must look: {struck.said.strip()}"]
+    return honest(struck.code, host, BENCH.generations, scenario.target)
+
+
+def after_code(struck, point):
+    """What must follow: where it was said that not all is well, the next run, or the next boot, makes it so."""
+    code = struck.unit_code if struck.code is None else struck.code
+    return {2: "next", 4: "next", 5: "boot"}.get(code, point.follow)
+
+
+def sample(all_of_them, seed, n):
+    """Draws points so that every class of every scenario is among them."""
+    draw = random.Random(seed)
+    groups = {}
+    for point in all_of_them:
+        groups.setdefault((point.scenario, point.kind, point.fault), []).append(point)
+    first = [draw.choice(group) for group in groups.values()]
+    rest = [it for it in all_of_them if it not in set(first)]
+    return first + draw.sample(rest, min(len(rest), max(0, n - len(first))))
+
+
+def run_all(chosen, results_at, n_jobs, stop_at_first):
+    """Runs points, some at a time, and keeps each result as soon as it is there."""
+    kept = {}
+    if results_at and results_at.exists():
+        for line in results_at.read_text().splitlines():
+            result = json.loads(line)
+            kept[result["id"]] = result
+    open_ones = [it for it in chosen if it.id not in kept]
+    BENCH.host = None
+    with ProcessPoolExecutor(n_jobs, mp_context=get_context("fork")) as pool:
+        for n_done, result in enumerate(pool.map(run_point, open_ones), 1):
+            kept[result["id"]] = result
+            if results_at:
+                with results_at.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(result) + "\n")
+            if result["problems"]:
+                print(f"   BROKEN {result['id']}", *(f"      {it}" for it in result["problems"]), sep="\n", flush=True)
+                if stop_at_first:
+                    pool.shutdown(cancel_futures=True)
+                    break
+            if n_done % 200 == 0:
+                print(f"   {n_done} of {len(open_ones)} points", flush=True)
+    return [kept[it.id] for it in chosen if it.id in kept]
+
+
+def table(results):
+    """Counts by scenario and class."""
+    rows = {}
+    for result in results:
+        row = rows.setdefault(f"{result['scenario']} {result['kind']}", Counter())
+        row["runs"] += 1
+        row["hit"] += result["hit"]
+        row["broken"] += bool(result["problems"])
+        row["secs"] += result["secs"]
+        row["task_ran_twice"] += result["task_runs"] > 1
+    return {name: dict(row, secs=round(row["secs"], 1)) for name, row in sorted(rows.items())}
+
+
+def print_table(rows):
+    print(f"   {'scenario and class':<34}{'runs':>6}{'hit':>6}{'broken':>8}{'task twice':>12}{'s':>9}")
+    for name, row in rows.items():
+        print(f"   {name:<34}{row['runs']:>6}{row['hit']:>6}{row['broken']:>8}{row['task_ran_twice']:>12}{row['secs']:>9}")
+
+
+def build(program, into):
+    built = {}
+    for name in ("old", "new", "bad"):
+        folder = Path(into, name)
+        description = Path(__file__).parent / f"cloud/{name}.kl"
+        subprocess.run([program, "build", description, "--out", folder], check=True, stdout=subprocess.DEVNULL)
+        built[name] = folder / "ctl01"
+    return built
+
+
+def main():
+    global BENCH
+    args = argparse.ArgumentParser(description=__doc__)
+    args.add_argument("--program", required=True)
+    args.add_argument("--seed", type=int, default=1)
+    args.add_argument("--sample", type=int, help="so many points instead of all")
+    args.add_argument("--trace-only", action="store_true", help="hit no point, look at the traces alone")
+    args.add_argument("--only", help="points whose name holds this")
+    args.add_argument("--scenario", action="append", help="only these")
+    args.add_argument("--results", type=Path, help="where finished points are kept, one a line")
+    args.add_argument("--report", type=Path)
+    args.add_argument("--jobs", type=int, default=os.cpu_count())
+    args.add_argument("--stop", action="store_true", help="end at the first that is broken")
+    args.add_argument("--traces", type=Path, help="keep the traces here")
+    args = args.parse_args()
+    work = tempfile.mkdtemp(prefix="kolla-lang-crash.")
+    try:
+        return crash(args, work)
+    finally:
+        if BENCH and BENCH.host:
+            BENCH.host.kill()
+        subprocess.run(["umount", "--recursive", "--lazy", work], check=False, stderr=subprocess.DEVNULL)
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def crash(args, work):
+    global BENCH
+    # Built outside of the tmpfs that is mounted next, copied into it there.
+    with tempfile.TemporaryDirectory() as outside:
+        prepare(work, args.program, build(args.program, outside))
+    BENCH = Bench(work, {name: Path(work, "shared/opt/closures", name) for name in ("old", "new", "bad")})
+    BENCH.make_disk()
+    every, listed, problems = [], {}, []
+    for scenario in SCENARIOS:
+        if args.scenario and scenario.name not in [*args.scenario, "switch"]:
+            continue
+        calls = BASE[scenario.name] = trace(scenario)
+        if args.traces:
+            args.traces.mkdir(parents=True, exist_ok=True)
+            shutil.copy(BENCH.host.root / "out/trace", args.traces / scenario.name)
+        problems += [f"{scenario.name}: {it}" for it in rules.check(calls)]
+        found, reasons = all_points(scenario)
+        n_points = len({it.point for it in found})
+        listed[scenario.name] = {"traced": sum(bool(it.what) for it in since(scenario, calls)), "points": n_points, "listed": dict(reasons)}
+        print(f"   {scenario.name}: {listed[scenario.name]['traced']} calls traced, {n_points} points, {sum(reasons.values())} listed", flush=True)
+        if not args.scenario or scenario.name in args.scenario:
+            every += found
+    BENCH.host.kill()
+    if args.only:
+        every = [it for it in every if args.only in it.id]
+    chosen = [] if args.trace_only else sample(every, args.seed, args.sample) if args.sample else every
+    began = time.monotonic()
+    results = run_all(chosen, args.results, args.jobs, args.stop)
+    secs = time.monotonic() - began
+    rows = table(results)
+    print_table(rows)
+    problems += [f"{it['id']}: {problem}" for it in results for problem in it["problems"]]
+    if not (args.sample or args.only or args.stop or args.trace_only):
+        problems += accounts(listed, results)
+    for problem in problems:
+        print(f"   NOT AS PROMISED: {problem}")
+    print(f"   {len(results)} points in {secs:.0f} s, {len(problems)} problems")
+    if args.report:
+        args.report.write_text(json.dumps({"traced": listed, "classes": rows, "secs": round(secs), "points": len(results)}))
+    return 1 if problems else 0
+
+
+def accounts(listed, results):
+    """Every call that was traced was hit, or is listed with its reason."""
+    problems = []
+    for scenario, counts in listed.items():
+        hit = {it["point"] for it in results if it["scenario"] == scenario and it["hit"]}
+        if counts["traced"] != len(hit) + sum(counts["listed"].values()):
+            problems.append(f"{scenario}: {counts['traced']} traced, but {len(hit)} hit and {sum(counts['listed'].values())} listed")
+    return problems
+
+
+if __name__ == "__main__":
+    sys.exit(main())
