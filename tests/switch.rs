@@ -9,6 +9,10 @@ mod drift;
 mod fake;
 #[path = "switch/gates.rs"]
 mod gates;
+#[path = "switch/gc.rs"]
+mod gc;
+#[path = "switch/readers.rs"]
+mod readers;
 #[path = "switch/situations.rs"]
 mod situations;
 #[path = "switch/small.rs"]
@@ -48,6 +52,8 @@ fn main() {
             .into_iter()
             .chain(drift::scenarios())
             .chain(gates::scenarios())
+            .chain(gc::scenarios())
+            .chain(readers::scenarios())
             .map(|(name, run)| Trial::test(name, move || run().map_err(Failed::from))),
     );
     trials.extend(situations::trials(Path::new(env!("CARGO_MANIFEST_DIR"))));

@@ -10,13 +10,12 @@ use std::time::UNIX_EPOCH;
 use serde::{Deserialize, Serialize};
 
 use super::adopt::{AdoptError, Book, places};
-use super::history::{self, End};
 use super::layout::Layout;
 use crate::secrets::deliver::give_to;
 use crate::store::files::{self, FileError, failed};
 use crate::store::manifest::{Unit, UnitKind};
 use crate::store::tree::{self, Listing};
-use crate::store::{Closure, Digest, Manifest, StoreError};
+use crate::store::{Closure, Digest, Manifest, StoreError, versioned};
 
 /// What a host notes of a generation when it writes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,18 +33,6 @@ pub struct Record {
     pub engine: Digest,
     /// Seconds since 1970.
     pub made: u64,
-}
-
-/// A generation as it is listed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Listed {
-    /// What the host noted.
-    #[serde(flatten)]
-    pub record: Record,
-    /// Whether it is the committed one, which the host boots.
-    pub booted: bool,
-    /// Whether it ever was; a switch that was cut off leaves one that was not.
-    pub committed: bool,
 }
 
 /// The link in `/etc/sysctl.d` that sets a generation's kernel settings at boot.
@@ -110,7 +97,13 @@ fn number_behind(link: &Path) -> Result<Option<u64>, FileError> {
 pub fn load_record(layout: &Layout, number: u64) -> Result<Record, StoreError> {
     let path = layout.generation(number).join("host/generation.json");
     let bytes = files::read(&path)?;
-    serde_json::from_slice(&bytes).map_err(|source| StoreError::ReadRecord { path, source })
+    match versioned::parse::<Record>(&bytes, 1) {
+        Ok(record) if record.number == number => Ok(record),
+        Ok(record) => {
+            Err(StoreError::Record { path, why: format!("it is that of generation {}", record.number) })
+        }
+        Err(why) => Err(StoreError::Record { path, why }),
+    }
 }
 
 /// Reads a generation's closure.
@@ -118,21 +111,8 @@ pub fn load_closure(layout: &Layout, number: u64) -> Result<Closure, StoreError>
     tree::load_tree(&layout.generation(number))
 }
 
-/// Lists all generations, oldest first.
-pub fn list(layout: &Layout) -> Result<Vec<Listed>, StoreError> {
-    let (booted, events) = (booted(layout)?, history::load(layout)?);
-    let mut numbers = numbers(layout)?;
-    numbers.sort_unstable();
-    let listed = |number| {
-        let record = load_record(layout, number)?;
-        let booted = booted == Some(number);
-        let committed = booted || events.iter().any(|it| it.to == number && it.end == End::Committed);
-        Ok(Listed { record, booted, committed })
-    };
-    numbers.into_iter().map(listed).collect()
-}
-
-fn numbers(layout: &Layout) -> Result<Vec<u64>, FileError> {
+/// Returns the numbers of all generations, in no order.
+pub fn numbers(layout: &Layout) -> Result<Vec<u64>, FileError> {
     Ok(files::names(&layout.generations())?.iter().filter_map(|name| name.parse().ok()).collect())
 }
 
@@ -258,7 +238,7 @@ impl Draft {
     }
 }
 
-/// Removes a generation that was never committed. It is out of sight at once: nobody who comes after a crash meets half of one.
+/// Removes a generation. It is out of sight at once: nobody who comes after a crash meets half of one.
 pub fn remove(layout: &Layout, number: u64) -> Result<(), FileError> {
     let path = layout.generation(number);
     if !files::exists(&path) {
@@ -267,6 +247,7 @@ pub fn remove(layout: &Layout, number: u64) -> Result<(), FileError> {
     let hidden = layout.generations().join(format!(".tmp-gone-{number}"));
     files::remove_folder(&hidden)?;
     files::rename(&path, &hidden)?;
+    files::sync_folder(&layout.generations())?;
     files::remove_folder(&hidden)
 }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::layout::Layout;
 use crate::store::files::{self, FileError, failed};
-use crate::store::{Digest, StoreError};
+use crate::store::{Digest, StoreError, versioned};
 
 /// One line of history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,10 +74,12 @@ pub fn load(layout: &Layout) -> Result<Vec<Event>, StoreError> {
     let text = String::from_utf8_lossy(&bytes);
     // A power cut may have left half a last line; it tells of a switch that `boot` knows better.
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-    let read = |line| {
-        serde_json::from_str(line).map_err(|source| StoreError::ReadRecord { path: path.clone(), source })
+    let read = |(at, line): (usize, &str)| {
+        let damaged =
+            |why| StoreError::Record { path: path.clone(), why: format!("in line {}, {why}", at + 1) };
+        versioned::parse(line.as_bytes(), 1).map_err(damaged)
     };
-    whole.lines().filter(|line| !line.trim().is_empty()).map(read).collect()
+    whole.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).map(read).collect()
 }
 
 /// Adds a line to history, on disk when it returns. What was added before, by a process that was killed then, is not added again.

@@ -15,7 +15,7 @@ pub trait Stock {
     fn containers(&mut self) -> Result<Vec<Container>, ToolError>;
     /// Returns all images.
     fn images(&mut self) -> Result<Vec<Image>, ToolError>;
-    /// Returns the names of all networks.
+    /// Returns the names of the networks that a description asked for.
     fn networks(&mut self) -> Result<Vec<String>, ToolError>;
     /// Returns the host's side of all mounts of these containers.
     fn mounts(&mut self, ids: &[String]) -> Result<Vec<String>, ToolError>;
@@ -216,7 +216,8 @@ impl Stock for HostTools {
     }
 
     fn networks(&mut self) -> Result<Vec<String>, ToolError> {
-        let output = succeed(&mut podman(["network", "ls", "--format", "json"]))?;
+        let words = ["network", "ls", "--filter", "label=kolla-lang.network", "--format", "json"];
+        let output = succeed(&mut podman(words))?;
         let lines: Vec<NetworkLine> = parse("podman network ls", &output.stdout)?;
         Ok(lines.into_iter().map(|it| it.name).collect())
     }

@@ -1,16 +1,21 @@
 //! `kolla-lang generations`: what this host has, and what it went through.
 
 use clap::Args;
+use serde_json::json;
 
 use super::exit::Exit;
 use super::host::complain;
 use super::say::say;
-use crate::activate::generation::{self, Listed};
 use crate::activate::history::{self, End, Event, Kind};
 use crate::activate::layout::Layout;
+use crate::activate::listed::{Listed, list};
 
 /// List the generations of this host
 #[derive(Debug, Args)]
+#[command(
+    after_help = "`before` marks where `rollback` goes. Exit codes: 0 done, 5 the history cannot be read\n\n\
+Example: kolla-lang generations --history"
+)]
 pub struct GenerationsArgs {
     /// List the switches instead, oldest first
     #[arg(long)]
@@ -26,14 +31,14 @@ pub fn run(args: &GenerationsArgs) -> Exit {
     let layout = Layout::new("/");
     if *history {
         match history::load(&layout) {
-            Ok(events) if *json => say!("{:#}", serde_json::json!(events)),
+            Ok(events) if *json => say!("{:#}", json!({ "version": 1, "events": events })),
             Ok(events) => events.iter().for_each(|event| say!("{}", history_line(event))),
             Err(error) => return complain(&error, Exit::Stuck),
         }
         return Exit::Done;
     }
-    match generation::list(&layout) {
-        Ok(all) if *json => say!("{:#}", serde_json::json!(all)),
+    match list(&layout) {
+        Ok(all) if *json => say!("{:#}", json!({ "version": 1, "generations": all })),
         Ok(all) if all.is_empty() => say!("this host has no generation yet"),
         Ok(all) => all.iter().for_each(|it| say!("{}", generation_line(it))),
         Err(error) => return complain(&error, Exit::Stuck),
@@ -41,13 +46,25 @@ pub fn run(args: &GenerationsArgs) -> Exit {
     Exit::Done
 }
 
-fn generation_line(Listed { record, booted, committed }: &Listed) -> String {
-    let mark = match (booted, committed) {
-        (true, _) => "  booted",
-        (false, true) => "",
-        (false, false) => "  never committed",
+fn generation_line(listed: &Listed) -> String {
+    let Listed { number, record, problem, booted, on_trial, before, committed, pins } = listed;
+    let what = match (record, problem) {
+        (Some(record), _) => format!("{}  {}", record.closure.short(), date(record.made)),
+        (None, problem) => problem.clone().unwrap_or_default(),
     };
-    format!("{:>5}  {}  {}{mark}", record.number, record.closure.short(), date(record.made))
+    let mut marks = Vec::new();
+    for (is_so, mark) in [
+        (*booted, "booted"),
+        (*on_trial, "on trial"),
+        (*before, "before"),
+        (!*committed && !*on_trial, "never committed"),
+    ] {
+        if is_so {
+            marks.push(mark.to_owned());
+        }
+    }
+    marks.extend(pins.iter().map(|name| format!("pinned as `{name}`")));
+    format!("{number:>5}  {what}  {}", marks.join(", ")).trim_end().to_owned()
 }
 
 fn history_line(event: &Event) -> String {

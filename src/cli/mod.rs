@@ -13,9 +13,11 @@ pub mod eval;
 pub mod exit;
 pub mod explain;
 pub mod follow;
+pub mod gc;
 pub mod generations;
 pub mod host;
 pub mod lab;
+pub mod pin;
 pub mod rendered;
 pub mod report;
 pub mod rollback;
@@ -56,6 +58,9 @@ enum Command {
     Status(status::StatusArgs),
     Generations(generations::GenerationsArgs),
     Adopt(adopt::AdoptArgs),
+    Pin(pin::PinArgs),
+    Unpin(pin::UnpinArgs),
+    Gc(gc::GcArgs),
     Lab(lab::LabArgs),
     #[command(hide = true)]
     Activate(activate::ActivateArgs),
@@ -87,6 +92,9 @@ pub fn main() -> ExitCode {
         Command::Status(args) => status::run(args),
         Command::Generations(args) => generations::run(args),
         Command::Adopt(args) => adopt::run(args),
+        Command::Pin(args) => pin::run(args),
+        Command::Unpin(args) => pin::run_unpin(args),
+        Command::Gc(args) => gc::run(args),
         Command::Lab(args) => lab::run(args, &describe_lab::spec),
         Command::BootFiles(args) => boot_files::run(args),
     };

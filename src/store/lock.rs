@@ -25,6 +25,17 @@ pub fn try_lock(path: &Path) -> Result<Option<Lock>, FileError> {
     take(path, file, FlockOperation::NonBlockingLockExclusive)
 }
 
+/// Takes a lock together with others who do the same, and waits for one who has it alone.
+pub fn share(path: &Path) -> Result<Lock, FileError> {
+    let mut options = File::options();
+    options.create(true).truncate(false).write(true).mode(0o600);
+    let file = options.open(path).map_err(failed!(Lock, path))?;
+    match flock(&file, FlockOperation::LockShared) {
+        Ok(()) => Ok(Lock { _file: file }),
+        Err(source) => Err(FileError::Lock { path: path.to_owned(), source: source.into() }),
+    }
+}
+
 /// Says whether somebody has a lock, and writes nothing to find out.
 pub fn is_taken(path: &Path) -> Result<bool, FileError> {
     match File::open(path) {

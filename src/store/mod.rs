@@ -12,7 +12,9 @@ pub mod lock;
 pub mod manifest;
 pub mod objects;
 pub mod sealed;
+pub mod sweep;
 pub mod tree;
+pub mod versioned;
 
 use std::path::PathBuf;
 
@@ -29,8 +31,8 @@ pub enum StoreError {
     File(files::FileError),
     #[error("cannot use the manifest of {}", path.display())]
     ReadManifest { path: PathBuf, source: manifest::ParseManifest },
-    #[error("cannot use the record of a build in {}", path.display())]
-    ReadRecord { path: PathBuf, source: serde_json::Error },
+    #[error("cannot use the record {}: {why}", path.display())]
+    Record { path: PathBuf, why: String },
     #[error("the closure contradicts itself")]
     Contradiction(#[from] check::Contradiction),
     #[error("the object {digest} of the store is damaged; remove it and build again")]

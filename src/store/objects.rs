@@ -1,6 +1,6 @@
 //! The content-addressed store: every file once, closures as listings, builds as lists of closures.
 //!
-//! Objects are written once and never edited. Nothing is removed here; that is garbage collection's part.
+//! Objects are written once and never edited. Nothing is removed here; that is the part of `sweep`.
 //!
 //! ```text
 //! objects/<2 digits>/<62 digits>   a file's bytes, or a closure's listing, by digest
@@ -16,14 +16,20 @@ use serde::{Deserialize, Serialize};
 
 use super::closure::Closure;
 use super::digest::Digest;
+use super::lock::{self, Lock};
 use super::manifest::{self, parse_manifest};
 use super::tree::{Entry, Listing};
-use super::{StoreError, check, files};
+use super::{StoreError, check, files, versioned};
+
+/// The file of a store that is locked.
+pub(super) const LOCK: &str = "lock";
 
 /// A store in a folder.
 #[derive(Debug)]
 pub struct Store {
     root: PathBuf,
+    /// Held by all who use the store, so that nothing is removed under them.
+    _lock: Lock,
     /// Objects seen by this process, so that each is looked for on disk once. Only asked, never walked.
     seen: Mutex<HashSet<Digest>>,
 }
@@ -71,7 +77,8 @@ impl Store {
             }
         }
         files::make_folder(&root.join("builds"))?;
-        Ok(Self { root, seen: Mutex::default() })
+        let lock = lock::share(&root.join(LOCK))?;
+        Ok(Self { root, _lock: lock, seen: Mutex::default() })
     }
 
     /// Returns the folder of this user's store: the machine's for root, else below the user's data folder.
@@ -163,7 +170,7 @@ impl Store {
 /// Reads the record of a build.
 pub fn load_record(path: &Path) -> Result<BuildRecord, StoreError> {
     let bytes = files::read(path)?;
-    serde_json::from_slice(&bytes).map_err(|source| StoreError::ReadRecord { path: path.to_owned(), source })
+    versioned::parse(&bytes, 1).map_err(|why| StoreError::Record { path: path.to_owned(), why })
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use kolla_lang::activate::generation;
 use kolla_lang::activate::history::{self, End};
 use kolla_lang::activate::journal::Journal;
 use kolla_lang::activate::layout::Layout;
+use kolla_lang::activate::listed;
 use kolla_lang::activate::perform::Host;
 use kolla_lang::activate::podman::{DryRun, Health, ToolError, Tools};
 use kolla_lang::activate::recover::{recover, recover_after_boot};
@@ -114,6 +115,8 @@ pub struct World {
     pub theirs: BTreeMap<String, Container>,
     /// Names of the images that are there.
     pub images: BTreeSet<String>,
+    /// Networks that a description asked for.
+    pub networks: BTreeSet<String>,
     /// What running containers mount of the host.
     pub mounts: Vec<String>,
 }
@@ -414,7 +417,8 @@ impl Stock for FakeTools {
     }
 
     fn networks(&mut self) -> Result<Vec<String>, ToolError> {
-        self.call("podman network ls").map(|()| vec!["podman".to_owned()])
+        self.call("podman network ls")?;
+        Ok(self.0.borrow().networks.iter().cloned().collect())
     }
 
     fn mounts(&mut self, _: &[String]) -> Result<Vec<String>, ToolError> {
@@ -446,7 +450,9 @@ impl Stock for FakeTools {
     }
 
     fn remove_network(&mut self, name: &str) -> Result<(), ToolError> {
-        self.call(&format!("podman network rm {name}"))
+        self.call(&format!("podman network rm {name}"))?;
+        self.0.borrow_mut().networks.remove(name);
+        Ok(())
     }
 }
 
@@ -633,7 +639,7 @@ impl Fake {
     pub fn check(&self, from: Option<&Closure>, to: &Closure, ended: &Ended) -> Result<(), String> {
         let booted = generation::booted(&self.layout).map_err(|error| error.to_string())?;
         let old = from.map(|_| 1);
-        let all = generation::list(&self.layout).map_err(|error| chain(&error))?;
+        let all = listed::list(&self.layout).map_err(|error| chain(&error))?;
         let ends: Vec<End> = history::load(&self.layout)
             .map_err(|error| chain(&error))?
             .iter()
@@ -793,11 +799,8 @@ fn rollback_takes_no_number() -> Result<(), String> {
     expect(&fake.activate(Target::Before), |it| matches!(it, Err(ActivateError::Refused(_))))?;
     expect(&fake.activate(Target::Number(7)), |it| matches!(it, Err(ActivateError::Refused(_))))?;
     expect(&fake.activate(Target::Number(2)), |it| matches!(it, Ok(Outcome::Committed { number: 2, .. })))?;
-    let numbers: Vec<u64> = generation::list(&fake.layout)
-        .map_err(|error| chain(&error))?
-        .iter()
-        .map(|it| it.record.number)
-        .collect();
+    let numbers: Vec<u64> =
+        listed::list(&fake.layout).map_err(|error| chain(&error))?.iter().map(|it| it.number).collect();
     let events = history::load(&fake.layout).map_err(|error| chain(&error))?.len();
     if (numbers.as_slice(), events) == ([1, 2].as_slice(), 4) {
         Ok(())

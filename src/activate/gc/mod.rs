@@ -1,0 +1,129 @@
+//! Removes what no root refers to: generations, engines, rendered folders, objects of the store, images and networks.
+//!
+//! Never volumes, never secrets, never what was adopted, never a stamp. First all that is to go is listed, then it goes; what
+//! refers to something goes before it, except for a generation: it goes last, since it alone knows its images.
+
+pub mod garbage;
+pub mod roots;
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::adopt::AdoptError;
+use super::generation;
+use super::layout::Layout;
+use super::podman::{ToolError, Tools};
+use crate::store::StoreError;
+use crate::store::files::{self, FileError};
+use crate::store::sealed::SealedError;
+pub use roots::Roots;
+
+/// How many committed generations are kept where nobody says otherwise.
+pub const KEEP: usize = 5;
+
+/// One thing that goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Item {
+    /// What kind of thing it is.
+    pub kind: Kind,
+    /// Its number, path or name.
+    pub name: String,
+    /// How many bytes that frees, as far as it is known.
+    pub bytes: u64,
+    #[serde(skip)]
+    place: Place,
+}
+
+/// Says what kind of thing goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Kind {
+    Rendered,
+    Network,
+    Image,
+    Generation,
+    Engine,
+    Build,
+    Object,
+    Leftover,
+}
+
+impl Kind {
+    /// Returns the word that people read.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Rendered => "rendered",
+            Self::Network => "network",
+            Self::Image => "image",
+            Self::Generation => "generation",
+            Self::Engine => "engine",
+            Self::Build => "build",
+            Self::Object => "object",
+            Self::Leftover => "leftover",
+        }
+    }
+}
+
+/// What is done to make it go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Place {
+    Path(PathBuf),
+    Generation(u64),
+    Podman,
+}
+
+/// Why garbage could not be told from what is kept. Nothing was removed.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum GcError {
+    #[error("the store is in use; try again")]
+    StoreInUse,
+    #[error("the journal of an open switch names no generation yet; `kolla-lang switch` ends it")]
+    OpenJournal,
+    #[error(transparent)]
+    Tool(#[from] ToolError),
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Record(#[from] SealedError),
+    #[error(transparent)]
+    Adopt(#[from] AdoptError),
+}
+
+/// Removes what was listed, in the order it was listed, and returns what could not be removed.
+pub fn collect(layout: &Layout, tools: &mut dyn Tools, items: &[Item]) -> Vec<(Item, GcError)> {
+    let mut problems = Vec::new();
+    for item in items {
+        if let Err(error) = remove(layout, tools, item) {
+            problems.push((item.clone(), error));
+        }
+    }
+    problems
+}
+
+fn remove(layout: &Layout, tools: &mut dyn Tools, item: &Item) -> Result<(), GcError> {
+    match (&item.place, item.kind) {
+        (Place::Generation(number), _) => generation::remove(layout, *number)?,
+        (Place::Podman, Kind::Network) => tools.remove_network(&item.name)?,
+        (Place::Podman, _) => tools.remove_image(&item.name)?,
+        (Place::Path(path), _) => match fs::symlink_metadata(path) {
+            Ok(metadata) if metadata.is_dir() => {
+                // Its name goes first, so that half of a folder is never taken for one.
+                let gone = path.with_file_name(format!(
+                    ".tmp-gone-{}",
+                    path.file_name().unwrap_or_default().to_string_lossy()
+                ));
+                files::remove_folder(&gone)?;
+                files::rename(path, &gone)?;
+                files::remove_folder(&gone)?;
+            }
+            _ => files::remove_file(path)?,
+        },
+    }
+    Ok(())
+}
