@@ -1,15 +1,13 @@
 //! Whole clouds: each folder of tests/cloud has a `cloud.kl`, and under `expected/` the tree of files that each host gets,
 //! or the reports. The examples are compiled the same way and must have no report. `BLESS=1` writes what there is now.
 
-use kl::source::{ReadError, World};
-use kolla_lang::model::{decode_cloud, decode_host};
-use kolla_lang::plan::{check_fleet, host_waits, plan_host};
-use kolla_lang::render::render_host;
-use kolla_lang::store::Closure;
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
+
+#[path = "support/site.rs"]
+mod site;
+use site::{folders, render};
 
 fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -29,63 +27,8 @@ fn main() {
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }
 
-fn folders(of: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(of).map(|all| all.filter_map(Result::ok).map(|it| it.path()).collect());
-    let mut all: Vec<PathBuf> = entries.unwrap_or_default();
-    all.retain(|it| it.join("cloud.kl").exists());
-    all.sort();
-    all
-}
-
-/// A site in one folder, and the library of this checkout.
-struct Files {
-    site: PathBuf,
-    library: PathBuf,
-}
-
-impl World for Files {
-    fn read(&self, path: &str) -> Result<Arc<str>, ReadError> {
-        std::fs::read_to_string(self.site.join(path)).map(Into::into).map_err(|_| ReadError::Missing)
-    }
-
-    fn library(&self, path: &str) -> Option<Arc<str>> {
-        std::fs::read_to_string(self.library.join(path)).ok().map(Into::into)
-    }
-
-    fn library_modules(&self) -> Vec<String> {
-        Vec::new()
-    }
-}
-
-/// What each host gets, and all reports, one line each.
-fn render(site: &Path) -> Result<(Vec<Closure>, Vec<String>), Failed> {
-    let library = Path::new(env!("CARGO_MANIFEST_DIR")).join("stdlib");
-    let world = Files { site: site.to_owned(), library };
-    let compiled = kl::compile(&world, "cloud.kl", Some("hosts")).map_err(|error| format!("{error:?}"))?;
-    let (cloud, mut problems) = decode_cloud(compiled.root());
-    problems.extend(compiled.problems().clone());
-    let (hosts, found) = compiled.parts(2, |name, data| {
-        let (host, mut problems) = decode_host(name, &data);
-        let (plan, more) = plan_host(&cloud, &host);
-        problems.extend(more);
-        let (closure, more) = render_host(&plan);
-        problems.extend(more);
-        (closure, host_waits(&host), problems)
-    });
-    problems.extend(found);
-    let (mut closures, mut waits) = (Vec::new(), Vec::new());
-    for (closure, host_waits, more) in hosts {
-        problems.extend(more);
-        closures.push(closure);
-        waits.push(host_waits);
-    }
-    check_fleet(&cloud, &waits, &mut problems);
-    let lines = problems.sorted().iter().map(|it| it.one_line(compiled.sources())).collect();
-    Ok((closures, lines))
-}
-
 fn compiles(site: &Path) -> Result<(), Failed> {
-    let (closures, reports) = render(site)?;
+    let (closures, reports) = render(site, |_| {})?;
     if !reports.is_empty() {
         return Err(reports.join("\n").into());
     }
@@ -93,7 +36,7 @@ fn compiles(site: &Path) -> Result<(), Failed> {
 }
 
 fn golden(site: &Path, expected: &Path) -> Result<(), Failed> {
-    let (closures, reports) = render(site)?;
+    let (closures, reports) = render(site, |_| {})?;
     let mut found: BTreeMap<String, String> = BTreeMap::new();
     if !reports.is_empty() {
         found.insert("reports.txt".to_owned(), reports.join("\n") + "\n");

@@ -11,6 +11,8 @@ mod fake;
 mod gates;
 #[path = "switch/gc.rs"]
 mod gc;
+#[path = "switch/plain.rs"]
+mod plain;
 #[path = "switch/readers.rs"]
 mod readers;
 #[path = "switch/situations.rs"]
@@ -54,6 +56,7 @@ fn main() {
             .chain(gates::scenarios())
             .chain(gc::scenarios())
             .chain(readers::scenarios())
+            .chain(plain::scenarios())
             .map(|(name, run)| Trial::test(name, move || run().map_err(Failed::from))),
     );
     trials.extend(situations::trials(Path::new(env!("CARGO_MANIFEST_DIR"))));

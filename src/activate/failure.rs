@@ -36,6 +36,8 @@ pub enum Refusal {
     NoImage { image: String, unit: String },
     #[error("Quadlet makes no unit {unit} of {file}{}", listed(complaints))]
     NoUnit { unit: String, file: String, complaints: Vec<String> },
+    #[error("systemd does not read these units as they are written{}", listed(complaints))]
+    BadUnits { complaints: Vec<String> },
     #[error("{} is not ours, and the description wants its own there", path.display())]
     Foreign { path: PathBuf },
     #[error("this kernel has no setting `{key}`")]

@@ -33,6 +33,9 @@ pub trait Tools: Stock {
     fn exec(&mut self, container: &str, command: &[String]) -> Result<(), ToolError>;
     /// Has Quadlet read a folder without doing anything, and returns what it would make of it.
     fn dry_run(&mut self, folder: &Path) -> Result<DryRun, ToolError>;
+    /// Has systemd read unit files without doing anything, and returns what it complained of. `beside` has units that those
+    /// files may name.
+    fn verify(&mut self, units: &[PathBuf], beside: &Path) -> Result<Vec<String>, ToolError>;
     /// Loads a module into the kernel.
     fn load_module(&mut self, name: &str) -> Result<(), ToolError>;
 }
@@ -188,6 +191,21 @@ impl Tools for HostTools {
         let complaints =
             text(&output.stderr).lines().filter(|line| !is_chatter(line)).map(str::to_owned).collect();
         Ok(DryRun { units, complaints })
+    }
+
+    fn verify(&mut self, units: &[PathBuf], beside: &Path) -> Result<Vec<String>, ToolError> {
+        // It ends well over values that it does not understand, so what it says is all that counts. A colon at the end
+        // stands for the folders of the host.
+        let mut command = Command::new("systemd-analyze");
+        command.args(["verify", "--man=no", "--recursive-errors=no"]).args(units);
+        let output = run(command.env("SYSTEMD_UNIT_PATH", format!("{}:", beside.display())))?;
+        let said = [text(&output.stdout), text(&output.stderr)].join("\n");
+        let mut complaints: Vec<String> =
+            said.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect();
+        if complaints.is_empty() && !output.status.success() {
+            complaints.push(format!("systemd-analyze ended with {}", output.status));
+        }
+        Ok(complaints)
     }
 
     fn load_module(&mut self, name: &str) -> Result<(), ToolError> {

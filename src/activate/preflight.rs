@@ -13,7 +13,7 @@ use super::podman::Tools;
 use super::switch::held;
 use super::systemd::Systemd;
 use crate::secrets::Vault;
-use crate::store::manifest::UnitKind;
+use crate::store::manifest::{Backend, UnitKind};
 use crate::store::{Closure, Manifest};
 
 /// Checks a host for a closure that was written to `tree`, and returns all reasons not to begin.
@@ -32,6 +32,7 @@ pub fn preflight(
     }
     refusals.extend(check_images(manifest, tools));
     refusals.extend(check_quadlet(manifest, tools, &tree.join("quadlet")));
+    refusals.extend(check_plain(manifest, tools, tree));
     refusals.extend(check_drift(layout, systemd, tools, closure));
     refusals.extend(foreign_files(layout, closure).into_iter().map(|path| Refusal::Foreign { path }));
     // These two folders come before a generator's, so a unit of the same name there would win over ours.
@@ -123,6 +124,21 @@ fn check_quadlet(manifest: &Manifest, tools: &mut dyn Tools, folder: &Path) -> V
         Refusal::NoUnit { unit, file, complaints: if about.is_empty() { complaints.clone() } else { about } }
     };
     missing.map(refusal).collect()
+}
+
+/// Without Quadlet all units are plain, and systemd itself would read what it does not understand as if it were not there.
+fn check_plain(manifest: &Manifest, tools: &mut dyn Tools, tree: &Path) -> Option<Refusal> {
+    if manifest.backend != Backend::Systemd || manifest.units.is_empty() {
+        return None;
+    }
+    let folder = tree.join("units");
+    let units: Vec<_> = manifest.units.keys().map(|name| folder.join(name)).collect();
+    let complaints = match tools.verify(&units, &tree.join("host/units")) {
+        Ok(complaints) => complaints,
+        Err(error) => return Some(error.into()),
+    };
+    let complaints: Vec<String> = complaints.iter().map(|line| plain_complaint(line, &folder)).collect();
+    (!complaints.is_empty()).then_some(Refusal::BadUnits { complaints })
 }
 
 /// Takes what is of no use to a reader out of a complaint: Quadlet's process, and the folder it was tried in.

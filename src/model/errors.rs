@@ -47,13 +47,13 @@ pub fn podman_lacks(at: Span, podman_at: Span, key: &str, since: &str, has: &str
 }
 
 /// The host's systemd does not know something that its units can do without.
-pub fn systemd_too_old(at: Span, podman_at: Span, key: &str, since: u64, has: u64, lost: &str) -> Diagnostic {
+pub fn systemd_too_old(at: Span, key: &str, since: u64, has: u64, lost: &str) -> Diagnostic {
     Diagnostic::warning(
         Code::OldPodman,
         at,
         format!("`{key}` needs systemd {since}, and the host has systemd {has}: {lost}"),
     )
-    .label(podman_at, "its `systemd` is that of a host with this podman, unless it is given")
+    .here("its `systemd` is that of a host with this podman, unless it is given")
 }
 
 /// Things that wait for each other in a circle.

@@ -3,7 +3,6 @@
 
 use super::lowered::Lowering;
 use crate::model::{Limits, Ulimit, errors};
-use kl::source::Span;
 use std::sync::Arc;
 
 /// Limits that systemd knows by these names in large letters after `Limit`.
@@ -31,7 +30,7 @@ const KNOWN: [&str; 16] = [
 pub fn processes(out: &mut Lowering<'_>, ulimits: &[(Arc<str>, Ulimit)]) {
     for (name, Ulimit { at, soft, hard }) in ulimits {
         if KNOWN.contains(&&**name) {
-            out.service(&format!("Limit{}", name.to_uppercase()), format!("{soft}:{hard}"), *at);
+            out.service(&format!("Limit{}", name.to_uppercase()), format!("{soft}:{hard}"));
         } else {
             let report = errors::bad_value(*at, format!("there is no limit `{name}`"));
             out.problems.push(report.help_opt(kl::diag::did_you_mean(name, KNOWN)));
@@ -43,18 +42,18 @@ pub fn processes(out: &mut Lowering<'_>, ulimits: &[(Arc<str>, Ulimit)]) {
 }
 
 /// Limits of a whole container.
-pub fn container(out: &mut Lowering<'_>, limits: &Limits, at: Span) {
+pub fn container(out: &mut Lowering<'_>, limits: &Limits) {
     let Limits { memory, cpus, tasks, oom_score } = limits;
     if let Some(memory) = memory {
-        out.service("MemoryMax", memory.value.to_string(), at);
+        out.service("MemoryMax", memory.value.to_string());
     }
     if let Some(cpus) = cpus {
-        out.service("CPUQuota", format!("{:.0}%", (cpus.value * 100.0).max(1.0)), at);
+        out.service("CPUQuota", format!("{:.0}%", (cpus.value * 100.0).max(1.0)));
     }
     if let Some(tasks) = tasks {
-        out.service("TasksMax", tasks.value.to_string(), at);
+        out.service("TasksMax", tasks.value.to_string());
     }
     if let Some(oom_score) = oom_score {
-        out.service("OOMScoreAdjust", oom_score.value.to_string(), at);
+        out.service("OOMScoreAdjust", oom_score.value.to_string());
     }
 }

@@ -134,10 +134,10 @@ pub fn container(
         health_settings(out, health);
     }
     limits::processes(out, ulimits);
-    limits::container(out, limits, *at);
-    restart_lines(out, *restart, *at);
-    out.service("TimeoutStartSec", whole_secs(*start).to_string(), *at);
-    out.service("TimeoutStopSec", stop_secs(it).to_string(), *at);
+    limits::container(out, limits);
+    restart_lines(out, *restart);
+    out.service("TimeoutStartSec", whole_secs(*start).to_string());
+    out.service("TimeoutStopSec", stop_secs(it).to_string());
     if !drain.is_empty() {
         // What does not drain in time is stopped all the same.
         let prefix = format!("-/usr/bin/timeout {} /usr/bin/podman exec {name} ", whole_secs(*drain_within));
@@ -153,9 +153,9 @@ pub fn task(out: &mut Lowering<'_>, cloud: &str, it: &Task, folder: Option<&str>
     run_settings(out, name, run, folder, files);
     out.text("Network", "host", *at);
     for (key, value) in [("Type", "oneshot"), ("RemainAfterExit", "no"), ("Restart", "no")] {
-        out.service(key, value, *at);
+        out.service(key, value);
     }
-    out.service("TimeoutStartSec", whole_secs(*timeout).to_string(), *at);
+    out.service("TimeoutStartSec", whole_secs(*timeout).to_string());
 }
 
 /// Lowers a named volume. Its name is its own on every host and in every generation: what it holds outlives them.
@@ -308,8 +308,8 @@ fn run_settings(out: &mut Lowering<'_>, name: &str, run: &Run, folder: Option<&s
             mount_path(out, &format!("{folder}/{file}"), inside.as_str(), ":ro", inside.at);
         }
         // The folder it last started with, where scripts inside Kolla's images look for it.
-        out.service("ExecStartPre", "/usr/bin/mkdir -p /run/kolla-lang/etc", at);
-        out.service("ExecStartPre", format!("/usr/bin/ln -sfn {folder} /run/kolla-lang/etc/{name}"), at);
+        out.service("ExecStartPre", "/usr/bin/mkdir -p /run/kolla-lang/etc");
+        out.service("ExecStartPre", format!("/usr/bin/ln -sfn {folder} /run/kolla-lang/etc/{name}"));
     }
     for inside in &delivered.in_memory {
         // Podman copies what the image has there, and gives the folder itself to root: everybody inside may enter it.
@@ -380,19 +380,19 @@ fn health_settings(out: &mut Lowering<'_>, health: &Health) {
     }
 }
 
-fn restart_lines(out: &mut Lowering<'_>, restart: Restart, at: Span) {
+fn restart_lines(out: &mut Lowering<'_>, restart: Restart) {
     let word = match restart {
         Restart::Always => "always",
         Restart::OnFailure => "on-failure",
         Restart::No => "no",
     };
-    out.service("Restart", word, at);
+    out.service("Restart", word);
     if restart != Restart::No {
         // From one second to half a minute in six steps: quick after a hiccup, quiet while a database is away.
         let first = if out.host.systemd < GROWING_DELAY { "5" } else { "1" };
-        out.service("RestartSec", first, at);
-        out.service("RestartSteps", "6", at);
-        out.service("RestartMaxDelaySec", "30", at);
+        out.service("RestartSec", first);
+        out.service("RestartSteps", "6");
+        out.service("RestartMaxDelaySec", "30");
     }
 }
 

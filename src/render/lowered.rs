@@ -130,12 +130,11 @@ impl<'a> Lowering<'a> {
     }
 
     /// Tells systemd something of the service, if the host's systemd knows it.
-    pub fn service(&mut self, name: &str, value: impl Into<String>, at: Span) {
+    pub fn service(&mut self, name: &str, value: impl Into<String>) {
         match keys::service_since(name) {
             Some((since, lost)) if self.host.systemd < since => {
-                let report =
-                    errors::systemd_too_old(at, self.host.podman.at, name, since, self.host.systemd, lost);
-                self.problems.push(report);
+                let (at, has) = (self.host.podman.at, self.host.systemd);
+                self.problems.push(errors::systemd_too_old(at, name, since, has, lost));
             }
             _ => self.out.unit.add("Service", name, value),
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -384,6 +384,17 @@ impl Tools for FakeTools {
         };
         let units = services.map(|entry| unit(entry.file_name().to_string_lossy().into_owned())).collect();
         Ok(DryRun { units, complaints: vec![] })
+    }
+
+    fn verify(&mut self, units: &[PathBuf], _: &Path) -> Result<Vec<String>, ToolError> {
+        self.call("systemd-analyze verify")?;
+        let unread =
+            |path: &&PathBuf| fs::read_to_string(path).is_ok_and(|text| text.contains("MemoryMax=lots"));
+        Ok(units
+            .iter()
+            .filter(unread)
+            .map(|path| format!("{}:1: Invalid memory limit", path.display()))
+            .collect())
     }
 
     fn load_module(&mut self, _: &str) -> Result<(), ToolError> {
