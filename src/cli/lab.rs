@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::exit::Exit;
 use super::host::complain;
-use crate::lab::{HostStatus, Keep, Lab, LabError, LabSpec, Places, Share, load_spec};
+use crate::lab::{HostStatus, Keep, Lab, LabError, LabSpec, Places, PowerLoss, Share, load_spec, serve_disk};
 
 /// Try a cloud on hosts of its own, on this machine
 #[derive(Debug, Args)]
@@ -41,12 +41,24 @@ enum LabCommand {
     /// Copy a file or a folder into a host; a folder's files join those that are there
     #[command(after_help = "Example:\n  kolla-lang lab copy ctl01 examples/all-in-one /root/cloud")]
     Copy(CopyArgs),
+    /// Start a host that was stopped, killed or lost its power
+    #[command(after_help = "Example:\n  kolla-lang lab start ctl01")]
+    Start(HostArgs),
+    /// End all processes of a host at once; what it wrote is there when it starts again
+    #[command(after_help = "Example:\n  kolla-lang lab kill ctl01")]
+    Kill(HostArgs),
+    /// Cut the power of a host: of what it had not synced when it starts again, only a part is there, drawn by a seed
+    #[command(after_help = "Example:\n  kolla-lang lab power ctl01 --seed 7")]
+    Power(PowerArgs),
     /// Stop the hosts and take their networks away
     #[command(after_help = "Example:\n  kolla-lang lab down --purge")]
     Down(DownArgs),
     /// Say which hosts run
     #[command(after_help = "Example:\n  kolla-lang lab status --json")]
     Status,
+    /// Show a file as a disk until it is unmounted; the process that a host's disk is
+    #[command(hide = true)]
+    ServeDisk(ServeDiskArgs),
 }
 
 #[derive(Debug, Args)]
@@ -81,6 +93,29 @@ struct CopyArgs {
 }
 
 #[derive(Debug, Args)]
+struct HostArgs {
+    /// The host
+    host: String,
+}
+
+#[derive(Debug, Args)]
+struct PowerArgs {
+    /// The host
+    host: String,
+    /// Draws which unsynced writes reach the disk; by default a new one, which is printed
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+struct ServeDiskArgs {
+    /// The file
+    image: PathBuf,
+    /// The folder to show the disk in
+    front: PathBuf,
+}
+
+#[derive(Debug, Args)]
 struct DownArgs {
     /// Remove what the hosts wrote too, so that the next ones begin anew
     #[arg(long)]
@@ -112,6 +147,16 @@ pub fn run(args: &LabArgs, describe: Describe) -> Exit {
         }
         LabCommand::Exec(args) => find(places).and_then(|lab| Err(lab.exec(&args.host, &args.command))),
         LabCommand::Copy(args) => find(places).and_then(|lab| lab.copy(&args.host, &args.from, &args.to)),
+        LabCommand::Start(args) => {
+            let progress = Progress::new();
+            find(places).and_then(|lab| lab.start(&args.host, &own_path()?, &|what| progress.say(what)))
+        }
+        LabCommand::Kill(args) => find(places).and_then(|lab| lab.kill(&args.host)),
+        LabCommand::Power(args) => {
+            let seed = args.seed.unwrap_or_else(|| fastrand::u64(..));
+            find(places).and_then(|lab| lab.cut_power(&args.host, seed)).and_then(|it| print_loss(&it, *json))
+        }
+        LabCommand::ServeDisk(args) => serve_disk(&args.image, &args.front),
         LabCommand::Down(args) => {
             let keep = if args.purge { Keep::Nothing } else { Keep::State };
             let progress = Progress::new();
@@ -143,13 +188,17 @@ fn up(
     for text in shares {
         spec.shares.push(parse_share(text)?);
     }
-    let program = std::env::current_exe().map_err(|source| LabError::File {
+    let progress = Progress::new();
+    Lab::new(spec, places)?.up(&own_path()?, &|what| progress.say(what))
+}
+
+/// Returns where this program lies: it is put into hosts.
+fn own_path() -> Result<PathBuf, LabError> {
+    std::env::current_exe().map_err(|source| LabError::File {
         deed: "find",
         path: "/proc/self/exe".into(),
         source,
-    })?;
-    let progress = Progress::new();
-    Lab::new(spec, places)?.up(&program, &|what| progress.say(what))
+    })
 }
 
 /// Reads `DIR` or `DIR:PATH`; the folder must be there, as a bind mount of nothing fails late and unclearly.
@@ -171,6 +220,23 @@ fn print(hosts: &[HostStatus], json: bool) -> Result<(), LabError> {
             text.push_str(&format!("{name:width$}  {state}  {}\n", addresses.join(" ")));
         }
     }
+    say(&text)
+}
+
+fn print_loss(loss: &PowerLoss, json: bool) -> Result<(), LabError> {
+    let PowerLoss { seed, writes, kept, torn, .. } = loss;
+    say(&if json {
+        let loss = serde_json::json!(loss);
+        serde_json::json!({ "version": 1, "power": loss }).to_string() + "\n"
+    } else {
+        let lost = writes - kept - torn;
+        format!(
+            "of {writes} unsynced writes {kept} reached the disk, {torn} in part, {lost} not (--seed {seed})\n"
+        )
+    })
+}
+
+fn say(text: &str) -> Result<(), LabError> {
     match io::stdout().write_all(text.as_bytes()) {
         // Whoever read the answer has read enough of it.
         Err(why) if why.kind() == io::ErrorKind::BrokenPipe => Ok(()),

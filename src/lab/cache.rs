@@ -87,7 +87,7 @@ impl Cache {
 }
 
 /// Writes everything on the file system of `path` to the disk, so that a rename after it is never older than what it names.
-fn sync(path: &Path) -> Result<(), LabError> {
+pub(super) fn sync(path: &Path) -> Result<(), LabError> {
     let opened = File::open(path).map_err(file("open", path))?;
     rustix::fs::syncfs(&opened).map_err(system("sync", path))
 }

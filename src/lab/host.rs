@@ -1,6 +1,6 @@
-//! One host of a lab: its folders, its start, its end, and commands in it.
+//! One host of a lab: its folders, its start, its ends, and commands in it.
 //!
-//! A host is a systemd-nspawn system over an overlay. What runs in it is not this file's business.
+//! A host is a systemd-nspawn system over an overlay on a disk of its own. What runs in it is not this file's business.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -12,10 +12,12 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::cache::sync;
 use super::cgroup::Cgroup;
+use super::disk::{Disk, Mounted, PowerLoss};
 use super::error::file;
 use super::image::STORE;
-use super::mounts::{Overlay, remove_all, unmount_all};
+use super::mounts::remove_all;
 use super::network::Networks;
 use super::record::Record;
 use super::spec::{LabHost, LabSpec};
@@ -54,6 +56,16 @@ impl<'a> Host<'a> {
         Self { lab, idx, spec, dir: dir.join("hosts").join(&spec.name) }
     }
 
+    /// Returns its host name.
+    pub fn name(&self) -> &str {
+        &self.spec.name
+    }
+
+    /// Returns Debian's code name of its release, if it is not that of the images.
+    pub fn release(&self) -> Option<&'a str> {
+        self.spec.release.as_deref()
+    }
+
     /// Returns what nspawn and the host wrote to their console.
     pub fn console(&self) -> PathBuf {
         self.dir.join("console.log")
@@ -66,17 +78,21 @@ impl<'a> Host<'a> {
 
     /// Gets everything ready and starts the host, unless it runs; then only the program in it is brought up to date.
     pub fn start(&self, parts: &Parts, networks: &Networks) -> Result<(), LabError> {
-        if self.running()?.is_some() {
-            return self.install_program(&parts.program);
+        if let Some(record) = self.running()? {
+            let root = record.init().map(|init| PathBuf::from(format!("/proc/{init}/root")));
+            return root.map_or(Ok(()), |root| install_program(&root, &parts.program));
         }
         self.clear()?;
         fs::create_dir_all(&self.dir).map_err(file("create", &self.dir))?;
         self.remember_root(&parts.root)?;
-        self.overlay(&parts.root).mount()?;
-        self.group()?.create()?;
-        self.write_files()?;
-        self.install_program(&parts.program)?;
-        self.spawn(parts, networks)
+        let group = self.group()?;
+        group.create()?;
+        let mounted = self.disk()?.mount(&parts.root, &group, &parts.program)?;
+        self.write_files(&mounted.reach())?;
+        install_program(&mounted.reach(), &parts.program)?;
+        // A machine is not put to use before its installation is on its disk.
+        sync(&mounted.reach())?;
+        self.spawn(&mounted, parts, networks)
     }
 
     /// Waits until the host is usable: booted, on its networks, answering on the bus.
@@ -103,12 +119,27 @@ impl<'a> Host<'a> {
                 self.signal(&record, Signal::TERM)?;
                 self.wait_for_end(STOP)?;
             }
-            if self.running()?.is_some() {
-                self.group()?.kill()?;
-                self.wait_for_end(Duration::from_secs(10))?;
-            }
         }
+        self.kill()
+    }
+
+    /// Ends all its processes at once. What they wrote is there when it starts again, synced or not.
+    pub fn kill(&self) -> Result<(), LabError> {
+        self.group()?.kill()?;
+        self.wait_for_end(Duration::from_secs(10))?;
         self.clear()
+    }
+
+    /// Cuts its power: all its processes end at once, and of what they wrote only what was synced is sure to be there when it
+    /// starts again.
+    pub fn cut_power(&self, seed: u64) -> Result<PowerLoss, LabError> {
+        if self.running()?.is_none() {
+            return Err(LabError::NotRunning { host: self.spec.name.clone() });
+        }
+        // The disk first: from then on nothing that the host does counts.
+        let loss = self.disk()?.cut(seed)?;
+        self.kill()?;
+        Ok(loss)
     }
 
     /// Becomes a command in the host. It returns only if it cannot.
@@ -170,18 +201,17 @@ impl<'a> Host<'a> {
         Ok(missing.map(|port| format!("{} has no {} yet", port.interface, port.address)))
     }
 
-    fn spawn(&self, parts: &Parts, networks: &Networks) -> Result<(), LabError> {
+    fn spawn(&self, mounted: &Mounted, parts: &Parts, networks: &Networks) -> Result<(), LabError> {
         let console_path = self.console();
         let console = fs::File::create(&console_path).map_err(file("create", &console_path))?;
         let second = console.try_clone().map_err(file("open", &console_path))?;
-        let containers = self.dir.join("containers");
-        fs::create_dir_all(&containers).map_err(file("create", &containers))?;
         let group = self.group()?;
         let mut command = Command::new("sh");
         nspawn::join(&mut command, &group);
         // Not `ip netns exec`, which would hide the cgroup mounts.
         command.arg("nsenter").arg(format!("--net={}", networks.path().display()));
-        command.arg("systemd-nspawn").args(nspawn::arguments(&self.root())).arg("--boot");
+        command.arg(format!("--mount={}", mounted.namespace().display()));
+        command.arg("systemd-nspawn").args(nspawn::arguments(&mounted.root())).arg("--boot");
         command.arg(format!("--machine=kolla-lab-{}-{}", self.lab.name, self.spec.name));
         command.arg(format!("--hostname={}", self.spec.name));
         command.args(["--resolv-conf=off", "--link-journal=no", "--timezone=off"]);
@@ -194,7 +224,7 @@ impl<'a> Host<'a> {
         for device in ["/dev/fuse", "/dev/net/tun"].map(Path::new).into_iter().filter(|it| it.exists()) {
             command.arg(nspawn::bind("--bind", device, device));
         }
-        command.arg(nspawn::bind("--bind", &containers, Path::new("/var/lib/containers")));
+        command.arg(nspawn::bind("--bind", &mounted.containers(), Path::new("/var/lib/containers")));
         command.arg(nspawn::bind("--bind-ro", &parts.store, Path::new(STORE)));
         for share in &self.lab.shares {
             command.arg(nspawn::bind("--bind", &share.from, &share.to));
@@ -225,10 +255,9 @@ impl<'a> Host<'a> {
     }
 
     /// Writes what makes this host different from others: names, addresses, and limits of this machine.
-    fn write_files(&self) -> Result<(), LabError> {
-        let root = self.root();
-        nspawn::write_containers_conf(&root, self.group()?.has("pids")?)?;
-        self.write("etc/hostname", &format!("{}\n", self.spec.name))?;
+    fn write_files(&self, root: &Path) -> Result<(), LabError> {
+        nspawn::write_containers_conf(root, self.group()?.has("pids")?)?;
+        write(root, "etc/hostname", &format!("{}\n", self.spec.name))?;
         let mut hosts = "127.0.0.1 localhost\n::1 localhost\n".to_owned();
         for host in &self.lab.hosts {
             for (idx, port) in host.networks.iter().enumerate() {
@@ -237,7 +266,7 @@ impl<'a> Host<'a> {
                 hosts.push_str(&format!("{} {names}\n", port.address));
             }
         }
-        self.write("etc/hosts", &hosts)?;
+        write(root, "etc/hosts", &hosts)?;
         for port in &self.spec.networks {
             let text = format!(
                 "[Match]\nName={}\n\n[Network]\nAddress={}/{}\nKeepConfiguration=static\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n",
@@ -245,34 +274,13 @@ impl<'a> Host<'a> {
                 port.address,
                 port.cidr.prefix_len()
             );
-            self.write(&format!("etc/systemd/network/10-{}.network", port.interface), &text)?;
+            write(root, &format!("etc/systemd/network/10-{}.network", port.interface), &text)?;
         }
         for share in &self.lab.shares {
             let path = root.join(share.to.strip_prefix("/").unwrap_or(&share.to));
             fs::create_dir_all(&path).map_err(file("create", &path))?;
         }
         Ok(())
-    }
-
-    /// Puts the program on the host's path, by renaming, so that a running copy is never written to.
-    fn install_program(&self, program: &Path) -> Result<(), LabError> {
-        let target = self.root().join("usr/local/bin/kolla-lang");
-        let new = target.with_file_name(".kolla-lang.new");
-        let is = |path: &Path| fs::metadata(path).ok().and_then(|it| Some((it.len(), it.modified().ok()?)));
-        if let (Some((size, made)), Some((its_size, its_copy))) = (is(program), is(&target))
-            && size == its_size
-            && made == its_copy
-        {
-            return Ok(());
-        }
-        fs::copy(program, &new).map_err(file("copy kolla-lang to", &new))?;
-        fs::set_permissions(&new, fs::Permissions::from_mode(0o755))
-            .map_err(file("change the mode of", &new))?;
-        if let Some((_, made)) = is(program) {
-            let copy = fs::File::options().write(true).open(&new).map_err(file("open", &new))?;
-            copy.set_modified(made).map_err(file("set the time of", &new))?;
-        }
-        fs::rename(&new, &target).map_err(file("rename to", &target))
     }
 
     /// Refuses to put an overlay that was written over one root file system over another.
@@ -289,15 +297,16 @@ impl<'a> Host<'a> {
         }
     }
 
-    /// Removes what a host that no longer runs left behind: processes that outlived nspawn, its group, mounts, its record.
+    /// Removes what a host that no longer runs left behind: processes that outlived nspawn, its group, its disk's, its record. What was
+    /// mounted ends with the processes.
     fn clear(&self) -> Result<(), LabError> {
         self.group()?.remove()?;
-        unmount_all(&self.root())?;
+        self.disk()?.let_go()?;
         remove_all(&self.record())
     }
 
     fn signal(&self, record: &Record, signal: Signal) -> Result<(), LabError> {
-        let Some(pid) = Pid::from_raw(record.nspawn) else { return Ok(()) };
+        let Some(pid) = Pid::from_raw(record.pid) else { return Ok(()) };
         match kill_process(pid, signal) {
             Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
             Err(why) => Err(LabError::File {
@@ -321,17 +330,10 @@ impl<'a> Host<'a> {
         LabError::Died { host: self.spec.name.clone(), console: self.console(), said }
     }
 
-    fn write(&self, path: &str, text: &str) -> Result<(), LabError> {
-        let path = self.root().join(path);
-        fs::write(&path, text).map_err(file("write", &path))
-    }
-
-    fn overlay(&self, lower: &Path) -> Overlay {
-        Overlay::new(lower, &self.dir)
-    }
-
-    fn root(&self) -> PathBuf {
-        self.dir.join("root")
+    fn disk(&self) -> Result<Disk, LabError> {
+        // No host has a dot in its name.
+        let group = format!("kolla-lang-lab/{}/{}.disk", self.lab.name, self.spec.name);
+        Ok(Disk::new(&self.dir, Cgroup::new(&group)?))
     }
 
     fn record(&self) -> PathBuf {
@@ -359,4 +361,29 @@ fn inside(init: i32) -> Command {
     }
     command.arg(format!("--target={init}")).args(["--all", "--root", "--wd", "--"]);
     command
+}
+
+/// Puts the program on a host's path, by renaming, so that a running copy is never written to.
+fn install_program(root: &Path, program: &Path) -> Result<(), LabError> {
+    let target = root.join("usr/local/bin/kolla-lang");
+    let new = target.with_file_name(".kolla-lang.new");
+    let is = |path: &Path| fs::metadata(path).ok().and_then(|it| Some((it.len(), it.modified().ok()?)));
+    if let (Some((size, made)), Some((its_size, its_copy))) = (is(program), is(&target))
+        && size == its_size
+        && made == its_copy
+    {
+        return Ok(());
+    }
+    fs::copy(program, &new).map_err(file("copy kolla-lang to", &new))?;
+    fs::set_permissions(&new, fs::Permissions::from_mode(0o755)).map_err(file("change the mode of", &new))?;
+    if let Some((_, made)) = is(program) {
+        let copy = fs::File::options().write(true).open(&new).map_err(file("open", &new))?;
+        copy.set_modified(made).map_err(file("set the time of", &new))?;
+    }
+    fs::rename(&new, &target).map_err(file("rename to", &target))
+}
+
+fn write(root: &Path, path: &str, text: &str) -> Result<(), LabError> {
+    let path = root.join(path);
+    fs::write(&path, text).map_err(file("write", &path))
 }

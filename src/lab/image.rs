@@ -109,7 +109,8 @@ struct Builder {
 
 impl Builder {
     fn new(host_root: &Path, binds: &[(&Path, &str)], site: &Site) -> Result<Self, LabError> {
-        let overlay = Overlay::new(host_root, &site.scratch.join("builder"));
+        let dir = site.scratch.join("builder");
+        let overlay = Overlay::new(host_root, &dir, &dir);
         overlay.mount()?;
         let group = Cgroup::new(&format!("kolla-lang-lab-build-{}", std::process::id()))?;
         group.create()?;

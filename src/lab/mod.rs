@@ -8,6 +8,7 @@ mod apt;
 mod cache;
 mod cgroup;
 mod definition;
+mod disk;
 mod error;
 mod host;
 mod image;
@@ -27,6 +28,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 pub use definition::release_with;
+pub use disk::{PowerLoss, serve_disk};
 pub use error::LabError;
 pub use spec::{LabHost, LabPort, LabSpec, Share, load_spec, parse_spec};
 
@@ -112,10 +114,35 @@ impl Lab {
         needs::check()?;
         let _lock = self.lock()?;
         self.remember()?;
+        self.start_hosts(&self.hosts().collect::<Vec<_>>(), program, tell)?;
+        self.status()
+    }
 
+    /// Starts a host of a lab that was made before, unless it runs.
+    pub fn start(&self, host: &str, program: &Path, tell: Tell) -> Result<(), LabError> {
+        needs::check()?;
+        let _lock = self.lock()?;
+        self.start_hosts(&[self.host(host)?], program, tell)
+    }
+
+    /// Ends all processes of a host at once. What they wrote is there when it starts again.
+    pub fn kill(&self, host: &str) -> Result<(), LabError> {
+        needs::check_root()?;
+        let _lock = self.lock()?;
+        self.host(host)?.kill()
+    }
+
+    /// Cuts the power of a host. Of what it wrote, all that was synced is there when it starts again; the rest is drawn by the seed.
+    pub fn cut_power(&self, host: &str, seed: u64) -> Result<PowerLoss, LabError> {
+        needs::check_root()?;
+        let _lock = self.lock()?;
+        self.host(host)?.cut_power(seed)
+    }
+
+    fn start_hosts(&self, hosts: &[Host], program: &Path, tell: Tell) -> Result<(), LabError> {
         let cache = Cache::new(self.places.cache.clone());
         let mut roots = BTreeMap::new();
-        for release in self.spec.hosts.iter().map(|it| it.release.as_deref()).chain([None]) {
+        for release in hosts.iter().map(Host::release).chain([None]) {
             let definition = definition::host(release);
             let root = cache.once("host", &definition.digest(), |site| {
                 let (suite, packages) = (&definition.suite, definition.packages.len());
@@ -127,18 +154,18 @@ impl Lab {
         // The newest podman builds the images for all.
         let store = image::store(&definition::images(), &roots[&None], &cache, tell)?;
 
-        tell("starting the hosts");
+        tell(if hosts.len() == 1 { "starting the host" } else { "starting the hosts" });
         let networks = Networks::new(&self.spec);
         networks.create()?;
-        for (host, spec) in self.hosts().zip(&self.spec.hosts) {
-            let root = roots[&spec.release.as_deref()].clone();
+        for host in hosts {
+            let root = roots[&host.release()].clone();
             host.start(&Parts { root, store: store.clone(), program: program.to_owned() }, &networks)?;
         }
-        for (host, spec) in self.hosts().zip(&self.spec.hosts) {
-            tell(&format!("waiting for {}", spec.name));
+        for host in hosts {
+            tell(&format!("waiting for {}", host.name()));
             host.wait()?;
         }
-        self.status()
+        Ok(())
     }
 
     /// Becomes a command in a host of the lab, with this process's input and output. It returns only if it cannot.

@@ -24,28 +24,34 @@ pub(super) struct Overlay {
 }
 
 impl Overlay {
-    /// Returns an overlay over `lower` with its other folders in `dir`.
-    pub fn new(lower: &Path, dir: &Path) -> Self {
+    /// Returns an overlay over `lower`, seen in `dir`, that keeps what is changed in `changes`.
+    pub fn new(lower: &Path, changes: &Path, dir: &Path) -> Self {
         Self {
             lower: lower.to_owned(),
-            upper: dir.join("upper"),
-            work: dir.join("work"),
+            upper: changes.join("upper"),
+            work: changes.join("work"),
             root: dir.join("root"),
         }
     }
 
     /// Mounts it, unless it is mounted.
     pub fn mount(&self) -> Result<(), LabError> {
-        let Self { lower, upper, work, root } = self;
+        let Self { lower: _, upper, work, root } = self;
         if mounted_at_or_below(root)?.contains(root) {
             return Ok(());
         }
         for dir in [upper, work, root] {
             fs::create_dir_all(dir).map_err(file("create", dir))?;
         }
-        let data = format!("lowerdir={},upperdir={},workdir={}", option(lower), option(upper), option(work));
-        rustix::mount::mount("overlay", root, "overlay", MountFlags::empty(), Some(as_c(&data).as_c_str()))
+        let data = as_c(&self.options());
+        rustix::mount::mount("overlay", root, "overlay", MountFlags::empty(), Some(data.as_c_str()))
             .map_err(system("mount an overlay on", root))
+    }
+
+    /// Returns the options to mount it with.
+    pub fn options(&self) -> String {
+        let Self { lower, upper, work, root: _ } = self;
+        format!("lowerdir={},upperdir={},workdir={}", option(lower), option(upper), option(work))
     }
 
     /// Unmounts it, unless it is not mounted.

@@ -10,7 +10,9 @@ use super::tool::answers;
 /// Programs and the packages of Debian that bring them.
 const PROGRAMS: &[(&str, &str)] = &[
     ("ip", "iproute2"),
+    ("mkfs.ext4", "e2fsprogs"),
     ("mmdebstrap", "mmdebstrap"),
+    ("mount", "mount"),
     ("nsenter", "util-linux"),
     ("setpriv", "util-linux"),
     ("tar", "tar"),

@@ -33,7 +33,9 @@ pub(super) fn bind(option: &str, from: &Path, to: &Path) -> String {
 
 /// Makes a shell join a control group and become the program that is given as further arguments.
 pub(super) fn join(shell: &mut Command, group: &Cgroup) {
-    shell.args(["-c", r#"echo 0 > "$0" && exec "$@""#]).arg(group.procs());
+    // What the caller's shell holds open, a lock for example, must not stay open as long as a host runs.
+    let closed = "exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-";
+    shell.args(["-c", &format!(r#"{closed}; echo 0 > "$0" && exec "$@""#)]).arg(group.procs());
     // A cgroup2 tree in the host, whatever this machine has.
     shell.env("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY", "1");
 }

@@ -1,4 +1,4 @@
-//! Remembers which process a host is, across runs of kolla-lang, and knows when that memory is worth nothing.
+//! Remembers which process a host or its disk is, across runs of kolla-lang, and knows when that memory is worth nothing.
 //!
 //! Processes are never looked for by name.
 
@@ -10,24 +10,24 @@ use serde::{Deserialize, Serialize};
 use super::LabError;
 use super::error::file;
 
-/// A running host, as it was started.
+/// A running process, as it was started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Record {
     /// The boot of this machine in which the numbers below mean something.
     boot_id: String,
-    /// The nspawn process.
-    pub nspawn: i32,
+    /// Its id: of a host, that of its nspawn.
+    pub pid: i32,
     /// When it started, in the kernel's ticks: another process may get the same number later.
     started: u64,
 }
 
 impl Record {
     /// Returns the record of a process that runs now.
-    pub fn of(nspawn: i32) -> Result<Self, LabError> {
-        let stat = Path::new("/proc").join(nspawn.to_string()).join("stat");
+    pub fn of(pid: i32) -> Result<Self, LabError> {
+        let stat = Path::new("/proc").join(pid.to_string()).join("stat");
         let text = fs::read_to_string(&stat).map_err(file("read", &stat))?;
         let started = start_time(&text).ok_or(io::ErrorKind::NotFound.into()).map_err(file("read", &stat))?;
-        Ok(Self { boot_id: boot_id()?, nspawn, started })
+        Ok(Self { boot_id: boot_id()?, pid, started })
     }
 
     /// Returns the record at a path, if there is one of a process that still runs.
@@ -38,21 +38,19 @@ impl Record {
         };
         // What cannot be read was half written when the machine stopped, so its process is gone too.
         let record: Option<Self> = serde_json::from_str(&text).ok();
-        Ok(record.filter(|it| Self::of(it.nspawn).is_ok_and(|now| now == *it)))
+        Ok(record.filter(|it| Self::of(it.pid).is_ok_and(|now| now == *it)))
     }
 
     /// Writes the record to a path.
     pub fn save(&self, path: &Path) -> Result<(), LabError> {
-        let text = format!(
-            r#"{{"boot_id":"{}","nspawn":{},"started":{}}}"#,
-            self.boot_id, self.nspawn, self.started
-        );
+        let text =
+            format!(r#"{{"boot_id":"{}","pid":{},"started":{}}}"#, self.boot_id, self.pid, self.started);
         fs::write(path, text).map_err(file("write", path))
     }
 
     /// Returns the host's first process, which is the child of nspawn.
     pub fn init(&self) -> Option<i32> {
-        let pid = self.nspawn;
+        let pid = self.pid;
         let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
         children.split_whitespace().next()?.parse().ok()
     }
