@@ -224,7 +224,7 @@ fn print(hosts: &[HostStatus], json: bool) -> Result<(), LabError> {
 }
 
 fn print_loss(loss: &PowerLoss, json: bool) -> Result<(), LabError> {
-    let PowerLoss { seed, writes, kept, torn, .. } = loss;
+    let PowerLoss { seed, sector: _, writes, bytes: _, kept, torn } = loss;
     say(&if json {
         let loss = serde_json::json!(loss);
         serde_json::json!({ "version": 1, "power": loss }).to_string() + "\n"

@@ -113,12 +113,12 @@ impl<'a> Host<'a> {
 
     /// Stops the host in an orderly way, or kills it if it takes too long or nothing of it is to be kept.
     pub fn stop(&self, orderly: bool) -> Result<(), LabError> {
-        if let Some(record) = self.running()? {
-            if orderly {
-                // Systemd-nspawn passes this on to the host's systemd as the signal to halt.
-                self.signal(&record, Signal::TERM)?;
-                self.wait_for_end(STOP)?;
-            }
+        if let Some(record) = self.running()?
+            && orderly
+        {
+            // Systemd-nspawn passes this on to the host's systemd as the signal to halt.
+            self.signal(&record, Signal::TERM)?;
+            self.wait_for_end(STOP)?;
         }
         self.kill()
     }
