@@ -16,9 +16,13 @@ say() { printf '   %s\n' "$*"; }
 die() { printf '   NOT AS PROMISED: %s\n' "$*" >&2; exit 1; }
 leave_out() { printf '   left out: %s\n' "$*"; exit 77; }
 
-# A folder of this run alone, gone with it.
-scratch() {
-  work=$(mktemp -d "${TMPDIR:-/tmp}/kolla-lang-show-$show.XXXXXX")
+# A folder of this run alone, gone with it. `scratch memory` takes it from memory where there is room, for a show that writes
+# and removes so many files that a slow disk would decide how long it takes.
+scratch() { # [memory]
+  local above=${TMPDIR:-/tmp} room
+  room=$(df -k --output=avail /dev/shm 2>/dev/null | tail -1) || room=0
+  if [ "${1:-}" = memory ] && [ -w /dev/shm ] && [ "${room:-0}" -gt $((4 << 20)) ]; then above=/dev/shm; fi
+  work=$(mktemp -d "$above/kolla-lang-show-$show.XXXXXX")
   trap 'rm -rf "$work"' EXIT
 }
 
