@@ -18,6 +18,7 @@ pub mod journal;
 pub mod kernel;
 pub mod layout;
 pub mod listed;
+pub mod observed;
 pub mod perform;
 pub mod pid1;
 pub mod pins;
