@@ -34,6 +34,8 @@ pub enum Refusal {
     OldPodman { found: String, needed: String },
     #[error("the image {image}, needed by {unit}, is not on this host")]
     NoImage { image: String, unit: String },
+    #[error("the image {image}, needed by {unit}, cannot be pulled")]
+    NotPulled { image: String, unit: String, source: ToolError },
     #[error("Quadlet makes no unit {unit} of {file}{}", listed(complaints))]
     NoUnit { unit: String, file: String, complaints: Vec<String> },
     #[error("systemd does not read these units as they are written{}", listed(complaints))]

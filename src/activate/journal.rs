@@ -35,6 +35,11 @@ pub enum Record {
         /// Seconds since 1970.
         time: u64,
     },
+    /// Intent: an image that is missing is got. It stays, whatever comes of the switch.
+    Pulling {
+        /// The image.
+        image: String,
+    },
     /// All was checked. From here on the host is in transit.
     Begin(Begin),
     /// Intent: a timer of PID 1 that takes the host back is started.

@@ -14,6 +14,7 @@ pub mod gates;
 pub mod gc;
 pub mod generation;
 pub mod history;
+pub mod images;
 pub mod journal;
 pub mod kernel;
 pub mod layout;

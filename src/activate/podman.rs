@@ -19,6 +19,10 @@ pub trait Tools: Stock {
     fn podman_version(&mut self) -> Result<String, ToolError>;
     /// Says whether an image is on this host.
     fn has_image(&mut self, reference: &str) -> Result<bool, ToolError>;
+    /// Gets an image from its registry.
+    fn pull(&mut self, reference: &str) -> Result<(), ToolError>;
+    /// Returns the folder of podman's store, an absolute path.
+    fn image_store(&mut self) -> Result<String, ToolError>;
     /// Returns what a container's health check says.
     fn health(&mut self, container: &str) -> Result<Health, ToolError>;
     /// Returns what a container's last health check printed.
@@ -114,6 +118,15 @@ impl Tools for HostTools {
             Some(1) => Ok(false),
             _ => Err(failed(&format!("podman image exists {reference}"), &output)),
         }
+    }
+
+    fn pull(&mut self, reference: &str) -> Result<(), ToolError> {
+        succeed(Command::new("podman").args(["pull", "--quiet", reference])).map(drop)
+    }
+
+    fn image_store(&mut self) -> Result<String, ToolError> {
+        let output = succeed(Command::new("podman").args(["info", "--format", "{{.Store.GraphRoot}}"]))?;
+        Ok(text(&output.stdout))
     }
 
     fn health(&mut self, container: &str) -> Result<Health, ToolError> {

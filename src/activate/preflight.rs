@@ -7,8 +7,10 @@ use std::path::Path;
 use super::drift::report;
 use super::failure::Refusal;
 use super::generation::foreign_files;
+use super::images;
 use super::kernel;
 use super::layout::Layout;
+use super::perform::Host;
 use super::podman::Tools;
 use super::switch::held;
 use super::systemd::Systemd;
@@ -17,23 +19,16 @@ use crate::store::manifest::{Backend, UnitKind};
 use crate::store::{Closure, Manifest};
 
 /// Checks a host for a closure that was written to `tree`, and returns all reasons not to begin.
-pub fn preflight(
-    layout: &Layout,
-    systemd: &mut dyn Systemd,
-    tools: &mut dyn Tools,
-    closure: &Closure,
-    tree: &Path,
-) -> Vec<Refusal> {
-    let manifest = &closure.manifest;
-    let mut refusals = Vec::new();
-    if let Err(refusal) = check_podman(manifest, tools) {
+pub fn preflight(host: &mut Host<'_>, closure: &Closure, tree: &Path) -> Vec<Refusal> {
+    let (layout, manifest) = (host.layout, &closure.manifest);
+    if let Err(refusal) = check_podman(manifest, host.tools) {
         // Without podman nothing else can be asked, and each question would fail the same way.
         return vec![refusal];
     }
-    refusals.extend(check_images(manifest, tools));
-    refusals.extend(check_quadlet(manifest, tools, &tree.join("quadlet")));
-    refusals.extend(check_plain(manifest, tools, tree));
-    refusals.extend(check_drift(layout, systemd, tools, closure));
+    let (missing, mut refusals) = images::missing(host, manifest);
+    refusals.extend(check_quadlet(manifest, host.tools, &tree.join("quadlet")));
+    refusals.extend(check_plain(manifest, host.tools, tree));
+    refusals.extend(check_drift(layout, host.systemd, host.tools, closure));
     refusals.extend(foreign_files(layout, closure).into_iter().map(|path| Refusal::Foreign { path }));
     // These two folders come before a generator's, so a unit of the same name there would win over ours.
     let before =
@@ -43,6 +38,10 @@ pub fn preflight(
     if manifest.modules.is_empty() {
         let unknown = manifest.sysctls.keys().filter(|key| !kernel::is_known(layout, key));
         refusals.extend(unknown.map(|key| Refusal::NoSysctl { key: key.clone() }));
+    }
+    if refusals.is_empty() {
+        // Last, as it takes long: what is refused for another reason is refused at once.
+        refusals.extend(images::fetch(host, manifest, &missing));
     }
     if refusals.is_empty() {
         let vault = Vault::new(layout.secrets());
@@ -82,22 +81,6 @@ fn check_podman(manifest: &Manifest, tools: &mut dyn Tools) -> Result<(), Refusa
 fn numbers(version: &str) -> Vec<u32> {
     let digits = |part: &str| part.chars().take_while(char::is_ascii_digit).collect::<String>();
     version.split('.').map_while(|part| digits(part).parse().ok()).collect()
-}
-
-fn check_images(manifest: &Manifest, tools: &mut dyn Tools) -> Vec<Refusal> {
-    let mut refusals = Vec::new();
-    for image in &manifest.images {
-        match tools.has_image(image) {
-            Ok(true) => {}
-            Ok(false) => {
-                let users = manifest.units.iter().filter(|(_, unit)| unit.image.as_ref() == Some(image));
-                let unit = users.map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
-                refusals.push(Refusal::NoImage { image: image.clone(), unit });
-            }
-            Err(error) => return vec![error.into()],
-        }
-    }
-    refusals
 }
 
 /// Has the host's own Quadlet read all files: what it would not make a unit of must not go live.

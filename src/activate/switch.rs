@@ -270,13 +270,13 @@ fn prepare(
     };
     match wanted {
         Wanted::Old(number, closure) => {
-            refuse(preflight(layout, host.systemd, host.tools, &closure, &layout.generation(number)))?;
+            refuse(preflight(host, &closure, &layout.generation(number)))?;
             let engine = generation::install(layout, program)?;
             Ok((number, *closure, engine))
         }
         Wanted::New(closure, cloud) => {
             let draft = Draft::write(layout, &closure)?;
-            refuse(preflight(layout, host.systemd, host.tools, &closure, &draft.tree()))?;
+            refuse(preflight(host, &closure, &draft.tree()))?;
             let engine = generation::install(layout, program)?;
             let used = history::highest_number(&history::load(layout)?);
             let number = draft.keep(layout, used, cloud, closure.digest(), engine.clone())?;

@@ -18,6 +18,7 @@ pub fn print_record(record: &Record) {
         | Record::Confirmed
         | Record::Discarding { .. }
         | Record::End(_) => {}
+        Record::Pulling { image } => say!("pull     {image}"),
         Record::Stopping { unit, reason } => say!("stop     {unit}  {reason}"),
         Record::Trial { number } => say!("trial    generation {number}"),
         Record::Kernel { key, value, old: _ } => say!("set      {key}  {value}"),

@@ -337,6 +337,16 @@ impl Tools for FakeTools {
         Ok(self.0.borrow().no_image.as_deref() != Some(reference))
     }
 
+    fn pull(&mut self, reference: &str) -> Result<(), ToolError> {
+        self.call(&format!("podman pull {reference}"))?;
+        self.0.borrow_mut().no_image = None;
+        Ok(())
+    }
+
+    fn image_store(&mut self) -> Result<String, ToolError> {
+        self.call("podman info").map(|()| "/".to_owned())
+    }
+
     fn health(&mut self, container: &str) -> Result<Health, ToolError> {
         self.call("podman inspect")?;
         let world = self.0.borrow();
@@ -781,6 +791,7 @@ pub fn scenarios() -> Vec<Scenario> {
     vec![
         ("rollback-takes-no-number", rollback_takes_no_number),
         ("an-absent-image-is-refused", an_absent_image_is_refused),
+        ("an-absent-image-is-pulled", an_absent_image_is_pulled),
         ("never-healthy-goes-back", never_healthy_goes_back),
         ("a-trial-that-nobody-knows-ends", a_trial_that_nobody_knows_ends),
         ("one-switch-at-a-time", one_switch_at_a_time),
@@ -836,6 +847,20 @@ fn an_absent_image_is_refused() -> Result<(), String> {
         return Err("something was left behind".into());
     }
     fake.check(None, &one("x"), &ended)
+}
+
+fn an_absent_image_is_pulled() -> Result<(), String> {
+    let mut fake = Fake::with_generation(None)?;
+    let mut wanted = one("x");
+    let image = "registry.local/x:1".to_owned();
+    wanted.manifest.images.push(image.clone());
+    fake.world.borrow_mut().no_image = Some(image);
+    expect(&fake.switch(&wanted), |it| matches!(it, Ok(Outcome::Committed { number: 1, .. })))?;
+    let log = fake.world.borrow().log.join("\n");
+    match (log.find("podman pull registry.local/x:1"), log.find("podman info"), log.find("arm ")) {
+        (Some(pull), Some(sync), Some(arm)) if pull < sync && sync < arm => Ok(()),
+        _ => Err(log),
+    }
 }
 
 fn never_healthy_goes_back() -> Result<(), String> {
