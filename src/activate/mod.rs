@@ -20,6 +20,7 @@ pub mod kernel;
 pub mod layout;
 pub mod listed;
 pub mod observed;
+pub mod pending;
 pub mod perform;
 pub mod pid1;
 pub mod pins;

@@ -15,6 +15,7 @@ use super::generation::{self, Draft};
 use super::history::{self, Kind};
 use super::journal::{Journal, Record};
 use super::layout::Layout;
+use super::pending;
 use super::perform::{Host, Progress, describe};
 use super::podman::Tools;
 use super::preflight::preflight;
@@ -123,6 +124,7 @@ pub fn compare(
     layout: &Layout,
     systemd: &mut dyn Systemd,
     target: &Target,
+    options: &Options,
 ) -> Result<Option<Outcome>, ActivateError> {
     if lock::is_taken(&layout.lock())? {
         return Err(ActivateError::Locked);
@@ -137,7 +139,8 @@ pub fn compare(
         Target::Before => false,
     };
     let is_over = contracts::left_over(layout, &from.closure.manifest).is_empty();
-    if !is_held || !is_over || !generation::are_links_set(layout, &from.closure) {
+    // Whether something of the data plane runs by an older definition, containers must be asked.
+    if !is_held || !is_over || options.allow_dataplane || !generation::are_links_set(layout, &from.closure) {
         return Ok(None);
     }
     let warnings = what_is_down(systemd, &from.closure)?;
@@ -176,6 +179,7 @@ fn attempt(host: &mut Host<'_>, target: Target, program: &Path) -> Result<Outcom
         warnings.extend(what_is_down(host.systemd, &from.closure)?);
         let left = contracts::left_over(layout, &from.closure.manifest);
         warnings.extend(contracts::run(host, &left, &from.closure, &mut Progress::default()));
+        warnings.extend(pending::restart_dataplane(host, &from.closure));
         return Ok(Outcome::Nothing { number: from.number, warnings });
     }
 

@@ -34,7 +34,7 @@ const STOP_SECS: u64 = 30;
 pub fn run_switch(target: &Target, options: Options, answer: Answer) -> Exit {
     let layout = Layout::new("/");
     let mut systemd = Pid1::connect();
-    match compare(&layout, &mut systemd, target) {
+    match compare(&layout, &mut systemd, target, &options) {
         Ok(None) => {}
         Ok(Some(outcome)) => return report(&Verdict::from(&Ok(outcome)), answer),
         Err(error) => return report(&Verdict::from(&Err(error)), answer),

@@ -23,6 +23,7 @@ pub fn scenarios() -> Vec<Scenario> {
         ("a-contract-runs-when-all-is-committed", a_contract_runs_when_all_is_committed),
         ("a-failed-contract-is-a-warning-and-runs-again", a_failed_contract_runs_again),
         ("a-volume-made-anew-runs-its-task-again", a_volume_made_anew_runs_its_task_again),
+        ("the-data-plane-is-restarted-on-request", the_data_plane_is_restarted_on_request),
         ("a-network-is-made-anew-and-back", a_network_is_made_anew_and_back),
     ]
 }
@@ -241,6 +242,23 @@ fn a_volume_made_anew_runs_its_task_again() -> Result<(), String> {
         is(&refusals[0].to_string(), words)?;
     }
     Ok(())
+}
+
+fn the_data_plane_is_restarted_on_request() -> Result<(), String> {
+    let with = |exec: &str| api(exec, r#", "change": "dataplane""#);
+    let mut fake = Fake::with_generation(Some(&with("one")))?;
+    let ended = fake.switch(&with("two"));
+    let Ok(Outcome::Committed { plan, .. }) = &ended else { return Err(format!("{ended:?}")) };
+    is(&format!("{} pending, {} jobs", plan.pending(), count(&fake, "Start ")), "1 pending, 0 jobs")?;
+    fake.check(Some(&with("one")), &with("two"), &ended)?;
+    fake.options.allow_dataplane = true;
+    let ended = fake.switch(&with("two"));
+    if !matches!(&ended, Ok(Outcome::Nothing { warnings, .. }) if warnings.is_empty()) {
+        return Err(format!("{ended:?}"));
+    }
+    is(&count(&fake, "Restart api.service").to_string(), "1")?;
+    fake.switch(&with("two")).map_err(|error| chain(&error))?;
+    is(&count(&fake, "Restart api.service").to_string(), "1")
 }
 
 fn a_network_is_made_anew_and_back() -> Result<(), String> {

@@ -118,5 +118,5 @@ pub fn unknown(layout: &Layout, manifest: &Manifest) -> Result<Vec<Finding>, Fil
 
 /// Says whether a unit may go on as an earlier generation made it.
 pub fn may_be_left(unit: &Unit) -> bool {
-    matches!(unit.change, Change::Keep | Change::Manual)
+    matches!(unit.change, Change::Keep | Change::Manual | Change::Dataplane)
 }
