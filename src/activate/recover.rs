@@ -2,7 +2,7 @@
 //!
 //! Reads what is there, the links, the boot, the units; the journal tells only what cannot be seen. May be killed and run again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::diff::diff;
 use super::failure::{ActivateError, Failure};
@@ -12,6 +12,7 @@ use super::journal::{Begin, Journal, Record, VERSION, boot_id};
 use super::layout::Layout;
 use super::perform::{Host, Progress};
 use super::steps::Plan;
+use super::stock::Stock;
 use super::switch::{Held, Outcome, held};
 use super::systemd::UnitState;
 use super::transaction::{Switch, discard};
@@ -61,8 +62,8 @@ pub fn recover(host: &mut Host<'_>) -> Result<Option<Outcome>, ActivateError> {
     ended?.map(Some)
 }
 
-/// Ends a switch that a power cut ended, with nothing but files: no unit of it can be left.
-pub fn recover_after_boot(layout: &Layout) -> Result<(), ActivateError> {
+/// Ends a switch that a power cut ended: no unit of it can be left, only files and what podman has in its books.
+pub fn recover_after_boot(layout: &Layout, stock: &mut dyn Stock) -> Result<(), ActivateError> {
     if !files::exists(&layout.journal()) {
         return Ok(());
     }
@@ -79,6 +80,7 @@ pub fn recover_after_boot(layout: &Layout) -> Result<(), ActivateError> {
     }
     let tx = told.tx.clone();
     let ended = end_after_boot(layout, &mut journal, told)?;
+    drop_leftovers(layout, stock);
     journal.close(layout, &tx, &Verdict::from(&ended))?;
     sweep(layout);
     Ok(())
@@ -142,6 +144,7 @@ fn end(host: &mut Host<'_>, told: Told) -> Result<Ended, ActivateError> {
     if told.boot_id != boot_id(layout) {
         let mut journal = std::mem::take(&mut host.journal);
         let ended = end_after_boot(layout, &mut journal, told);
+        drop_leftovers(layout, host.tools);
         host.journal = journal;
         return ended;
     }
@@ -262,6 +265,23 @@ fn note(
         reason,
     };
     super::history::add(layout, &event)
+}
+
+/// Removes containers that a switch of an earlier boot had made and that the committed generation does not know. Podman forgets by
+/// itself only those that ran; and the units that would replace the others are gone.
+fn drop_leftovers(layout: &Layout, stock: &mut dyn Stock) {
+    let Ok(now) = held(layout) else { return };
+    let known: BTreeSet<&str> = now
+        .iter()
+        .flat_map(|it| it.closure.manifest.units.values())
+        .filter_map(|unit| unit.container.as_deref())
+        .collect();
+    for container in stock.containers().unwrap_or_default() {
+        if container.is_ours() && !container.is_running() && !known.contains(container.name.as_str()) {
+            // One that cannot be removed is drift, which `status` tells.
+            let _left = stock.remove_container(&container.id);
+        }
+    }
 }
 
 /// Ends a trial that no switch knows of.

@@ -23,13 +23,15 @@ pub trait Stock {
     fn restart_policy(&mut self, id: &str) -> Result<String, ToolError>;
     /// Does something with a container.
     fn do_with(&mut self, id: &str, deed: Deed<'_>) -> Result<(), ToolError>;
+    /// Removes a container that does not run.
+    fn remove_container(&mut self, id: &str) -> Result<(), ToolError>;
     /// Takes a name from an image, and the image away with its last name. Nothing is forced.
     fn remove_image(&mut self, reference: &str) -> Result<(), ToolError>;
     /// Removes a network that nobody uses.
     fn remove_network(&mut self, name: &str) -> Result<(), ToolError>;
 }
 
-/// What can be done with a container. None of it removes one.
+/// What can be done with a container of others. None of it removes one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deed<'a> {
     /// It is stopped, and killed if it takes longer than its own limit.
@@ -252,6 +254,10 @@ impl Stock for HostTools {
             }
         };
         succeed(&mut podman(words)).map(drop)
+    }
+
+    fn remove_container(&mut self, id: &str) -> Result<(), ToolError> {
+        succeed(&mut podman(["container", "rm", id])).map(drop)
     }
 
     fn remove_image(&mut self, reference: &str) -> Result<(), ToolError> {

@@ -7,6 +7,7 @@ use super::host::complain;
 use crate::activate::generation;
 use crate::activate::layout::Layout;
 use crate::activate::perform::render_live;
+use crate::activate::podman::HostTools;
 use crate::activate::recover::recover_after_boot;
 use crate::activate::switch::{held, render_content};
 
@@ -18,7 +19,7 @@ pub struct BootFilesArgs {}
 pub fn run(_: &BootFilesArgs) -> Exit {
     let layout = Layout::new("/");
     // What holds is held whether or not that could be written down.
-    if let Err(error) = recover_after_boot(&layout) {
+    if let Err(error) = recover_after_boot(&layout, &mut HostTools) {
         complain(&error, Exit::Warnings);
     }
     let closure = match held(&layout) {

@@ -122,6 +122,22 @@ pub struct World {
 }
 
 impl World {
+    /// Returns the containers of the units that are up.
+    fn containers(&self) -> impl Iterator<Item = Container> {
+        let ours = self.units.iter().filter(|(_, unit)| unit.state.is_up());
+        ours.filter_map(|(name, unit)| {
+            let stem = name.strip_suffix(".service")?;
+            let labels = [(UNIT_LABEL, stem), (DIGEST_LABEL, unit.runs.as_deref()?)];
+            Some(Container {
+                id: unit.state.invocation.clone(),
+                name: stem.to_owned(),
+                state: "running".to_owned(),
+                labels: labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+                ..Container::default()
+            })
+        })
+    }
+
     /// Counts a call, and says whether it must fail.
     fn fails(&mut self, call: String) -> bool {
         self.calls += 1;
@@ -416,19 +432,7 @@ impl Stock for FakeTools {
     fn containers(&mut self) -> Result<Vec<Container>, ToolError> {
         self.call("podman ps")?;
         let world = self.0.borrow();
-        let ours = world.units.iter().filter(|(_, unit)| unit.state.is_up());
-        let ours = ours.filter_map(|(name, unit)| {
-            let stem = name.strip_suffix(".service")?;
-            let labels = [(UNIT_LABEL, stem), (DIGEST_LABEL, unit.runs.as_deref()?)];
-            Some(Container {
-                id: unit.state.invocation.clone(),
-                name: stem.to_owned(),
-                state: "running".to_owned(),
-                labels: labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
-                ..Container::default()
-            })
-        });
-        Ok(ours.chain(world.theirs.values().cloned()).collect())
+        Ok(world.containers().chain(world.theirs.values().cloned()).collect())
     }
 
     fn images(&mut self) -> Result<Vec<Image>, ToolError> {
@@ -461,6 +465,12 @@ impl Stock for FakeTools {
             Deed::Rename(name) => container.name = name.to_owned(),
             Deed::Restart(_) => {}
         }
+        Ok(())
+    }
+
+    fn remove_container(&mut self, id: &str) -> Result<(), ToolError> {
+        self.call(&format!("podman container rm {id}"))?;
+        self.0.borrow_mut().theirs.remove(id);
         Ok(())
     }
 
@@ -575,7 +585,7 @@ impl Fake {
             Rescue::Recovery => self.as_host(String::new(), recover).map(drop),
             Rescue::Reboot => {
                 self.boot();
-                recover_after_boot(&self.layout)
+                recover_after_boot(&self.layout, &mut FakeTools(Rc::clone(&self.world)))
             }
         };
         ended.map_err(|error| format!("{rescue:?}: {}: {error:?}", chain(&error)))
@@ -587,6 +597,8 @@ impl Fake {
         fs::write(self.layout.boot_id(), self.boots.to_string()).unwrap_or_else(|error| panic!("{error}"));
         let _none = fs::remove_dir_all(self.layout.run());
         let mut world = self.world.borrow_mut();
+        // Podman's books are on the disk. A container that was made and had not run stays in them.
+        let left: Vec<Container> = world.containers().collect();
         world.units.clear();
         world.alarms.clear();
         world.defined = chosen(&self.layout);
@@ -598,6 +610,11 @@ impl Fake {
         for unit in units {
             world.start(&unit, "done");
         }
+        // What starts replaces its own.
+        let made: Vec<String> = world.containers().map(|it| it.name).collect();
+        for container in left.into_iter().filter(|it| !made.contains(&it.name)) {
+            world.theirs.insert(container.id.clone(), Container { state: "created".to_owned(), ..container });
+        }
     }
 
     /// Checks that a switch that was killed and rescued left the host whole, on the old or the new generation.
@@ -607,6 +624,9 @@ impl Fake {
         let calls = || format!("calls: {:#?}", self.world.borrow().log);
         if self.layout.journal().exists() {
             return Err("a journal is left open".into());
+        }
+        if let Some(left) = self.world.borrow().theirs.values().find(|it| it.is_ours()) {
+            return Err(format!("container {} is left in podman's books", left.name));
         }
         if !self.world.borrow().alarms.is_empty() {
             return Err(format!("a timer is left\n{}", calls()));
