@@ -99,21 +99,21 @@ fn by_config_json(
         };
         delivered.files.push((kept, text.into_bytes(), file.content.origin.at));
     }
-    let permission = |(path, it): &'_ (Arc<str>, crate::model::Permission)| (path.clone(), it.clone());
-    let permissions: Vec<_> = run.permissions.iter().map(permission).collect();
+    drop_covered(&mut delivered.in_memory);
+    // Runtimes do not agree on the mode of a folder in memory, and some take the image's, whose group it then has not.
+    let in_memory = |path| ConfigPermission { path, owner: "root", perm: Some("0755"), recurse: false };
+    let folders = delivered.in_memory.iter().map(|path| in_memory(path));
+    let described = run.permissions.iter().map(|(path, it)| ConfigPermission {
+        path,
+        owner: it.owner.as_str(),
+        perm: it.mode.as_ref().map(At::as_str),
+        recurse: it.recurse,
+    });
     let words: Vec<&str> = run.command.iter().map(At::as_str).collect();
     let config = ConfigJson {
         command: words.join(" "),
         config_files,
-        permissions: permissions
-            .iter()
-            .map(|(path, it)| ConfigPermission {
-                path,
-                owner: it.owner.as_str(),
-                perm: it.mode.as_ref().map(At::as_str),
-                recurse: it.recurse,
-            })
-            .collect(),
+        permissions: folders.chain(described).collect(),
     };
     // Plain structs of texts always have a JSON.
     let mut text = serde_json::to_string_pretty(&config).unwrap_or_default();
@@ -129,7 +129,6 @@ fn by_config_json(
         holes: Vec::new(),
     };
     delivered.files.push((file, text.into_bytes(), run.image.at));
-    drop_covered(&mut delivered.in_memory);
     delivered
 }
 
