@@ -93,9 +93,9 @@ impl Checker<'_> {
                 let next = Spot { place: spot.place.item(value), identity: None, entry: true };
                 let key_place = spot.place.key(key);
                 let step = match &step.kind {
-                    StepKind::Word(name) => self.known_key(name.clone(), step.at, key, &key_place, false),
+                    StepKind::Word(name) => self.known_key(name.clone(), step.at, key, &key_place),
                     StepKind::Text(text) => match text.literal() {
-                        Some(plain) => self.known_key(plain, step.at, key, &key_place, true),
+                        Some(plain) => self.known_key(plain, step.at, key, &key_place),
                         None => {
                             let (ex, ty) = self.text(text, cx);
                             if ty == TyId::SECRET {
@@ -106,10 +106,10 @@ impl Checker<'_> {
                     },
                     StepKind::Index(e) => match &e.kind {
                         ExprKind::Variant { name, args } if args.is_empty() => {
-                            self.known_key(name.text.clone(), e.at, key, &key_place, false)
+                            self.known_key(name.text.clone(), e.at, key, &key_place)
                         }
                         ExprKind::Text(text) => match text.literal() {
-                            Some(plain) => self.known_key(plain, e.at, key, &key_place, true),
+                            Some(plain) => self.known_key(plain, e.at, key, &key_place),
                             None => {
                                 let (ex, _) = self.text(text, cx);
                                 StepH::Computed(Arc::new(self.keyed(ex, key)), true)
@@ -154,7 +154,7 @@ impl Checker<'_> {
         }
     }
 
-    fn known_key(&mut self, name: Arc<str>, at: Span, key: TyId, place: &Place, _quoted: bool) -> StepH {
+    fn known_key(&mut self, name: Arc<str>, at: Span, key: TyId, place: &Place) -> StepH {
         if !place.wheres().is_empty() {
             self.literals.push((place.wheres().to_vec(), Value::Str(name.clone()), at));
         }

@@ -150,7 +150,7 @@ impl Pass<'_> {
                 Value::List(all) => to_set(all.to_vec()),
                 _ => Value::Error,
             },
-            Ek::Body(ty, entries) => self.body(*ty, entries, frame),
+            Ek::Body(_, entries) => self.body(entries, frame),
             Ek::ToTree(inner, ty) => {
                 let value = self.eval(inner, frame);
                 self.to_tree(&value, *ty)
@@ -433,10 +433,9 @@ impl Pass<'_> {
         }
     }
 
-    fn body(&mut self, ty: TyId, entries: &[BodyEntry], frame: &mut Frame) -> Value {
+    fn body(&mut self, entries: &[BodyEntry], frame: &mut Frame) -> Value {
         let mut dict = Dict::default();
         let fine = self.body_entries(entries, frame, &mut dict);
-        let _ = ty;
         if fine { Value::Dict(Arc::new(dict)) } else { Value::Error }
     }
 

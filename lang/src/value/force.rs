@@ -3,7 +3,7 @@
 
 use super::errors;
 use super::eval::Frame;
-use super::memo::{Cur, EnvId, Keys, Kind, NO_DEF, Slot, Src};
+use super::memo::{EnvId, Keys, Kind, NO_DEF, Slot, Src};
 use super::pass::Pass;
 use crate::data::{Data, DataKind, Origin, TemplateCall};
 use crate::live::{NodeId, Value};
@@ -380,11 +380,6 @@ impl Pass<'_> {
             let names = keys.present.iter().map(|k| &**k);
             self.report(errors::absent_on_path(def.at, &path, key, names));
         }
-    }
-
-    /// The cursors of a node, for `why`.
-    pub fn curs(&self, id: NodeId) -> Arc<[Cur]> {
-        self.node(id).curs.clone()
     }
 }
 

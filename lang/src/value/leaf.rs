@@ -27,25 +27,19 @@ impl Pass<'_> {
     /// The value on which equally strong definitions agree, or a report that they do not.
     pub(super) fn agree(&mut self, spot: Spot<'_>, tops: Vec<(Rank, Src, Value)>) -> (Value, Src) {
         let (_, src, first) = tops[0].clone();
-        for (_, other_src, other) in &tops[1..] {
+        for (_, _, other) in &tops[1..] {
             if first.is_error() || other.is_error() {
                 return (Value::Error, src);
             }
             if first.order(other) != Ordering::Equal {
                 let path = self.spot_path(spot);
                 let places: Vec<(Span, u8)> =
-                    tops.iter().map(|(rank, src, _)| (self.def_at(*src), rank.strength)).collect();
-                let _ = other_src;
+                    tops.iter().map(|(rank, src, _)| (src.at, rank.strength)).collect();
                 self.report(errors::conflict(&path, &places));
                 return (Value::Error, src);
             }
         }
         (first, src)
-    }
-
-    /// Where a value's definition stands: the written place if the value came whole.
-    pub(super) fn def_at(&self, src: Src) -> Span {
-        src.at
     }
 
     /// A leaf.
