@@ -50,6 +50,12 @@ enum LabCommand {
     /// Cut the power of a host: of what it had not synced when it starts again, only a part is there, drawn by a seed
     #[command(after_help = "Example:\n  kolla-lang lab power ctl01 --seed 7")]
     Power(PowerArgs),
+    /// Cut a host off from all others; its ports stay up
+    #[command(after_help = "Example:\n  kolla-lang lab partition ctl01")]
+    Partition(HostArgs),
+    /// Give a host that was cut off back to its networks
+    #[command(after_help = "Example:\n  kolla-lang lab heal ctl01")]
+    Heal(HostArgs),
     /// Stop the hosts and take their networks away
     #[command(after_help = "Example:\n  kolla-lang lab down --purge")]
     Down(DownArgs),
@@ -152,6 +158,8 @@ pub fn run(args: &LabArgs, describe: Describe) -> Exit {
             find(places).and_then(|lab| lab.start(&args.host, &own_path()?, &|what| progress.say(what)))
         }
         LabCommand::Kill(args) => find(places).and_then(|lab| lab.kill(&args.host)),
+        LabCommand::Partition(args) => find(places).and_then(|lab| lab.partition(&args.host)),
+        LabCommand::Heal(args) => find(places).and_then(|lab| lab.heal(&args.host)),
         LabCommand::Power(args) => {
             let seed = args.seed.unwrap_or_else(|| fastrand::u64(..));
             find(places).and_then(|lab| lab.cut_power(&args.host, seed)).and_then(|it| print_loss(&it, *json))

@@ -133,13 +133,24 @@ impl<'a> Host<'a> {
     /// Cuts its power: all its processes end at once, and of what they wrote only what was synced is sure to be there when it
     /// starts again.
     pub fn cut_power(&self, seed: u64) -> Result<PowerLoss, LabError> {
-        if self.running()?.is_none() {
-            return Err(LabError::NotRunning { host: self.spec.name.clone() });
-        }
+        self.pid()?;
         // The disk first: from then on nothing that the host does counts.
         let loss = self.disk()?.cut(seed)?;
         self.kill()?;
         Ok(loss)
+    }
+
+    /// Cuts it off from all other hosts. A start heals that, as does [`Host::heal`].
+    pub fn partition(&self, networks: &Networks) -> Result<(), LabError> {
+        self.pid()?;
+        (0..self.spec.networks.len()).try_for_each(|idx| networks.unplug(&self.port(idx)))
+    }
+
+    /// Gives it back to its networks.
+    pub fn heal(&self, networks: &Networks) -> Result<(), LabError> {
+        self.pid()?;
+        let mut ports = self.spec.networks.iter().enumerate();
+        ports.try_for_each(|(idx, port)| networks.plug(&self.port(idx), &port.network))
     }
 
     /// Becomes a command in the host. It returns only if it cannot.
@@ -155,8 +166,7 @@ impl<'a> Host<'a> {
 
     /// Copies a file or a folder into the host, wherever the path leads there: a memory file system too.
     pub fn copy(&self, from: &Path, to: &Path) -> Result<(), LabError> {
-        let not_running = || LabError::NotRunning { host: self.spec.name.clone() };
-        let init = self.running()?.and_then(|it| it.init()).ok_or_else(not_running)?;
+        let init = self.pid()?;
         let is_dir = fs::metadata(from).map_err(file("read", from))?.is_dir();
         let mut unpack = inside(init);
         let mut pack = Command::new("tar");
@@ -171,9 +181,14 @@ impl<'a> Host<'a> {
         tool::pipe(&mut pack, &mut unpack)
     }
 
-    fn prepare_exec(&self, command: &[String]) -> Result<Command, LabError> {
+    /// Returns its first process.
+    fn pid(&self) -> Result<i32, LabError> {
         let not_running = || LabError::NotRunning { host: self.spec.name.clone() };
-        let init = self.running()?.and_then(|it| it.init()).ok_or_else(not_running)?;
+        self.running()?.and_then(|it| it.init()).ok_or_else(not_running)
+    }
+
+    fn prepare_exec(&self, command: &[String]) -> Result<Command, LabError> {
+        let init = self.pid()?;
         // In the group of the host's first process the command is its own, and what it starts lands in the host's tree.
         let procs = Cgroup::of(init)?.procs();
         fs::write(&procs, "0").map_err(file("join", &procs))?;

@@ -139,6 +139,20 @@ impl Lab {
         self.host(host)?.cut_power(seed)
     }
 
+    /// Cuts a host off from all others, while it keeps its ports and their carrier.
+    pub fn partition(&self, host: &str) -> Result<(), LabError> {
+        needs::check_root()?;
+        let _lock = self.lock()?;
+        self.host(host)?.partition(&Networks::new(&self.spec))
+    }
+
+    /// Gives a host that was cut off back to its networks.
+    pub fn heal(&self, host: &str) -> Result<(), LabError> {
+        needs::check_root()?;
+        let _lock = self.lock()?;
+        self.host(host)?.heal(&Networks::new(&self.spec))
+    }
+
     fn start_hosts(&self, hosts: &[Host], program: &Path, tell: Tell) -> Result<(), LabError> {
         let cache = Cache::new(self.places.cache.clone());
         let mut roots = BTreeMap::new();

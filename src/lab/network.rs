@@ -68,6 +68,11 @@ impl Networks {
         self.ip(&["link", "set", port, "up"])
     }
 
+    /// Takes a host's port off its bridge. It keeps its carrier, as behind a switch that forwards nothing.
+    pub fn unplug(&self, port: &str) -> Result<(), LabError> {
+        self.ip(&["link", "set", port, "nomaster"])
+    }
+
     /// Returns whether a port is there to be plugged in.
     pub fn has(&self, port: &str) -> bool {
         tool::answers("ip", &["-netns", &self.name, "link", "show", port])
