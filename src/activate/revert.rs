@@ -68,8 +68,10 @@ fn come_up(
 fn touched(host: &mut Host<'_>, switch: &Switch) -> BTreeSet<String> {
     let mut touched = switch.progress.touched.clone();
     for (name, change) in &switch.difference.units {
-        let may_have_run =
-            matches!(change.action, Action::Start | Action::Restart | Action::Stop | Action::StopStart);
+        let may_have_run = matches!(
+            change.action,
+            Action::Start | Action::Restart | Action::Stop | Action::StopStart | Action::Recreate
+        );
         let before = switch.before.get(name).map(|state| state.invocation.clone()).unwrap_or_default();
         let is_new = |state: UnitState| state.is_up() && state.invocation != before;
         if may_have_run && host.systemd.state(name).is_ok_and(is_new) {

@@ -31,7 +31,7 @@ pub(super) fn container(read: &mut Reader, name: &Arc<str>, data: &Data) -> Cont
         let field = read.field(data, name);
         read.duration(field)
     };
-    Container {
+    let it = Container {
         name: name.clone(),
         at: data.origin.at,
         run: run(read, data),
@@ -70,6 +70,22 @@ pub(super) fn container(read: &mut Reader, name: &Arc<str>, data: &Data) -> Cont
         drain: texts(read, "drain"),
         drain_within: duration(read, "drain_within"),
         gate: gate(read, data),
+    };
+    check_reload(read, data, &it);
+    it
+}
+
+/// A file that is mounted stays the one that was there at the start, whatever takes its name.
+fn check_reload(read: &mut Reader, data: &Data, it: &Container) {
+    if let (Change::Reload(_), Contract::Direct, Some((path, _))) =
+        (&it.change, it.run.contract, it.run.files.first())
+    {
+        let at = data.get("change").map_or(it.at, |change| change.origin.at);
+        let report =
+            errors::bad_value(at, format!("a reload cannot take up `{path}`, which is mounted as it is"));
+        read.report(
+            report.help("leave `contract` at `.kolla`, whose images copy files, or write `.restart`"),
+        );
     }
 }
 
