@@ -29,5 +29,8 @@ pub fn run(args: &RollbackArgs) -> Exit {
     if let Err(exit) = require_root("rollback") {
         return exit;
     }
+    if let Err(exit) = how.accept() {
+        return exit;
+    }
     run_switch(&number.map_or(Target::Before, Target::Number), how.options(), Answer::of(*json))
 }

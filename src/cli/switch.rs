@@ -32,9 +32,6 @@ pub struct SwitchArgs {
     follow: bool,
     #[command(flatten)]
     how: HowArgs,
-    /// Accept by name what is there: a path or a container that `status` or a refusal names
-    #[arg(long, value_name = "NAME", conflicts_with = "dry_run")]
-    adopt: Vec<String>,
     /// Print one JSON value
     #[arg(long)]
     json: bool,
@@ -55,12 +52,20 @@ pub struct HowArgs {
     /// Let units of the data plane be stopped and restarted; guests depend on them
     #[arg(long)]
     allow_dataplane: bool,
+    /// Accept by name what is there: a path or a container that `status` or a refusal names
+    #[arg(long, value_name = "NAME")]
+    adopt: Vec<String>,
 }
 
 impl HowArgs {
+    /// Accepts what is named, before the switch looks for what is in its way.
+    pub fn accept(&self) -> Result<(), Exit> {
+        accept_all(&Layout::new("/"), &self.adopt)
+    }
+
     /// Returns them as the switch takes them.
     pub fn options(&self) -> Options {
-        let Self { confirm_within, deadline, no_gate, allow_dataplane } = self;
+        let Self { confirm_within, deadline, no_gate, allow_dataplane, adopt: _ } = self;
         Options {
             confirm_within: *confirm_within,
             deadline: *deadline,
@@ -81,7 +86,7 @@ fn seconds(text: &str) -> Result<u64, String> {
 
 /// Runs the command.
 pub fn run(args: &SwitchArgs, build: Build<'_>) -> Exit {
-    let SwitchArgs { from, local: _, dry_run, follow, how, adopt, json } = args;
+    let SwitchArgs { from, local: _, dry_run, follow, how, json } = args;
     let answer = Answer::of(*json);
     if *follow {
         return follow_last(answer);
@@ -93,10 +98,10 @@ pub fn run(args: &SwitchArgs, build: Build<'_>) -> Exit {
         Ok(found) => found,
         Err(exit) => return exit,
     };
-    if let Err(exit) = accept_all(&Layout::new("/"), adopt) {
-        return exit;
-    }
     if !dry_run {
+        if let Err(exit) = how.accept() {
+            return exit;
+        }
         return run_switch(&Target::New { closure: Box::new(closure), cloud }, how.options(), answer);
     }
     match preview(&Layout::new("/"), &mut HostTools, &closure, &how.options()) {
