@@ -5,6 +5,8 @@
 
 #[path = "switch/drift.rs"]
 mod drift;
+#[path = "switch/dry.rs"]
+mod dry;
 #[path = "switch/fake.rs"]
 mod fake;
 #[path = "switch/gates.rs"]
@@ -49,10 +51,18 @@ fn main() {
             trials.push(Trial::test(name, move || every_kill(&at, rescue)));
         }
     }
+    for case in folders(&root).into_iter().chain(folders(&root.with_file_name("situations"))) {
+        let name = case.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        trials.push(Trial::test(format!("dry-run/{name}"), move || {
+            let (from, to) = (side(&case, "from.json")?, side(&case, "to.json")?.ok_or("no to.json")?);
+            dry::compare(from.as_ref(), &to, options(&case)?).map_err(Failed::from)
+        }));
+    }
     trials.extend(
         fake::scenarios()
             .into_iter()
             .chain(drift::scenarios())
+            .chain(dry::scenarios())
             .chain(gates::scenarios())
             .chain(gc::scenarios())
             .chain(readers::scenarios())

@@ -5,6 +5,7 @@
 use super::failure::Refusal;
 use super::journal::Record;
 use super::perform::Host;
+use super::podman::Tools;
 use crate::store::Manifest;
 use crate::store::files;
 
@@ -12,10 +13,10 @@ use crate::store::files;
 const HERE: &str = "localhost/";
 
 /// Returns the images that are missing, and a refusal for each that cannot be got from anywhere.
-pub fn missing(host: &mut Host<'_>, manifest: &Manifest) -> (Vec<String>, Vec<Refusal>) {
+pub fn missing(tools: &mut dyn Tools, manifest: &Manifest) -> (Vec<String>, Vec<Refusal>) {
     let (mut missing, mut refusals) = (Vec::new(), Vec::new());
     for image in &manifest.images {
-        match host.tools.has_image(image) {
+        match tools.has_image(image) {
             Ok(true) => {}
             Ok(false) if image.starts_with(HERE) => {
                 refusals.push(Refusal::NoImage { image: image.clone(), unit: users(manifest, image) });

@@ -41,6 +41,16 @@ pub fn set(
     Ok(())
 }
 
+/// Lists what [`set`] would do: modules to load, then settings with their values. A setting that is not there yet comes with a module.
+pub fn steps(layout: &Layout, manifest: &Manifest) -> Vec<(String, String)> {
+    let modules = manifest.modules.iter().filter(|name| !is_loaded(layout, name));
+    let modules = modules.map(|name| (name.clone(), "loaded".to_owned()));
+    let differs =
+        |(key, value): &(&String, &String)| !read(layout, key).is_ok_and(|old| is_value(&old, value));
+    let settings = manifest.sysctls.iter().filter(differs).map(|(key, value)| (key.clone(), value.clone()));
+    modules.chain(settings).collect()
+}
+
 /// Sets the values that were saved, and returns what could not be done.
 pub fn restore(layout: &Layout, saved: &Saved) -> Vec<Failure> {
     let failed = |(key, value): (&String, &String)| {

@@ -9,6 +9,7 @@ pub mod contracts;
 pub mod diff;
 pub mod document;
 pub mod drift;
+pub mod dry_run;
 pub mod failure;
 pub mod gates;
 pub mod gc;

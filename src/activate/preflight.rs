@@ -18,17 +18,48 @@ use crate::secrets::Vault;
 use crate::store::manifest::{Backend, UnitKind};
 use crate::store::{Closure, Manifest};
 
-/// Checks a host for a closure that was written to `tree`, and returns all reasons not to begin.
+/// Checks a host for a closure that was written to `tree`, gets images and makes secrets that it lacks, and returns all reasons
+/// not to begin.
 pub fn preflight(host: &mut Host<'_>, closure: &Closure, tree: &Path) -> Vec<Refusal> {
-    let (layout, manifest) = (host.layout, &closure.manifest);
-    if let Err(refusal) = check_podman(manifest, host.tools) {
-        // Without podman nothing else can be asked, and each question would fail the same way.
-        return vec![refusal];
+    let Checked { missing, mut refusals } = check(host.layout, host.systemd, host.tools, closure, tree);
+    if refusals.is_empty() {
+        // After all else, as it takes long: what is refused for another reason is refused at once.
+        refusals.extend(images::fetch(host, &closure.manifest, &missing));
     }
-    let (missing, mut refusals) = images::missing(host, manifest);
-    refusals.extend(check_quadlet(manifest, host.tools, &tree.join("quadlet")));
-    refusals.extend(check_plain(manifest, host.tools, tree));
-    refusals.extend(check_drift(layout, host.systemd, host.tools, closure));
+    if refusals.is_empty() {
+        let vault = Vault::new(host.layout.secrets());
+        let secrets = closure.manifest.secrets.iter();
+        refusals.extend(secrets.filter_map(|(name, spec)| vault.ensure(name, spec).err()).map(Refusal::from));
+    }
+    refusals
+}
+
+/// What was found on a host.
+#[derive(Debug, Default)]
+pub struct Checked {
+    /// Images that must be got.
+    pub missing: Vec<String>,
+    /// Reasons not to begin.
+    pub refusals: Vec<Refusal>,
+}
+
+/// Checks a host for a closure that was written to `tree`, and changes nothing.
+pub fn check(
+    layout: &Layout,
+    systemd: &mut dyn Systemd,
+    tools: &mut dyn Tools,
+    closure: &Closure,
+    tree: &Path,
+) -> Checked {
+    let manifest = &closure.manifest;
+    if let Err(refusal) = check_podman(manifest, tools) {
+        // Without podman nothing else can be asked, and each question would fail the same way.
+        return Checked { missing: Vec::new(), refusals: vec![refusal] };
+    }
+    let (missing, mut refusals) = images::missing(tools, manifest);
+    refusals.extend(check_quadlet(manifest, tools, &tree.join("quadlet")));
+    refusals.extend(check_plain(manifest, tools, tree));
+    refusals.extend(check_drift(layout, systemd, tools, closure));
     refusals.extend(foreign_files(layout, closure).into_iter().map(|path| Refusal::Foreign { path }));
     // These two folders come before a generator's, so a unit of the same name there would win over ours.
     let before =
@@ -39,17 +70,7 @@ pub fn preflight(host: &mut Host<'_>, closure: &Closure, tree: &Path) -> Vec<Ref
         let unknown = manifest.sysctls.keys().filter(|key| !kernel::is_known(layout, key));
         refusals.extend(unknown.map(|key| Refusal::NoSysctl { key: key.clone() }));
     }
-    if refusals.is_empty() {
-        // Last, as it takes long: what is refused for another reason is refused at once.
-        refusals.extend(images::fetch(host, manifest, &missing));
-    }
-    if refusals.is_empty() {
-        let vault = Vault::new(layout.secrets());
-        refusals.extend(
-            manifest.secrets.iter().filter_map(|(name, spec)| vault.ensure(name, spec).err()).map(Into::into),
-        );
-    }
-    refusals
+    Checked { missing, refusals }
 }
 
 /// Looks for what a switch would overwrite or be wrong about, unless somebody accepted it by name.

@@ -123,6 +123,13 @@ pub struct Refused {
     pub reason: String,
 }
 
+impl Plan {
+    /// Takes the stops out of units that do not run anyway.
+    pub fn stop_only(&mut self, runs: impl Fn(&str) -> bool) {
+        self.stops.retain(|stop| runs(&stop.unit));
+    }
+}
+
 /// Plans a switch from one manifest to another.
 pub fn plan(
     difference: &Difference,

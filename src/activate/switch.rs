@@ -187,7 +187,7 @@ fn attempt(host: &mut Host<'_>, target: Target, program: &Path) -> Result<Outcom
     let difference = diff(from_closure, wanted.closure());
     let stamps = stamps::read(layout, host.tools, &wanted.closure().manifest)?;
     let manifest = from_closure.map(|it| &it.manifest);
-    let plan = plan(&difference, manifest, &wanted.closure().manifest, &stamps, &host.options);
+    let mut plan = plan(&difference, manifest, &wanted.closure().manifest, &stamps, &host.options);
     let planned = |it: &Refused| Refusal::Planned { unit: it.unit.clone(), reason: it.reason.clone() };
     if !plan.refused.is_empty() {
         return Err(ActivateError::Refused(plan.refused.iter().map(planned).collect()));
@@ -202,6 +202,7 @@ fn attempt(host: &mut Host<'_>, target: Target, program: &Path) -> Result<Outcom
             return Err(refusal.into());
         }
     };
+    plan.stop_only(|unit| before.get(unit).is_some_and(UnitState::is_up));
     let engine = layout.engine(&engine);
     let secs = host.options.deadline.unwrap_or_else(|| alarm::deadline(&plan, host.options.confirm_within));
     let mut switch = Switch {

@@ -57,9 +57,7 @@ impl Switch {
     /// Does everything up to the commit.
     pub(super) fn act(&mut self, host: &mut Host<'_>, engine: &Path) -> Result<(), Failure> {
         render_content(host.layout, &self.to).map_err(|error| Failure::Render { source: Box::new(error) })?;
-        let running = |name: &String| self.before.get(name).is_some_and(UnitState::is_up);
-        let stops: Vec<_> = self.plan.stops.iter().filter(|stop| running(&stop.unit)).cloned().collect();
-        if let Some(failure) = stop_all(host, &stops, &mut self.progress).into_iter().next() {
+        if let Some(failure) = stop_all(host, &self.plan.stops, &mut self.progress).into_iter().next() {
             return Err(failure);
         }
         settle(host, Some(&self.to.manifest))?;

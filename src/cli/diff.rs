@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use serde::Serialize;
 use serde_json::json;
 
 use super::exit::Exit;
@@ -73,7 +74,7 @@ pub fn run(args: &DiffArgs, build: Build<'_>) -> Exit {
     };
     match compared {
         Ok(preview) => {
-            print_preview(&to.manifest.host, &preview, Answer::of(*json));
+            print_preview(&to.manifest.host, &preview, &Here::default(), Answer::of(*json));
             Exit::Done
         }
         Err(error) => complain(&error, Exit::Refused),
@@ -94,10 +95,19 @@ fn compare(layout: &Layout, number: u64, to: &Closure) -> Result<Preview, Refusa
     Ok(Preview { from: Some(number), difference, plan })
 }
 
+/// What a switch would do to this host beside the steps.
+#[derive(Debug, Default, Serialize)]
+pub struct Here {
+    /// Images that it would get.
+    pub pulls: Vec<String>,
+    /// Modules that it would load, and settings that it would change.
+    pub kernel: Vec<(String, String)>,
+}
+
 /// Prints what a switch would do and what differs.
-pub fn print_preview(host: &str, preview: &Preview, answer: Answer) {
+pub fn print_preview(host: &str, preview: &Preview, here: &Here, answer: Answer) {
     if answer == Answer::Json {
-        say!("{:#}", json!({ "host": host, "preview": preview }));
+        say!("{:#}", json!({ "host": host, "preview": preview, "here": here }));
         return;
     }
     let from =
@@ -108,6 +118,12 @@ pub fn print_preview(host: &str, preview: &Preview, answer: Answer) {
     }
     say!("{host}: from {from}");
     say!("{}", indent(&preview.plan.to_text()).trim_end());
+    for image in &here.pulls {
+        say!("  pull     {image}");
+    }
+    for (key, value) in &here.kernel {
+        say!("  set      {key}  {value}");
+    }
     for key in &preview.difference.kernel {
         say!("  {}", key_line(key));
     }

@@ -3,14 +3,17 @@
 use clap::Args;
 
 use super::adopt::accept_all;
-use super::diff::print_preview;
+use super::diff::{Here, print_preview};
 use super::exit::Exit;
 use super::follow::{follow_last, run_switch};
 use super::host::{Answer, Build, FromArgs, complain, require_root};
+use crate::activate::dry_run::{DryRun, dry_run};
 use crate::activate::layout::Layout;
+use crate::activate::pid1::Pid1;
 use crate::activate::podman::HostTools;
 use crate::activate::request::{NoGate, Options};
 use crate::activate::switch::{Target, preview};
+use crate::store::Closure;
 
 /// Make this host be what the description says, and go back by itself if that fails
 #[derive(Debug, Args)]
@@ -104,10 +107,29 @@ pub fn run(args: &SwitchArgs, build: Build<'_>) -> Exit {
         }
         return run_switch(&Target::New { closure: Box::new(closure), cloud }, how.options(), answer);
     }
-    match preview(&Layout::new("/"), &mut HostTools, &closure, &how.options()) {
-        Ok(preview) => {
-            print_preview(&closure.manifest.host, &preview, answer);
-            Exit::Done
+    dry_run_here(&closure, &how.options(), answer)
+}
+
+/// Says what a switch of this host would do. Who is not root cannot look whether it would be refused.
+fn dry_run_here(closure: &Closure, options: &Options, answer: Answer) -> Exit {
+    let (layout, host) = (Layout::new("/"), &closure.manifest.host);
+    if !rustix::process::geteuid().is_root() {
+        return match preview(&layout, &mut HostTools, closure, options) {
+            Ok(preview) => {
+                print_preview(host, &preview, &Here::default(), answer);
+                Exit::Done
+            }
+            Err(error) => complain(&error, Exit::Refused),
+        };
+    }
+    match dry_run(&layout, &mut Pid1::connect(), &mut HostTools, closure, options) {
+        Ok(DryRun { preview, pulls, kernel, refusals }) => {
+            print_preview(host, &preview, &Here { pulls, kernel }, answer);
+            let refused = refusals.len() + preview.plan.refused.len();
+            refusals.iter().for_each(|it| {
+                complain(it, Exit::Refused);
+            });
+            if refused == 0 { Exit::Done } else { Exit::Refused }
         }
         Err(error) => complain(&error, Exit::Refused),
     }

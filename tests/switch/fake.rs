@@ -96,7 +96,7 @@ pub struct World {
     planted: Option<Planted>,
     failed: bool,
     pub log: Vec<String>,
-    no_image: Option<String>,
+    pub no_image: Option<String>,
     pub alarms: BTreeSet<String>,
     /// Containers that answer no probe well.
     pub refusing: BTreeSet<String>,

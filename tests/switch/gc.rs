@@ -77,7 +77,7 @@ fn numbers(fake: &Fake) -> Result<Vec<u64>, String> {
 }
 
 /// Lists all paths of a host but those a collection leaves alone anyway.
-fn tree(fake: &Fake) -> Result<BTreeSet<String>, String> {
+pub fn tree(fake: &Fake) -> Result<BTreeSet<String>, String> {
     let (mut open, mut all) = (vec![fake.layout.root().to_owned()], BTreeSet::new());
     while let Some(folder) = open.pop() {
         for entry in fs::read_dir(&folder).map_err(|error| error.to_string())?.flatten() {

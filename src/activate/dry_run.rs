@@ -1,0 +1,59 @@
+//! What a switch would do on this host, said before it does: the steps, the kernel's settings, and what it would refuse over.
+//!
+//! The same functions plan and check here as in a switch; only the secrets that are missing are not made.
+
+use super::failure::Refusal;
+use super::generation;
+use super::kernel;
+use super::layout::Layout;
+use super::podman::Tools;
+use super::preflight::{Checked, check};
+use super::request::Options;
+use super::switch::{Preview, preview};
+use super::systemd::{Systemd, UnitState};
+use crate::store::files::failed;
+use crate::store::{Closure, tree};
+
+/// What a switch would do.
+#[derive(Debug)]
+pub struct DryRun {
+    /// What differs, and the steps.
+    pub preview: Preview,
+    /// Images that would be got.
+    pub pulls: Vec<String>,
+    /// Modules that would be loaded, and settings with their values.
+    pub kernel: Vec<(String, String)>,
+    /// What a switch would refuse over.
+    pub refusals: Vec<Refusal>,
+}
+
+/// Looks what a switch would do. Changes nothing.
+pub fn dry_run(
+    layout: &Layout,
+    systemd: &mut dyn Systemd,
+    tools: &mut dyn Tools,
+    to: &Closure,
+    options: &Options,
+) -> Result<DryRun, Refusal> {
+    let mut preview = preview(layout, tools, to, options)?;
+    if let Some(number) = preview.from
+        && generation::load_record(layout, number)?.closure == to.digest()
+    {
+        // Nothing is to be done, and a switch ends there.
+        return Ok(DryRun { preview, pulls: Vec::new(), kernel: Vec::new(), refusals: Vec::new() });
+    }
+    let mut running = Vec::new();
+    for stop in &preview.plan.stops {
+        if systemd.state(&stop.unit).as_ref().is_ok_and(UnitState::is_up) {
+            running.push(stop.unit.clone());
+        }
+    }
+    preview.plan.stop_only(|unit| running.iter().any(|it| it == unit));
+    let folder = std::env::temp_dir();
+    let scratch = tempfile::Builder::new().prefix("kolla-lang-").tempdir_in(&folder);
+    let scratch = scratch.map_err(failed!(MakeFolder, folder))?;
+    let place = scratch.path().join("new");
+    tree::write_tree(&place, to)?;
+    let Checked { missing, refusals } = check(layout, systemd, tools, to, &place);
+    Ok(DryRun { preview, pulls: missing, kernel: kernel::steps(layout, &to.manifest), refusals })
+}
