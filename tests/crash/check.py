@@ -55,6 +55,12 @@ def is_open(host):
     return (host.root / "var/lib/kolla-lang/journal/open.journal").exists()
 
 
+def was_armed(host):
+    """Whether the open transaction came so far that somebody must end it by himself: its timer was set."""
+    text = (host.root / "var/lib/kolla-lang/journal/open.journal").read_text(errors="replace")
+    return any(it in text for it in ('"stopping"', '"trial"', '"acting"', '"committing"', '"reverting"'))
+
+
 def settled(host, generations, allowed):
     """Lists what is not as promised on a host that should be at rest on one of these generations."""
     generation, folder = committed(host, generations)
@@ -137,7 +143,7 @@ def tasks(host, generation):
     runs = log.read_text().splitlines() if log.exists() else []
     done = host.root / "var/lib/kolla-lang/done"
     stamps = [it for it in done.iterdir() if not it.name.startswith(".")] if done.is_dir() else []
-    problems = [f"the task ran again although it was stamped" for line in runs if line.endswith(" stamped")]
+    problems = ["the task ran although it was stamped" for line in runs if line.endswith(" stamped")]
     if stamps and not runs:
         problems.append("the task is stamped and never ran")
     if len(runs) > 2:

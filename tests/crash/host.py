@@ -95,7 +95,7 @@ class Host:
             for name in ON_DISK:
                 subprocess.run(["cp", "-a", Path(disk, name), self.root / name], check=True)
             return
-        for name in ("etc/systemd", "etc/sysctl.d", "etc/modules-load.d", "var/lib"):
+        for name in ("etc/systemd", "etc/sysctl.d", "etc/modules-load.d", "var/lib/containers/storage"):
             (self.root / name).mkdir(parents=True)
         (self.root / "var/run").symlink_to("/run")
         (self.root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
