@@ -39,7 +39,7 @@ class Scenario:
     traced: str                # `command`, or the unit whose process is traced
     after: str = ""            # a fault before, so that what is traced is a recovery: the point that it struck
     by: str = ""               # what recovers then: next, timer, boot
-    since: str = ""            # only calls from the first of this name on are points; those before are another scenario's
+    part: str = ""             # only the calls of the way back, or of the recovery, are points; the others are another scenario's
 
     @property
     def ends(self):
@@ -53,10 +53,11 @@ class Scenario:
 
 
 COMMIT = "rename /etc/kolla-lang/.tmp-*/link -> /etc/kolla-lang/boot #1"
+CLOSED = "rename /var/lib/kolla-lang/journal/open.journal"
 SCENARIOS = [
     Scenario("switch", "new", SWITCH_UNIT),
-    Scenario("revert", "bad", SWITCH_UNIT, since="revert"),
-    Scenario("recovery-by-next-run", "new", SWITCH_UNIT, after=COMMIT, by="next"),
+    Scenario("revert", "bad", SWITCH_UNIT, part="revert"),
+    Scenario("recovery-by-next-run", "new", SWITCH_UNIT, after=COMMIT, by="next", part="recovery"),
     Scenario("recovery-by-timer", "new", TIMER, after=COMMIT, by="timer"),
     Scenario("recovery-at-boot", "new", "kolla-lang-files", after=COMMIT, by="boot"),
     Scenario("command", "new", "command"),
@@ -244,12 +245,15 @@ def trace(scenario):
     return struck.calls
 
 
-def since(scenario, calls):
+def own(scenario, calls):
     """The calls that are this scenario's own."""
-    if scenario.since == "revert":
+    if scenario.part == "revert":
         known = {it.point for it in BASE["switch"]}
-        first = next((at for at, it in enumerate(calls) if it.kind and it.point not in known), len(calls))
-        return calls[first:]
+        return calls[next((at for at, it in enumerate(calls) if it.kind and it.point not in known), len(calls)):]
+    if scenario.part == "recovery":
+        # It ends with the journal of the switch that was cut off, and the sync of that name.
+        closed = next(at for at, it in enumerate(calls) if it.what.startswith(CLOSED))
+        return calls[:next(at for at, it in enumerate(calls) if at > closed and it.kind == "journal") + 1]
     return calls
 
 
@@ -267,7 +271,7 @@ def faults_of(call):
 def all_points(scenario):
     """Every point of a scenario, and what is none with its reason."""
     found, listed = [], Counter()
-    calls = since(scenario, BASE[scenario.name])
+    calls = own(scenario, BASE[scenario.name])
     for call in calls:
         if not call.what:
             continue
@@ -453,7 +457,7 @@ def crash(args, work):
         problems += [f"{scenario.name}: {it}" for it in rules.check(calls)]
         found, reasons = all_points(scenario)
         n_points = len({it.point for it in found})
-        listed[scenario.name] = {"traced": sum(bool(it.what) for it in since(scenario, calls)), "points": n_points, "listed": dict(reasons)}
+        listed[scenario.name] = {"traced": sum(bool(it.what) for it in own(scenario, calls)), "points": n_points, "listed": dict(reasons)}
         print(f"   {scenario.name}: {listed[scenario.name]['traced']} calls traced, {n_points} points, {sum(reasons.values())} listed", flush=True)
         if not args.scenario or scenario.name in args.scenario:
             every += found
