@@ -13,10 +13,10 @@ sync | -P /var/lib/kolla-lang/journal/open.journal -e inject=fdatasync:signal=KI
 sync | -P /var/lib/kolla-lang/journal/open.journal -e inject=fdatasync:signal=KILL:when=5 | power
 sync | -P /etc/kolla-lang -e inject=fsync:signal=KILL:when=1 | failure
 sync | -P /etc/kolla-lang -e inject=fsync:signal=KILL:when=1 | power
-link | -e inject=rename:signal=KILL:when=3 | next
-link | -e inject=rename:signal=KILL:when=3 | power
-link | -e inject=rename:signal=KILL:when=4 | next
-link | -e inject=rename:signal=KILL:when=4 | power
+link | -e inject=rename:signal=KILL:when=5 | next
+link | -e inject=rename:signal=KILL:when=5 | power
+link | -e inject=rename:signal=KILL:when=6 | next
+link | -e inject=rename:signal=KILL:when=6 | power
 link | -P /run/kolla-lang/trial -e inject=unlink:signal=KILL:when=1 | failure
 link | -P /run/kolla-lang/trial -e inject=unlink:signal=KILL:when=1 | power
 name | -P /var/lib/kolla-lang/journal/open.journal -e inject=rename:signal=KILL:when=1 | failure
