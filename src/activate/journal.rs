@@ -204,7 +204,7 @@ impl Journal {
         let Some(bytes) = files::read_if_there(&path)? else { return Ok(None) };
         let mut reader = Reader::default();
         reader.feed(&bytes);
-        let records: Vec<Record> = std::iter::from_fn(|| reader.next()).collect();
+        let records: Vec<Record> = std::iter::from_fn(|| reader.next_record()).collect();
         let file = OpenOptions::new().append(true).open(&path).map_err(failed!(Write, path))?;
         if reader.read < bytes.len() {
             file.set_len(reader.read as u64).map_err(failed!(Write, path))?;
@@ -253,7 +253,7 @@ impl Journal {
 pub fn is_open(layout: &Layout, tx: &str) -> bool {
     let mut reader = Reader::default();
     reader.feed(&files::read(&layout.journal()).unwrap_or_default());
-    matches!(reader.next(), Some(Record::Asked { tx: found, .. }) if found == tx)
+    matches!(reader.next_record(), Some(Record::Asked { tx: found, .. }) if found == tx)
 }
 
 /// Writes a journal that was over before it began: nobody else's is in the way.
@@ -306,7 +306,7 @@ impl Reader {
     }
 
     /// Returns the next whole record.
-    pub fn next(&mut self) -> Option<Record> {
+    pub fn next_record(&mut self) -> Option<Record> {
         let rest = &self.bytes[self.read..];
         let end = rest.iter().position(|byte| *byte == b'\n')?;
         let (seq, rest) = std::str::from_utf8(&rest[..end]).ok()?.split_once(' ')?;

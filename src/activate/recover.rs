@@ -27,6 +27,8 @@ struct Told {
     tx: String,
     boot_id: String,
     begin: Option<Begin>,
+    /// Images that were being got, and are not known to be on disk.
+    pulled: Vec<String>,
     alarms: Vec<String>,
     progress: Progress,
     saved: BTreeMap<String, String>,
@@ -79,8 +81,9 @@ pub fn recover_after_boot(layout: &Layout, stock: &mut dyn Stock) -> Result<(), 
         return Err(stuck(0, Failure::NewerJournal { version: told.version }));
     }
     let tx = told.tx.clone();
+    let pulled = told.pulled.clone();
     let ended = end_after_boot(layout, &mut journal, told)?;
-    drop_leftovers(layout, stock);
+    drop_leftovers(layout, stock, &pulled);
     journal.close(layout, &tx, &Verdict::from(&ended))?;
     sweep(layout);
     Ok(())
@@ -97,7 +100,12 @@ fn listen(records: Vec<Record>) -> Told {
             Record::Asked { version, tx, boot_id, time: _ } => {
                 (told.version, told.tx, told.boot_id) = (version, tx, boot_id);
             }
-            Record::Begin(begin) => told.begin = Some(begin),
+            Record::Pulling { image } => told.pulled.push(image),
+            Record::Begin(begin) => {
+                // They were on disk before it was written.
+                told.pulled.clear();
+                told.begin = Some(begin);
+            }
             Record::Arming { timer, secs: _ } => told.alarms.push(timer),
             Record::Stopping { unit, reason: _ } => drop(told.progress.touched.insert(unit)),
             Record::Acting { unit, job, live, .. } => {
@@ -112,7 +120,6 @@ fn listen(records: Vec<Record>) -> Told {
             Record::Task { name } => told.progress.tasks.push(name),
             Record::Reverting { to: _, failure } => drop(told.failure.get_or_insert(failure)),
             Record::Kernel { .. }
-            | Record::Pulling { .. }
             | Record::Trial { .. }
             | Record::Up { .. }
             | Record::Waiting { .. }
@@ -136,18 +143,19 @@ type Ended = Result<Outcome, ActivateError>;
 fn end(host: &mut Host<'_>, told: Told) -> Result<Ended, ActivateError> {
     let layout = host.layout;
     let _lenient = host.journal.tell(&Record::Recovering { time: super::history::seconds_now() });
+    if !told.boot_id.is_empty() && told.boot_id != boot_id(layout) {
+        let mut journal = std::mem::take(&mut host.journal);
+        let pulled = told.pulled.clone();
+        let ended = end_after_boot(layout, &mut journal, told);
+        drop_leftovers(layout, host.tools, &pulled);
+        host.journal = journal;
+        return ended;
+    }
     let Some(begin) = told.begin.clone() else {
         // Nothing was touched.
         drop_stale_trial(host).map_err(|failure| stuck(0, failure))?;
         return Ok(Ok(Outcome::Reverted { failure: why(&told), to: booted(layout)?, tasks: Vec::new() }));
     };
-    if told.boot_id != boot_id(layout) {
-        let mut journal = std::mem::take(&mut host.journal);
-        let ended = end_after_boot(layout, &mut journal, told);
-        drop_leftovers(layout, host.tools);
-        host.journal = journal;
-        return ended;
-    }
     let failure = why(&told);
     let mut switch = match rebuild(layout, &begin, told) {
         Ok(switch) => switch,
@@ -268,8 +276,13 @@ fn note(
 }
 
 /// Removes containers that a switch of an earlier boot had made and that the committed generation does not know. Podman forgets by
-/// itself only those that ran; and the units that would replace the others are gone.
-fn drop_leftovers(layout: &Layout, stock: &mut dyn Stock) {
+/// itself only those that ran; and the units that would replace the others are gone. And images that were being pulled: podman
+/// lists one whose layers the power cut tore, and would use those layers again.
+fn drop_leftovers(layout: &Layout, stock: &mut dyn Stock, pulled: &[String]) {
+    for image in pulled {
+        // One that is not there is as it should be.
+        let _none = stock.remove_image(image);
+    }
     let Ok(now) = held(layout) else { return };
     let known: BTreeSet<&str> = now
         .iter()

@@ -36,7 +36,7 @@ pub fn run(args: &ConfirmArgs) -> Exit {
     let mut reader = Reader::default();
     reader.feed(&bytes);
     let (mut waits_for, mut last) = (None, None);
-    while let Some(record) = reader.next() {
+    while let Some(record) = reader.next_record() {
         match record {
             Record::Asked { tx, .. } => last = Some(tx),
             Record::Waiting { .. } => waits_for = last.clone(),

@@ -156,7 +156,7 @@ impl Watched {
         }
         let Some(file) = &mut self.file else { return Ok(None) };
         self.reader.feed_from(file)?;
-        while let Some(record) = self.reader.next() {
+        while let Some(record) = self.reader.next_record() {
             show(&record);
             match record {
                 Record::End(verdict) => return Ok(Some(verdict)),
@@ -181,7 +181,7 @@ impl Watched {
             };
             let mut first = Reader::default();
             first.feed_from(&mut file)?;
-            let is_it = match (first.next(), &self.tx) {
+            let is_it = match (first.next_record(), &self.tx) {
                 (Some(Record::Asked { tx, .. }), Some(wanted)) => tx == *wanted,
                 (first, None) => first.is_some(),
                 _ => false,

@@ -80,7 +80,7 @@ fn told(fake: &Fake) -> Result<Vec<(String, String)>, String> {
     for entry in entries {
         let mut reader = Reader::default();
         reader.feed(&fs::read(entry.path()).map_err(|error| error.to_string())?);
-        while let Some(record) = reader.next() {
+        while let Some(record) = reader.next_record() {
             deeds.extend(match record {
                 Record::Stopping { unit, reason } => Some((format!("{:<8} {unit}", "stop"), reason)),
                 Record::Acting { unit, verb, reason, .. } => Some((format!("{verb:<8} {unit}"), reason)),

@@ -812,6 +812,7 @@ pub fn scenarios() -> Vec<Scenario> {
         ("rollback-takes-no-number", rollback_takes_no_number),
         ("an-absent-image-is-refused", an_absent_image_is_refused),
         ("an-absent-image-is-pulled", an_absent_image_is_pulled),
+        ("an-image-torn-by-a-power-cut-is-forgotten", an_image_torn_by_a_power_cut_is_forgotten),
         ("never-healthy-goes-back", never_healthy_goes_back),
         ("a-trial-that-nobody-knows-ends", a_trial_that_nobody_knows_ends),
         ("one-switch-at-a-time", one_switch_at_a_time),
@@ -881,6 +882,26 @@ fn an_absent_image_is_pulled() -> Result<(), String> {
         (Some(pull), Some(sync), Some(arm)) if pull < sync && sync < arm => Ok(()),
         _ => Err(log),
     }
+}
+
+fn an_image_torn_by_a_power_cut_is_forgotten() -> Result<(), String> {
+    let mut fake = Fake::with_generation(None)?;
+    let mut wanted = one("x");
+    let image = "registry.local/x:1".to_owned();
+    wanted.manifest.images.push(image.clone());
+    fake.world.borrow_mut().no_image = Some(image);
+    let mut at = 1;
+    while !fake.world.borrow().log.iter().any(|call| call.starts_with("podman pull")) {
+        fake.switch_killed(&wanted, at);
+        fake.rescue(Rescue::Recovery)?;
+        at += 1;
+    }
+    fake.world.borrow_mut().log.clear();
+    fake.world.borrow_mut().no_image = Some("registry.local/x:1".to_owned());
+    fake.switch_killed(&wanted, at - 1);
+    fake.rescue(Rescue::Reboot)?;
+    let log = fake.world.borrow().log.join("\n");
+    if log.contains("podman image rm registry.local/x:1") { Ok(()) } else { Err(log) }
 }
 
 fn never_healthy_goes_back() -> Result<(), String> {

@@ -96,7 +96,7 @@ fn read_journal(layout: &Layout) -> Read {
     for entry in folder.flatten() {
         let mut reader = Reader::default();
         reader.feed(&fs::read(entry.path()).map_err(|error| error.to_string())?);
-        records.extend(std::iter::from_fn(|| reader.next()));
+        records.extend(std::iter::from_fn(|| reader.next_record()));
     }
     Ok(format!("{records:?}"))
 }

@@ -95,7 +95,7 @@ fn open_switch(layout: &Layout) -> Result<Vec<u64>, GcError> {
     let mut reader = Reader::default();
     reader.feed(&bytes);
     let mut numbers = Vec::new();
-    while let Some(record) = reader.next() {
+    while let Some(record) = reader.next_record() {
         if let Record::Begin(begin) = record {
             numbers.extend(begin.from);
             numbers.push(begin.to);
