@@ -55,10 +55,9 @@ def is_open(host):
     return (host.root / "var/lib/kolla-lang/journal/open.journal").exists()
 
 
-def was_armed(host):
-    """Whether the open transaction came so far that somebody must end it by himself: its timer was set."""
-    text = (host.root / "var/lib/kolla-lang/journal/open.journal").read_text(errors="replace")
-    return any(it in text for it in ('"stopping"', '"trial"', '"acting"', '"committing"', '"reverting"'))
+def in_transit(host):
+    """Whether a generation is on trial."""
+    return (host.root / "run/kolla-lang/trial").is_symlink()
 
 
 def settled(host, generations, allowed):
@@ -74,7 +73,7 @@ def settled(host, generations, allowed):
 
 def leftovers(host, state):
     problems = []
-    if (host.root / "run/kolla-lang/trial").is_symlink():
+    if in_transit(host):
         problems.append("a trial is left")
     if is_open(host):
         problems.append("a transaction is open")

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import points
 import rules
-from check import Generation, honest, is_open, n_task_runs, settled, was_armed
+from check import Generation, honest, in_transit, is_open, n_task_runs, settled
 from host import Host, HostDied, prepare
 
 PROGRAM = "/opt/kolla-lang"
@@ -165,21 +165,22 @@ class Bench:
 
     def rest(self, host, scenario, follow):
         """Lets what follows a fault happen, and lists what is not as promised after it."""
-        problems = []
+        problems, fired = [], False
         if follow == "next":
             code = host.command(switch_to(scenario.target))
             if code != scenario.code:
                 problems.append(f"the next run ended with {code}: {host.output('command').strip()}")
         elif follow == "timer":
-            host.ask("fire", pattern=TIMER)
+            fired = bool(host.ask("fire", pattern=TIMER)["fired"])
         elif follow == "boot":
             host.kill()
             host.boot()
         host.ask("idle")
         if follow in ("timer", "failure") and is_open(host):
-            # Killed before its timer was armed, or in the very recovery that the timer had started: that waits for the next run.
-            if not scenario.by and was_armed(host):
-                problems.append(f"its timer was armed, and after the {follow} it is open")
+            # Killed before its timer was armed, after it was disarmed, or in the very recovery that the timer had started: then all
+            # is well but the journal's name, or the next run does it.
+            if not scenario.by and (fired or in_transit(host)):
+                problems.append(f"after the {follow} it is open")
             host.command(switch_to(scenario.target))
             host.ask("idle")
         return problems + self.at_rest(host, scenario.ends)
@@ -336,7 +337,9 @@ def told(struck, host, scenario, point):
         return []  # it did nothing about what was open before, and said so
     if struck.code == 5 and point.fault == "KILL":
         return [f"the command says that somebody must look: {struck.said.strip()}"]
-    return honest(struck.code, host, BENCH.generations, scenario.target)
+    problems = honest(struck.code, host, BENCH.generations, scenario.target)
+    # Its last word was heard before it was killed in closing the journal; that is left to whoever comes next.
+    return [it for it in problems if point.fault != "KILL" or not it.endswith("a transaction is open")]
 
 
 def after_code(struck, point):
