@@ -176,6 +176,8 @@ struct Open {
     path: PathBuf,
     file: File,
     next: u64,
+    /// How long it is up to its last whole line.
+    length: u64,
     /// Whether deeds go on where nothing can be written any more.
     lenient: bool,
 }
@@ -188,7 +190,8 @@ impl Journal {
         files::make_folder(&folder)?;
         let mut options = OpenOptions::new();
         let file = options.create_new(true).append(true).open(&path).map_err(failed!(Write, path))?;
-        let mut journal = Self { open: Some(Open { path: path.clone(), file, next: 0, lenient: false }) };
+        let mut journal =
+            Self { open: Some(Open { path: path.clone(), file, next: 0, length: 0, lenient: false }) };
         let begun = files::sync_folder(&folder).and_then(|()| journal.tell(&asked(layout, tx)));
         if let Err(error) = begun {
             // A switch that could not begin must not look like one that was cut off.
@@ -209,7 +212,12 @@ impl Journal {
         if reader.read < bytes.len() {
             file.set_len(reader.read as u64).map_err(failed!(Write, path))?;
         }
-        Ok(Some((Self { open: Some(Open { path, file, next: reader.seq, lenient: true }) }, records)))
+        Ok(Some((
+            Self {
+                open: Some(Open { path, file, next: reader.seq, length: reader.read as u64, lenient: true }),
+            },
+            records,
+        )))
     }
 
     /// Lets deeds go on from now where nothing can be written any more: the way back, and what follows a commit.
@@ -227,9 +235,15 @@ impl Journal {
     }
 
     fn write(&mut self, record: &Record) -> Result<(), FileError> {
-        let Some(Open { path, file, next, lenient: _ }) = &mut self.open else { return Ok(()) };
+        let Some(Open { path, file, next, length, lenient: _ }) = &mut self.open else { return Ok(()) };
+        let text = line(*next, record);
         // In one write, so that only a power cut or a full disk can leave half of it.
-        file.write_all(line(*next, record).as_bytes()).map_err(failed!(Write, path))?;
+        if let Err(source) = file.write_all(text.as_bytes()) {
+            // What follows must not be glued to half a line: nothing behind that would be believed.
+            let _as_it_is = file.set_len(*length);
+            return Err(FileError::Write { path: path.clone(), source });
+        }
+        *length += text.len() as u64;
         *next += 1;
         if record.is_intent() {
             file.sync_data().map_err(failed!(Sync, path))?;
