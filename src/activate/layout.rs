@@ -96,9 +96,9 @@ impl Layout {
         self.at("/etc/kolla").join(name)
     }
 
-    /// Returns the folder of secrets.
-    pub fn secrets(&self) -> PathBuf {
-        self.at("/var/lib/kolla-lang/secrets")
+    /// Returns the files of the private keys that open this host's secrets: those that its SSH server made for itself.
+    pub fn host_keys(&self) -> Vec<PathBuf> {
+        ["ssh_host_ed25519_key", "ssh_host_rsa_key"].map(|it| self.at("/etc/ssh").join(it)).into()
     }
 
     /// Returns the folder of stamps of finished tasks.

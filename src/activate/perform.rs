@@ -369,7 +369,8 @@ pub fn render_live(layout: &Layout, closure: &Closure, unit: &str) -> Result<boo
     let mut any = false;
     for folder in closure.manifest.folders.iter().filter(|it| it.owner == unit) {
         if let Delivery::Live(_) = folder.delivery {
-            deliver::render_live(&layout.folder(folder), folder, closure, &Vault::new(layout.secrets()))?;
+            let vault = Vault::new(closure, layout.host_keys());
+            deliver::render_live(&layout.folder(folder), folder, &vault)?;
             any = true;
         }
     }

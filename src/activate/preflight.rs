@@ -1,6 +1,6 @@
 //! Everything that could be wrong before anything is touched, found at once.
 //!
-//! Changes nothing a reader of the host could see, but for secrets, which are made last.
+//! Changes nothing but podman's store, into which images are pulled last.
 
 use std::path::Path;
 
@@ -18,18 +18,12 @@ use crate::secrets::Vault;
 use crate::store::manifest::{Backend, UnitKind};
 use crate::store::{Closure, Manifest};
 
-/// Checks a host for a closure that was written to `tree`, gets images and makes secrets that it lacks, and returns all reasons
-/// not to begin.
+/// Checks a host for a closure that was written to `tree`, gets images that it lacks, and returns all reasons not to begin.
 pub fn preflight(host: &mut Host<'_>, closure: &Closure, tree: &Path) -> Vec<Refusal> {
     let Checked { missing, mut refusals } = check(host.layout, host.systemd, host.tools, closure, tree);
     if refusals.is_empty() {
         // After all else, as it takes long: what is refused for another reason is refused at once.
         refusals.extend(images::fetch(host, &closure.manifest, &missing));
-    }
-    if refusals.is_empty() {
-        let vault = Vault::new(host.layout.secrets());
-        let secrets = closure.manifest.secrets.iter();
-        refusals.extend(secrets.filter_map(|(name, spec)| vault.ensure(name, spec).err()).map(Refusal::from));
     }
     refusals
 }
@@ -66,6 +60,7 @@ pub fn check(
         |unit: &String| ["/etc/systemd/system", "/run/systemd/system"].map(|it| layout.at(it).join(unit));
     let theirs = manifest.units.keys().flat_map(before).filter(|path| path.symlink_metadata().is_ok());
     refusals.extend(theirs.map(|path| Refusal::Foreign { path }));
+    refusals.extend(Vault::new(closure, layout.host_keys()).check().into_iter().map(Refusal::from));
     if manifest.modules.is_empty() {
         let unknown = manifest.sysctls.keys().filter(|key| !kernel::is_known(layout, key));
         refusals.extend(unknown.map(|key| Refusal::NoSysctl { key: key.clone() }));

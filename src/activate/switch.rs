@@ -292,9 +292,9 @@ fn prepare(
 
 /// Renders all folders whose path names their content; nobody reads those yet that were not there before.
 pub fn render_content(layout: &Layout, closure: &Closure) -> Result<(), Refusal> {
-    let vault = Vault::new(layout.secrets());
+    let vault = Vault::new(closure, layout.host_keys());
     for folder in closure.manifest.folders.iter().filter(|it| it.delivery == Delivery::Content) {
-        deliver::render_content(&layout.folder(folder), folder, closure, &vault)?;
+        deliver::render_content(&layout.folder(folder), folder, &vault)?;
     }
     Ok(())
 }

@@ -16,9 +16,12 @@ use super::exit::Exit;
 use super::host::{Answer, Built, complain};
 use super::report;
 use super::say::say;
+use super::secrets_of;
 use crate::model::{decode_cloud, decode_host};
 use crate::plan::{check_fleet, host_waits, plan_host};
 use crate::render::host::render_host;
+use crate::secrets::file::SecretsFile;
+use crate::secrets::wanted::Wanted;
 use crate::store::manifest::UnitKind;
 use crate::store::{BuildRecord, Closure, Digest, Store, build::for_each_host, tree};
 
@@ -46,13 +49,18 @@ pub struct Made {
     pub closures: BTreeMap<String, Closure>,
     /// All mistakes, sorted.
     pub problems: Vec<Diagnostic>,
+    /// The secrets that the closures name, with those who may read them.
+    pub wanted: BTreeMap<String, Wanted>,
 }
 
-/// Evaluates, decodes, plans and renders every host.
-pub fn make(compiled: &Compiled, jobs: usize) -> Made {
+/// Evaluates, decodes, plans and renders every host; what was made of secrets is in the file.
+pub fn make(compiled: &Compiled, jobs: usize, secrets: &SecretsFile) -> Made {
     let root = compiled.root();
     // A description without the kernel is evaluated and checked, and makes no host.
-    let decoded = describes_cloud(compiled).then(|| decode_cloud(root));
+    let mut decoded = describes_cloud(compiled).then(|| decode_cloud(root));
+    if let Some((cloud, _)) = &mut decoded {
+        cloud.seal(|name| secrets_of::sealed(secrets, name));
+    }
     let bar = progress(compiled.part_names().len());
     let (parts, part_problems) = compiled.parts(jobs, |name: &Arc<str>, data: Data| {
         let mut problems = Problems::default();
@@ -63,7 +71,7 @@ pub fn make(compiled: &Compiled, jobs: usize) -> Made {
             problems.extend(found);
             let (closure, found) = render_host(&plan);
             problems.extend(found);
-            (closure, host_waits(&host))
+            (closure, host_waits(&host), host.ssh.key)
         });
         bar.inc(1);
         (name.to_string(), closure, problems.in_part(name))
@@ -71,19 +79,22 @@ pub fn make(compiled: &Compiled, jobs: usize) -> Made {
     bar.finish_and_clear();
     let mut problems = compiled.problems().clone();
     problems.extend(part_problems);
-    let (mut closures, mut waits) = (BTreeMap::new(), Vec::new());
+    let (mut closures, mut waits, mut keys) = (BTreeMap::new(), Vec::new(), BTreeMap::new());
     for (name, made, found) in parts {
         problems.extend(found);
-        if let Some((closure, host_waits)) = made {
+        if let Some((closure, host_waits, key)) = made {
+            keys.insert(name.clone(), key);
             closures.insert(name, closure);
             waits.push(host_waits);
         }
     }
+    let mut wanted = BTreeMap::new();
     if let Some((cloud, found)) = decoded {
         problems.extend(found);
         check_fleet(&cloud, &waits, &mut problems);
+        wanted = secrets_of::wanted(&cloud, &closures, &keys, &mut problems);
     }
-    Made { closures, problems: problems.sorted() }
+    Made { closures, problems: problems.sorted(), wanted }
 }
 
 /// Whether the description uses the kernel's model: it has an option `cloud`.
@@ -106,11 +117,13 @@ fn progress(n: usize) -> ProgressBar {
 /// Builds the cloud that a file describes for the commands that act on hosts. What is wrong was printed.
 pub fn build(file: Option<&Path>) -> Result<Built, Exit> {
     let compiled = compile(file)?;
-    let made = make(&compiled, super::describe::JobsArgs { jobs: None }.count());
+    let secrets = secrets_of::load(file)?;
+    let made = make(&compiled, super::describe::JobsArgs { jobs: None }.count(), &secrets);
     match report::print_all(&made.problems, compiled.sources(), Answer::Text) {
         Exit::Done => {}
         exit => return Err(exit),
     }
+    secrets_of::check(file, &secrets, &made.wanted)?;
     let closures = made.closures;
     let digests = closures.iter().map(|(name, closure)| (name.clone(), closure.digest())).collect();
     let cloud = record(&closures, digests).digest();
@@ -130,12 +143,19 @@ pub fn run(args: &BuildArgs) -> Exit {
     };
     let answer = Answer::of(args.json);
     let jobs = args.jobs.count();
-    let made = make(&compiled, jobs);
+    let secrets = match secrets_of::load(args.file.as_deref()) {
+        Ok(secrets) => secrets,
+        Err(exit) => return exit,
+    };
+    let made = make(&compiled, jobs, &secrets);
     let exit = report::print_all(&made.problems, compiled.sources(), answer);
     if exit != Exit::Done {
         if answer == Answer::Json {
             say!("{}", json!({ "problems": report::as_json(&made.problems, compiled.sources()) }));
         }
+        return exit;
+    }
+    if let Err(exit) = secrets_of::check(args.file.as_deref(), &secrets, &made.wanted) {
         return exit;
     }
     let written = match &args.out {

@@ -10,6 +10,7 @@ use super::exit::Exit;
 use super::host::Answer;
 use super::report;
 use super::say::say;
+use crate::secrets::file::SecretsFile;
 
 /// Check a description, all its mistakes at once, and write nothing
 #[derive(Debug, Args)]
@@ -31,7 +32,7 @@ pub fn run(args: &CheckArgs) -> Exit {
         Err(exit) => return exit,
     };
     let answer = Answer::of(args.json);
-    let made = make(&compiled, args.jobs.count());
+    let made = make(&compiled, args.jobs.count(), &SecretsFile::default());
     let exit = report::print_all(&made.problems, compiled.sources(), answer);
     if answer == Answer::Json {
         say!("{}", json!({ "problems": report::as_json(&made.problems, compiled.sources()) }));

@@ -22,6 +22,8 @@ pub mod rendered;
 pub mod report;
 pub mod rollback;
 mod say;
+pub mod secrets;
+pub mod secrets_of;
 pub mod status;
 pub mod switch;
 pub mod value;
@@ -61,6 +63,7 @@ enum Command {
     Pin(pin::PinArgs),
     Unpin(pin::UnpinArgs),
     Gc(gc::GcArgs),
+    Secrets(secrets::SecretsArgs),
     Lab(lab::LabArgs),
     #[command(hide = true)]
     Activate(activate::ActivateArgs),
@@ -95,6 +98,7 @@ pub fn main() -> ExitCode {
         Command::Pin(args) => pin::run(args),
         Command::Unpin(args) => pin::run_unpin(args),
         Command::Gc(args) => gc::run(args),
+        Command::Secrets(args) => secrets::run(args),
         Command::Lab(args) => lab::run(args, &describe_lab::spec),
         Command::BootFiles(args) => boot_files::run(args),
     };

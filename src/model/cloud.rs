@@ -29,6 +29,8 @@ pub struct Cloud {
     pub groups: Vec<Group>,
     /// Secrets by name, sorted.
     pub secrets: Vec<(Arc<str>, SecretSpec)>,
+    /// Public keys of those who may read and change all secrets, by name, sorted.
+    pub operators: Vec<(Arc<str>, Text)>,
 }
 
 /// A network of the site.
@@ -137,6 +139,19 @@ pub struct SecretSpec {
     pub at: Span,
     /// What it is.
     pub kind: SecretKind,
+    /// The version that was made last, and its ciphertext; none until it is made. Not of the description: see [`Cloud::seal`].
+    pub sealed: Option<Sealed>,
+}
+
+/// A secret that was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sealed {
+    /// Counts its rotations, from 1.
+    pub version: u32,
+    /// Names this making of it among all that ever were.
+    pub id: Arc<str>,
+    /// Its ciphertext.
+    pub text: Arc<str>,
 }
 
 /// What a secret is.
@@ -155,6 +170,13 @@ impl Cloud {
     pub fn tasks_on<'a>(&'a self, host: &'a str) -> impl Iterator<Item = &'a Task> {
         self.tasks.iter().filter(move |task| task.on.as_str() == host)
     }
+
+    /// Says of each secret what was made of it.
+    pub fn seal(&mut self, made: impl Fn(&str) -> Option<Sealed>) {
+        for (name, spec) in &mut self.secrets {
+            spec.sealed = made(name);
+        }
+    }
 }
 
 /// Decodes everything but the hosts from the fields of the root.
@@ -172,6 +194,7 @@ pub fn decode_cloud(root: &[(Arc<str>, Data)]) -> (Cloud, Problems) {
         tasks: values(map(&mut read, shared, "tasks", task)),
         groups: values(map(&mut read, shared, "groups", group)),
         secrets: map(&mut read, shared, "secrets", |read, _, it| secret(read, it)),
+        operators: map(&mut read, shared, "operators", |read, _, it| read.text(it)),
     };
     (cloud, read.problems)
 }
@@ -275,5 +298,5 @@ fn secret(read: &mut Reader, data: &Data) -> SecretSpec {
         ("keyring", _) => SecretKind::Keyring,
         (_, payload) => SecretKind::Password { length: count(read, payload, "length") },
     };
-    SecretSpec { at: data.origin.at, kind }
+    SecretSpec { at: data.origin.at, kind, sealed: None }
 }

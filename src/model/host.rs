@@ -57,6 +57,8 @@ pub struct Ssh {
     pub address: Text,
     /// At which port.
     pub port: u64,
+    /// Its public key, which secrets are encrypted to.
+    pub key: Option<Text>,
 }
 
 /// How containers become units.
@@ -219,9 +221,14 @@ fn check_names(read: &mut Reader, host: &Host) {
 
 fn ssh(read: &mut Reader, data: &Data) -> Ssh {
     let field = read.field(data, "ssh");
-    let (user, address, port) =
-        (read.field(field, "user"), read.field(field, "address"), read.field(field, "port"));
-    Ssh { user: read.text(user), address: read.text(address), port: read.number(port).value }
+    let (user, address) = (read.field(field, "user"), read.field(field, "address"));
+    let (port, key) = (read.field(field, "port"), read.field(field, "key"));
+    Ssh {
+        user: read.text(user),
+        address: read.text(address),
+        port: read.number(port).value,
+        key: read.opt_text(key),
+    }
 }
 
 fn volume(read: &mut Reader, data: &Data) -> Volume {

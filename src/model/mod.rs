@@ -11,7 +11,7 @@ pub mod host;
 mod read;
 
 pub use cloud::{
-    Class, Cloud, Group, Member, Rejoin, SecretKind, SecretSpec, SiteNetwork, Task, Vip, decode_cloud,
+    Class, Cloud, Group, Member, Rejoin, Sealed, SecretKind, SecretSpec, SiteNetwork, Task, Vip, decode_cloud,
 };
 pub use container::{
     Ask, Change, Container, Contract, File, Format, Gate, Health, Limits, Mount, Network, OnUnhealthy,

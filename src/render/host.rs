@@ -13,7 +13,7 @@ use super::{quadlet, run, systemd};
 use crate::model::{self, At, Backend, Cloud, Container, File, Host, SecretKind, Text, UnitChange, errors};
 use crate::plan::HostPlan;
 use crate::plan::order::service;
-use crate::store::closure::folder_path;
+use crate::store::closure::{folder_path, secret_path};
 use crate::store::digest::Hasher;
 use crate::store::manifest::{
     self, Change, Delivery, Digests, Gate, HostFile, Manifest, SecretSpec, Task, TaskClass, Unit, UnitKind,
@@ -434,8 +434,14 @@ impl Output<'_> {
             return false;
         }
         hole.part = part;
-        // Rotation is not there yet: every secret is in its first version.
-        self.closure.manifest.secrets.insert(hole.secret.clone(), SecretSpec { kind, version: 1 });
+        let (version, id) = spec.sealed.as_ref().map_or((0, ""), |it| (it.version, &it.id));
+        if let Some(sealed) = &spec.sealed {
+            self.closure.add_file(secret_path(&hole.secret), sealed.text.as_bytes(), 0o600);
+        }
+        self.closure
+            .manifest
+            .secrets
+            .insert(hole.secret.clone(), SecretSpec { kind, version, id: id.to_owned() });
         true
     }
 }

@@ -10,21 +10,17 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use zeroize::Zeroizing;
+
 use super::vault::{SecretError, Vault};
 use crate::store::files::{self, FileError, failed};
 use crate::store::manifest::{Encode, Folder, FolderFile, Hole};
-use crate::store::{Closure, Manifest};
 
 /// What RFC 3986 calls unreserved stays as it is.
 const URL_PART: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Renders a folder whose path names its content: nothing is done if it is there.
-pub fn render_content(
-    at: &Path,
-    folder: &Folder,
-    closure: &Closure,
-    vault: &Vault,
-) -> Result<(), SecretError> {
+pub fn render_content(at: &Path, folder: &Folder, vault: &Vault<'_>) -> Result<(), SecretError> {
     if at.exists() {
         return Ok(());
     }
@@ -36,7 +32,7 @@ pub fn render_content(
     let new = temp.path().join("new");
     files::make_folder(&new)?;
     files::set_mode(&new, 0o755)?;
-    write_files(&new, folder, closure, vault)?;
+    write_files(&new, folder, vault)?;
     match files::rename(&new, at) {
         // Somebody rendered the same content at the same time.
         Err(_) if at.exists() => Ok(()),
@@ -45,19 +41,18 @@ pub fn render_content(
 }
 
 /// Renders a folder at a path that stays, file by file, and removes what is no longer in it.
-pub fn render_live(at: &Path, folder: &Folder, closure: &Closure, vault: &Vault) -> Result<(), SecretError> {
+pub fn render_live(at: &Path, folder: &Folder, vault: &Vault<'_>) -> Result<(), SecretError> {
     files::make_private_folder(at.parent().unwrap_or(Path::new("/")))?;
     files::make_folder(at)?;
     files::set_mode(at, 0o755)?;
-    write_files(at, folder, closure, vault)?;
+    write_files(at, folder, vault)?;
     remove_others(at, folder)
 }
 
-fn write_files(root: &Path, folder: &Folder, closure: &Closure, vault: &Vault) -> Result<(), SecretError> {
+fn write_files(root: &Path, folder: &Folder, vault: &Vault<'_>) -> Result<(), SecretError> {
     for file in &folder.files {
         let FolderFile { name, path, owner, group, mode, format: _, holes } = file;
-        let text = closure.files.get(path).map(|it| it.bytes.as_slice()).unwrap_or_default();
-        let bytes = fill(text, holes, &closure.manifest, vault)?;
+        let bytes = fill(text_of(vault, path), holes, vault)?;
         let at = root.join(name);
         if let Some(parent) = at.parent().filter(|parent| *parent != root) {
             files::make_folder(parent)?;
@@ -87,23 +82,17 @@ fn remove_others(root: &Path, folder: &Folder) -> Result<(), SecretError> {
 }
 
 /// Compares a rendered folder with what it would be, and says of each file that is not so in which way. No text is told.
-pub fn compare(
-    at: &Path,
-    folder: &Folder,
-    closure: &Closure,
-    vault: &Vault,
-) -> Result<Vec<(String, String)>, SecretError> {
+pub fn compare(at: &Path, folder: &Folder, vault: &Vault<'_>) -> Result<Vec<(String, String)>, SecretError> {
     let mut differs = Vec::new();
     for FolderFile { name, path, owner, group, mode, format: _, holes } in &folder.files {
         let file = at.join(name);
-        let text = closure.files.get(path).map(|it| it.bytes.as_slice()).unwrap_or_default();
-        let wanted = fill(text, holes, &closure.manifest, vault)?;
+        let wanted = fill(text_of(vault, path), holes, vault)?;
         let Some(found) = files::read_if_there(&file)? else {
             differs.push((name.clone(), "it is gone".to_owned()));
             continue;
         };
         let access = access_differs(&file, owner, group, *mode)?;
-        if found != wanted {
+        if found != *wanted {
             differs.push((name.clone(), "its text is another".to_owned()));
         } else if let Some(access) = access {
             differs.push((name.clone(), access));
@@ -139,23 +128,26 @@ fn others(root: &Path, within: &str, folder: &Folder) -> Result<Vec<String>, Fil
     Ok(found)
 }
 
+/// The text of a file without its secrets.
+fn text_of<'a>(vault: &Vault<'a>, path: &str) -> &'a [u8] {
+    vault.closure().files.get(path).map(|it| it.bytes.as_slice()).unwrap_or_default()
+}
+
 /// Puts secrets into the holes of a text.
-fn fill(text: &[u8], holes: &[Hole], manifest: &Manifest, vault: &Vault) -> Result<Vec<u8>, SecretError> {
-    let mut bytes = Vec::with_capacity(text.len());
+fn fill(text: &[u8], holes: &[Hole], vault: &Vault<'_>) -> Result<Zeroizing<Vec<u8>>, SecretError> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
     let mut last = 0;
     for Hole { offset, secret, part, encode } in holes {
         let offset = usize::try_from(*offset).unwrap_or(usize::MAX).clamp(last, text.len());
         bytes.extend_from_slice(&text[last..offset]);
         last = offset;
-        let spec =
-            manifest.secrets.get(secret).ok_or_else(|| SecretError::Absent { name: secret.clone() })?;
-        let value = vault.read(secret, spec, part.as_deref())?;
+        let value = vault.read(secret, part.as_deref())?;
         match encode {
             Encode::Plain => bytes.extend_from_slice(value.as_bytes()),
             Encode::Url => bytes.extend(utf8_percent_encode(&value, URL_PART).flat_map(str::bytes)),
-            Encode::Base64 => bytes.extend_from_slice(STANDARD.encode(value).as_bytes()),
+            Encode::Base64 => bytes.extend_from_slice(Zeroizing::new(STANDARD.encode(&*value)).as_bytes()),
             Encode::Quoted => {
-                let quoted = serde_json::Value::from(value.as_str()).to_string();
+                let quoted = Zeroizing::new(serde_json::Value::from(value.as_str()).to_string());
                 bytes.extend_from_slice(&quoted.as_bytes()[1..quoted.len() - 1]);
             }
         }
@@ -198,13 +190,12 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
+    use crate::secrets::generate::{generate, new_id};
+    use crate::secrets::kept::Kept;
+    use crate::secrets::seal::{PublicKey, seal};
+    use crate::store::Closure;
+    use crate::store::closure::secret_path;
     use crate::store::manifest::*;
-
-    fn closure() -> Closure {
-        let text = r#"{"version":1,"cloud":"t","host":"h","backend":"quadlet","engine":"0","secrets":
-            {"db":{"kind":"password","length":8,"version":1},"f/k":{"kind":"fernet","count":2,"version":1}}}"#;
-        Closure::new(parse_manifest(text).unwrap_or_else(|error| panic!("{error}")))
-    }
 
     fn file(name: &str, holes: Vec<Hole>) -> FolderFile {
         // Whoever runs the test owns what it writes.
@@ -224,30 +215,72 @@ mod tests {
         Hole { offset, secret: secret.into(), part: part.map(str::to_owned), encode: Encode::Plain }
     }
 
-    #[test]
-    fn secrets_go_into_their_holes_and_stay_the_same() {
-        let root = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
-        let (vault, mut closure) = (Vault::new(root.path().join("secrets")), closure());
-        for (name, spec) in closure.manifest.secrets.clone() {
-            assert!(vault.ensure(&name, &spec).unwrap_or_else(|error| panic!("{error}")));
-            assert!(!vault.ensure(&name, &spec).unwrap_or_else(|error| panic!("{error}")));
+    /// A closure with two secrets that a new key opens; the private key is returned.
+    fn closure() -> Result<(Closure, String), Box<dyn std::error::Error>> {
+        let text = r#"{"version":1,"cloud":"t","host":"h","backend":"quadlet","engine":"0","secrets":
+            {"db":{"kind":"password","length":8,"version":1},"f/k":{"kind":"fernet","count":2,"version":1}}}"#;
+        let mut closure = Closure::new(parse_manifest(text)?);
+        let host = generate(SecretKind::SshKey)?;
+        for (name, spec) in &mut closure.manifest.secrets {
+            spec.id = new_id()?;
+            let kept = Kept::new(name, 1, &spec.id, generate(spec.kind)?);
+            let text = seal(&kept, &[PublicKey::parse(&host["public"])?])?;
+            closure
+                .files
+                .insert(secret_path(name), crate::store::ClosureFile { bytes: text.into(), mode: 0o600 });
         }
+        Ok((closure, host["private"].clone()))
+    }
+
+    #[test]
+    fn secrets_go_into_their_holes_and_stay_the_same() -> Result<(), Box<dyn std::error::Error>> {
+        let root = tempfile::tempdir()?;
+        let (mut closure, private) = closure()?;
+        let key = root.path().join("key");
+        files::write_atomic(&key, private.as_bytes(), 0o600)?;
         let holes = vec![hole(2, "db", None), hole(2, "f/k", Some("1"))];
         let files = vec![(file("sub/a", holes), "a=;z".into()), (file("b", vec![]), "plain".into())];
         closure.add_folder("x.service", Delivery::Content, files);
-        let folder = closure.manifest.folders[0].clone();
+        let folder = &closure.manifest.folders[0];
+        let vault = Vault::new(&closure, vec![root.path().join("absent"), key]);
+        assert!(vault.check().is_empty());
         let (content, live) = (root.path().join("files/1"), root.path().join("live/x"));
-        render_content(&content, &folder, &closure, &vault).unwrap_or_else(|error| panic!("{error}"));
-        files::make_folder(&live.join("gone")).unwrap_or_else(|error| panic!("{error}"));
-        render_live(&live, &folder, &closure, &vault).unwrap_or_else(|error| panic!("{error}"));
+        render_content(&content, folder, &vault)?;
+        files::make_folder(&live.join("gone"))?;
+        render_live(&live, folder, &vault)?;
         for at in [&content, &live] {
-            let text = files::read_text(&at.join("sub/a")).unwrap_or_else(|error| panic!("{error}"));
+            let text = files::read_text(&at.join("sub/a"))?;
             assert!(text.starts_with("a=") && text.ends_with("=;z") && text.len() == 4 + 8 + 44);
-            assert_eq!(files::names(at).ok(), Some(vec!["b".to_owned(), "sub".to_owned()]));
+            assert_eq!(files::names(at)?, ["b", "sub"]);
+            assert!(compare(at, folder, &vault)?.is_empty());
         }
-        let mode = fs::metadata(content.join("sub/a")).map(|it| it.permissions().mode() & 0o777);
-        assert_eq!(mode.ok(), Some(0o640));
-        let secrets = files::names(&root.path().join("secrets")).unwrap_or_default();
-        assert_eq!(secrets, ["db.v1.json", "f%2Fk.v1.json"]);
+        assert_eq!(fs::metadata(content.join("sub/a"))?.permissions().mode() & 0o777, 0o640);
+        Ok(())
+    }
+
+    #[test]
+    fn what_cannot_be_opened_is_told_once() -> Result<(), Box<dyn std::error::Error>> {
+        let root = tempfile::tempdir()?;
+        let (mut closure, private) = closure()?;
+        let holes = vec![hole(0, "db", None), hole(1, "f/k", Some("7")), hole(2, "f/k", Some("9"))];
+        closure.add_folder("x.service", Delivery::Content, vec![(file("a", holes), "abc".into())]);
+        let told = |closure: &Closure, key: &Path| -> Vec<String> {
+            let all = Vault::new(closure, vec![key.to_owned()]).check();
+            all.iter().map(|it| it.to_string()).collect()
+        };
+        let (key, other) = (root.path().join("key"), root.path().join("other"));
+        assert_eq!(told(&closure, &key), ["no secret of this host can be opened"]);
+        files::write_atomic(&key, private.as_bytes(), 0o600)?;
+        assert_eq!(told(&closure, &key).len(), 1);
+        assert!(told(&closure, &key)[0].starts_with("the secret `f/k` has no part `7`"));
+        files::write_atomic(&other, generate(SecretKind::SshKey)?["private"].as_bytes(), 0o600)?;
+        assert_eq!(told(&closure, &other).len(), 2);
+        if let Some(spec) = closure.manifest.secrets.get_mut("db") {
+            spec.version = 2;
+        }
+        assert_eq!(told(&closure, &key).len(), 2);
+        closure.files.remove(&secret_path("db"));
+        assert!(told(&closure, &key)[0].contains("was not made before this was built"));
+        Ok(())
     }
 }

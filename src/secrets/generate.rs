@@ -37,6 +37,25 @@ pub fn generate(kind: SecretKind) -> Result<Parts, GenerateError> {
     })
 }
 
+/// Makes the next secret of one that is in use. A set of fernet keys turns: the staged key, 0, becomes the one that signs, as all
+/// readers have had it since the last turn; the oldest key goes. See Keystone's guide on fernet tokens.
+pub fn next(kind: SecretKind, last: &Parts) -> Result<Parts, GenerateError> {
+    let SecretKind::Fernet { count } = kind else { return generate(kind) };
+    // From the staged key, 0, over the oldest, 1, to the one that signs, the last.
+    let mut keys: Vec<(u32, &String)> =
+        last.iter().filter_map(|(idx, key)| Some((idx.parse().ok()?, key))).collect();
+    keys.sort();
+    let staged = 1.min(keys.len());
+    keys.rotate_left(staged);
+    let kept = keys.len().min(count.saturating_sub(1) as usize);
+    let mut parts = generate(SecretKind::Fernet { count: count - kept as u32 })?;
+    // What was generated beyond the staged one stands in for older keys that never were.
+    for (idx, (_, key)) in keys[keys.len() - kept..].iter().enumerate() {
+        parts.insert((count as usize - kept + idx).to_string(), (*key).clone());
+    }
+    Ok(parts)
+}
+
 /// Makes letters and digits, each as likely as any other.
 fn password(length: u32) -> Result<String, GenerateError> {
     const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
@@ -73,6 +92,11 @@ fn ceph_key(now_secs: u64, key: [u8; 16]) -> String {
     STANDARD.encode(bytes)
 }
 
+/// Makes a name for one making of a secret: 16 hex digits.
+pub fn new_id() -> Result<String, GenerateError> {
+    Ok(format!("{:016x}", u64::from_be_bytes(random()?)))
+}
+
 fn random<const N: usize>() -> Result<[u8; N], GenerateError> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(GenerateError::Random)?;
@@ -92,6 +116,28 @@ mod tests {
         let (a, b) = (make(SecretKind::Password { length: 40 }), make(SecretKind::Password { length: 40 }));
         assert!(a[""].len() == 40 && a[""].bytes().all(|it| it.is_ascii_alphanumeric()) && a != b);
         assert_eq!(make(SecretKind::Password { length: 500 })[""].len(), 500);
+    }
+
+    #[test]
+    fn a_set_of_fernet_keys_turns_so_that_the_staged_one_signs() {
+        let kind = SecretKind::Fernet { count: 3 };
+        let first = make(kind);
+        let second = next(kind, &first).unwrap_or_else(|error| panic!("{error}"));
+        assert!(
+            second["2"] == first["0"]
+                && second["1"] == first["2"]
+                && !first.values().any(|it| *it == second["0"])
+        );
+        let longer = next(SecretKind::Fernet { count: 5 }, &second).unwrap_or_else(|error| panic!("{error}"));
+        assert!(
+            longer.len() == 5
+                && longer["4"] == second["0"]
+                && longer["3"] == second["2"]
+                && longer["2"] == second["1"]
+        );
+        let shorter =
+            next(SecretKind::Fernet { count: 2 }, &longer).unwrap_or_else(|error| panic!("{error}"));
+        assert!(shorter.len() == 2 && shorter["1"] == longer["0"]);
     }
 
     #[test]

@@ -1,9 +1,13 @@
-//! Secrets on a host: made once, kept in files that only root may read, put into the holes of rendered files.
+//! Secrets: made and encrypted beside the description, carried in closures unopened, opened on a host into memory.
 //!
-//! Never prints a secret, and never hands one to anything but a file. Encryption at rest is not here yet.
+//! Never prints a secret, and hands one to nothing but a rendered file and whoever asked for it by name.
 
 pub mod deliver;
+pub mod file;
 pub mod generate;
+pub mod kept;
+pub mod seal;
 pub mod vault;
+pub mod wanted;
 
 pub use vault::{SecretError, Vault};

@@ -1,14 +1,19 @@
-//! Keeps a host's secrets: one file per secret and version, readable by root alone.
+//! The secrets of one closure on its host: ciphertext of the closure, opened with the host's own key when it is asked for.
 //!
-//! A version is made once and never changed, so an earlier generation finds the secrets it was built for.
+//! Keeps what it opened in memory until it is dropped, and writes nothing.
 
-use std::path::{Path, PathBuf};
+use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
-use super::generate::{GenerateError, Parts, generate};
-use crate::store::files::{self, FileError};
-use crate::store::manifest::SecretSpec;
+use super::kept::Kept;
+use super::seal::{Ask, OpenError, PrivateKeyError, PrivateKeys, open};
+use crate::store::Closure;
+use crate::store::closure::secret_path;
+use crate::store::files::FileError;
+use crate::store::manifest::{FolderFile, Hole};
 
 /// What could not be done with a secret.
 #[derive(Debug, thiserror::Error)]
@@ -16,75 +21,83 @@ use crate::store::manifest::SecretSpec;
 pub enum SecretError {
     #[error(transparent)]
     File(#[from] FileError),
-    #[error("cannot make the secret `{name}`")]
-    Generate { name: String, source: GenerateError },
-    #[error("the file {} of a secret is damaged", path.display())]
-    Damaged { path: PathBuf },
-    #[error("the secret `{name}` has no part `{part}`")]
+    #[error("no secret of this host can be opened")]
+    Key(#[source] PrivateKeyError),
+    #[error("the secret `{name}` cannot be opened")]
+    Open { name: String, source: OpenError },
+    #[error("the secret `{name}` has no part `{part}`; `kolla-lang secrets rotate {name}` makes it anew")]
     NoPart { name: String, part: String },
-    #[error("there is no secret `{name}` on this host")]
-    Absent { name: String },
+    #[error(
+        "the secret `{name}` was not made before this was built; run `kolla-lang secrets generate`, then build again"
+    )]
+    NotMade { name: String },
 }
 
-/// The secrets of a host. What it reads is not printed, not even for debugging.
-pub struct Vault {
-    folder: PathBuf,
+/// Opens the secrets of a closure.
+pub struct Vault<'a> {
+    closure: &'a Closure,
+    /// Where the host's private keys may lie.
+    keys: Vec<PathBuf>,
+    loaded: OnceCell<PrivateKeys>,
+    opened: RefCell<BTreeMap<String, Kept>>,
 }
 
-/// A secret as its file holds it.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Kept {
-    /// The version of this form, 1.
-    version: u32,
-    parts: Parts,
-}
-
-impl Vault {
-    /// Keeps secrets in a folder, which is made when the first one is.
-    pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into() }
+impl<'a> Vault<'a> {
+    /// Names the closure and the files of the host's private keys. Nothing is read before a secret is asked for.
+    pub fn new(closure: &'a Closure, keys: Vec<PathBuf>) -> Self {
+        Self { closure, keys, loaded: OnceCell::new(), opened: RefCell::default() }
     }
 
-    /// Makes a secret of this version unless it is there, and says whether it was made.
-    pub fn ensure(&self, name: &str, spec: &SecretSpec) -> Result<bool, SecretError> {
-        let path = self.path_of(name, spec);
-        if let Some(bytes) = files::read_if_there(&path)? {
-            parse(&path, &bytes)?;
-            return Ok(false);
+    /// Returns the closure.
+    pub(super) fn closure(&self) -> &'a Closure {
+        self.closure
+    }
+
+    /// Opens every secret that a hole names, and returns what is wrong, once for each secret and once for the key.
+    pub fn check(&self) -> Vec<SecretError> {
+        let files = self.closure.manifest.folders.iter().flat_map(|folder| &folder.files);
+        let holes = files.flat_map(|FolderFile { holes, .. }| holes);
+        let mut wrong = BTreeMap::new();
+        for Hole { secret, part, .. } in holes {
+            if wrong.contains_key(secret) {
+                continue;
+            }
+            match self.read(secret, part.as_deref()) {
+                Ok(_) => {}
+                Err(error @ SecretError::Key(_)) => return vec![error],
+                Err(error) => drop(wrong.insert(secret.clone(), error)),
+            }
         }
-        let parts =
-            generate(spec.kind).map_err(|source| SecretError::Generate { name: name.to_owned(), source })?;
-        // Writing plain structs with text keys into memory cannot fail.
-        let text = serde_json::to_vec(&Kept { version: 1, parts }).unwrap_or_default();
-        files::make_private_folder(&self.folder)?;
-        files::write_synced(&path, &text, 0o600)?;
-        Ok(true)
+        wrong.into_values().collect()
     }
 
     /// Reads one part of a secret.
-    pub(super) fn read(
-        &self,
-        name: &str,
-        spec: &SecretSpec,
-        part: Option<&str>,
-    ) -> Result<String, SecretError> {
-        let path = self.path_of(name, spec);
-        let bytes =
-            files::read_if_there(&path)?.ok_or_else(|| SecretError::Absent { name: name.to_owned() })?;
+    pub(super) fn read(&self, name: &str, part: Option<&str>) -> Result<Zeroizing<String>, SecretError> {
         let part = part.unwrap_or_default();
-        let no_part = || SecretError::NoPart { name: name.to_owned(), part: part.to_owned() };
-        parse(&path, &bytes)?.parts.remove(part).ok_or_else(no_part)
+        let mut opened = self.opened.borrow_mut();
+        if !opened.contains_key(name) {
+            opened.insert(name.to_owned(), self.open(name)?);
+        }
+        let value = opened.get(name).and_then(|kept| kept.parts.get(part));
+        let value =
+            value.ok_or_else(|| SecretError::NoPart { name: name.to_owned(), part: part.to_owned() })?;
+        Ok(Zeroizing::new(value.clone()))
     }
 
-    /// Returns the file of a secret; a `/` in a name stays within one file name.
-    fn path_of(&self, name: &str, spec: &SecretSpec) -> PathBuf {
-        let name = name.replace('%', "%25").replace('/', "%2F");
-        self.folder.join(format!("{name}.v{}.json", spec.version))
+    fn open(&self, name: &str) -> Result<Kept, SecretError> {
+        let not_made = || SecretError::NotMade { name: name.to_owned() };
+        let spec = self.closure.manifest.secrets.get(name).ok_or_else(not_made)?;
+        let file = self.closure.files.get(&secret_path(name)).ok_or_else(not_made)?;
+        let of = |source| SecretError::Open { name: name.to_owned(), source };
+        let text = std::str::from_utf8(&file.bytes).map_err(|_| of(OpenError::Damaged))?;
+        open(text, name, spec.version, &spec.id, self.keys()?).map_err(of)
     }
-}
 
-fn parse(path: &Path, bytes: &[u8]) -> Result<Kept, SecretError> {
-    let kept: Option<Kept> = serde_json::from_slice(bytes).ok();
-    kept.filter(|it| it.version == 1).ok_or_else(|| SecretError::Damaged { path: path.to_owned() })
+    fn keys(&self) -> Result<&PrivateKeys, SecretError> {
+        if let Some(keys) = self.loaded.get() {
+            return Ok(keys);
+        }
+        let keys = PrivateKeys::load(&self.keys, Ask::Nobody).map_err(SecretError::Key)?;
+        Ok(self.loaded.get_or_init(|| keys))
+    }
 }

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::closure::Closure;
+use super::closure::{Closure, secret_path};
 use super::manifest::Manifest;
 use super::tree::is_plain;
 
@@ -91,10 +91,15 @@ fn check_folders(manifest: &Manifest, closure: &Closure) -> Result<(), Contradic
             }
         }
     }
-    match manifest.secrets.keys().find(|name| !is_plain(name)) {
-        Some(path) => Err(Contradiction::Path { path: path.clone() }),
-        None => Ok(()),
+    for (name, spec) in &manifest.secrets {
+        if !is_plain(name) {
+            return Err(Contradiction::Path { path: name.clone() });
+        }
+        if spec.version > 0 {
+            has_file(closure, &secret_path(name), &format!("the secret `{name}`"))?;
+        }
     }
+    Ok(())
 }
 
 fn check_order(manifest: &Manifest) -> Result<(), Contradiction> {

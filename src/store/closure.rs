@@ -12,7 +12,7 @@ use super::manifest::{Delivery, Folder, FolderFile, Manifest};
 pub struct Closure {
     /// What the files mean. It becomes `manifest.json` and is not among [`Closure::files`].
     pub manifest: Manifest,
-    /// The files by path in the closure: `quadlet/<service>/…`, `units/…`, `files/…`; relative, with `/`, without `..`.
+    /// The files by path in the closure: `quadlet/<service>/…`, `units/…`, `files/…`, `secrets/…`; relative, with `/`, without `..`.
     pub files: BTreeMap<String, ClosureFile>,
 }
 
@@ -21,7 +21,7 @@ pub struct Closure {
 pub struct ClosureFile {
     /// Its content; never a secret.
     pub bytes: Vec<u8>,
-    /// Its permission bits in the store and in a generation: 0644, or 0755 for a program.
+    /// Its permission bits in the store and in a generation: 0644, 0755 for a program, or 0600 for ciphertext.
     pub mode: u32,
 }
 
@@ -67,6 +67,11 @@ pub fn folder_path(delivery: &Delivery, digest: &Digest) -> String {
     }
 }
 
+/// Returns where the ciphertext of a secret lies in a closure; a `/` in its name stays within one file name.
+pub fn secret_path(name: &str) -> String {
+    format!("secrets/{}.age", name.replace('%', "%25").replace('/', "%2F"))
+}
+
 /// Computes what names a folder: everything that a reader of it could see, secrets by name and version.
 fn folder_digest(manifest: &Manifest, files: &[(FolderFile, Vec<u8>)]) -> Digest {
     let mut hasher = Hasher::new("folder");
@@ -76,8 +81,9 @@ fn folder_digest(manifest: &Manifest, files: &[(FolderFile, Vec<u8>)]) -> Digest
         hasher.field(name).field(owner).field(group).number(u64::from(*mode)).field(bytes);
         hasher.number(holes.len() as u64);
         for hole in holes {
-            let version = manifest.secrets.get(&hole.secret).map_or(0, |spec| spec.version);
-            hasher.number(hole.offset).field(&hole.secret).number(u64::from(version));
+            let (version, id) =
+                manifest.secrets.get(&hole.secret).map_or((0, ""), |spec| (spec.version, spec.id.as_str()));
+            hasher.number(hole.offset).field(&hole.secret).number(u64::from(version)).field(id);
             hasher.field(hole.part.as_deref().unwrap_or_default()).number(hole.encode as u64);
         }
     }
@@ -90,7 +96,7 @@ mod tests {
     use crate::store::manifest::*;
 
     fn manifest() -> Manifest {
-        let secret = SecretSpec { kind: SecretKind::Password { length: 40 }, version: 1 };
+        let secret = SecretSpec { kind: SecretKind::Password { length: 40 }, version: 0, id: String::new() };
         Manifest {
             version: VERSION,
             cloud: "test".into(),

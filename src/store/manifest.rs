@@ -372,8 +372,11 @@ pub struct SecretSpec {
     /// What it is.
     #[serde(flatten)]
     pub kind: SecretKind,
-    /// Counts its rotations, from 1; part of the digest of every folder that has a hole for it.
+    /// Counts its rotations, from 1; 0: it was not made yet.
     pub version: u32,
+    /// Names this making of it among all that ever were; with the version part of the digest of every folder that has a hole for it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub id: String,
 }
 
 /// Says what a secret is.

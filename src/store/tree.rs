@@ -17,7 +17,7 @@ use super::manifest::{self, parse_manifest};
 use super::{StoreError, check};
 
 /// The folders of a closure; a tree may have others beside them, which are not the closure's.
-pub const FOLDERS: [&str; 3] = ["files", "quadlet", "units"];
+pub const FOLDERS: [&str; 4] = ["files", "quadlet", "secrets", "units"];
 
 /// Lists a closure's files: its text names the closure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

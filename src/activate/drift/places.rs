@@ -33,7 +33,7 @@ pub fn links(layout: &Layout, closure: &Closure) -> Result<Vec<Finding>, FileErr
 
 /// Looks whether what containers read is what would be rendered now.
 pub fn rendered(layout: &Layout, closure: &Closure) -> Result<Vec<Finding>, SecretError> {
-    let vault = Vault::new(layout.secrets());
+    let vault = Vault::new(closure, layout.host_keys());
     let mut findings = Vec::new();
     for folder in &closure.manifest.folders {
         let at = layout.folder(folder);
@@ -47,7 +47,7 @@ pub fn rendered(layout: &Layout, closure: &Closure) -> Result<Vec<Finding>, Secr
             );
             continue;
         }
-        for (file, how) in deliver::compare(&at, folder, closure, &vault)? {
+        for (file, how) in deliver::compare(&at, folder, &vault)? {
             let help = match folder.delivery {
                 Delivery::Content => format!(
                     "`rm -r {name}`, `systemctl restart kolla-lang-files.service`, then `systemctl restart {owner}`"

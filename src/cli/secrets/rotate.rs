@@ -1,0 +1,39 @@
+//! `secrets rotate`: makes secrets anew as their next version. What is rolled out by a build and a switch is not its business.
+
+use clap::Args;
+
+use super::super::exit::Exit;
+use super::super::host::{Answer, complain};
+use super::book::Book;
+use crate::secrets::generate::{generate, next};
+use crate::store::manifest::SecretKind;
+
+/// Which secrets are made anew.
+#[derive(Debug, Args)]
+pub struct RotateArgs {
+    /// The secrets
+    #[arg(required = true)]
+    names: Vec<String>,
+}
+
+/// Runs the command.
+pub fn run(book: &mut Book, args: &RotateArgs, answer: Answer) -> Result<(), Exit> {
+    book.require_operators()?;
+    let mut names = args.names.clone();
+    names.sort();
+    names.dedup();
+    for name in &names {
+        let kind = book.wanted(name)?.kind;
+        let made = match kind {
+            // The next keys of a set begin with those of the last one: what they signed stays good.
+            SecretKind::Fernet { .. } if book.file.secrets.contains_key(name) => {
+                next(kind, &book.read(name)?.parts)
+            }
+            kind => generate(kind),
+        };
+        book.put(name, made.map_err(|error| complain(&error, Exit::Refused))?)?;
+    }
+    book.save()?;
+    book.say_done("rotated", &names, answer);
+    Ok(())
+}

@@ -1,0 +1,41 @@
+//! `secrets show`: prints a secret to whoever asks for it by name and has a key that opens it.
+
+use clap::Args;
+use serde_json::json;
+
+use super::super::exit::Exit;
+use super::super::host::Answer;
+use super::super::say::{say, say_wrong};
+use super::book::Book;
+
+/// Which secret is printed.
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// The secret
+    name: String,
+    /// Which part of it, of one that has several
+    part: Option<String>,
+}
+
+/// Runs the command.
+pub fn run(book: &Book, args: &ShowArgs, answer: Answer) -> Result<(), Exit> {
+    let ShowArgs { name, part } = args;
+    let kept = book.read(name)?;
+    let part = part.as_deref().unwrap_or_default();
+    let Some(value) = kept.parts.get(part) else {
+        let parts: Vec<&str> = kept.parts.keys().map(String::as_str).collect();
+        say_wrong!("error: the secret `{name}` has no part `{part}`");
+        say_wrong!("  help: name one of {}", parts.join(", "));
+        return Err(Exit::Wrong);
+    };
+    if answer == Answer::Json {
+        let (version, made) = (kept.version, book.file.secrets.get(name).map(|it| &it.made));
+        say!(
+            "{:#}",
+            json!({ "version": 1, "name": name, "secret_version": version, "made": made, "value": value })
+        );
+    } else {
+        say!("{}", value.strip_suffix('\n').unwrap_or(value));
+    }
+    Ok(())
+}
