@@ -122,6 +122,9 @@ class Systemd:
 
     def plan_restart(self, unit):
         how = unit.definition.one("Service", "Restart", "no") if unit.definition else "no"
+        spared = unit.definition.words("Service", "RestartPreventExitStatus") if unit.definition else []
+        if unit.result == "exit-code" and str(unit.exit_status) in spared:
+            return
         if how in ("always", "on-failure", "on-abnormal"):
             secs = unit.definition.one("Service", "RestartSec", "0.1").removesuffix("s")
             unit.set("activating", "auto-restart")

@@ -115,7 +115,10 @@ fn one_secret_keeps_no_other_folder_away() -> Result<(), String> {
     io(fs::remove_dir_all(&folder))?;
     lose(&fake, "one")?;
     let problems = render_content(&fake.layout, &mut fake.tools(), &closure("x"));
-    same(problems.iter().map(|it| chain(it)).collect(), vec!["there is no secret `one` on this host".to_owned()])?;
+    same(
+        problems.iter().map(|it| chain(it)).collect(),
+        vec!["there is no secret `one` on this host".to_owned()],
+    )?;
     same(io(fs::read_dir(&folder))?.count(), 1)
 }
 
