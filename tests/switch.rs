@@ -13,6 +13,10 @@ mod fake;
 mod gates;
 #[path = "switch/gc.rs"]
 mod gc;
+#[path = "switch/keys.rs"]
+mod keys;
+#[path = "switch/memory.rs"]
+mod memory;
 #[path = "switch/plain.rs"]
 mod plain;
 #[path = "switch/readers.rs"]
@@ -65,6 +69,7 @@ fn main() {
             .chain(dry::scenarios())
             .chain(gates::scenarios())
             .chain(gc::scenarios())
+            .chain(memory::scenarios())
             .chain(readers::scenarios())
             .chain(plain::scenarios())
             .map(|(name, run)| Trial::test(name, move || run().map_err(Failed::from))),

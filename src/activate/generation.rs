@@ -41,19 +41,26 @@ const SYSCTL_LINK: &str = "/etc/sysctl.d/90-kolla-lang.conf";
 const MODULES_LINK: &str = "/etc/modules-load.d/kolla-lang.conf";
 
 /// Renders what containers read, once after each boot, by the program that made the generation.
+///
+/// Where that fails, as over a key whose mount is late, it is tried again without end. Each failure ends the unit's job, so what
+/// comes `After=` it waits for one try and not for the key. What no later try mends ends with 4, and is not tried again.
 const FILES_SERVICE: &str = "\
 [Unit]
 Description=Render the files of containers for kolla-lang
 ConditionPathExists=/etc/kolla-lang/boot
 DefaultDependencies=no
 After=local-fs.target systemd-tmpfiles-setup.service
-RequiresMountsFor=/var/lib/kolla-lang /run/kolla-lang
+RequiresMountsFor=/etc/ssh /var/lib/kolla-lang /run/kolla-lang
+StartLimitIntervalSec=0
 Conflicts=shutdown.target
 Before=shutdown.target
 
 [Service]
 Type=oneshot
 RemainAfterExit=yes
+Restart=on-failure
+RestartSec=5
+RestartPreventExitStatus=4
 ExecStart=/etc/kolla-lang/boot/host/engine boot-files
 ";
 

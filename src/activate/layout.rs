@@ -81,6 +81,11 @@ impl Layout {
         self.at("/run/kolla-lang/lock")
     }
 
+    /// Returns the lock of whoever mounts memory.
+    pub fn memory_lock(&self) -> PathBuf {
+        self.at("/run/kolla-lang/memory.lock")
+    }
+
     /// Returns where a rendered folder lies.
     pub fn folder(&self, folder: &Folder) -> PathBuf {
         self.at(&folder_path(&folder.delivery, &folder.digest))

@@ -20,6 +20,7 @@ pub mod journal;
 pub mod kernel;
 pub mod layout;
 pub mod listed;
+pub mod memory;
 pub mod observed;
 pub mod pending;
 pub mod perform;

@@ -11,6 +11,7 @@ use super::failure::Failure;
 use super::gates::{Seen, Watch};
 use super::journal::{Journal, Record};
 use super::layout::Layout;
+use super::memory::{Memory, hold};
 use super::podman::Tools;
 use super::request::Options;
 use super::stamps;
@@ -276,7 +277,7 @@ fn begin(
         job: !reloads,
         live: has_live(closure, &act.unit),
     })?;
-    if render_live(host.layout, closure, &act.unit)? {
+    if render_live(host.layout, host.tools, closure, &act.unit)? {
         progress.reloaded.insert(act.unit.clone());
     }
     let job = match &act.verb {
@@ -365,10 +366,16 @@ fn has_live(closure: &Closure, unit: &str) -> bool {
 }
 
 /// Replaces the live files of a unit, if it has any.
-pub fn render_live(layout: &Layout, closure: &Closure, unit: &str) -> Result<bool, Failure> {
+pub fn render_live(
+    layout: &Layout,
+    memory: &mut dyn Memory,
+    closure: &Closure,
+    unit: &str,
+) -> Result<bool, Failure> {
     let mut any = false;
     for folder in closure.manifest.folders.iter().filter(|it| it.owner == unit) {
         if let Delivery::Live(_) = folder.delivery {
+            hold(layout, memory, &closure.manifest)?;
             let vault = Vault::new(closure, layout.host_keys());
             deliver::render_live(&layout.folder(folder), folder, &vault)?;
             any = true;

@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 use super::ask::{self, Answer};
 use crate::store::manifest::{Ask, Probe};
 
+use super::memory::Memory;
 use super::stock::Stock;
 
 /// What a switch asks of the host's programs. Tests have one of their own.
-pub trait Tools: Stock {
+pub trait Tools: Stock + Memory {
     /// Returns podman's version, like `5.4.2`.
     fn podman_version(&mut self) -> Result<String, ToolError>;
     /// Says whether an image is on this host.

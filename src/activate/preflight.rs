@@ -1,6 +1,6 @@
 //! Everything that could be wrong before anything is touched, found at once.
 //!
-//! Changes nothing but podman's store, into which images are pulled last.
+//! Changes nothing but podman's store, into which images are pulled, and memory that is mounted for what will be rendered.
 
 use std::path::Path;
 
@@ -10,6 +10,7 @@ use super::generation::foreign_files;
 use super::images;
 use super::kernel;
 use super::layout::Layout;
+use super::memory::hold;
 use super::perform::Host;
 use super::podman::Tools;
 use super::switch::held;
@@ -18,12 +19,16 @@ use crate::secrets::Vault;
 use crate::store::manifest::{Backend, UnitKind};
 use crate::store::{Closure, Manifest};
 
-/// Checks a host for a closure that was written to `tree`, gets images that it lacks, and returns all reasons not to begin.
+/// Checks a host for a closure that was written to `tree`, gets images that it lacks, mounts memory for what will be rendered,
+/// and returns all reasons not to begin.
 pub fn preflight(host: &mut Host<'_>, closure: &Closure, tree: &Path) -> Vec<Refusal> {
     let Checked { missing, mut refusals } = check(host.layout, host.systemd, host.tools, closure, tree);
     if refusals.is_empty() {
         // After all else, as it takes long: what is refused for another reason is refused at once.
         refusals.extend(images::fetch(host, &closure.manifest, &missing));
+    }
+    if refusals.is_empty() {
+        refusals.extend(hold(host.layout, host.tools, &closure.manifest).err().map(Refusal::from));
     }
     refusals
 }

@@ -54,10 +54,9 @@ fn come_up(
     let up: BTreeSet<String> = touched.iter().filter(|name| was_up(name) && is_kept(name)).cloned().collect();
     let reloaded = switch.progress.reloaded.iter().filter(|name| was_up(name)).cloned().collect();
     // What containers read was rendered when they first started; this is for a folder that somebody removed.
-    let mut problems: Vec<Failure> = match render_content(host.layout, old) {
-        Ok(()) => Vec::new(),
-        Err(error) => vec![Failure::Render { source: Box::new(error) }],
-    };
+    let unrendered = render_content(host.layout, host.tools, old).into_iter();
+    let mut problems: Vec<Failure> =
+        unrendered.map(|error| Failure::Render { source: Box::new(error) }).collect();
     problems.extend(
         perform(host, &plan_return(&old.manifest, &up, &reloaded), old, &mut Progress::default()).err(),
     );

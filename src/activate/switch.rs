@@ -15,6 +15,7 @@ use super::generation::{self, Draft};
 use super::history::{self, Kind};
 use super::journal::{Journal, Record};
 use super::layout::Layout;
+use super::memory::{Memory, hold};
 use super::pending;
 use super::perform::{Host, Progress, describe};
 use super::podman::Tools;
@@ -290,13 +291,16 @@ fn prepare(
     }
 }
 
-/// Renders all folders whose path names their content; nobody reads those yet that were not there before.
-pub fn render_content(layout: &Layout, closure: &Closure) -> Result<(), Refusal> {
-    let vault = Vault::new(closure, layout.host_keys());
-    for folder in closure.manifest.folders.iter().filter(|it| it.delivery == Delivery::Content) {
-        deliver::render_content(&layout.folder(folder), folder, &vault)?;
+/// Renders all folders whose path names their content, and returns what could not be rendered: one failure keeps no other
+/// folder from being there. Nobody reads those yet that were not there before.
+pub fn render_content(layout: &Layout, memory: &mut dyn Memory, closure: &Closure) -> Vec<Refusal> {
+    if let Err(error) = hold(layout, memory, &closure.manifest) {
+        return vec![error.into()];
     }
-    Ok(())
+    let vault = Vault::new(closure, layout.host_keys());
+    let folders = closure.manifest.folders.iter().filter(|it| it.delivery == Delivery::Content);
+    let render = |it| deliver::render_content(&layout.folder(it), it, &vault).map_err(Refusal::from);
+    folders.filter_map(|it| render(it).err()).collect()
 }
 
 fn snapshot(

@@ -56,7 +56,9 @@ impl Switch {
 
     /// Does everything up to the commit.
     pub(super) fn act(&mut self, host: &mut Host<'_>, engine: &Path) -> Result<(), Failure> {
-        render_content(host.layout, &self.to).map_err(|error| Failure::Render { source: Box::new(error) })?;
+        if let Some(error) = render_content(host.layout, host.tools, &self.to).into_iter().next() {
+            return Err(Failure::Render { source: Box::new(error) });
+        }
         if let Some(failure) = stop_all(host, &self.plan.stops, &mut self.progress).into_iter().next() {
             return Err(failure);
         }

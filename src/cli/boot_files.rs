@@ -1,4 +1,10 @@
-//! `kolla-lang boot-files`: renders what the containers of the committed generation read. Run by a unit after each boot.
+//! `kolla-lang boot-files`: renders what the containers of the committed generation read. Run by a unit after
+//! each boot.
+//!
+//! Renders all it can: one secret that cannot be read keeps no other container's files from being there.
+
+use std::collections::BTreeSet;
+use std::error::Error;
 
 use clap::Args;
 
@@ -9,7 +15,7 @@ use crate::activate::layout::Layout;
 use crate::activate::perform::render_live;
 use crate::activate::podman::HostTools;
 use crate::activate::recover::recover_after_boot;
-use crate::activate::switch::{held, render_content};
+use crate::activate::switch::{chain, held, render_content};
 
 /// Render the files of the committed generation's containers
 #[derive(Debug, Args)]
@@ -29,17 +35,28 @@ pub fn run(_: &BootFilesArgs) -> Exit {
     };
     // A switch renders live files itself, and may be the one that started the unit this runs in.
     let is_switching = layout.trial().symlink_metadata().is_ok();
-    if let Err(error) = render_content(&layout, &closure) {
-        return complain(&error, Exit::Stuck);
+    let mut unrendered: Vec<Box<dyn Error>> = Vec::new();
+    for error in render_content(&layout, &mut HostTools, &closure) {
+        unrendered.push(Box::new(error));
     }
     for unit in closure.manifest.units.keys().filter(|_| !is_switching) {
-        if let Err(error) = render_live(&layout, &closure, unit) {
-            return complain(&error, Exit::Stuck);
+        if let Err(error) = render_live(&layout, &mut HostTools, &closure, unit) {
+            unrendered.push(Box::new(error));
         }
+    }
+    // Many folders may lack the same secret.
+    let mut told = BTreeSet::new();
+    for error in unrendered.iter().filter(|it| told.insert(chain(it.as_ref()))) {
+        complain(error.as_ref(), Exit::Stuck);
     }
     let problems = generation::set_links(&layout, None, &closure);
     for problem in &problems {
         complain(problem, Exit::Warnings);
     }
-    if problems.is_empty() { Exit::Done } else { Exit::Warnings }
+    match (unrendered.is_empty(), problems.is_empty()) {
+        (true, true) => Exit::Done,
+        (true, false) => Exit::Warnings,
+        // The unit is tried again over this one, and over no other.
+        (false, _) => Exit::Stuck,
+    }
 }

@@ -31,6 +31,8 @@ pub enum FileError {
     Own { path: PathBuf, owner: String, source: io::Error },
     #[error("cannot lock {}", path.display())]
     Lock { path: PathBuf, source: io::Error },
+    #[error("cannot mount memory that is never swapped at {}", path.display())]
+    Mount { path: PathBuf, source: io::Error },
     #[error("no user or group `{name}` on this host, needed for {}", path.display())]
     NoUser { path: PathBuf, name: String },
 }

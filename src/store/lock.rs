@@ -27,10 +27,19 @@ pub fn try_lock(path: &Path) -> Result<Option<Lock>, FileError> {
 
 /// Takes a lock together with others who do the same, and waits for one who has it alone.
 pub fn share(path: &Path) -> Result<Lock, FileError> {
+    wait(path, FlockOperation::LockShared)
+}
+
+/// Takes a lock, and waits for whoever has it.
+pub fn alone(path: &Path) -> Result<Lock, FileError> {
+    wait(path, FlockOperation::LockExclusive)
+}
+
+fn wait(path: &Path, operation: FlockOperation) -> Result<Lock, FileError> {
     let mut options = File::options();
     options.create(true).truncate(false).write(true).mode(0o600);
     let file = options.open(path).map_err(failed!(Lock, path))?;
-    match flock(&file, FlockOperation::LockShared) {
+    match flock(&file, operation) {
         Ok(()) => Ok(Lock { _file: file }),
         Err(source) => Err(FileError::Lock { path: path.to_owned(), source: source.into() }),
     }

@@ -115,9 +115,14 @@ def disk(host, generation, folder):
     if hashlib.sha256(engine.read_bytes()).hexdigest() != engine.name:
         problems.append(f"the engine {engine.name[:12]} is torn")
     secret = next((host.root / "var/lib/kolla-lang/secrets").glob("crash*key*"), None)
+    below = "/run/kolla-lang/files"
+    texts, mounted = host.ask("texts", below=below), host.ask("mounts")["mounts"].get(below, ["none"])
+    if mounted[0] != "ramfs" and not (mounted[0] == "tmpfs" and "noswap" in mounted[-1].split(",")):
+        problems.append(f"{below} is no memory that is never swapped: {' '.join(mounted)}")
+    if texts["mode"] not in (None, 0o700):
+        problems.append(f"{below} has mode {texts['mode']:o}")
     for each in generation.manifest["folders"]:
-        rendered = host.root / "run/kolla-lang/files" / each["digest"]
-        text = "".join(it.read_text() for it in sorted(rendered.rglob("web.conf")))
+        text = "".join(it for path, it in texts["texts"].items() if f"/{each['digest']}/" in path and path.endswith("/web.conf"))
         if CONTENT[generation.name] not in text:
             problems.append(f"run/kolla-lang/files/{each['digest'][:12]} is not what {each['owner']} reads: {text!r}")
         elif secret is None or not text.startswith("key ") or len(text.split()[1]) < 20:

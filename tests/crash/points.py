@@ -96,6 +96,11 @@ def describe(call):
     elif call.name in WRITES:
         call.what = f"{call.name} {plain(call.file)}"
         classify(call, call.file, "file")
+    elif call.name == "mount":
+        # The kind of file system tells a second try from the first one.
+        source, target, kind = (call.paths + ["", "", ""])[:3]
+        call.what = f"mount {kind} at {plain(target)}"
+        classify(call, target, "mount")
     elif call.name in NAMES:
         call.what = f"{call.name} {' -> '.join(plain(it) for it in call.paths)}"
         is_link = "symlink" in call.name or call.paths[-1:] == ["/run/kolla-lang/trial"] or call.paths[-1:] == ["/etc/kolla-lang/boot"]

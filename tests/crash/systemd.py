@@ -122,6 +122,9 @@ class Systemd:
 
     def plan_restart(self, unit):
         how = unit.definition.one("Service", "Restart", "no") if unit.definition else "no"
+        spared = unit.definition.words("Service", "RestartPreventExitStatus") if unit.definition else []
+        if unit.result == "exit-code" and str(unit.exit_status) in spared:
+            return
         if how in ("always", "on-failure", "on-abnormal"):
             secs = unit.definition.one("Service", "RestartSec", "0.1").removesuffix("s")
             unit.set("activating", "auto-restart")
@@ -246,7 +249,8 @@ class Systemd:
             return self.start_container(job)
         elif unit.name.endswith(".service") and definition.one("Service", "ExecStart"):
             argv = shlex.split(definition.one("Service", "ExecStart"))
-            wrap = next((it for name, it in self.wraps.items() if unit.name.startswith(name)), [])
+            # One process is wrapped: what is started again after a fault goes its way, and leaves the trace alone.
+            wrap = self.wraps.pop(next((it for it in self.wraps if unit.name.startswith(it)), None), [])
             unit.process = self.spawn(wrap + argv, f"/out/{unit.name}", dict(
                 INVOCATION_ID=unit.invocation.hex(),
                 **dict(it.split("=", 1) for it in definition.all("Service", "Environment"))))
@@ -416,6 +420,13 @@ class Systemd:
             self.answer(to, {})
         elif what == "setting":
             self.answer(to, {"value": Path("/proc/sys", request["key"]).read_text().strip()})
+        elif what == "texts":
+            # Only from in here: what is mounted on the host is not seen from outside.
+            found = {str(path): path.read_text() for path in sorted(Path(request["below"]).rglob("*")) if path.is_file()}
+            self.answer(to, {"texts": found, "mode": os.stat(request["below"]).st_mode & 0o777 if found else None})
+        elif what == "mounts":
+            lines = [line.split(" - ") for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+            self.answer(to, {"mounts": {front.split()[4]: back.split() for front, back in lines}})
         elif what == "state":
             units = {it.name: {"active": it.active, "sub": it.sub, "loaded": it.definition is not None,
                                "transient": it.transient, "busy": bool(it.process or it.job)} for it in self.units.values()}

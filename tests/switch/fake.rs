@@ -10,6 +10,7 @@ use std::rc::Rc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use super::keys;
 use kolla_lang::activate::ask::Answer;
 use kolla_lang::activate::failure::{ActivateError, Failure};
 use kolla_lang::activate::generation;
@@ -17,6 +18,7 @@ use kolla_lang::activate::history::{self, End};
 use kolla_lang::activate::journal::Journal;
 use kolla_lang::activate::layout::Layout;
 use kolla_lang::activate::listed;
+use kolla_lang::activate::memory::Memory;
 use kolla_lang::activate::perform::Host;
 use kolla_lang::activate::podman::{DryRun, Health, ToolError, Tools};
 use kolla_lang::activate::recover::{recover, recover_after_boot};
@@ -25,6 +27,7 @@ use kolla_lang::activate::stamps;
 use kolla_lang::activate::stock::{Container, DIGEST_LABEL, Deed, Image, Stock, UNIT_LABEL};
 use kolla_lang::activate::switch::{Outcome, Target, chain, switch};
 use kolla_lang::activate::systemd::{Alarm, Job, JobId, Launch, Systemd, SystemdError, UnitState};
+use kolla_lang::store::files::FileError;
 use kolla_lang::store::manifest::{Change, Probe, Unit, UnitKind};
 use kolla_lang::store::{Closure, Manifest};
 
@@ -119,6 +122,8 @@ pub struct World {
     pub networks: BTreeSet<String>,
     /// What running containers mount of the host.
     pub mounts: Vec<String>,
+    /// Folders at which memory is mounted.
+    pub memory: BTreeSet<PathBuf>,
 }
 
 impl World {
@@ -428,6 +433,20 @@ impl Tools for FakeTools {
     }
 }
 
+impl Memory for FakeTools {
+    fn is_memory(&mut self, folder: &Path) -> Result<bool, FileError> {
+        Ok(self.0.borrow().memory.contains(folder))
+    }
+
+    fn mount(&mut self, folder: &Path) -> Result<(), FileError> {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy();
+        self.call(&format!("mount memory at {name}"))
+            .map_err(|_| FileError::Mount { path: folder.to_owned(), source: io::Error::other("planted") })?;
+        self.0.borrow_mut().memory.insert(folder.to_owned());
+        Ok(())
+    }
+}
+
 impl Stock for FakeTools {
     fn containers(&mut self) -> Result<Vec<Container>, ToolError> {
         self.call("podman ps")?;
@@ -500,6 +519,9 @@ impl Fake {
             fs::create_dir_all(path.parent().unwrap_or(root.path())).map_err(|error| error.to_string())?;
             fs::write(path, "0\n").map_err(|error| error.to_string())?;
         }
+        let key = &layout.host_keys()[0];
+        fs::create_dir_all(key.parent().unwrap_or(root.path())).map_err(|error| error.to_string())?;
+        fs::write(key, keys::private()).map_err(|error| error.to_string())?;
         let mut fake = Self {
             layout,
             root,
@@ -601,6 +623,7 @@ impl Fake {
         let left: Vec<Container> = world.containers().collect();
         world.units.clear();
         world.alarms.clear();
+        world.memory.clear();
         world.defined = chosen(&self.layout);
         let units: Vec<String> = world
             .defined
@@ -861,10 +884,7 @@ fn an_absent_image_is_refused() -> Result<(), String> {
     if text != "the image localhost/x:1, needed by a.service, b.service, is not on this host" {
         return Err(text);
     }
-    if fake.layout.boot().symlink_metadata().is_ok()
-        || fake.layout.generator().exists()
-        || fake.layout.secrets().exists()
-    {
+    if fake.layout.boot().symlink_metadata().is_ok() || fake.layout.generator().exists() {
         return Err("something was left behind".into());
     }
     fake.check(None, &one("x"), &ended)

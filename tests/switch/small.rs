@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use kolla_lang::store::closure::{Closure, folder_path};
+use super::keys;
+use kolla_lang::store::closure::{Closure, folder_path, secret_path};
 use kolla_lang::store::digest::{Digest, Hasher};
 use kolla_lang::store::manifest::*;
 use serde_json::Value;
@@ -11,6 +12,9 @@ use serde_json::Value;
 pub fn closure(text: &str) -> Result<Closure, String> {
     let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
     let mut closure = Closure::new(manifest(&value));
+    for name in list(&value, "secrets").iter().filter_map(Value::as_str) {
+        closure.add_file(secret_path(name), keys::secret(name).1, 0o600);
+    }
     for (name, unit) in map(&value, "networks") {
         add_network(&mut closure, name, unit);
     }
@@ -40,8 +44,8 @@ pub fn closure(text: &str) -> Result<Closure, String> {
 
 fn manifest(value: &Value) -> Manifest {
     let secret = |name: &Value| {
-        let spec = SecretSpec { kind: SecretKind::Password { length: 20 }, version: 1 };
-        (name.as_str().unwrap_or_default().to_owned(), spec)
+        let name = name.as_str().unwrap_or_default();
+        (name.to_owned(), keys::secret(name).0)
     };
     let text = |(key, value): (&String, &Value)| (key.clone(), value.as_str().unwrap_or_default().to_owned());
     Manifest {

@@ -5,10 +5,12 @@
 use super::evidence::{There, look};
 use super::{Finding, Kind};
 use crate::activate::layout::Layout;
+use crate::activate::memory::{Memory, places};
 use crate::activate::podman::{ToolError, Tools};
 use crate::activate::stamps::{self, Stamp};
+use crate::activate::switch::chain;
 use crate::activate::{generation, kernel};
-use crate::secrets::{SecretError, Vault, deliver};
+use crate::secrets::{Vault, deliver};
 use crate::store::files::{self, FileError};
 use crate::store::manifest::Delivery;
 use crate::store::{Closure, Manifest};
@@ -31,23 +33,37 @@ pub fn links(layout: &Layout, closure: &Closure) -> Result<Vec<Finding>, FileErr
     Ok(findings)
 }
 
-/// Looks whether what containers read is what would be rendered now.
-pub fn rendered(layout: &Layout, closure: &Closure) -> Result<Vec<Finding>, SecretError> {
+/// Looks whether what containers read is what would be rendered now. A folder that cannot be looked at, or whose secrets
+/// cannot be read, is told with the cause, so that all others are told too.
+pub fn rendered(layout: &Layout, closure: &Closure) -> Vec<Finding> {
     let vault = Vault::new(closure, layout.host_keys());
     let mut findings = Vec::new();
     for folder in &closure.manifest.folders {
         let at = layout.folder(folder);
         let owner = &folder.owner;
         let name = layout.name(&at);
-        if look(&at)? == There::Nothing {
-            findings.push(
-                Finding::new(Kind::Rendered, name, format!("the files of {owner}"))
-                    .found("nothing")
-                    .help("`systemctl restart kolla-lang-files.service` renders them again"),
-            );
-            continue;
-        }
-        for (file, how) in deliver::compare(&at, folder, &vault)? {
+        let is_gone = !files::exists(&at);
+        let differs = match deliver::compare(&at, folder, &vault) {
+            Ok(_) if is_gone => {
+                findings.push(
+                    Finding::new(Kind::Rendered, name, format!("the files of {owner}"))
+                        .found("nothing")
+                        .help("`systemctl restart kolla-lang-files.service` renders them again"),
+                );
+                continue;
+            }
+            Err(error) => {
+                let what = if is_gone { "nothing" } else { "what cannot be compared" };
+                findings.push(
+                    Finding::new(Kind::Rendered, name, format!("the files of {owner}"))
+                        .found(format!("{what}: {}", chain(&error)))
+                        .help("mend that, then `systemctl restart kolla-lang-files.service` renders what is missing"),
+                );
+                continue;
+            }
+            Ok(differs) => differs,
+        };
+        for (file, how) in differs {
             let help = match folder.delivery {
                 Delivery::Content => format!(
                     "`rm -r {name}`, `systemctl restart kolla-lang-files.service`, then `systemctl restart {owner}`"
@@ -61,7 +77,30 @@ pub fn rendered(layout: &Layout, closure: &Closure) -> Result<Vec<Finding>, Secr
                 .push(Finding::new(Kind::Rendered, format!("{name}/{file}"), expected).found(how).help(help));
         }
     }
-    Ok(findings)
+    findings
+}
+
+/// Looks whether what containers read lies where it is never swapped.
+pub fn memory(layout: &Layout, memory: &mut dyn Memory, manifest: &Manifest) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for folder in places(layout, manifest) {
+        let is_used = files::names(&folder).is_ok_and(|it| !it.is_empty());
+        let (found, help) = match memory.is_memory(&folder) {
+            Ok(true) => continue,
+            Err(error) => (chain(&error), "mend that, and look again"),
+            Ok(false) if is_used => (
+                "a folder whose files may be swapped, and which containers have mounted".to_owned(),
+                "it becomes memory with the next boot",
+            ),
+            Ok(false) => (
+                "no such memory".to_owned(),
+                "`systemctl restart kolla-lang-files.service` mounts it and renders into it",
+            ),
+        };
+        let finding = Finding::new(Kind::Rendered, layout.name(&folder), "memory that is never swapped");
+        findings.push(finding.found(found).help(help));
+    }
+    findings
 }
 
 /// Looks whether the generator is the one this program writes.

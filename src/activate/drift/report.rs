@@ -87,7 +87,8 @@ fn compare(
     let mut findings = folder::host_part(layout, record, closure)?;
     findings.extend(places::links(layout, closure)?);
     findings.extend(places::generator(layout)?);
-    findings.extend(places::rendered(layout, closure)?);
+    findings.extend(places::memory(layout, tools, manifest));
+    findings.extend(places::rendered(layout, closure));
     findings.extend(units::definitions(manifest, &states));
     findings.extend(units::drop_ins(layout, &states)?);
     findings.extend(units::down(manifest, &states));

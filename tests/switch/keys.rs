@@ -1,0 +1,34 @@
+//! The key of all fake hosts, and secrets that are encrypted to it: made once in a run, so that equal closures stay equal.
+
+use std::collections::BTreeMap;
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use kolla_lang::secrets::generate::{Parts, generate, new_id};
+use kolla_lang::secrets::kept::Kept;
+use kolla_lang::secrets::seal::{PublicKey, seal};
+use kolla_lang::store::manifest::{SecretKind, SecretSpec};
+
+static PAIR: LazyLock<Parts> =
+    LazyLock::new(|| generate(SecretKind::SshKey).unwrap_or_else(|error| panic!("{error}")));
+
+static MADE: Mutex<BTreeMap<String, (SecretSpec, String)>> = Mutex::new(BTreeMap::new());
+
+/// Returns the private key, as SSH keeps it.
+pub fn private() -> &'static str {
+    &PAIR["private"]
+}
+
+/// Returns a password of a name: what a manifest says of it, and its ciphertext.
+pub fn secret(name: &str) -> (SecretSpec, String) {
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    made.entry(name.to_owned())
+        .or_insert_with(|| make(name).unwrap_or_else(|error| panic!("{error}")))
+        .clone()
+}
+
+fn make(name: &str) -> Result<(SecretSpec, String), Box<dyn std::error::Error>> {
+    let spec = SecretSpec { kind: SecretKind::Password { length: 20 }, version: 1, id: new_id()? };
+    let kept = Kept::new(name, 1, &spec.id, generate(spec.kind)?);
+    let text = seal(&kept, &[PublicKey::parse(&PAIR["public"])?])?;
+    Ok((spec, text))
+}
