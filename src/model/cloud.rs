@@ -1,9 +1,10 @@
 //! What belongs to the cloud and to no single host: networks, addresses that move, tasks, groups, secrets.
 
+use super::Text;
 use super::container::Run;
 use super::decode;
 use super::read::Reader;
-use super::{At, Text};
+use super::secret::{self, SecretKind};
 use ipnet::IpNet;
 use kl::data::{Data, DataKind, Origin};
 use kl::diag::Problems;
@@ -137,17 +138,10 @@ pub struct SecretSpec {
     pub at: Span,
     /// What it is.
     pub kind: SecretKind,
-}
-
-/// What a secret is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum SecretKind {
-    Password { length: u32 },
-    Uuid,
-    SshKey,
-    Fernet { count: u32 },
-    Keyring,
+    /// Hosts that may read it beside those whose containers do.
+    pub hosts: Vec<Text>,
+    /// What it is called in a `passwords.yml` of kolla-ansible.
+    pub import: Option<Text>,
 }
 
 impl Cloud {
@@ -171,8 +165,9 @@ pub fn decode_cloud(root: &[(Arc<str>, Data)]) -> (Cloud, Problems) {
         vips: map(&mut read, shared, "vips", |read, _, it| vip(read, it)),
         tasks: values(map(&mut read, shared, "tasks", task)),
         groups: values(map(&mut read, shared, "groups", group)),
-        secrets: map(&mut read, shared, "secrets", |read, _, it| secret(read, it)),
+        secrets: map(&mut read, shared, "secrets", |read, name, it| secret(read, name, it)),
     };
+    secret::check_authorities(&mut read, &cloud.secrets);
     (cloud, read.problems)
 }
 
@@ -259,21 +254,13 @@ fn group(read: &mut Reader, name: &Arc<str>, data: &Data) -> Group {
     }
 }
 
-fn secret(read: &mut Reader, data: &Data) -> SecretSpec {
-    let field = read.field(data, "kind");
-    let count = |read: &mut Reader, payload, name| {
-        let number: At<u64> = {
-            let it = read.payload(field, payload, name);
-            read.number(it)
-        };
-        u32::try_from(number.value).unwrap_or(u32::MAX)
-    };
-    let kind = match read.variant(field) {
-        ("uuid", _) => SecretKind::Uuid,
-        ("ssh-key", _) => SecretKind::SshKey,
-        ("fernet", payload) => SecretKind::Fernet { count: count(read, payload, "count") },
-        ("keyring", _) => SecretKind::Keyring,
-        (_, payload) => SecretKind::Password { length: count(read, payload, "length") },
-    };
-    SecretSpec { at: data.origin.at, kind }
+fn secret(read: &mut Reader, name: &str, data: &Data) -> SecretSpec {
+    let (kind, hosts, import) =
+        (read.field(data, "kind"), read.field(data, "hosts"), read.field(data, "import"));
+    SecretSpec {
+        at: data.origin.at,
+        kind: secret::kind(read, name, kind),
+        hosts: read.texts(hosts),
+        import: read.opt_text(import),
+    }
 }

@@ -17,6 +17,7 @@ mod policy;
 mod quadlet;
 mod run;
 mod seal;
+mod secret;
 pub mod systemd;
 pub mod template;
 #[cfg(test)]

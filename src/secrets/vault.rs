@@ -53,8 +53,8 @@ impl Vault {
             parse(&path, &bytes)?;
             return Ok(false);
         }
-        let parts =
-            generate(spec.kind).map_err(|source| SecretError::Generate { name: name.to_owned(), source })?;
+        let parts = generate(&spec.kind, &|_| None)
+            .map_err(|source| SecretError::Generate { name: name.to_owned(), source })?;
         // Writing plain structs with text keys into memory cannot fail.
         let text = serde_json::to_vec(&Kept { version: 1, parts }).unwrap_or_default();
         files::make_private_folder(&self.folder)?;

@@ -90,7 +90,10 @@ mod tests {
     use crate::store::manifest::*;
 
     fn manifest() -> Manifest {
-        let secret = SecretSpec { kind: SecretKind::Password { length: 40 }, version: 1 };
+        let secret = SecretSpec {
+            kind: SecretKind::Password { length: 40, alphabet: Alphabet::Alphanumeric },
+            version: 1,
+        };
         Manifest {
             version: VERSION,
             cloud: "test".into(),

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::digest::Digest;
 pub use super::gate::{Ask, Gate, Probe};
+pub use super::secret::{Alphabet, SecretKind};
 
 /// The version of this schema; a reader refuses a higher one.
 pub const VERSION: u32 = 1;
@@ -238,7 +239,7 @@ pub struct Hole {
     pub offset: u64,
     /// A key of [`Manifest::secrets`].
     pub secret: String,
-    /// Which part of it: the index of a fernet key, `private` or `public` of a key pair; absent for the only one.
+    /// Which part of it, one of [`SecretKind::parts`]; absent for the only one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<String>,
     /// How it is written.
@@ -374,28 +375,6 @@ pub struct SecretSpec {
     pub kind: SecretKind,
     /// Counts its rotations, from 1; part of the digest of every folder that has a hole for it.
     pub version: u32,
-}
-
-/// Says what a secret is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "kind")]
-pub enum SecretKind {
-    /// Letters and digits.
-    Password {
-        /// How many.
-        length: u32,
-    },
-    /// A random UUID.
-    Uuid,
-    /// An Ed25519 key pair; parts `private` and `public`.
-    SshKey,
-    /// Fernet keys; parts `0`, `1`, and so on.
-    Fernet {
-        /// How many.
-        count: u32,
-    },
-    /// A key of a Ceph keyring.
-    Keyring,
 }
 
 impl Manifest {

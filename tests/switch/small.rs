@@ -40,7 +40,10 @@ pub fn closure(text: &str) -> Result<Closure, String> {
 
 fn manifest(value: &Value) -> Manifest {
     let secret = |name: &Value| {
-        let spec = SecretSpec { kind: SecretKind::Password { length: 20 }, version: 1 };
+        let spec = SecretSpec {
+            kind: SecretKind::Password { length: 20, alphabet: Alphabet::Alphanumeric },
+            version: 1,
+        };
         (name.as_str().unwrap_or_default().to_owned(), spec)
     };
     let text = |(key, value): (&String, &Value)| (key.clone(), value.as_str().unwrap_or_default().to_owned());
