@@ -403,14 +403,20 @@ impl Output<'_> {
         Placed { path: Some(path), reload: nothing, told: String::new() }
     }
 
-    /// Adds the secrets that this host may read though no container of it does.
+    /// Gives the host the secrets that it may read though no container of it does.
     fn granted(&mut self) {
-        for (name, spec) in &self.cloud.secrets {
-            if spec.hosts.iter().any(|host| host.value == self.host.name) {
-                let kind = secret::kind(&spec.kind);
-                self.closure.manifest.secrets.insert(name.to_string(), SecretSpec { kind, version: 1 });
-            }
+        let cloud = self.cloud;
+        let may_read = |spec: &model::SecretSpec| spec.hosts.iter().any(|it| it.value == self.host.name);
+        for (name, spec) in cloud.secrets.iter().filter(|(_, spec)| may_read(spec)) {
+            self.give(name, spec);
         }
+    }
+
+    /// Gives the host a secret.
+    fn give(&mut self, name: &str, spec: &model::SecretSpec) {
+        let kind = secret::kind(&spec.kind);
+        // Rotation is not there yet: every secret is in its first version.
+        self.closure.manifest.secrets.insert(name.to_owned(), SecretSpec { kind, version: 1 });
     }
 
     /// Finds the secret that a hole names, and says whether it can be put in there.
@@ -425,8 +431,7 @@ impl Output<'_> {
             self.problems.push(report);
             return false;
         }
-        // Rotation is not there yet: every secret is in its first version.
-        self.closure.manifest.secrets.insert(hole.secret.clone(), SecretSpec { kind, version: 1 });
+        self.give(&hole.secret, spec);
         true
     }
 }

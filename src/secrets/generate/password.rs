@@ -3,8 +3,8 @@
 use super::{GenerateError, Parts, random};
 use crate::store::manifest::Alphabet;
 
-/// How often a hash is hashed: two to the power of this. It is the default of golang.org/x/crypto/bcrypt, with which
-/// Prometheus asks for it at every request.
+/// How often a hash is hashed: two to the power of this. It is `DefaultCost` of golang.org/x/crypto/bcrypt, with which
+/// Prometheus verifies passwords.
 const COST: u32 = 10;
 
 /// Makes characters of an alphabet, each as likely as any other.

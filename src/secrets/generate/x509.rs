@@ -160,7 +160,7 @@ mod tests {
             assert!(ca.verify_signature(None).is_ok());
             let basic = ca.basic_constraints().ok().flatten().map(|it| it.value.clone());
             assert_eq!(basic.map(|it| (it.ca, it.path_len_constraint)), Some((true, Some(0))));
-            let usage = ca.key_usage().ok().flatten().map(|it| it.value.clone());
+            let usage = ca.key_usage().ok().flatten().map(|it| *it.value);
             assert!(usage.is_some_and(|it| it.key_cert_sign() && it.crl_sign() && !it.digital_signature()));
             assert_eq!(ca.subject().to_string(), "CN=site/ca");
             with(&leaf["certificate"], |leaf| {
@@ -202,7 +202,7 @@ mod tests {
             assert_eq!(names, ["web.example", "*.web.example", "[10, 0, 0, 1]", v6]);
             let usage = it.extended_key_usage().ok().flatten().map(|it| it.value.clone());
             assert!(usage.is_some_and(|it| it.server_auth && it.client_auth && !it.any));
-            let usage = it.key_usage().ok().flatten().map(|it| it.value.clone());
+            let usage = it.key_usage().ok().flatten().map(|it| *it.value);
             assert!(usage.is_some_and(|it| it.digital_signature() && !it.key_cert_sign()));
             assert!(!it.is_ca());
             assert!(it.raw_serial().len() == 16 && it.raw_serial()[0] & 0x80 == 0);
