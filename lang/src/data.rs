@@ -72,12 +72,12 @@ pub enum DataKind {
 pub enum SecretPart {
     /// Plain text.
     Text(Arc<str>),
-    /// The secret of this name; `part` is the index for `secret_part`.
+    /// The secret of this name, or the part of it that `secret_part` named.
     Name {
         /// Key in `secrets`.
         name: Arc<str>,
         /// Which part of a secret that has several.
-        part: Option<u32>,
+        part: Option<Arc<str>>,
         /// How it is encoded on the host.
         encode: Encode,
     },

@@ -13,10 +13,12 @@ use super::exit::Exit;
 use super::host::complain;
 use super::say::say_wrong;
 use crate::model::{Cloud, Sealed, Text, errors};
-use crate::secrets::file::{self, SecretsFile};
+use crate::render::secret_kind;
+use crate::secrets::file::{self, Entry, SecretsFile};
 use crate::secrets::seal::PublicKey;
 use crate::secrets::wanted::{Reader, Trouble, Wanted, Who, compare};
 use crate::store::Closure;
+use crate::store::manifest::SecretKind;
 
 /// Where the secrets of a description lie.
 pub fn path_of(description: Option<&Path>) -> PathBuf {
@@ -32,7 +34,9 @@ pub fn load(description: Option<&Path>) -> Result<SecretsFile, Exit> {
 /// What was made of one secret.
 pub fn sealed(secrets: &SecretsFile, name: &str) -> Option<Sealed> {
     let entry = secrets.secrets.get(name)?;
-    Some(Sealed { version: entry.version, id: entry.id.as_str().into(), text: entry.text.as_str().into() })
+    let Entry { version, id, text, public, made: _, kind: _, readers: _ } = entry;
+    let (id, text) = (id.as_str().into(), text.as_str().into());
+    Some(Sealed { version: *version, id, text, public: public.clone() })
 }
 
 /// Collects the secrets that closures have holes for: what each is, and who may read it.
@@ -52,17 +56,29 @@ pub fn wanted(
         key: parse(text, &format!("operator `{name}`")),
     };
     let operators: Vec<Reader> = cloud.operators.iter().map(operator).collect();
+    let import = |name: &str| {
+        let (_, spec) = cloud.secrets.iter().find(|(it, _)| **it == *name)?;
+        spec.import.as_ref().map(ToString::to_string)
+    };
+    let new = |name: &str, kind| Wanted { kind, import: import(name), readers: operators.clone() };
     let mut all: BTreeMap<String, Wanted> = BTreeMap::new();
     for (host, closure) in closures {
         let key = keys.get(host).and_then(Option::as_ref);
         let key = key.and_then(|text| parse(text, &format!("host `{host}`")));
         for (name, spec) in &closure.manifest.secrets {
-            let wanted = all.entry(name.clone()).or_insert_with(|| Wanted {
-                kind: spec.kind,
-                import: None,
-                readers: operators.clone(),
-            });
-            wanted.readers.push(Reader { who: Who::Host(host.clone()), key: key.clone() });
+            let wanted = all.entry(name.clone()).or_insert_with(|| new(name, spec.kind.clone()));
+            if closure.manifest.opens(name) {
+                wanted.readers.push(Reader { who: Who::Host(host.clone()), key: key.clone() });
+            }
+        }
+    }
+    // Authorities are wanted by their certificates, and opened by operators alone.
+    let kinds: Vec<SecretKind> = all.values().map(|it| it.kind.clone()).collect();
+    for kind in kinds {
+        if let SecretKind::Certificate { authority, .. } = kind
+            && let Some((_, spec)) = cloud.secrets.iter().find(|(name, _)| **name == *authority)
+        {
+            all.entry(authority.clone()).or_insert_with(|| new(&authority, secret_kind(&spec.kind)));
         }
     }
     all
@@ -74,37 +90,45 @@ pub fn check(
     secrets: &SecretsFile,
     wanted: &BTreeMap<String, Wanted>,
 ) -> Result<(), Exit> {
-    let troubles = compare(secrets, wanted);
     let path = path_of(description);
-    let (missing, wrong): (Vec<_>, Vec<_>) = troubles.iter().partition(|(_, it)| **it == Trouble::NotMade);
-    if let [(first, _), rest @ ..] = missing.as_slice() {
-        let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
-        say_wrong!("warning: the secret `{first}`{more} is not in {}", path.display());
-        say_wrong!("  help: `kolla-lang secrets generate` makes it; no host that reads it can switch before");
+    let mut by_trouble: Vec<(Trouble, Vec<String>)> = Vec::new();
+    for (name, trouble) in compare(secrets, wanted) {
+        match by_trouble.iter_mut().find(|(it, _)| *it == trouble) {
+            Some((_, names)) => names.push(name),
+            None => by_trouble.push((trouble, vec![name])),
+        }
     }
-    for (name, trouble) in &wrong {
-        say_trouble(name, trouble, &path);
+    for (trouble, names) in &by_trouble {
+        say_trouble(names, trouble, &path);
     }
-    if wrong.is_empty() { Ok(()) } else { Err(Exit::Refused) }
+    if by_trouble.iter().all(|(it, _)| *it == Trouble::NotMade) { Ok(()) } else { Err(Exit::Refused) }
 }
 
-/// Prints what is wrong with a secret, and what to do.
-pub fn say_trouble(name: &str, trouble: &Trouble, path: &Path) {
+/// Prints what is wrong with secrets in the same way, and what to do.
+fn say_trouble(names: &[String], trouble: &Trouble, path: &Path) {
     let path = path.display();
+    let first = names.first().map_or("", String::as_str);
+    let (subject, is) = match names.len() {
+        1 => (format!("the secret `{first}`"), "is"),
+        n => (format!("the secret `{first}` and {} more", n - 1), "are"),
+    };
     match trouble {
         Trouble::NotMade => {
-            say_wrong!("error: the secret `{name}` is not in {path}");
-            say_wrong!("  help: run `kolla-lang secrets generate`");
+            say_wrong!("warning: {subject} {is} not in {path}");
+            say_wrong!(
+                "  help: `kolla-lang secrets generate` makes what is missing; no host that reads it can switch before"
+            );
         }
         Trouble::Damaged => {
-            say_wrong!("error: the secret `{name}` in {path} is torn or was edited");
+            say_wrong!("error: {subject} in {path} {is} torn or edited");
             say_wrong!(
-                "  help: take the entry from an earlier version of the file, as git has it, or run `kolla-lang secrets rotate {name}`"
+                "  help: take the file as git has it, or make them anew: `kolla-lang secrets rotate {}`",
+                names.join(" ")
             );
         }
         Trouble::Readers { lacking, spare } => {
-            say_wrong!("error: the secret `{name}` in {path} is not encrypted to those who may read it");
-            for (word, all) in [("cannot and should", lacking), ("can and should not", spare)] {
+            say_wrong!("error: {subject} in {path} {is} not encrypted to those who may read it");
+            for (word, all) in [("should and cannot", lacking), ("can and should not", spare)] {
                 if !all.is_empty() {
                     say_wrong!("  {word}: {}", all.join(", "));
                 }
@@ -112,8 +136,11 @@ pub fn say_trouble(name: &str, trouble: &Trouble, path: &Path) {
             say_wrong!("  help: run `kolla-lang secrets rekey`");
         }
         Trouble::Kind => {
-            say_wrong!("error: the secret `{name}` in {path} is something else than what is described now");
-            say_wrong!("  help: run `kolla-lang secrets rotate {name}`, or describe it as it was");
+            say_wrong!("error: {subject} in {path} {is} something else than what is described now");
+            say_wrong!(
+                "  help: run `kolla-lang secrets rotate {}`, or describe them as they were",
+                names.join(" ")
+            );
         }
     }
 }

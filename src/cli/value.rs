@@ -70,7 +70,7 @@ fn secret(parts: &[SecretPart]) -> String {
         match part {
             SecretPart::Text(text) => out.push_str(text),
             SecretPart::Name { name, part, encode } => {
-                let part = part.map_or(String::new(), |p| format!("#{p}"));
+                let part = part.as_ref().map_or(String::new(), |p| format!("#{p}"));
                 let encode = match encode {
                     Encode::Plain => "",
                     Encode::Url => " urlencoded",

@@ -1,13 +1,15 @@
 //! What belongs to the cloud and to no single host: networks, addresses that move, tasks, groups, secrets.
 
+use super::Text;
 use super::container::Run;
 use super::decode;
 use super::read::Reader;
-use super::{At, Text};
+use super::secret::{self, SecretKind};
 use ipnet::IpNet;
 use kl::data::{Data, DataKind, Origin};
 use kl::diag::Problems;
 use kl::source::Span;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -141,6 +143,10 @@ pub struct SecretSpec {
     pub kind: SecretKind,
     /// The version that was made last, and its ciphertext; none until it is made. Not of the description: see [`Cloud::seal`].
     pub sealed: Option<Sealed>,
+    /// Hosts that may read it beside those whose containers do.
+    pub hosts: Vec<Text>,
+    /// What it is called in a `passwords.yml` of kolla-ansible.
+    pub import: Option<Text>,
 }
 
 /// A secret that was made.
@@ -150,19 +156,10 @@ pub struct Sealed {
     pub version: u32,
     /// Names this making of it among all that ever were.
     pub id: Arc<str>,
-    /// Its ciphertext.
+    /// The ciphertext of what is secret of it.
     pub text: Arc<str>,
-}
-
-/// What a secret is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum SecretKind {
-    Password { length: u32 },
-    Uuid,
-    SshKey,
-    Fernet { count: u32 },
-    Keyring,
+    /// Its parts that are no secret, as a certificate is none beside its key.
+    pub public: BTreeMap<String, String>,
 }
 
 impl Cloud {
@@ -193,9 +190,10 @@ pub fn decode_cloud(root: &[(Arc<str>, Data)]) -> (Cloud, Problems) {
         vips: map(&mut read, shared, "vips", |read, _, it| vip(read, it)),
         tasks: values(map(&mut read, shared, "tasks", task)),
         groups: values(map(&mut read, shared, "groups", group)),
-        secrets: map(&mut read, shared, "secrets", |read, _, it| secret(read, it)),
         operators: map(&mut read, shared, "operators", |read, _, it| read.text(it)),
+        secrets: map(&mut read, shared, "secrets", |read, name, it| secret(read, name, it)),
     };
+    secret::check_authorities(&mut read, &cloud.secrets);
     (cloud, read.problems)
 }
 
@@ -282,21 +280,14 @@ fn group(read: &mut Reader, name: &Arc<str>, data: &Data) -> Group {
     }
 }
 
-fn secret(read: &mut Reader, data: &Data) -> SecretSpec {
-    let field = read.field(data, "kind");
-    let count = |read: &mut Reader, payload, name| {
-        let number: At<u64> = {
-            let it = read.payload(field, payload, name);
-            read.number(it)
-        };
-        u32::try_from(number.value).unwrap_or(u32::MAX)
-    };
-    let kind = match read.variant(field) {
-        ("uuid", _) => SecretKind::Uuid,
-        ("ssh-key", _) => SecretKind::SshKey,
-        ("fernet", payload) => SecretKind::Fernet { count: count(read, payload, "count") },
-        ("keyring", _) => SecretKind::Keyring,
-        (_, payload) => SecretKind::Password { length: count(read, payload, "length") },
-    };
-    SecretSpec { at: data.origin.at, kind, sealed: None }
+fn secret(read: &mut Reader, name: &str, data: &Data) -> SecretSpec {
+    let (kind, hosts, import) =
+        (read.field(data, "kind"), read.field(data, "hosts"), read.field(data, "import"));
+    SecretSpec {
+        at: data.origin.at,
+        kind: secret::kind(read, name, kind),
+        hosts: read.texts(hosts),
+        import: read.opt_text(import),
+        sealed: None,
+    }
 }

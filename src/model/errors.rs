@@ -1,7 +1,7 @@
 //! What model, plan and rendering say about a description that is well typed and still cannot become a host. Words
 //! only; when something is wrong is decided by the callers.
 
-use kl::diag::{Code, Diagnostic};
+use kl::diag::{Code, Diagnostic, did_you_mean};
 use kl::source::Span;
 
 /// The kernel schema and this program disagree, which no description can cause.
@@ -88,4 +88,67 @@ pub fn secret_reaches_layer(at: Span, dest: &str) -> Diagnostic {
         format!("`{dest}` holds a secret and would be copied to the disk of the host"),
     )
     .help("put it into a folder of its own, which is then kept in memory")
+}
+
+/// A certificate that no server could show.
+pub fn certificate_of_nobody(at: Span) -> Diagnostic {
+    bad_value(at, "a certificate for no name and no address").help("give it `names`, `addresses` or both")
+}
+
+/// An authority whose secret has no name that could be its subject.
+pub fn no_subject(at: Span, name: &str) -> Diagnostic {
+    bad_value(at, format!("`{name}` cannot be the subject of an authority"))
+        .help("give it a `subject` of at most 64 characters")
+}
+
+/// A name that no resolver would take.
+pub fn long_name(at: Span, n_chars: usize, most: usize) -> Diagnostic {
+    bad_value(at, format!("a name of {n_chars} characters, and the DNS has none of more than {most}"))
+}
+
+/// A certificate that names something else as its authority.
+pub fn no_authority(at: Span, declared_at: Span, name: &str) -> Diagnostic {
+    bad_value(at, format!("the secret `{name}` is no authority"))
+        .label(declared_at, "it is another kind of secret")
+        .help("name a secret with `kind = .authority`")
+}
+
+/// A certificate that would be good for longer than the one that vouches for it.
+pub fn outlives_authority(at: Span, declared_at: Span, name: &str) -> Diagnostic {
+    bad_value(at, format!("the certificate would outlive its authority `{name}`"))
+        .label(declared_at, "the authority")
+        .help("make `valid` of one shorter, or of the other longer")
+}
+
+/// A part asked of a secret that has none.
+pub fn secret_without_parts(at: Span, declared_at: Span, name: &str) -> Diagnostic {
+    bad_value(at, format!("the secret `{name}` has no parts"))
+        .label(declared_at, "it is one text")
+        .help(format!("write `secret(\"{name}\")`"))
+}
+
+/// A secret that has parts, used as if it were one text.
+pub fn secret_needs_part(at: Span, declared_at: Span, name: &str, parts: &[String]) -> Diagnostic {
+    bad_value(at, format!("the secret `{name}` has parts, and none is named"))
+        .label(declared_at, has_parts(parts))
+        .help(format!("write `secret_part(\"{name}\", \"{}\")`", parts.first().map_or("", String::as_str)))
+}
+
+/// A part that a secret does not have.
+pub fn no_such_part(at: Span, declared_at: Span, name: &str, part: &str, parts: &[String]) -> Diagnostic {
+    let report = bad_value(at, format!("the secret `{name}` has no part `{part}`"))
+        .label(declared_at, has_parts(parts));
+    match did_you_mean(part, parts.iter().map(String::as_str)) {
+        Some(help) => report.help(help),
+        None => report,
+    }
+}
+
+fn has_parts(parts: &[String]) -> String {
+    let quoted: Vec<String> = parts.iter().map(|part| format!("`{part}`")).collect();
+    match quoted.split_last() {
+        Some((last, rest)) if rest.len() > 3 => format!("its parts are {} to {last}", quoted[0]),
+        Some((last, rest)) if !rest.is_empty() => format!("its parts are {} and {last}", rest.join(", ")),
+        _ => format!("its part is {}", quoted.concat()),
+    }
 }

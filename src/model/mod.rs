@@ -9,15 +9,17 @@ mod decode;
 pub mod errors;
 pub mod host;
 mod read;
+pub mod secret;
 
 pub use cloud::{
-    Class, Cloud, Group, Member, Rejoin, Sealed, SecretKind, SecretSpec, SiteNetwork, Task, Vip, decode_cloud,
+    Class, Cloud, Group, Member, Rejoin, Sealed, SecretSpec, SiteNetwork, Task, Vip, decode_cloud,
 };
 pub use container::{
     Ask, Change, Container, Contract, File, Format, Gate, Health, Limits, Mount, Network, OnUnhealthy,
     Permission, Probe, Propagation, Restart, Run, Source, Ulimit,
 };
 pub use host::{Backend, Bridge, Driver, Host, RawUnit, Timer, UnitChange, Volume, decode_host};
+pub use secret::{Alphabet, SecretKind};
 
 use kl::source::Span;
 use std::fmt;

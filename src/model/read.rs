@@ -122,6 +122,14 @@ impl Reader {
         }
     }
 
+    /// A list of addresses.
+    pub fn ips(&mut self, data: &Data) -> Vec<IpAddr> {
+        match data.items() {
+            Some(items) => items.iter().filter_map(|it| self.opt_ip(it)).collect(),
+            None => self.mismatch(data, "a list", Vec::new()),
+        }
+    }
+
     /// A number, if there is one.
     pub fn opt_int(&mut self, data: &Data) -> Option<At<i64>> {
         let value = match data.kind {

@@ -97,7 +97,7 @@ fn by_config_json(
             format: format(file.format),
             holes,
         };
-        delivered.files.push((kept, text.into_bytes(), file.content.origin.at));
+        delivered.files.push((kept, text.into_bytes(), written_at(file)));
     }
     drop_covered(&mut delivered.in_memory);
     // Runtimes do not agree on the mode of a folder in memory, and some take the image's, whose group it then has not.
@@ -156,7 +156,7 @@ fn by_mounts(name: &str, rendered: Vec<(&Arc<str>, &File, Rendered)>, problems: 
             format: format(file.format),
             holes,
         };
-        delivered.files.push((kept, text.into_bytes(), file.content.origin.at));
+        delivered.files.push((kept, text.into_bytes(), written_at(file)));
         delivered.mounted.push((inside, At::new(path.clone(), file.at)));
     }
     delivered
@@ -241,4 +241,10 @@ fn drop_covered(folders: &mut Vec<String>) {
     let all: BTreeSet<String> = std::mem::take(folders).into_iter().collect();
     let covered = |it: &str| all.iter().any(|outer| it.starts_with(&format!("{outer}/")));
     folders.extend(all.iter().filter(|it| !covered(it)).cloned());
+}
+
+/// Returns where somebody wrote a file, which is not the helper of the library that made it.
+fn written_at(file: &File) -> Span {
+    let origin = file.content.origin;
+    origin.through.unwrap_or(origin.at)
 }

@@ -9,8 +9,8 @@ use super::podman::{Rules, lacks_once};
 use super::policy::{change, gate, groups, step};
 use super::seal::{Draft, digests};
 use super::unit::UnitText;
-use super::{quadlet, run, systemd};
-use crate::model::{self, At, Backend, Cloud, Container, File, Host, SecretKind, Text, UnitChange, errors};
+use super::{quadlet, run, secret, systemd};
+use crate::model::{self, At, Backend, Cloud, Container, File, Host, Text, UnitChange, errors};
 use crate::plan::HostPlan;
 use crate::plan::order::service;
 use crate::store::closure::{folder_path, secret_path};
@@ -57,6 +57,7 @@ pub fn render_host(plan: &HostPlan<'_>) -> (Closure, Problems) {
     for (path, file) in &host.files {
         out.host_file(path, file);
     }
+    out.granted();
     out.closure.manifest.order = order.iter().map(step).collect();
     out.finish()
 }
@@ -388,7 +389,7 @@ impl Output<'_> {
         let mut files = Vec::new();
         for (file, bytes, at) in &delivered.files {
             let mut file = file.clone();
-            file.holes.retain_mut(|hole| self.secret(hole, *at));
+            file.holes.retain(|hole| self.secret(hole, *at));
             files.push((file, bytes.clone()));
         }
         let is_live = matches!(delivery, Delivery::Live(_));
@@ -402,48 +403,51 @@ impl Output<'_> {
         Placed { path: Some(path), reload: nothing, told: String::new() }
     }
 
-    /// Finds the secret that a hole names, and names its part as that kind of secret does.
-    fn secret(&mut self, hole: &mut manifest::Hole, at: Span) -> bool {
+    /// Gives the host the secrets that it may read though no container of it does.
+    fn granted(&mut self) {
+        let cloud = self.cloud;
+        let may_read = |spec: &model::SecretSpec| spec.hosts.iter().any(|it| it.value == self.host.name);
+        for (name, spec) in cloud.secrets.iter().filter(|(_, spec)| may_read(spec)) {
+            self.give(name, spec, Opened::Yes);
+        }
+    }
+
+    /// Gives the host a secret; what is encrypted of it only if that is opened there.
+    fn give(&mut self, name: &str, spec: &model::SecretSpec, opened: Opened) {
+        let kind = secret::kind(&spec.kind);
+        let (version, id, public) = match &spec.sealed {
+            Some(sealed) => (sealed.version, sealed.id.to_string(), sealed.public.clone()),
+            None => (0, String::new(), BTreeMap::new()),
+        };
+        if let (Some(sealed), Opened::Yes) = (&spec.sealed, opened) {
+            self.closure.add_file(secret_path(name), sealed.text.as_bytes(), 0o600);
+        }
+        self.closure.manifest.secrets.insert(name.to_owned(), SecretSpec { kind, version, id, public });
+    }
+
+    /// Finds the secret that a hole names, and says whether it can be put in there.
+    fn secret(&mut self, hole: &manifest::Hole, at: Span) -> bool {
         let Some((_, spec)) = self.cloud.secrets.iter().find(|(name, _)| **name == *hole.secret) else {
             self.problems.push(errors::bad_value(at, format!("there is no secret `{}`", hole.secret)));
             return false;
         };
-        let index = hole.part.as_deref().and_then(|part| part.parse::<u32>().ok());
-        let (kind, part, parts) = match spec.kind {
-            SecretKind::Password { length } => (manifest::SecretKind::Password { length }, None, "no parts"),
-            SecretKind::Uuid => (manifest::SecretKind::Uuid, None, "no parts"),
-            SecretKind::Keyring => (manifest::SecretKind::Keyring, None, "no parts"),
-            SecretKind::SshKey => {
-                let part = index
-                    .and_then(|index| ["private", "public"].get(index as usize).map(|it| it.to_string()));
-                (manifest::SecretKind::SshKey, part, "two parts, 0 the private and 1 the public one")
-            }
-            SecretKind::Fernet { count } => {
-                let part = index.filter(|index| *index < count).map(|index| index.to_string());
-                (manifest::SecretKind::Fernet { count }, part, "as many parts as keys, from 0")
-            }
-        };
-        if hole.part.is_some() != part.is_some() || (part.is_none() && parts != "no parts") {
-            let report =
-                errors::bad_value(at, format!("the secret `{}` is not used as what it is", hole.secret));
-            self.problems.push(
-                report
-                    .label(spec.at, format!("it has {parts}"))
-                    .help("name a part with `secret_part`, or none with `secret`"),
-            );
+        let kind = secret::kind(&spec.kind);
+        let misused = secret::misused(&hole.secret, hole.part.as_deref(), spec, kind.parts(), at);
+        if let Some(report) = misused {
+            self.problems.push(report);
             return false;
         }
-        hole.part = part;
-        let (version, id) = spec.sealed.as_ref().map_or((0, ""), |it| (it.version, &it.id));
-        if let Some(sealed) = &spec.sealed {
-            self.closure.add_file(secret_path(&hole.secret), sealed.text.as_bytes(), 0o600);
-        }
-        self.closure
-            .manifest
-            .secrets
-            .insert(hole.secret.clone(), SecretSpec { kind, version, id: id.to_owned() });
+        let is_public = kind.is_public(hole.part.as_deref().unwrap_or_default());
+        self.give(&hole.secret, spec, if is_public { Opened::No } else { Opened::Yes });
         true
     }
+}
+
+/// Whether what is encrypted of a secret is opened on the host.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Opened {
+    Yes,
+    No,
 }
 
 fn draft(text: UnitText) -> Draft {

@@ -91,7 +91,7 @@ impl Marks {
                     self.holes.push(Hole {
                         offset: 0,
                         secret: name.to_string(),
-                        part: part.map(|index| index.to_string()),
+                        part: part.as_ref().map(|name| name.to_string()),
                         encode: match encode {
                             kl::data::Encode::Plain if quoting == Quoting::Forced => Encode::Quoted,
                             kl::data::Encode::Plain => Encode::Plain,

@@ -17,6 +17,8 @@ mod policy;
 mod quadlet;
 mod run;
 mod seal;
+mod secret;
+pub use secret::kind as secret_kind;
 pub mod systemd;
 pub mod template;
 #[cfg(test)]

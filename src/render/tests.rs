@@ -69,7 +69,7 @@ fn secret(text: &str) -> Vec<SecretPart> {
             None => (Encode::Plain, name),
         };
         let (name, part) = match name.split_once('#') {
-            Some((name, part)) => (name, Some(part.parse().expect("a number"))),
+            Some((name, part)) => (name, Some(part.into())),
             None => (name, None),
         };
         parts.push(SecretPart::Name { name: name.into(), part, encode });

@@ -220,10 +220,10 @@ mod tests {
         let text = r#"{"version":1,"cloud":"t","host":"h","backend":"quadlet","engine":"0","secrets":
             {"db":{"kind":"password","length":8,"version":1},"f/k":{"kind":"fernet","count":2,"version":1}}}"#;
         let mut closure = Closure::new(parse_manifest(text)?);
-        let host = generate(SecretKind::SshKey)?;
+        let host = generate(&SecretKind::SshKey, &|_| None)?;
         for (name, spec) in &mut closure.manifest.secrets {
             spec.id = new_id()?;
-            let kept = Kept::new(name, 1, &spec.id, generate(spec.kind)?);
+            let kept = Kept::new(name, 1, &spec.id, generate(&spec.kind, &|_| None)?);
             let text = seal(&kept, &[PublicKey::parse(&host["public"])?])?;
             closure
                 .files
@@ -273,7 +273,7 @@ mod tests {
         files::write_atomic(&key, private.as_bytes(), 0o600)?;
         assert_eq!(told(&closure, &key).len(), 1);
         assert!(told(&closure, &key)[0].starts_with("the secret `f/k` has no part `7`"));
-        files::write_atomic(&other, generate(SecretKind::SshKey)?["private"].as_bytes(), 0o600)?;
+        files::write_atomic(&other, generate(&SecretKind::SshKey, &|_| None)?["private"].as_bytes(), 0o600)?;
         assert_eq!(told(&closure, &other).len(), 2);
         if let Some(spec) = closure.manifest.secrets.get_mut("db") {
             spec.version = 2;

@@ -45,8 +45,11 @@ pub struct Entry {
     pub kind: SecretKind,
     /// Who may read it, sorted: `host ctl01 0123456789abcdef`, `operator ada 0123456789abcdef`; the last word names the key.
     pub readers: Vec<String>,
-    /// The ciphertext in age's armor.
+    /// The ciphertext of what is secret of it, in age's armor.
     pub text: String,
+    /// Its parts that are no secret, as a certificate is none beside its key.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub public: BTreeMap<String, String>,
 }
 
 /// A file of secrets that cannot be used.
@@ -129,6 +132,7 @@ mod tests {
             kind: SecretKind::Fernet { count: 3 },
             readers: vec!["host ctl01 0123456789abcdef".into()],
             text: "-----BEGIN AGE ENCRYPTED FILE-----\nYWdl\n-----END AGE ENCRYPTED FILE-----\n".into(),
+            public: BTreeMap::from([("certificate".into(), "-----BEGIN\nx\n".into())]),
         }
     }
 

@@ -277,7 +277,7 @@ mod tests {
 
     /// A key pair of SSH: the public key, and the private one in a file.
     fn pair(folder: &Path, name: &str) -> Result<(PublicKey, PathBuf), Box<dyn std::error::Error>> {
-        let parts = generate(SecretKind::SshKey)?;
+        let parts = generate(&SecretKind::SshKey, &|_| None)?;
         let path = folder.join(name);
         std::fs::write(&path, &parts["private"])?;
         Ok((PublicKey::parse(&parts["public"])?, path))

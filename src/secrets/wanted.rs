@@ -128,7 +128,8 @@ fn compare_one(entry: &Entry, wanted: &Wanted) -> Option<Trouble> {
 /// Says whether what was made can be used as what is described now. A password is one however it was made.
 fn serves(made: &SecretKind, wanted: &SecretKind) -> bool {
     match (made, wanted) {
-        (SecretKind::Password { .. }, SecretKind::Password { .. }) => true,
+        (SecretKind::Password { .. }, SecretKind::Password { .. })
+        | (SecretKind::Bcrypt { .. }, SecretKind::Bcrypt { .. }) => true,
         _ => made == wanted,
     }
 }

@@ -95,7 +95,7 @@ fn check_folders(manifest: &Manifest, closure: &Closure) -> Result<(), Contradic
         if !is_plain(name) {
             return Err(Contradiction::Path { path: name.clone() });
         }
-        if spec.version > 0 {
+        if spec.version > 0 && manifest.opens(name) {
             has_file(closure, &secret_path(name), &format!("the secret `{name}`"))?;
         }
     }

@@ -96,7 +96,12 @@ mod tests {
     use crate::store::manifest::*;
 
     fn manifest() -> Manifest {
-        let secret = SecretSpec { kind: SecretKind::Password { length: 40 }, version: 0, id: String::new() };
+        let secret = SecretSpec {
+            kind: SecretKind::Password { length: 40, alphabet: Alphabet::Alphanumeric },
+            version: 0,
+            id: String::new(),
+            public: BTreeMap::new(),
+        };
         Manifest {
             version: VERSION,
             cloud: "test".into(),

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::digest::Digest;
 pub use super::gate::{Ask, Gate, Probe};
+pub use super::secret::{Alphabet, SecretKind};
 
 /// The version of this schema; a reader refuses a higher one.
 pub const VERSION: u32 = 1;
@@ -238,7 +239,7 @@ pub struct Hole {
     pub offset: u64,
     /// A key of [`Manifest::secrets`].
     pub secret: String,
-    /// Which part of it: the index of a fernet key, `private` or `public` of a key pair; absent for the only one.
+    /// Which part of it, one of [`SecretKind::parts`]; absent for the only one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<String>,
     /// How it is written.
@@ -377,31 +378,21 @@ pub struct SecretSpec {
     /// Names this making of it among all that ever were; with the version part of the digest of every folder that has a hole for it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub id: String,
-}
-
-/// Says what a secret is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "kind")]
-pub enum SecretKind {
-    /// Letters and digits.
-    Password {
-        /// How many.
-        length: u32,
-    },
-    /// A random UUID.
-    Uuid,
-    /// An Ed25519 key pair; parts `private` and `public`.
-    SshKey,
-    /// Fernet keys; parts `0`, `1`, and so on.
-    Fernet {
-        /// How many.
-        count: u32,
-    },
-    /// A key of a Ceph keyring.
-    Keyring,
+    /// Its parts that are no secret. The others lie encrypted in the closure, at [`super::closure::secret_path`].
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub public: BTreeMap<String, String>,
 }
 
 impl Manifest {
+    /// Says whether the host opens a secret: a hole names a part that is one, or none names it and it was granted as a whole.
+    pub fn opens(&self, secret: &str) -> bool {
+        let Some(spec) = self.secrets.get(secret) else { return false };
+        let holes = self.folders.iter().flat_map(|folder| &folder.files).flat_map(|file| &file.holes);
+        let mut named = holes.filter(|hole| hole.secret == secret).peekable();
+        let is_granted = named.peek().is_none();
+        is_granted || named.any(|hole| !spec.kind.is_public(hole.part.as_deref().unwrap_or_default()))
+    }
+
     /// Returns the manifest's one text: indented JSON and a newline.
     pub fn to_text(&self) -> String {
         // Writing plain structs with text keys into memory cannot fail.

@@ -12,6 +12,7 @@ pub mod lock;
 pub mod manifest;
 pub mod objects;
 pub mod sealed;
+pub mod secret;
 pub mod sweep;
 pub mod tree;
 pub mod versioned;

@@ -57,13 +57,13 @@ fn part(part: &SecretPart) -> String {
     match part {
         SecretPart::Text(text) => format!("{text:?}"),
         SecretPart::Name { name, part, encode } => {
-            let index = part.map_or(String::new(), |i| format!("[{i}]"));
+            let part = part.as_ref().map_or(String::new(), |it| format!("#{it}"));
             let how = match encode {
                 Encode::Plain => "",
                 Encode::Url => "|url",
                 Encode::Base64 => "|base64",
             };
-            format!("{name}{index}{how}")
+            format!("{name}{part}{how}")
         }
     }
 }

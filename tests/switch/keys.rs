@@ -6,10 +6,10 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use kolla_lang::secrets::generate::{Parts, generate, new_id};
 use kolla_lang::secrets::kept::Kept;
 use kolla_lang::secrets::seal::{PublicKey, seal};
-use kolla_lang::store::manifest::{SecretKind, SecretSpec};
+use kolla_lang::store::manifest::{Alphabet, SecretKind, SecretSpec};
 
 static PAIR: LazyLock<Parts> =
-    LazyLock::new(|| generate(SecretKind::SshKey).unwrap_or_else(|error| panic!("{error}")));
+    LazyLock::new(|| generate(&SecretKind::SshKey, &|_| None).unwrap_or_else(|error| panic!("{error}")));
 
 static MADE: Mutex<BTreeMap<String, (SecretSpec, String)>> = Mutex::new(BTreeMap::new());
 
@@ -27,8 +27,9 @@ pub fn secret(name: &str) -> (SecretSpec, String) {
 }
 
 fn make(name: &str) -> Result<(SecretSpec, String), Box<dyn std::error::Error>> {
-    let spec = SecretSpec { kind: SecretKind::Password { length: 20 }, version: 1, id: new_id()? };
-    let kept = Kept::new(name, 1, &spec.id, generate(spec.kind)?);
+    let kind = SecretKind::Password { length: 20, alphabet: Alphabet::Alphanumeric };
+    let spec = SecretSpec { kind, version: 1, id: new_id()?, public: BTreeMap::new() };
+    let kept = Kept::new(name, 1, &spec.id, generate(&spec.kind, &|_| None)?);
     let text = seal(&kept, &[PublicKey::parse(&PAIR["public"])?])?;
     Ok((spec, text))
 }

@@ -310,7 +310,7 @@ impl Checker<'_> {
         let ty = if self.map_of(&key).is_some() { self.types.intern(Ty::Key(key)) } else { TyId::STR };
         let mut all = vec![self.check(&args[0].value, &Place::plain(ty), cx)];
         if let Some(part) = args.get(1) {
-            all.push(self.check(&part.value, &Place::plain(TyId::INT), cx));
+            all.push(self.check(&part.value, &Place::plain(TyId::STR), cx));
         }
         (Ex { at, kind: Ek::Builtin(index, all.into(), Box::new([ty])) }, TyId::SECRET)
     }

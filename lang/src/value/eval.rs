@@ -635,7 +635,7 @@ impl Pass<'_> {
     }
 
     /// A secret by name.
-    pub fn secret_value(name: &Arc<str>, part: Option<u32>) -> Value {
+    pub fn secret_value(name: &Arc<str>, part: Option<Arc<str>>) -> Value {
         Value::Secret(Arc::from([SecretPart::Name { name: name.clone(), part, encode: Encode::Plain }]))
     }
 }

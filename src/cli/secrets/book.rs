@@ -14,7 +14,7 @@ use super::super::report;
 use super::super::say::{say, say_wrong};
 use super::super::secrets_of;
 use crate::secrets::file::{Entry, SecretsFile};
-use crate::secrets::generate::{Parts, new_id};
+use crate::secrets::generate::{Parts, generate, new_id};
 use crate::secrets::kept::Kept;
 use crate::secrets::seal::{Ask, PrivateKeys, open, seal};
 use crate::secrets::wanted::{Wanted, Who};
@@ -31,6 +31,8 @@ pub struct Book {
     pub wanted: BTreeMap<String, Wanted>,
     identities: Vec<PathBuf>,
     keys: OnceCell<PrivateKeys>,
+    /// What was made in this run: it is in the clear still, and no key is needed to read it.
+    fresh: BTreeMap<String, Parts>,
     _lock: Lock,
 }
 
@@ -53,7 +55,15 @@ impl Book {
             exit => return Err(exit),
         }
         let identities = if identities.is_empty() { own_keys() } else { identities.to_vec() };
-        Ok(Self { path, file, wanted: made.wanted, identities, keys: OnceCell::new(), _lock: lock })
+        Ok(Self {
+            path,
+            file,
+            wanted: made.wanted,
+            identities,
+            keys: OnceCell::new(),
+            fresh: BTreeMap::new(),
+            _lock: lock,
+        })
     }
 
     /// Returns what the description wants of a secret.
@@ -96,12 +106,39 @@ impl Book {
         let refused = |error: &dyn std::error::Error| complain(error, Exit::Refused);
         let version = self.file.secrets.get(name).map_or(1, |entry| entry.version.saturating_add(1));
         let id = new_id().map_err(|error| refused(&error))?;
-        self.seal(&Kept::new(name, version, id, parts), &today())?;
+        let kind = self.wanted(name)?.kind.clone();
+        self.fresh.insert(name.to_owned(), parts.clone());
+        let (public, secret) = parts.into_iter().partition(|(part, _)| kind.is_public(part));
+        self.seal(&Kept::new(name, version, id, secret), public, &today())?;
         Ok(version)
     }
 
+    /// Makes the parts of a secret anew; what it is made from is opened.
+    pub fn generate(&self, name: &str) -> Result<Parts, Exit> {
+        let kind = &self.wanted(name)?.kind;
+        let given = match kind {
+            SecretKind::Certificate { authority, .. } => Some((authority, self.parts(authority)?)),
+            _ => None,
+        };
+        let given = |name: &str| given.as_ref().filter(|(of, _)| *of == name).map(|(_, parts)| parts.clone());
+        generate(kind, &given).map_err(|error| {
+            say_wrong!("error: cannot make the secret `{name}`");
+            complain(&error, Exit::Refused)
+        })
+    }
+
+    /// Opens a secret, and returns all its parts.
+    pub fn parts(&self, name: &str) -> Result<Parts, Exit> {
+        if let Some(parts) = self.fresh.get(name) {
+            return Ok(parts.clone());
+        }
+        let mut parts = self.read(name)?.parts.clone();
+        parts.extend(self.file.secrets.get(name).map(|it| it.public.clone()).unwrap_or_default());
+        Ok(parts)
+    }
+
     /// Encrypts a secret as it is to those who may read it now.
-    pub fn seal(&mut self, kept: &Kept, made: &str) -> Result<(), Exit> {
+    pub fn seal(&mut self, kept: &Kept, public: Parts, made: &str) -> Result<(), Exit> {
         let name = kept.name.clone();
         let wanted = self.wanted(&name)?;
         let unknown: Vec<String> = wanted.without_key().map(ToString::to_string).collect();
@@ -119,7 +156,7 @@ impl Book {
         })?;
         let (kind, readers): (SecretKind, _) = (wanted.kind.clone(), wanted.words());
         let (version, id) = (kept.version, kept.id.clone());
-        let entry = Entry { version, id, made: made.to_owned(), kind, readers, text };
+        let entry = Entry { version, id, made: made.to_owned(), kind, readers, text, public };
         self.file.secrets.insert(name, entry);
         Ok(())
     }

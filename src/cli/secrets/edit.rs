@@ -32,7 +32,7 @@ pub fn run(book: &mut Book, args: &EditArgs, answer: Answer) -> Result<(), Exit>
     book.require_operators()?;
     book.wanted(name)?;
     let is_there = book.file.secrets.contains_key(name);
-    let mut parts = if is_there { book.read(name)?.parts.clone() } else { Parts::new() };
+    let mut parts = if is_there { book.parts(name)? } else { Parts::new() };
     let part = part.clone().unwrap_or_default();
     if is_there && !parts.contains_key(&part) {
         let known: Vec<&str> = parts.keys().map(String::as_str).collect();

@@ -1,19 +1,22 @@
 //! `secrets generate`: makes what the cloud lacks and nothing else.
 
 use super::super::exit::Exit;
-use super::super::host::{Answer, complain};
+use super::super::host::Answer;
 use super::book::Book;
-use crate::secrets::generate::generate;
 use crate::secrets::wanted::{Trouble, compare};
+use crate::store::manifest::SecretKind;
 
 /// Runs the command.
 pub fn run(book: &mut Book, answer: Answer) -> Result<(), Exit> {
     book.require_operators()?;
     let troubles = compare(&book.file, &book.wanted);
     let missing = troubles.into_iter().filter(|(_, trouble)| *trouble == Trouble::NotMade);
-    let missing: Vec<String> = missing.map(|(name, _)| name).collect();
+    let mut missing: Vec<String> = missing.map(|(name, _)| name).collect();
+    // Authorities come first: certificates are made from them.
+    let rests_on = |name: &String| matches!(book.wanted.get(name), Some(it) if matches!(it.kind, SecretKind::Certificate { .. }));
+    missing.sort_by_key(rests_on);
     for name in &missing {
-        let parts = generate(book.wanted(name)?.kind).map_err(|error| complain(&error, Exit::Refused))?;
+        let parts = book.generate(name)?;
         book.put(name, parts)?;
     }
     if !missing.is_empty() {

@@ -10,7 +10,7 @@ use super::super::exit::Exit;
 use super::super::host::{Answer, complain};
 use super::super::say::say_wrong;
 use super::book::Book;
-use crate::secrets::generate::Parts;
+use crate::secrets::generate::{Parts, hashed};
 use crate::store::files;
 use crate::store::manifest::SecretKind;
 
@@ -35,7 +35,7 @@ pub fn run(book: &mut Book, args: &ImportArgs, answer: Answer) -> Result<(), Exi
     for name in names {
         let wanted = book.wanted(&name)?;
         let (Some(import), false) = (&wanted.import, book.file.secrets.contains_key(&name)) else { continue };
-        let Some(parts) = given.get(import.as_str()).and_then(|value| parts_of(wanted.kind, value)) else {
+        let Some(parts) = given.get(import.as_str()).and_then(|value| parts_of(&wanted.kind, value)) else {
             continue;
         };
         book.put(&name, parts)?;
@@ -49,7 +49,7 @@ pub fn run(book: &mut Book, args: &ImportArgs, answer: Answer) -> Result<(), Exi
 }
 
 /// A value as the parts of a secret of that kind; nothing if it is none.
-fn parts_of(kind: SecretKind, value: &serde_yaml_ng::Value) -> Option<Parts> {
+fn parts_of(kind: &SecretKind, value: &serde_yaml_ng::Value) -> Option<Parts> {
     let text = |value: &serde_yaml_ng::Value| value.as_str().filter(|it| !it.is_empty()).map(str::to_owned);
     match kind {
         SecretKind::SshKey => {
@@ -62,6 +62,7 @@ fn parts_of(kind: SecretKind, value: &serde_yaml_ng::Value) -> Option<Parts> {
         SecretKind::Password { .. } | SecretKind::Uuid | SecretKind::Keyring => {
             Some(Parts::from([(String::new(), text(value)?)]))
         }
-        SecretKind::Fernet { .. } => None,
+        SecretKind::Bcrypt { .. } => hashed(&text(value)?).ok(),
+        SecretKind::Fernet { .. } | SecretKind::Authority { .. } | SecretKind::Certificate { .. } => None,
     }
 }

@@ -13,8 +13,9 @@ pub fn run(book: &mut Book, answer: Answer) -> Result<(), Exit> {
     let wrong: Vec<String> = wrong.map(|(name, _)| name).collect();
     for name in &wrong {
         let kept = book.read(name)?;
-        let made = book.file.secrets.get(name).map(|entry| entry.made.clone()).unwrap_or_default();
-        book.seal(&kept, &made)?;
+        let entry = book.file.secrets.get(name);
+        let (made, public) = entry.map(|it| (it.made.clone(), it.public.clone())).unwrap_or_default();
+        book.seal(&kept, public, &made)?;
     }
     if !wrong.is_empty() {
         book.save()?;

@@ -5,7 +5,7 @@ use clap::Args;
 use super::super::exit::Exit;
 use super::super::host::{Answer, complain};
 use super::book::Book;
-use crate::secrets::generate::{generate, next};
+use crate::secrets::generate::turned;
 use crate::store::manifest::SecretKind;
 
 /// Which secrets are made anew.
@@ -23,15 +23,14 @@ pub fn run(book: &mut Book, args: &RotateArgs, answer: Answer) -> Result<(), Exi
     names.sort();
     names.dedup();
     for name in &names {
-        let kind = book.wanted(name)?.kind;
-        let made = match kind {
+        let parts = match book.wanted(name)?.kind {
             // The next keys of a set begin with those of the last one: what they signed stays good.
-            SecretKind::Fernet { .. } if book.file.secrets.contains_key(name) => {
-                next(kind, &book.read(name)?.parts)
+            SecretKind::Fernet { count } if book.file.secrets.contains_key(name) => {
+                turned(count, &book.parts(name)?).map_err(|error| complain(&error, Exit::Refused))?
             }
-            kind => generate(kind),
+            _ => book.generate(name)?,
         };
-        book.put(name, made.map_err(|error| complain(&error, Exit::Refused))?)?;
+        book.put(name, parts)?;
     }
     book.save()?;
     book.say_done("rotated", &names, answer);

@@ -20,16 +20,16 @@ pub struct ShowArgs {
 /// Runs the command.
 pub fn run(book: &Book, args: &ShowArgs, answer: Answer) -> Result<(), Exit> {
     let ShowArgs { name, part } = args;
-    let kept = book.read(name)?;
+    let parts = book.parts(name)?;
     let part = part.as_deref().unwrap_or_default();
-    let Some(value) = kept.parts.get(part) else {
-        let parts: Vec<&str> = kept.parts.keys().map(String::as_str).collect();
+    let Some(value) = parts.get(part) else {
+        let known: Vec<&str> = parts.keys().map(String::as_str).collect();
         say_wrong!("error: the secret `{name}` has no part `{part}`");
-        say_wrong!("  help: name one of {}", parts.join(", "));
+        say_wrong!("  help: name one of {}", known.join(", "));
         return Err(Exit::Wrong);
     };
     if answer == Answer::Json {
-        let (version, made) = (kept.version, book.file.secrets.get(name).map(|it| &it.made));
+        let (version, made) = book.file.secrets.get(name).map(|it| (it.version, &it.made)).unzip();
         say!(
             "{:#}",
             json!({ "version": 1, "name": name, "secret_version": version, "made": made, "value": value })

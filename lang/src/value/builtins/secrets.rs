@@ -21,8 +21,8 @@ pub(super) static ALL: [Builtin; 4] = [
     Builtin::new(
         G,
         "secret_part",
-        "(Str, Int) -> Secret",
-        "One of the parts of a secret that has several, as keys of fernet have.",
+        "(Str, Str) -> Secret",
+        "One part of a secret that has several, like the `key` of a certificate.",
         ("1", "1"),
         secret_part,
     ),
@@ -50,9 +50,7 @@ fn secret(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
 
 fn secret_part(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
     match (&args[0], &args[1]) {
-        (Value::Str(name), Value::Int(part)) => {
-            u32::try_from(*part).map_or(Value::Error, |p| Pass::secret_value(name, Some(p)))
-        }
+        (Value::Str(name), Value::Str(part)) => Pass::secret_value(name, Some(part.clone())),
         _ => Value::Error,
     }
 }
@@ -66,7 +64,7 @@ fn encoded(value: &Value, encode: Encode, plain: fn(&str) -> String) -> Value {
                 .map(|p| match p {
                     SecretPart::Text(text) => SecretPart::Text(plain(text).into()),
                     SecretPart::Name { name, part, .. } => {
-                        SecretPart::Name { name: name.clone(), part: *part, encode }
+                        SecretPart::Name { name: name.clone(), part: part.clone(), encode }
                     }
                 })
                 .collect(),

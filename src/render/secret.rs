@@ -1,0 +1,59 @@
+//! What a manifest says of a secret, and whether a hole names a part that it has.
+
+use crate::model::{self, SecretSpec, errors};
+use crate::store::manifest::{Alphabet, SecretKind};
+use crate::store::secret::PartNames;
+use kl::diag::Diagnostic;
+use kl::source::Span;
+
+/// Returns what a manifest says of a secret of this kind.
+pub fn kind(kind: &model::SecretKind) -> SecretKind {
+    match kind {
+        model::SecretKind::Password { length, alphabet: chars } => {
+            SecretKind::Password { length: *length, alphabet: alphabet(*chars) }
+        }
+        model::SecretKind::Bcrypt { length, alphabet: chars } => {
+            SecretKind::Bcrypt { length: *length, alphabet: alphabet(*chars) }
+        }
+        model::SecretKind::Uuid => SecretKind::Uuid,
+        model::SecretKind::SshKey => SecretKind::SshKey,
+        model::SecretKind::Fernet { count } => SecretKind::Fernet { count: *count },
+        model::SecretKind::Keyring => SecretKind::Keyring,
+        model::SecretKind::Authority { subject, valid } => {
+            SecretKind::Authority { subject: subject.to_string(), valid_secs: valid.as_secs() }
+        }
+        model::SecretKind::Certificate { authority, names, addresses, valid } => SecretKind::Certificate {
+            authority: authority.to_string(),
+            names: names.iter().map(ToString::to_string).collect(),
+            addresses: addresses.clone(),
+            valid_secs: valid.as_secs(),
+        },
+    }
+}
+
+fn alphabet(alphabet: model::Alphabet) -> Alphabet {
+    match alphabet {
+        model::Alphabet::Alphanumeric => Alphabet::Alphanumeric,
+        model::Alphabet::Letters => Alphabet::Letters,
+        model::Alphabet::Hex => Alphabet::Hex,
+        model::Alphabet::Printable => Alphabet::Printable,
+    }
+}
+
+/// Says what is wrong with asking a secret for a part, or for all of it.
+pub(super) fn misused(
+    name: &str,
+    part: Option<&str>,
+    spec: &SecretSpec,
+    parts: PartNames,
+    at: Span,
+) -> Option<Diagnostic> {
+    let names = parts.names();
+    match part {
+        None if parts == PartNames::Whole => None,
+        None => Some(errors::secret_needs_part(at, spec.at, name, &names)),
+        Some(_) if parts == PartNames::Whole => Some(errors::secret_without_parts(at, spec.at, name)),
+        Some(part) if names.iter().any(|it| it == part) => None,
+        Some(part) => Some(errors::no_such_part(at, spec.at, name, part, &names)),
+    }
+}
