@@ -42,7 +42,8 @@ fn done(manifest: &Manifest) -> Stamps {
 
 /// Plans from what a host shows to a manifest, with the units that may run by either of a pair.
 fn planned(host: &Host, pair: &Pair, to: &Manifest, options: &Options) -> Plan {
-    plan_observed(&host.observed(), &[&pair.b, &pair.a], to, |_| true, &done(to), options)
+    let boots = |name: &str| to.units.get(name).is_some_and(|unit| unit.boot);
+    plan_observed(&host.observed(), &[&pair.b, &pair.a], to, boots, &done(to), options)
 }
 
 fn is_empty(plan: &Plan) -> bool {
@@ -130,7 +131,8 @@ fn the_order_of_maps_decides_nothing() {
         let text = |a: &Manifest, b: &Manifest, observed: &Observed| {
             let difference = diff(Some(&Closure::new(a.clone())), &Closure::new(b.clone()));
             let first = plan(&difference, Some(a), b, &done(b), &Options::default());
-            let second = plan_observed(observed, &[b, a], b, |_| true, &done(b), &Options::default());
+            let second =
+                plan_observed(observed, &[b, a], b, |name| b.units[name].boot, &done(b), &Options::default());
             format!("{first:?}\n{second:?}")
         };
         let observed = Host::mixed(pair).observed();

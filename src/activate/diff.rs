@@ -38,6 +38,8 @@ pub struct UnitChange {
 pub enum Action {
     /// It is new.
     Start,
+    /// It does not run, and should, as it did before.
+    Resume,
     /// It is gone.
     Stop,
     /// It is restarted under its new definition.
@@ -64,7 +66,7 @@ impl Action {
     /// Returns the word that people read.
     pub fn word(self) -> &'static str {
         match self {
-            Self::Start => "start",
+            Self::Start | Self::Resume => "start",
             Self::Stop => "stop",
             Self::Restart => "restart",
             Self::Reload => "reload",

@@ -1,6 +1,6 @@
 //! Plans from what is seen on a host to a generation, whatever the host went through before.
 //!
-//! Pure: looks at no host. The steps are those of `steps`; only what differs is found another way.
+//! Pure: looks at no host. The steps are those of `steps`; only what differs is found another way. The way back is planned here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -50,8 +50,8 @@ pub fn plan_observed(
                 running_unit(old, new, restart.as_ref(), reload.as_ref())
             }
             (_, _, Some(new)) => {
-                let starts = new.boot && new.kind != UnitKind::Task && is_wanted(name);
-                starts.then(|| change(Action::Start, "does not run"))
+                let starts = new.kind != UnitKind::Task && is_wanted(name);
+                starts.then(|| change(Action::Resume, "does not run"))
             }
             (_, _, None) => Some(change(Action::Stop, "not of this generation")),
         };

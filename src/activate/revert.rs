@@ -8,18 +8,20 @@ use super::diff::Action;
 use super::failure::Failure;
 use super::generation;
 use super::kernel;
+use super::observed::{Observed, Seen, plan_observed};
 use super::perform::{Host, Progress, perform, stop_all};
-use super::steps::{Stop, plan_return};
+use super::request::Options;
+use super::stamps::Stamp;
+use super::steps::Stop;
 use super::switch::render_content;
 use super::systemd::UnitState;
 use super::transaction::{Switch, settle};
-use crate::store::Closure;
-use crate::store::manifest::UnitKind;
+use crate::store::{Closure, Manifest};
 
 /// Goes back, does as much of it as can be done, and returns what could not.
 pub(super) fn revert(host: &mut Host<'_>, switch: &mut Switch) -> Vec<Failure> {
     let touched = touched(host, switch);
-    let was_up = |name: &String| switch.before.get(name).is_some_and(UnitState::is_up);
+    let was_up = |name: &str| switch.before.get(name).is_some_and(UnitState::is_up);
     let old = switch.from.as_ref().map(|it| &it.closure);
     let mut problems = Vec::new();
 
@@ -47,20 +49,38 @@ fn come_up(
     switch: &Switch,
     old: &Closure,
     touched: &BTreeSet<String>,
-    was_up: impl Fn(&String) -> bool,
+    was_up: impl Fn(&str) -> bool,
 ) -> Vec<Failure> {
-    let is_kept =
-        |name: &String| old.manifest.units.get(name).is_some_and(|unit| unit.kind != UnitKind::Task);
-    let up: BTreeSet<String> = touched.iter().filter(|name| was_up(name) && is_kept(name)).cloned().collect();
-    let reloaded = switch.progress.reloaded.iter().filter(|name| was_up(name)).cloned().collect();
     // What containers read was rendered when they first started; this is for a folder that somebody removed.
     let unrendered = render_content(host.layout, host.tools, old).into_iter();
     let mut problems: Vec<Failure> =
         unrendered.map(|error| Failure::Render { source: Box::new(error) }).collect();
-    problems.extend(
-        perform(host, &plan_return(&old.manifest, &up, &reloaded), old, &mut Progress::default()).err(),
-    );
+    let observed = observe(host, switch, &old.manifest, touched);
+    let is_wanted = |name: &str| touched.contains(name) && was_up(name);
+    // No task of the generation that holds is left to do, and what was stopped comes back whatever it is.
+    let done = old.manifest.tasks.keys().map(|name| (name.clone(), Stamp::Done)).collect();
+    let options = Options { allow_dataplane: true, ..Options::default() };
+    let plan = plan_observed(&observed, &[&switch.to.manifest], &old.manifest, is_wanted, &done, &options);
+    problems.extend(stop_all(host, &plan.stops, &mut Progress::default()));
+    problems.extend(perform(host, &plan.acts, old, &mut Progress::default()).err());
     problems
+}
+
+/// Looks at the units of both generations: which of them run, and by which definition. What was not touched runs by the old one.
+fn observe(host: &mut Host<'_>, switch: &Switch, old: &Manifest, touched: &BTreeSet<String>) -> Observed {
+    let new = &switch.to.manifest;
+    let mut observed = Observed::new();
+    for name in old.units.keys().chain(new.units.keys()) {
+        let by = |is_new: bool| if is_new { new.units.get(name) } else { old.units.get(name) };
+        // One of which nothing can be seen is left as it is, unless it was touched.
+        let is_up = host.systemd.state(name).map_or(!touched.contains(name), |state| state.is_up());
+        let restart = by(touched.contains(name)).map(|unit| unit.digests.restart.clone());
+        let has_new_files = touched.contains(name) || switch.progress.reloaded.contains(name);
+        let reload = by(has_new_files).map(|unit| unit.digests.reload.clone());
+        let seen = if is_up { Seen::Up { restart, reload } } else { Seen::Down };
+        observed.insert(name.clone(), seen);
+    }
+    observed
 }
 
 /// Returns units that a job was asked for, and those of the difference that run anew since: a crash may have restarted them.

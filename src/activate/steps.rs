@@ -167,7 +167,7 @@ pub fn plan_units(
                 Some((task, spec)) => task_verb(task, spec, reason, stamps, &mut plan),
                 None => None,
             },
-            Action::Recreate => Some((Verb::Start, reason)),
+            Action::Recreate | Action::Resume => Some((Verb::Start, reason)),
             // Nothing but its users starts a network at boot; here it comes before them, and fails in its own name.
             Action::Start | Action::StopStart => {
                 (unit.boot || unit.kind == UnitKind::Network).then_some((Verb::Start, reason))
@@ -374,17 +374,4 @@ pub fn contract_acts(manifest: &Manifest, is_wanted: impl Fn(&Task) -> bool) -> 
         (verb, "not done yet".to_owned())
     };
     in_order(all.map(|(name, task)| (task.unit.as_str(), verb(name, task))).collect(), manifest)
-}
-
-/// Plans the way back: units that were stopped or touched come up again under the manifest that still holds.
-///
-/// `up` are those that ran before; `reloaded` those that took up files and must take up the old ones again.
-pub fn plan_return(manifest: &Manifest, up: &BTreeSet<String>, reloaded: &BTreeSet<String>) -> Vec<Act> {
-    let why = || "as before".to_owned();
-    let start = up.iter().map(|unit| (unit.as_str(), (Verb::Start, why())));
-    let reload = reloaded.iter().filter(|unit| !up.contains(*unit)).filter_map(|unit| {
-        let Change::Reload { command } = &manifest.units.get(unit)?.change else { return None };
-        Some((unit.as_str(), (Verb::Reload { command: command.clone() }, why())))
-    });
-    in_order(start.chain(reload).collect(), manifest)
 }
