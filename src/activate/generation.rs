@@ -61,6 +61,8 @@ RemainAfterExit=yes
 Restart=on-failure
 RestartSec=5
 RestartPreventExitStatus=4
+LimitCORE=0
+MemorySwapMax=0
 ExecStart=/etc/kolla-lang/boot/host/engine boot-files
 ";
 

@@ -128,6 +128,8 @@ impl Systemd for Systemctl {
             format!("--description={description}"),
             format!("--unit={name}"),
             "--property=Type=exec".to_owned(),
+            "--property=LimitCORE=0".to_owned(),
+            "--property=MemorySwapMax=0".to_owned(),
             format!("--property=OnFailure={on_failure}"),
             format!("--property=SuccessExitStatus={}", honest.join(" ")),
             format!("--property=TimeoutStopSec={stop_secs}"),
@@ -146,6 +148,8 @@ impl Systemd for Systemctl {
             "--timer-property=AccuracySec=1s".to_owned(),
             "--timer-property=RemainAfterElapse=no".to_owned(),
             "--property=Type=oneshot".to_owned(),
+            "--property=LimitCORE=0".to_owned(),
+            "--property=MemorySwapMax=0".to_owned(),
             format!("--property=Conflicts={conflicts}"),
             format!("--property=After={conflicts}"),
         ];

@@ -464,6 +464,9 @@ fn service_properties<'a>(kind: &'a str, description: &'a str, command: &'a [Str
         ("Type", kind.into()),
         ("ExecStart", vec![(program, command.to_vec(), false)].into()),
         ("CollectMode", "inactive-or-failed".into()),
+        // What it opened of secrets reaches no disk, by swap or by a dump of its memory.
+        ("LimitCORE", 0_u64.into()),
+        ("MemorySwapMax", 0_u64.into()),
     ]
 }
 
