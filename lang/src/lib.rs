@@ -30,14 +30,14 @@ pub struct Compiled {
     partition: Option<String>,
 }
 
-/// Reads, checks and evaluates a description. `partition` names the map of the root whose entries are evaluated
-/// apart from each other, by [`Compiled::parts`]; everything else is evaluated here.
+/// Reads, checks and evaluates a description: its entry files and all that they use. `partition` names the map of the root whose
+/// entries are evaluated apart from each other, by [`Compiled::parts`]; everything else is evaluated here.
 ///
 /// # Errors
-/// When the entry file itself cannot be read. All other mistakes are in [`Compiled::problems`].
-pub fn compile(world: &dyn World, entry: &str, partition: Option<&str>) -> Result<Compiled, ReadError> {
+/// When an entry file itself cannot be read. All other mistakes are in [`Compiled::problems`].
+pub fn compile(world: &dyn World, entries: &[&str], partition: Option<&str>) -> Result<Compiled, ReadError> {
     let mut problems = Problems::default();
-    let files = types::load::load(world, entry, &mut problems)?;
+    let files = types::load::load(world, entries, &mut problems)?;
     let (program, problems) = types::items::check(world, value::builtins::signatures(), files, problems);
     let engine = Engine::new(program);
     let mut shared = engine.shared(partition);

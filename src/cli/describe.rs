@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use super::exit::Exit;
 use super::report;
 use super::say::say_wrong;
-use super::world::Disk;
+use super::secrets_of;
+use super::world::WithVersions;
 
 /// The map of the root whose entries are evaluated, rendered and switched apart from each other.
 pub const PARTITION: &str = "hosts";
@@ -31,11 +32,15 @@ impl JobsArgs {
     }
 }
 
-/// Compiles a description. When it cannot even be read, that was said.
+/// Compiles a description, with the versions of its secrets. When it cannot even be read, that was said.
 pub fn compile(file: Option<&Path>) -> Result<Compiled, Exit> {
     let file = file.map_or_else(|| PathBuf::from(DEFAULT_FILE), Path::to_path_buf);
+    let secrets = secrets_of::load(Some(&file))?;
     let name = file.to_string_lossy().into_owned();
-    kl::compile(&Disk, &name, Some(PARTITION)).map_err(|why| report::unreadable(&name, &why))
+    let world = WithVersions::new(&secrets_of::path_of(Some(&file)), &secrets);
+    let mut entries = vec![name.as_str()];
+    entries.extend(world.entry());
+    kl::compile(&world, &entries, Some(PARTITION)).map_err(|why| report::unreadable(&name, &why))
 }
 
 /// Takes `a.b."c.d"` or `a["b"]` apart into names.

@@ -6,6 +6,8 @@ use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::secrets::file::{Entry, SecretsFile};
+
 static STDLIB: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/stdlib");
 
 /// The largest source that is read, in bytes.
@@ -27,6 +29,49 @@ impl World for Disk {
     fn library_modules(&self) -> Vec<String> {
         let stem = |path: &Path| path.to_str()?.strip_suffix(".kl").map(str::to_owned);
         STDLIB.files().filter_map(|file| stem(file.path())).collect()
+    }
+}
+
+/// Files of this machine, and beside them what a file of secrets says of versions, as definitions of the description.
+pub struct WithVersions {
+    name: String,
+    text: Arc<str>,
+}
+
+impl WithVersions {
+    /// Says the versions of the secrets in a file.
+    pub fn new(path: &Path, secrets: &SecretsFile) -> Self {
+        let define = |(name, entry): (&String, &Entry)| {
+            let name = quoted(name);
+            format!("if {name} in secrets {{ secrets[{name}].version = {} }}\n", entry.version)
+        };
+        let text: String = secrets.secrets.iter().map(define).collect();
+        Self { name: path.to_string_lossy().into_owned(), text: text.into() }
+    }
+
+    /// The name of the file, if it says anything.
+    pub fn entry(&self) -> Option<&str> {
+        (!self.text.is_empty()).then_some(&self.name)
+    }
+}
+
+/// A text of the language that means these characters.
+fn quoted(text: &str) -> String {
+    let escaped: String = text.chars().flat_map(|it| ['"', '\\', '$'].contains(&it).then_some('\\').into_iter().chain([it])).collect();
+    format!("\"{escaped}\"")
+}
+
+impl World for WithVersions {
+    fn read(&self, path: &str) -> Result<Arc<str>, ReadError> {
+        if path == self.name { Ok(self.text.clone()) } else { Disk.read(path) }
+    }
+
+    fn library(&self, path: &str) -> Option<Arc<str>> {
+        Disk.library(path)
+    }
+
+    fn library_modules(&self) -> Vec<String> {
+        Disk.library_modules()
     }
 }
 

@@ -67,7 +67,7 @@ impl Outcome {
 
 /// Compiles the files of a case, down to what hosts would get if it describes any.
 pub fn compile(files: &Files) -> Outcome {
-    let compiled = kl::compile(&Case(files), &files.entry, Some("hosts"));
+    let compiled = kl::compile(&Case(files), &[&files.entry], Some("hosts"));
     let (reports, printed) = match &compiled {
         Ok(compiled) => {
             let all = problems(compiled, is_ours(files));

@@ -42,7 +42,7 @@ impl World for Files {
 pub fn render(site: &Path, change: fn(&mut Host)) -> Result<(Vec<Closure>, Vec<String>), Failed> {
     let library = Path::new(env!("CARGO_MANIFEST_DIR")).join("stdlib");
     let world = Files { site: site.to_owned(), library };
-    let compiled = kl::compile(&world, "cloud.kl", Some("hosts")).map_err(|error| format!("{error:?}"))?;
+    let compiled = kl::compile(&world, &["cloud.kl"], Some("hosts")).map_err(|error| format!("{error:?}"))?;
     let (cloud, mut problems) = decode_cloud(compiled.root());
     problems.extend(compiled.problems().clone());
     let (hosts, found) = compiled.parts(2, |name, data| {

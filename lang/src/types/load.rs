@@ -31,15 +31,20 @@ pub struct Files {
 /// The most files that one description may have; ids are 16 bits wide.
 const MAX_FILES: usize = 4096;
 
-/// Reads the entry and all that it uses. `None` when the entry itself cannot be read.
+/// Reads the entries and all that they use. They are files of the site of which none uses another, unless it says so.
 ///
 /// # Errors
-/// The reason why the entry could not be read; everything else goes to `problems`.
-pub fn load(world: &dyn World, entry: &str, problems: &mut Problems) -> Result<Files, ReadError> {
-    let text = world.read(entry)?;
+/// The reason why an entry could not be read; everything else goes to `problems`.
+pub fn load(world: &dyn World, entries: &[&str], problems: &mut Problems) -> Result<Files, ReadError> {
+    let texts = entries.iter().map(|entry| world.read(entry)).collect::<Result<Vec<_>, _>>()?;
     let mut files = Files::default();
     let mut loader = Loader { world, files: &mut files, problems, open: Vec::new() };
-    loader.add(entry, text, Layer::Site);
+    for (entry, text) in entries.iter().zip(texts) {
+        let is_known = loader.files.sources.files().any(|(_, it)| *it.name == **entry && it.layer == Layer::Site);
+        if !is_known {
+            loader.add(entry, text, Layer::Site);
+        }
+    }
     let n = files.all.len();
     files.closure = (0..n).map(|i| reach(&files.all, i)).collect();
     Ok(files)
