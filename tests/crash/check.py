@@ -17,10 +17,10 @@ SETTING = {"old": "0", "new": "1", "bad": "1"}
 
 
 class Generation:
-    """A generation as `kolla-lang build` wrote it."""
+    """A generation as `kolla-lang build` wrote it, and the secret that its `web` reads."""
 
-    def __init__(self, name, folder):
-        self.name, self.folder = name, Path(folder)
+    def __init__(self, name, folder, secret):
+        self.name, self.folder, self.secret = name, Path(folder), secret
         self.manifest = json.loads((self.folder / "manifest.json").read_text())
         self.files = {str(path.relative_to(folder)): path.read_bytes()
                       for path in sorted(self.folder.rglob("*")) if path.is_file()}
@@ -114,7 +114,6 @@ def disk(host, generation, folder):
     engine = host.root / "etc/kolla-lang/engine" / Path((folder / "host/engine").readlink()).name
     if hashlib.sha256(engine.read_bytes()).hexdigest() != engine.name:
         problems.append(f"the engine {engine.name[:12]} is torn")
-    secret = next((host.root / "var/lib/kolla-lang/secrets").glob("crash*key*"), None)
     below = "/run/kolla-lang/files"
     texts, mounted = host.ask("texts", below=below), host.ask("mounts")["mounts"].get(below, ["none"])
     if mounted[0] != "ramfs" and not (mounted[0] == "tmpfs" and "noswap" in mounted[-1].split(",")):
@@ -125,8 +124,8 @@ def disk(host, generation, folder):
         text = "".join(it for path, it in texts["texts"].items() if f"/{each['digest']}/" in path and path.endswith("/web.conf"))
         if CONTENT[generation.name] not in text:
             problems.append(f"run/kolla-lang/files/{each['digest'][:12]} is not what {each['owner']} reads: {text!r}")
-        elif secret is None or not text.startswith("key ") or len(text.split()[1]) < 20:
-            problems.append(f"no secret in what {each['owner']} reads")
+        elif text != f"key {generation.secret}\n{CONTENT[generation.name]}":
+            problems.append(f"not the secret in what {each['owner']} reads")
     link = host.root / "etc/crash.conf"
     target = link.readlink() if link.is_symlink() else None
     if target is None or (host.root / str(target).lstrip("/")).resolve() is None:

@@ -22,7 +22,7 @@ from pathlib import Path
 import points
 import rules
 from check import Generation, honest, in_transit, is_open, n_task_runs, settled
-from host import Host, HostDied, prepare
+from host import HERE, KEYS, Host, HostDied, prepare
 
 PROGRAM = "/opt/kolla-lang"
 SWITCH_UNIT, TIMER = "kolla-lang-switch", "kolla-lang-revert"
@@ -85,9 +85,9 @@ class Point:
 class Bench:
     """What all points share: the generations, a host's disk with the old one committed, and one scratch host per worker."""
 
-    def __init__(self, work, built):
+    def __init__(self, work, built, secret):
         self.work = Path(work)
-        self.generations = {name: Generation(name, folder) for name, folder in built.items()}
+        self.generations = {name: Generation(name, folder, secret) for name, folder in built.items()}
         self.host = None
 
     def own_host(self):
@@ -408,13 +408,19 @@ def print_table(rows):
 
 
 def build(program, into):
-    built = {}
+    """Builds the generations, which share their secrets, and returns where each lies and the secret that a container reads."""
+    cloud, built = Path(into, "cloud"), {}
+    shutil.copytree(HERE / "cloud", cloud)
+    secrets = [program, "secrets", "--identity", KEYS / "operator", "--file", cloud / "old.kl"]
+    subprocess.run([*secrets, "generate"], check=True, stdout=subprocess.DEVNULL)
+    shown = subprocess.run([*secrets, "show", "crash/key"], check=True, stdout=subprocess.PIPE, text=True)
+    for name in ("new", "bad"):
+        shutil.copy(cloud / "old.secrets", cloud / f"{name}.secrets")
     for name in ("old", "new", "bad"):
         folder = Path(into, name)
-        description = Path(__file__).parent / f"cloud/{name}.kl"
-        subprocess.run([program, "build", description, "--out", folder], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([program, "build", cloud / f"{name}.kl", "--out", folder], check=True, stdout=subprocess.DEVNULL)
         built[name] = folder / "ctl01"
-    return built
+    return built, shown.stdout.strip()
 
 
 def main():
@@ -446,8 +452,9 @@ def crash(args, work):
     global BENCH
     # Built outside of the tmpfs that is mounted next, copied into it there.
     with tempfile.TemporaryDirectory() as outside:
-        prepare(work, args.program, build(args.program, outside))
-    BENCH = Bench(work, {name: Path(work, "shared/opt/closures", name) for name in ("old", "new", "bad")})
+        built, secret = build(args.program, outside)
+        prepare(work, args.program, built)
+    BENCH = Bench(work, {name: Path(work, "shared/opt/closures", name) for name in built}, secret)
     BENCH.make_disk()
     every, listed, problems = [], {}, []
     for scenario in SCENARIOS:

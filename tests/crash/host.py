@@ -26,7 +26,8 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 NEWNS, NEWUTS, NEWIPC, NEWPID, NEWNET = 0x20000, 0x4000000, 0x8000000, 0x20000000, 0x40000000
 MS_RDONLY, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 1, 32, 4096, 16384, 1 << 18
 PR_SET_PDEATHSIG = 1
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parent
+KEYS = HERE.parent / "support/keys"
 ON_DISK = ("etc", "var")
 BUS_CONFIG = """<busconfig><type>system</type><listen>unix:path=/run/dbus/system_bus_socket</listen><auth>EXTERNAL</auth>
 <policy context="default"><allow user="*"/><allow own="*"/><allow send_destination="*"/><allow receive_sender="*"/></policy>
@@ -101,6 +102,9 @@ class Host:
         (self.root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
         (self.root / "etc/group").write_text("root:x:0:\n")
         (self.root / "etc/machine-id").write_text("0" * 32 + "\n")
+        (self.root / "etc/ssh").mkdir()
+        shutil.copy(KEYS / "host", self.root / "etc/ssh/ssh_host_ed25519_key")
+        (self.root / "etc/ssh/ssh_host_ed25519_key").chmod(0o600)
 
     def keep_disk(self, to):
         """Keeps what lies on its disk, for hosts that begin there."""

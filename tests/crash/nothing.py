@@ -58,8 +58,9 @@ def main():
     bench = None
     try:
         with tempfile.TemporaryDirectory() as outside:
-            prepare(work, args.program, build(args.program, outside))
-        bench = Bench(work, {})
+            built, secret = build(args.program, outside)
+            prepare(work, args.program, built)
+        bench = Bench(work, {}, secret)
         bench.make_disk()
         print(json.dumps(measure(bench)))
     finally:

@@ -15,11 +15,37 @@ host=$("$kolla" eval "$cloud/cloud.kl" hosts --json | python3 -c 'import json, s
 [ "$(wc -w <<<"$host")" = 1 ] || die "$example has not one host but: $host"
 
 lab() { "$kolla" lab --name "$lab_name" "$@"; }
-lab_up() {
+lab_up() { # [option…]
   trap 'lab down --purge >/dev/null 2>&1 || true; rm -rf "$work"' EXIT
   say "booting $host"
-  expect 0 "$work/lab-up.txt" lab up "$cloud/cloud.kl"
+  expect 0 "$work/lab-up.txt" lab up "$cloud/cloud.kl" "$@"
+  [ "$has_secrets" = no ] || make_secrets
 }
+
+# The operator's own command on the secrets of the description: secrets WORD…
+secrets() { "$kolla" secrets --identity "$root/tests/support/keys/operator" --file "$cloud/cloud.kl" "$@"; }
+
+# Who may read the secrets: the operator of the tests, and each host that has told its key.
+has_secrets=no
+write_keys() { # [HOST-KEY]
+  printf 'operators.tests = "%s"\n' "$(cat "$root/tests/support/keys/operator.pub")" >"$cloud/keys.kl"
+  [ -z "${1:-}" ] || printf 'hosts.%s.ssh.key = "%s"\n' "$host" "$1" >>"$cloud/keys.kl"
+}
+# Makes the secrets that are missing, and encrypts all to the host that is up: a second host keeps what the first one had.
+make_secrets() {
+  in_host 0 "$work/host-key.txt" cat /etc/ssh/ssh_host_ed25519_key.pub
+  write_keys "$(cat "$work/host-key.txt")"
+  expect 0 "$work/secrets.txt" secrets generate
+  expect 0 "$work/secrets.txt" secrets rekey
+}
+secrets list >"$work/secrets.txt" || die "the description is wrong"
+if [ -s "$work/secrets.txt" ]; then
+  has_secrets=yes
+  write_keys
+  echo 'use "./keys.kl"' >"$work/cloud.kl"
+  cat "$cloud/cloud.kl" >>"$work/cloud.kl"
+  cp "$work/cloud.kl" "$cloud/cloud.kl"
+fi
 
 # A command in the host; its output goes to a file: in_host CODE FILE command…
 in_host() {
