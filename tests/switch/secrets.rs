@@ -54,11 +54,12 @@ fn add_certificate(closure: &mut Closure, parts: Parts, public: Parts) -> Tested
     Ok(())
 }
 
-/// Everything below a folder: paths with what lies there. Locks, and the program that the fake writes, say nothing of a host.
+/// Everything below a folder: paths with what lies there. Locks, the program that the fake writes, and the journal, which has it
+/// that a switch was refused, say nothing of a host.
 fn all(folder: &Path, found: &mut BTreeMap<String, String>) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
-        if name.contains("lock") || name == "program" {
+        if name.contains("lock") || name == "program" || name == "journal" {
             continue;
         }
         let text = match fs::read_link(&path) {

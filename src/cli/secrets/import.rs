@@ -144,7 +144,7 @@ mod tests {
     fn a_value_is_a_text_as_it_was_written_or_nothing() {
         let password = SecretKind::Password { length: 40, alphabet: Alphabet::Alphanumeric };
         assert_eq!(told(&password, "\"0123\""), Ok(Parts::from([(String::new(), "0123".to_owned())])));
-        assert_eq!(told(&password, "0123"), Err("is no text: put it in quotes"));
+        assert_eq!(told(&password, "123"), Err("is no text: put it in quotes"));
         assert_eq!(told(&password, "[a]"), Err("is no text: put it in quotes"));
         let vault = "!vault |\n  $ANSIBLE_VAULT;1.1;AES256\n  6162\n";
         assert_eq!(told(&password, vault), Err("is encrypted by ansible-vault: decrypt it first"));
