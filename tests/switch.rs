@@ -21,6 +21,8 @@ mod memory;
 mod plain;
 #[path = "switch/readers.rs"]
 mod readers;
+#[path = "switch/secrets.rs"]
+mod secrets;
 #[path = "switch/situations.rs"]
 mod situations;
 #[path = "switch/small.rs"]
@@ -72,6 +74,7 @@ fn main() {
             .chain(memory::scenarios())
             .chain(readers::scenarios())
             .chain(plain::scenarios())
+            .chain(secrets::scenarios())
             .map(|(name, run)| Trial::test(name, move || run().map_err(Failed::from))),
     );
     trials.extend(situations::trials(Path::new(env!("CARGO_MANIFEST_DIR"))));

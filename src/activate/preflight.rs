@@ -3,6 +3,7 @@
 //! Changes nothing but podman's store, into which images are pulled, and memory that is mounted for what will be rendered.
 
 use std::path::Path;
+use std::time::SystemTime;
 
 use super::drift::report;
 use super::failure::Refusal;
@@ -65,7 +66,9 @@ pub fn check(
         |unit: &String| ["/etc/systemd/system", "/run/systemd/system"].map(|it| layout.at(it).join(unit));
     let theirs = manifest.units.keys().flat_map(before).filter(|path| path.symlink_metadata().is_ok());
     refusals.extend(theirs.map(|path| Refusal::Foreign { path }));
-    refusals.extend(Vault::new(closure, layout.host_keys()).check().into_iter().map(Refusal::from));
+    let vault = Vault::new(closure, layout.host_keys());
+    refusals
+        .extend(vault.check().into_iter().chain(vault.check_expiry(SystemTime::now())).map(Refusal::from));
     if manifest.modules.is_empty() {
         let unknown = manifest.sysctls.keys().filter(|key| !kernel::is_known(layout, key));
         refusals.extend(unknown.map(|key| Refusal::NoSysctl { key: key.clone() }));

@@ -28,7 +28,7 @@ use crate::store::{BuildRecord, Closure, Digest, Store, build::for_each_host, tr
 /// Check everything and write one closure per host
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example: kolla-lang build cloud.kl --out plain/\n\nExit codes: 0 built, 1 the description is wrong and nothing was written, 2 it could not be written"
+    after_help = "Example: kolla-lang build cloud.kl --out plain/\n\nExit codes: 0 built, 1 the description is wrong and nothing was written, 2 the secrets are not as described, or it could not be written"
 )]
 pub struct BuildArgs {
     /// The description; without it `cloud.kl` in this folder
@@ -151,11 +151,20 @@ pub fn run(args: &BuildArgs) -> Exit {
     let exit = report::print_all(&made.problems, compiled.sources(), answer);
     if exit != Exit::Done {
         if answer == Answer::Json {
-            say!("{}", json!({ "problems": report::as_json(&made.problems, compiled.sources()) }));
+            say!(
+                "{}",
+                json!({ "version": 1, "problems": report::as_json(&made.problems, compiled.sources()) })
+            );
         }
         return exit;
     }
     if let Err(exit) = secrets_of::check(args.file.as_deref(), &secrets, &made.wanted) {
+        if answer == Answer::Json {
+            say!(
+                "{}",
+                json!({ "version": 1, "problems": [], "secrets": secrets_of::words(&secrets, &made.wanted) })
+            );
+        }
         return exit;
     }
     let written = match &args.out {
@@ -164,7 +173,7 @@ pub fn run(args: &BuildArgs) -> Exit {
     };
     match written {
         Ok(place) => {
-            say(&made, &place, answer, &compiled);
+            say(&made, &secrets, &place, answer, &compiled);
             Exit::Done
         }
         Err(exit) => exit,
@@ -189,7 +198,7 @@ fn write_store(closures: &BTreeMap<String, Closure>, jobs: JobsArgs) -> Result<P
     Ok(path)
 }
 
-fn say(made: &Made, place: &Path, answer: Answer, compiled: &Compiled) {
+fn say(made: &Made, secrets: &SecretsFile, place: &Path, answer: Answer, compiled: &Compiled) {
     if answer == Answer::Json {
         let hosts: BTreeMap<&String, serde_json::Value> = made
             .closures
@@ -200,7 +209,11 @@ fn say(made: &Made, place: &Path, answer: Answer, compiled: &Compiled) {
             })
             .collect();
         let problems = report::as_json(&made.problems, compiled.sources());
-        say!("{}", json!({ "hosts": hosts, "built": place, "problems": problems }));
+        let secrets = secrets_of::words(secrets, &made.wanted);
+        say!(
+            "{}",
+            json!({ "version": 1, "hosts": hosts, "built": place, "problems": problems, "secrets": secrets })
+        );
         return;
     }
     // A large fleet is summed up: nobody reads a thousand lists.

@@ -35,7 +35,7 @@ pub fn run(args: &CheckArgs) -> Exit {
     let made = make(&compiled, args.jobs.count(), &SecretsFile::default());
     let exit = report::print_all(&made.problems, compiled.sources(), answer);
     if answer == Answer::Json {
-        say!("{}", json!({ "problems": report::as_json(&made.problems, compiled.sources()) }));
+        say!("{}", json!({ "version": 1, "problems": report::as_json(&made.problems, compiled.sources()) }));
     } else if exit == Exit::Done {
         let n = compiled.part_names().len();
         say!("right: {n} host{}", if n == 1 { "" } else { "s" });

@@ -107,7 +107,7 @@ pub struct Here {
 /// Prints what a switch would do and what differs.
 pub fn print_preview(host: &str, preview: &Preview, here: &Here, answer: Answer) {
     if answer == Answer::Json {
-        say!("{:#}", json!({ "host": host, "preview": preview, "here": here }));
+        say!("{:#}", json!({ "version": 1, "host": host, "preview": preview, "here": here }));
         return;
     }
     let from =

@@ -36,7 +36,7 @@ pub fn run(args: &ExplainArgs) -> Exit {
         .and_then(|file| file.contents_utf8())
         .unwrap_or_default();
     if args.json {
-        say!("{}", json!({ "code": code.as_str(), "page": page }));
+        say!("{}", json!({ "version": 1, "code": code.as_str(), "page": page }));
     } else {
         say!("{}", page.trim_end());
     }

@@ -101,10 +101,22 @@ pub fn require_root(what: &str) -> Result<(), Exit> {
 /// Prints an error with its causes, and returns the exit code it was given.
 pub fn complain(error: &dyn Error, exit: Exit) -> Exit {
     say_wrong!("error: {error}");
-    let mut cause = error.source();
+    say_causes(error.source());
+    exit
+}
+
+/// Prints what could not be done with all its causes, and returns the exit code it was given.
+pub fn complain_of(what: &str, cause: &dyn Error, exit: Exit) -> Exit {
+    say_wrong!("error: {what}");
+    say_wrong!("  caused by: {cause}");
+    say_causes(cause.source());
+    exit
+}
+
+fn say_causes(first: Option<&dyn Error>) {
+    let mut cause = first;
     while let Some(error) = cause {
         say_wrong!("  caused by: {error}");
         cause = error.source();
     }
-    exit
 }

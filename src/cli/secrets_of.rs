@@ -90,44 +90,55 @@ pub fn check(
     secrets: &SecretsFile,
     wanted: &BTreeMap<String, Wanted>,
 ) -> Result<(), Exit> {
-    let path = path_of(description);
+    let troubles = compare(secrets, wanted);
+    let is_refused = troubles.values().any(|it| *it != Trouble::NotMade);
+    say_troubles(&path_of(description), troubles, "error");
+    if is_refused { Err(Exit::Refused) } else { Ok(()) }
+}
+
+/// Returns what is wrong with each secret that is not as described, for programs.
+pub fn words(secrets: &SecretsFile, wanted: &BTreeMap<String, Wanted>) -> BTreeMap<String, &'static str> {
+    compare(secrets, wanted).into_iter().map(|(name, trouble)| (name, trouble.word())).collect()
+}
+
+/// Prints what is wrong with secrets, those with which the same is wrong together. What is not made yet is a warning always.
+pub fn say_troubles(path: &Path, troubles: BTreeMap<String, Trouble>, severity: &str) {
     let mut by_trouble: Vec<(Trouble, Vec<String>)> = Vec::new();
-    for (name, trouble) in compare(secrets, wanted) {
+    for (name, trouble) in troubles {
         match by_trouble.iter_mut().find(|(it, _)| *it == trouble) {
             Some((_, names)) => names.push(name),
             None => by_trouble.push((trouble, vec![name])),
         }
     }
     for (trouble, names) in &by_trouble {
-        say_trouble(names, trouble, &path);
+        say_trouble(names, trouble, path, severity);
     }
-    if by_trouble.iter().all(|(it, _)| *it == Trouble::NotMade) { Ok(()) } else { Err(Exit::Refused) }
 }
 
 /// Prints what is wrong with secrets in the same way, and what to do.
-fn say_trouble(names: &[String], trouble: &Trouble, path: &Path) {
+fn say_trouble(names: &[String], trouble: &Trouble, path: &Path, severity: &str) {
     let path = path.display();
     let first = names.first().map_or("", String::as_str);
-    let (subject, is) = match names.len() {
-        1 => (format!("the secret `{first}`"), "is"),
-        n => (format!("the secret `{first}` and {} more", n - 1), "are"),
+    let (subject, is, them) = match names.len() {
+        1 => (format!("the secret `{first}`"), "is", "it"),
+        n => (format!("the secret `{first}` and {} more", n - 1), "are", "them"),
     };
+    let all = names.join(" ");
     match trouble {
         Trouble::NotMade => {
             say_wrong!("warning: {subject} {is} not in {path}");
             say_wrong!(
-                "  help: `kolla-lang secrets generate` makes what is missing; no host that reads it can switch before"
+                "  help: `kolla-lang secrets generate` makes what is missing; no host that reads {them} can switch before"
             );
         }
         Trouble::Damaged => {
-            say_wrong!("error: {subject} in {path} {is} torn or edited");
+            say_wrong!("{severity}: {subject} in {path} {is} torn or edited");
             say_wrong!(
-                "  help: take the file as git has it, or make them anew: `kolla-lang secrets rotate {}`",
-                names.join(" ")
+                "  help: take the file as git has it; without that, remove {all} from it and run `kolla-lang secrets generate`"
             );
         }
         Trouble::Readers { lacking, spare } => {
-            say_wrong!("error: {subject} in {path} {is} not encrypted to those who may read it");
+            say_wrong!("{severity}: {subject} in {path} {is} not encrypted to those who may read {them}");
             for (word, all) in [("should and cannot", lacking), ("can and should not", spare)] {
                 if !all.is_empty() {
                     say_wrong!("  {word}: {}", all.join(", "));
@@ -136,11 +147,12 @@ fn say_trouble(names: &[String], trouble: &Trouble, path: &Path) {
             say_wrong!("  help: run `kolla-lang secrets rekey`");
         }
         Trouble::Kind => {
-            say_wrong!("error: {subject} in {path} {is} something else than what is described now");
-            say_wrong!(
-                "  help: run `kolla-lang secrets rotate {}`, or describe them as they were",
-                names.join(" ")
-            );
+            say_wrong!("{severity}: {subject} in {path} {is} something else than what is described now");
+            say_wrong!("  help: run `kolla-lang secrets rotate {all}`, or describe {them} as before");
+        }
+        Trouble::Authority { name } => {
+            say_wrong!("{severity}: {subject} in {path} {is} from another authority than `{name}` is now");
+            say_wrong!("  help: run `kolla-lang secrets rotate {all}`");
         }
     }
 }

@@ -8,6 +8,7 @@ use super::exit::Exit;
 use super::generations::date;
 use super::host::complain;
 use super::say::say;
+use crate::activate::drift::certificates::Certificate;
 use crate::activate::drift::report::{Status, status};
 use crate::activate::drift::{Finding, Kind};
 use crate::activate::layout::Layout;
@@ -64,6 +65,9 @@ fn print(status: &Status) {
             say!("generation {}  {}  {}", record.number, record.closure.short(), date(record.made));
         }
         None => say!("this host has no generation yet"),
+    }
+    for Certificate { secret, expires } in &status.certificates {
+        say!("certificate {secret}  until {}", date(*expires));
     }
     for finding in &status.findings {
         print_finding(finding);

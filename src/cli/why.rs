@@ -51,7 +51,7 @@ pub fn run(args: &WhyArgs) -> Exit {
     if args.json {
         let all: Vec<Value> =
             answers.iter().map(|(why, place)| as_json(&compiled, why, place.as_ref())).collect();
-        say!("{}", json!({ "answers": all }));
+        say!("{}", json!({ "version": 1, "answers": all }));
     } else {
         for (why, place) in &answers {
             say!("{}", as_text(&compiled, why, place.as_ref()).trim_end());
@@ -175,5 +175,5 @@ pub fn answers(compiled: &Compiled, list: &Path) -> Result<Value, Exit> {
         Ok(as_json(compiled, &why, place.as_ref()))
     };
     let all: Result<Vec<Value>, Exit> = text.lines().filter(|l| !l.trim().is_empty()).map(answer).collect();
-    Ok(json!({ "answers": all? }))
+    Ok(json!({ "version": 1, "answers": all? }))
 }

@@ -3,6 +3,7 @@
 //! Opens no entry and knows no description.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,12 @@ const HEAD: &str = "\
 # the description and into git. Entries stand by themselves: two branches that added different ones can be merged as text.
 
 ";
+
+/// What stands below the entries: without it a file that lost its end could look whole.
+const END: &str = "\n# end";
+
+/// The largest file that is read. Of a thousand hosts that all read a hundred secrets it is a tenth.
+const LARGEST: u64 = 256 << 20;
 
 /// The secrets of a cloud.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,7 +65,7 @@ pub struct Entry {
 pub enum SecretsFileError {
     #[error(transparent)]
     File(#[from] FileError),
-    #[error("{} is no file of secrets: {why}", path.display())]
+    #[error("{} is no whole file of secrets: {why}", path.display())]
     Form { path: PathBuf, why: String },
     #[error("{} has version {version}, and this kolla-lang reads version {VERSION}", path.display())]
     Version { path: PathBuf, version: u32 },
@@ -82,9 +89,17 @@ pub fn path_of(description: &Path) -> PathBuf {
 
 /// Reads a file of secrets; one that is not there holds none.
 pub fn load(path: &Path) -> Result<SecretsFile, SecretsFileError> {
+    let form = |why: &str| SecretsFileError::Form { path: path.to_owned(), why: why.to_owned() };
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_dir() => return Err(form("it is a folder")),
+        Ok(metadata) if !metadata.is_file() => return Err(form("it is no file")),
+        Ok(metadata) if metadata.len() > LARGEST => return Err(form("it is larger than 256 MiB")),
+        // What else is wrong with it, reading says.
+        _ => {}
+    }
     let Some(bytes) = files::read_if_there(path)? else { return Ok(SecretsFile::default()) };
     parse(&bytes).map_err(|error| match error {
-        Fault::Form(why) => SecretsFileError::Form { path: path.to_owned(), why },
+        Fault::Form(why) => form(&why),
         Fault::Version(version) => SecretsFileError::Version { path: path.to_owned(), version },
     })
 }
@@ -98,20 +113,31 @@ fn parse(bytes: &[u8]) -> Result<SecretsFile, Fault> {
     let text = std::str::from_utf8(bytes).map_err(|_| Fault::Form("it is not UTF-8".to_owned()))?;
     let why = |error: toml::de::Error| {
         let line = error.span().map_or(0, |span| text[..span.start].matches('\n').count() + 1);
-        Fault::Form(format!("line {line}: {}", error.message()))
+        Fault::Form(format!("line {line}: {}", shortened(error.message())))
     };
     let Versioned { version } = toml::from_str(text).map_err(why)?;
     if version != VERSION {
         return Err(Fault::Version(version));
     }
-    toml::from_str(text).map_err(why)
+    let file = toml::from_str(text).map_err(why)?;
+    if !text.trim_end().ends_with(END) {
+        return Err(Fault::Form("its last line, `# end`, is missing".to_owned()));
+    }
+    Ok(file)
+}
+
+/// The beginning of what the parser says: it may quote a text of the file, which may be long.
+fn shortened(message: &str) -> String {
+    let line = message.lines().next().unwrap_or_default();
+    let short: String = line.chars().take(100).collect();
+    if short.len() < line.len() { short + "…" } else { short }
 }
 
 impl SecretsFile {
     /// Returns the file's one text.
     pub fn to_text(&self) -> String {
         // Tables with text keys, numbers and texts can always be written.
-        format!("{HEAD}{}", toml::to_string_pretty(self).unwrap_or_default())
+        format!("{HEAD}{}{END}\n", toml::to_string_pretty(self).unwrap_or_default())
     }
 
     /// Writes the file; a reader sees the old text or the new one.
@@ -155,5 +181,36 @@ mod tests {
             matches!(parse(b"version = 1\n[secrets.x]\nversion = "), Err(Fault::Form(why)) if why.starts_with("line 3"))
         );
         assert!(matches!(parse(b"\xff"), Err(Fault::Form(_))));
+    }
+
+    #[test]
+    fn a_file_that_lost_its_end_anywhere_is_not_read() {
+        let mut file = SecretsFile::default();
+        for name in ["a", "b", "c"] {
+            file.secrets.insert(name.into(), entry());
+        }
+        let text = file.to_text();
+        for end in 0..text.len() - 1 {
+            assert!(parse(&text.as_bytes()[..end]).is_err(), "{}", &text[..end]);
+        }
+    }
+
+    #[test]
+    fn no_long_text_of_the_file_is_quoted() {
+        let text = format!("version = 1\n[secrets.x]\nversion = \"{}\"\n# end\n", "A".repeat(5000));
+        let Err(Fault::Form(why)) = parse(text.as_bytes()) else { panic!("it was read") };
+        assert!(why.starts_with("line 3: ") && why.len() < 130, "{why}");
+    }
+
+    #[test]
+    fn what_is_no_file_is_named() -> Result<(), Box<dyn std::error::Error>> {
+        let root = tempfile::tempdir()?;
+        let told = |path: &Path| load(path).err().map(|it| it.to_string()).unwrap_or_default();
+        assert!(told(root.path()).ends_with("is no whole file of secrets: it is a folder"));
+        assert!(load(&root.path().join("absent"))?.secrets.is_empty());
+        let large = root.path().join("large");
+        fs::File::create(&large)?.set_len(LARGEST + 1)?;
+        assert!(told(&large).ends_with("it is larger than 256 MiB"));
+        Ok(())
     }
 }

@@ -24,7 +24,8 @@ pub struct Kept {
     pub version: u32,
     /// Names this making of it among all that ever were.
     pub id: String,
-    /// Its parts by name; the only part of a secret without parts has the empty name.
+    /// All its parts by name, also those that lie in the clear beside it, so that nobody can exchange them; the only part of
+    /// a secret without parts has the empty name.
     pub parts: Parts,
 }
 

@@ -2,18 +2,24 @@
 //!
 //! Decides nothing about who reads what, and reads no file but those with private keys that it is given.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use age::armor::{ArmoredReader, ArmoredWriter, Format};
 use age::cli_common::UiCallbacks;
+use age::secrecy::SecretString;
 use age::ssh::{self, ParseRecipientKeyError};
-use age::{DecryptError, Decryptor, EncryptError, Encryptor, Identity, IdentityFile, Recipient, x25519};
+use age::{
+    Callbacks, DecryptError, Decryptor, EncryptError, Encryptor, Identity, IdentityFile, Recipient, x25519,
+};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use zeroize::Zeroizing;
 
+use super::generate::Parts;
 use super::kept::Kept;
 use crate::store::Digest;
 
@@ -134,8 +140,12 @@ pub enum OpenError {
     Damaged,
     #[error("it is not encrypted to {}", keys.join(" or "))]
     NotForUs { keys: Vec<String> },
+    #[error("the passphrase does not open the private key")]
+    Passphrase,
     #[error("it holds the secret {found}")]
     Another { found: String },
+    #[error("its public part `{part}` is not the one it was made with")]
+    Public { part: String },
     #[error("it holds something else than a secret")]
     NoSecret,
 }
@@ -147,15 +157,28 @@ pub fn open(text: &str, name: &str, version: u32, id: &str, keys: &PrivateKeys) 
     let mut reader =
         decryptor.decrypt(keys.all.iter().map(|(_, key)| key.as_ref())).map_err(|error| match error {
             DecryptError::NoMatchingKeys => OpenError::NotForUs { keys: keys.names() },
+            DecryptError::KeyDecryptionFailed => OpenError::Passphrase,
             _ => OpenError::Damaged,
         })?;
     let mut bytes = Zeroizing::new(Vec::new());
     reader.read_to_end(&mut bytes).map_err(|_| OpenError::Damaged)?;
     let kept = Kept::parse(&bytes).ok_or(OpenError::NoSecret)?;
     if (kept.name.as_str(), kept.version, kept.id.as_str()) != (name, version, id) {
-        return Err(OpenError::Another { found: format!("{} in version {}", kept.name, kept.version) });
+        let is_other_making = (kept.name.as_str(), kept.version) == (name, version);
+        let making = if is_other_making { ", as it was made another time" } else { "" };
+        return Err(OpenError::Another {
+            found: format!("{} in version {}{making}", kept.name, kept.version),
+        });
     }
     Ok(kept)
+}
+
+/// Compares parts that lie in the clear with those that were encrypted: whoever may write them cannot encrypt.
+pub fn check_public(kept: &Kept, public: &Parts) -> Result<(), OpenError> {
+    match public.iter().find(|(part, value)| kept.parts.get(*part) != Some(value)) {
+        Some((part, _)) => Err(OpenError::Public { part: part.clone() }),
+        None => Ok(()),
+    }
 }
 
 /// Says whether a ciphertext is whole as far as can be told without a key, and is encrypted to exactly these keys.
@@ -201,13 +224,13 @@ pub enum PrivateKeyError {
     Kind { path: PathBuf },
     #[error("the private key {} has a passphrase, and there is nobody to ask for it", path.display())]
     Locked { path: PathBuf },
-    #[error("there is no private key: neither {}", listed(paths))]
+    #[error("there is no private key{}", listed(paths))]
     None { paths: Vec<PathBuf> },
 }
 
 fn listed(paths: &[PathBuf]) -> String {
-    let names: Vec<String> = paths.iter().map(|path| format!("{} is there", path.display())).collect();
-    names.join(" nor ")
+    let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    if names.is_empty() { String::new() } else { format!(" at {}", names.join(" or ")) }
 }
 
 /// Says whether somebody can be asked for the passphrase of a key.
@@ -259,14 +282,43 @@ fn read_keys(path: &Path, file: File, ask: Ask) -> Result<Vec<Box<dyn Identity>>
         ssh::Identity::Encrypted(_) if ask == Ask::Nobody => {
             Err(PrivateKeyError::Locked { path: path.to_owned() })
         }
-        key => Ok(vec![Box::new(key.with_callbacks(UiCallbacks))]),
+        key => Ok(vec![Box::new(key.with_callbacks(AskOnce::default()))]),
+    }
+}
+
+/// Asks for a passphrase on the terminal, once in a run: age asks for it again with every reader of every ciphertext.
+#[derive(Clone, Default)]
+struct AskOnce {
+    /// By what was asked.
+    known: Arc<Mutex<BTreeMap<String, SecretString>>>,
+}
+
+impl Callbacks for AskOnce {
+    fn display_message(&self, message: &str) {
+        UiCallbacks.display_message(message);
+    }
+
+    fn confirm(&self, message: &str, yes: &str, no: Option<&str>) -> Option<bool> {
+        UiCallbacks.confirm(message, yes, no)
+    }
+
+    fn request_public_string(&self, what: &str) -> Option<String> {
+        UiCallbacks.request_public_string(what)
+    }
+
+    fn request_passphrase(&self, what: &str) -> Option<SecretString> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if !known.contains_key(what) {
+            known.insert(what.to_owned(), UiCallbacks.request_passphrase(what)?);
+        }
+        known.get(what).cloned()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::secrets::generate::{Parts, generate};
+    use crate::secrets::generate::generate;
     use crate::store::manifest::SecretKind;
 
     type Tested = Result<(), Box<dyn std::error::Error>>;
@@ -335,6 +387,43 @@ mod tests {
             let opened = open(&String::from_utf8_lossy(&edited), "db", 3, "id", &keys);
             assert!(opened.is_err() || opened.is_ok_and(|it| it == kept()), "{at}");
         }
+        Ok(())
+    }
+
+    #[test]
+    fn a_public_part_that_was_edited_is_found_out() {
+        let parts = |value: &str| {
+            Parts::from([("key".to_owned(), "k".to_owned()), ("public".to_owned(), value.to_owned())])
+        };
+        let kept = Kept::new("pair", 1, "id", parts("p"));
+        let public = |value: &str| Parts::from([("public".to_owned(), value.to_owned())]);
+        assert!(check_public(&kept, &public("p")).is_ok() && check_public(&kept, &Parts::new()).is_ok());
+        assert!(
+            matches!(check_public(&kept, &public("q")), Err(OpenError::Public { part }) if part == "public")
+        );
+        let more = Parts::from([("certificate".to_owned(), "c".to_owned())]);
+        assert!(check_public(&kept, &more).is_err());
+    }
+
+    #[test]
+    fn another_making_of_a_secret_is_told_from_another_version() -> Tested {
+        let folder = tempfile::tempdir()?;
+        let (key, file) = pair(folder.path(), "key")?;
+        let (text, keys) = (seal(&kept(), &[key])?, PrivateKeys::load(&[file], Ask::Nobody)?);
+        let told = |name, version, id| open(&text, name, version, id, &keys).err().map(|it| it.to_string());
+        assert_eq!(told("db", 4, "id").as_deref(), Some("it holds the secret db in version 3"));
+        let other = "it holds the secret db in version 3, as it was made another time";
+        assert_eq!(told("db", 3, "di").as_deref(), Some(other));
+        Ok(())
+    }
+
+    #[test]
+    fn one_key_may_be_that_of_two_readers() -> Tested {
+        let folder = tempfile::tempdir()?;
+        let (key, file) = pair(folder.path(), "key")?;
+        let text = seal(&kept(), &[key.clone(), key.clone()])?;
+        assert!(is_sealed_to(&text, &[key.clone(), key.clone()])? && !is_sealed_to(&text, &[key])?);
+        assert!(open(&text, "db", 3, "id", &PrivateKeys::load(&[file], Ask::Nobody)?).is_ok());
         Ok(())
     }
 

@@ -5,15 +5,17 @@
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
 
 use zeroize::Zeroizing;
 
+use super::generate::expires;
 use super::kept::Kept;
-use super::seal::{Ask, OpenError, PrivateKeyError, PrivateKeys, open};
-use crate::store::Closure;
+use super::seal::{Ask, OpenError, PrivateKeyError, PrivateKeys, check_public, open};
 use crate::store::closure::secret_path;
 use crate::store::files::FileError;
 use crate::store::manifest::{FolderFile, Hole};
+use crate::store::{Closure, Manifest};
 
 /// What could not be done with a secret.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +33,27 @@ pub enum SecretError {
         "the secret `{name}` was not made before this was built; run `kolla-lang secrets generate`, then build again"
     )]
     NotMade { name: String },
+    #[error(
+        "the secret `{name}` is not encrypted to a key of this host, {}; name the public one in `hosts.<name>.ssh.key`, run \
+         `kolla-lang secrets rekey`, and build again",
+        keys.join(" or ")
+    )]
+    NotForHost { name: String, keys: Vec<String> },
+    #[error(
+        "the certificate of the secret `{name}` ended {} ago, by the clock of this host; run `kolla-lang secrets rotate {name}`, \
+         and build again",
+        days(*since)
+    )]
+    Expired { name: String, since: Duration },
+}
+
+/// A time in days.
+pub fn days(time: Duration) -> String {
+    match time.as_secs() / (24 * 3600) {
+        0 => "less than a day".to_owned(),
+        1 => "a day".to_owned(),
+        n => format!("{n} days"),
+    }
 }
 
 /// Opens the secrets of a closure.
@@ -71,6 +94,15 @@ impl<'a> Vault<'a> {
         wrong.into_values().collect()
     }
 
+    /// Returns the certificates that have ended.
+    pub fn check_expiry(&self, now: SystemTime) -> Vec<SecretError> {
+        let ended = |(name, ends): (&str, SystemTime)| {
+            let since = now.duration_since(ends).ok()?;
+            Some(SecretError::Expired { name: name.to_owned(), since })
+        };
+        certificates(&self.closure.manifest).filter_map(ended).collect()
+    }
+
     /// Reads one part of a secret.
     pub(super) fn read(&self, name: &str, part: Option<&str>) -> Result<Zeroizing<String>, SecretError> {
         let part = part.unwrap_or_default();
@@ -94,7 +126,12 @@ impl<'a> Vault<'a> {
         let file = self.closure.files.get(&secret_path(name)).ok_or_else(not_made)?;
         let of = |source| SecretError::Open { name: name.to_owned(), source };
         let text = std::str::from_utf8(&file.bytes).map_err(|_| of(OpenError::Damaged))?;
-        open(text, name, spec.version, &spec.id, self.keys()?).map_err(of)
+        let opened = open(text, name, spec.version, &spec.id, self.keys()?);
+        let opened = opened.and_then(|kept| check_public(&kept, &spec.public).map(|()| kept));
+        opened.map_err(|error| match error {
+            OpenError::NotForUs { keys } => SecretError::NotForHost { name: name.to_owned(), keys },
+            error => of(error),
+        })
     }
 
     fn keys(&self) -> Result<&PrivateKeys, SecretError> {
@@ -104,4 +141,10 @@ impl<'a> Vault<'a> {
         let keys = PrivateKeys::load(&self.keys, Ask::Nobody).map_err(SecretError::Key)?;
         Ok(self.loaded.get_or_init(|| keys))
     }
+}
+
+/// Returns the certificates among the secrets of a manifest with when they end. One that cannot be read is left out: whoever
+/// reads it says so.
+pub fn certificates(manifest: &Manifest) -> impl Iterator<Item = (&str, SystemTime)> {
+    manifest.secrets.iter().filter_map(|(name, spec)| Some((name.as_str(), expires(&spec.public)?)))
 }

@@ -90,6 +90,23 @@ pub enum Trouble {
     },
     /// It is something else than what is described.
     Kind,
+    /// It was made from an authority that has been made anew since.
+    Authority {
+        /// The authority's secret.
+        name: String,
+    },
+}
+
+impl Trouble {
+    /// Returns the word that people and programs read: of what mends it, or what it is.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::NotMade => "not made",
+            Self::Damaged => "damaged",
+            Self::Readers { .. } => "rekey",
+            Self::Kind | Self::Authority { .. } => "rotate",
+        }
+    }
 }
 
 /// Compares the file with the description: every secret that is not as it should be, by name.
@@ -97,7 +114,7 @@ pub fn compare(file: &SecretsFile, wanted: &BTreeMap<String, Wanted>) -> BTreeMa
     let look = |(name, it): (&String, &Wanted)| {
         let trouble = match file.secrets.get(name) {
             None => Some(Trouble::NotMade),
-            Some(entry) => compare_one(entry, it),
+            Some(entry) => compare_one(entry, it).or_else(|| of_old_authority(file, entry)),
         };
         trouble.map(|trouble| (name.clone(), trouble))
     };
@@ -111,10 +128,14 @@ fn compare_one(entry: &Entry, wanted: &Wanted) -> Option<Trouble> {
         Err(_) => return Some(Trouble::Damaged),
         Ok(true) if entry.readers == words => {}
         Ok(is_sealed) => {
-            let without = |all: &[String], others: &[String]| -> Vec<String> {
-                all.iter().filter(|it| !others.contains(it)).map(|it| plain(it)).collect()
+            let without = |all: &[String], others: &[String], key: &str| -> Vec<String> {
+                let is_there = |who: &str| others.iter().any(|it| plain(it) == who);
+                let shown =
+                    |who: &str| if is_there(who) { format!("{who} with {key}") } else { who.to_owned() };
+                all.iter().filter(|it| !others.contains(it)).map(|it| shown(plain(it))).collect()
             };
-            let (lacking, spare) = (without(&words, &entry.readers), without(&entry.readers, &words));
+            let lacking = without(&words, &entry.readers, "the key it has now");
+            let spare = without(&entry.readers, &words, "another key");
             // What the entry says of itself is as it should be, and it is encrypted to others all the same.
             if lacking.is_empty() && spare.is_empty() && !is_sealed {
                 return Some(Trouble::Damaged);
@@ -123,6 +144,13 @@ fn compare_one(entry: &Entry, wanted: &Wanted) -> Option<Trouble> {
         }
     }
     (!serves(&entry.kind, &wanted.kind)).then_some(Trouble::Kind)
+}
+
+/// Says whether a certificate was made from an authority that is another one now: what trusts this one refuses the certificate.
+fn of_old_authority(file: &SecretsFile, entry: &Entry) -> Option<Trouble> {
+    let SecretKind::Certificate { authority, .. } = &entry.kind else { return None };
+    let now = file.secrets.get(authority)?.public.get("certificate");
+    (entry.public.get("authority") != now).then(|| Trouble::Authority { name: authority.clone() })
 }
 
 /// Says whether what was made can be used as what is described now. A password is one however it was made.
@@ -135,6 +163,89 @@ fn serves(made: &SecretKind, wanted: &SecretKind) -> bool {
 }
 
 /// A reader without the name of its key.
-fn plain(word: &str) -> String {
-    word.rsplit_once(' ').map_or(word, |(who, _)| who).to_owned()
+fn plain(word: &str) -> &str {
+    word.rsplit_once(' ').map_or(word, |(who, _)| who)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secrets::generate::{Parts, generate};
+    use crate::secrets::kept::Kept;
+    use crate::secrets::seal::seal;
+
+    type Tested = Result<(), Box<dyn std::error::Error>>;
+
+    fn reader(who: Who) -> Result<Reader, Box<dyn std::error::Error>> {
+        let key = PublicKey::parse(&generate(&SecretKind::SshKey, &|_| None)?["public"])?;
+        Ok(Reader { who, key: Some(key) })
+    }
+
+    fn wanted(kind: SecretKind, readers: &[&Reader]) -> Wanted {
+        Wanted { kind, import: None, readers: readers.iter().map(|it| (*it).clone()).collect() }
+    }
+
+    fn entry(wanted: &Wanted, public: Parts) -> Result<Entry, Box<dyn std::error::Error>> {
+        let text = seal(&Kept::new("x", 1, "id", public.clone()), &wanted.keys())?;
+        let (kind, readers) = (wanted.kind.clone(), wanted.words());
+        Ok(Entry { version: 1, id: "id".into(), made: "2026-11-24".into(), kind, readers, text, public })
+    }
+
+    fn trouble(file: &SecretsFile, name: &str, wanted: Wanted) -> Option<Trouble> {
+        compare(file, &BTreeMap::from([(name.to_owned(), wanted)])).remove(name)
+    }
+
+    #[test]
+    fn readers_are_told_by_name_and_a_new_key_of_one_as_such() -> Tested {
+        let (ada, host, other) = (
+            reader(Who::Operator("ada".into()))?,
+            reader(Who::Host("ctl01".into()))?,
+            reader(Who::Host("ctl02".into()))?,
+        );
+        let anew = reader(Who::Host("ctl01".into()))?;
+        let made = wanted(SecretKind::Uuid, &[&ada, &host]);
+        let mut file = SecretsFile::default();
+        file.secrets.insert("x".into(), entry(&made, Parts::new())?);
+        assert_eq!(trouble(&file, "x", made), None);
+        let readers = |lacking: &[&str], spare: &[&str]| {
+            let texts = |all: &[&str]| all.iter().map(ToString::to_string).collect();
+            Some(Trouble::Readers { lacking: texts(lacking), spare: texts(spare) })
+        };
+        let told = |all: &[&Reader]| trouble(&file, "x", wanted(SecretKind::Uuid, all));
+        assert_eq!(told(&[&ada, &host, &other]), readers(&["host ctl02"], &[]));
+        assert_eq!(told(&[&ada]), readers(&[], &["host ctl01"]));
+        let expected = readers(&["host ctl01 with the key it has now"], &["host ctl01 with another key"]);
+        assert_eq!(told(&[&ada, &anew]), expected);
+        // An entry that says it is for those who should read it, and is for somebody else.
+        if let Some(entry) = file.secrets.get_mut("x") {
+            entry.readers = wanted(SecretKind::Uuid, &[&ada, &anew]).words();
+        }
+        assert_eq!(trouble(&file, "x", wanted(SecretKind::Uuid, &[&ada, &anew])), Some(Trouble::Damaged));
+        Ok(())
+    }
+
+    #[test]
+    fn a_certificate_goes_with_its_authority() -> Tested {
+        let ada = reader(Who::Operator("ada".into()))?;
+        let authority = SecretKind::Authority { subject: "ca".into(), valid_secs: 7200 };
+        let leaf = SecretKind::Certificate {
+            authority: "ca".into(),
+            names: vec!["a.example".into()],
+            addresses: Vec::new(),
+            valid_secs: 3600,
+        };
+        let public = |part: &str, value: &str| Parts::from([(part.to_owned(), value.to_owned())]);
+        let mut file = SecretsFile::default();
+        let leaf = wanted(leaf, &[&ada]);
+        file.secrets.insert("tls".into(), entry(&leaf, public("authority", "one"))?);
+        // An authority that is not there is missing by itself.
+        assert_eq!(trouble(&file, "tls", leaf.clone()), None);
+        let authority = wanted(authority, &[&ada]);
+        file.secrets.insert("ca".into(), entry(&authority, public("certificate", "one"))?);
+        assert_eq!(trouble(&file, "tls", leaf.clone()), None);
+        file.secrets.insert("ca".into(), entry(&authority, public("certificate", "two"))?);
+        assert_eq!(trouble(&file, "tls", leaf), Some(Trouble::Authority { name: "ca".into() }));
+        assert_eq!(trouble(&file, "ca", authority), None);
+        Ok(())
+    }
 }

@@ -2,7 +2,9 @@
 //! commands, what each printed (standard output, then standard error) and, unless it is 0, `[exit N]`.
 //!
 //! A command runs in a folder of its own with nothing of this machine's environment. There is no shell: words are split at
-//! spaces, and quotes hold words together.
+//! spaces, quotes hold words together, and a last word `<FILE` is what a command reads. Beside ours there are programs that copy and
+//! damage files. The folder has a link to `tests`, for keys. Days are printed as `$DAY` and digests as `$DIGEST`: what
+//! has a random name has others in each run.
 
 use super::files::{Content, Files, parse_head};
 use super::{files_under, golden, read, root, shown, trial};
@@ -27,6 +29,7 @@ fn check(path: &Path) -> Result<(), Failed> {
     let (files, script) = split(&text);
     let folder = tempfile::tempdir()?;
     files.write_to(folder.path())?;
+    std::os::unix::fs::symlink(root().join("tests"), folder.path().join("tests"))?;
     let head = &text[..text.len() - script.len()];
     golden::compare_file(path, &format!("{head}{}", replay(script, folder.path())?))
 }
@@ -62,7 +65,7 @@ pub fn replay(script: &str, folder: &Path) -> Result<String, Failed> {
         }
         let Some(command) = line.strip_prefix("$ ") else { continue };
         let (printed, code) = run(command, folder)?;
-        out.push_str(&printed);
+        out.push_str(&masked(&printed));
         if !printed.is_empty() && !printed.ends_with('\n') {
             out.push('\n');
         }
@@ -73,13 +76,39 @@ pub fn replay(script: &str, folder: &Path) -> Result<String, Failed> {
     Ok(out)
 }
 
-/// Runs one command of ours; returns what it printed and its exit code.
+/// A text without the words that differ from run to run.
+fn masked(printed: &str) -> String {
+    printed.split_inclusive([' ', '\n', '"']).map(masked_word).collect()
+}
+
+fn masked_word(word: &str) -> String {
+    let plain = word.trim_end_matches([' ', '\n', '"']);
+    let is_digit = |c: char| c.is_ascii_digit();
+    let is_hex = |c: char| is_digit(c) || ('a'..='f').contains(&c);
+    let is_day = plain.len() == 10 && plain.split('-').map(str::len).eq([4, 2, 2]);
+    if is_day && plain.chars().all(|c| c == '-' || is_digit(c)) {
+        format!("$DAY{}", &word[plain.len()..])
+    } else if plain.len() == 12 && plain.chars().all(is_hex) {
+        format!("$DIGEST{}", &word[plain.len()..])
+    } else {
+        word.to_owned()
+    }
+}
+
+/// Runs one command; returns what it printed and its exit code.
 pub fn run(command: &str, folder: &Path) -> Result<(String, i32), Failed> {
-    let words = words(command);
-    let Some(("kolla-lang", arguments)) = words.split_first().map(|(c, a)| (c.as_str(), a)) else {
-        return Err(format!("`{command}`: a transcript runs kolla-lang and nothing else").into());
+    let mut words = words(command);
+    let input = words.pop_if(|word| word.starts_with('<'));
+    let input = match input.as_deref().and_then(|word| word.strip_prefix('<')) {
+        Some(file) => Stdio::from(std::fs::File::open(folder.join(file))?),
+        None => Stdio::null(),
     };
-    let done = Command::new(env!("CARGO_BIN_EXE_kolla-lang"))
+    let (program, arguments) = match words.split_first().map(|(program, rest)| (program.as_str(), rest)) {
+        Some(("kolla-lang", rest)) => (env!("CARGO_BIN_EXE_kolla-lang"), rest),
+        Some((program @ ("cp" | "sed" | "truncate"), rest)) => (program, rest),
+        _ => return Err(format!("`{command}`: a transcript runs kolla-lang, cp, sed and truncate").into()),
+    };
+    let done = Command::new(program)
         .args(arguments)
         .current_dir(folder)
         .env_clear()
@@ -88,7 +117,7 @@ pub fn run(command: &str, folder: &Path) -> Result<(String, i32), Failed> {
         .env("LC_ALL", "C.UTF-8")
         .env("NO_COLOR", "1")
         .env("COLUMNS", "80")
-        .stdin(Stdio::null())
+        .stdin(input)
         .output()?;
     let printed =
         [done.stdout, done.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();

@@ -28,8 +28,18 @@ pub fn secret(name: &str) -> (SecretSpec, String) {
 
 fn make(name: &str) -> Result<(SecretSpec, String), Box<dyn std::error::Error>> {
     let kind = SecretKind::Password { length: 20, alphabet: Alphabet::Alphanumeric };
-    let spec = SecretSpec { kind, version: 1, id: new_id()?, public: BTreeMap::new() };
-    let kept = Kept::new(name, 1, &spec.id, generate(&spec.kind, &|_| None)?);
-    let text = seal(&kept, &[PublicKey::parse(&PAIR["public"])?])?;
+    let parts = generate(&kind, &|_| None)?;
+    sealed(name, kind, parts, BTreeMap::new())
+}
+
+/// Returns a secret with these parts, of which some lie in the clear: what a manifest says of it, and its ciphertext.
+pub fn sealed(
+    name: &str,
+    kind: SecretKind,
+    parts: Parts,
+    public: Parts,
+) -> Result<(SecretSpec, String), Box<dyn std::error::Error>> {
+    let spec = SecretSpec { kind, version: 1, id: new_id()?, public };
+    let text = seal(&Kept::new(name, 1, &spec.id, parts), &[PublicKey::parse(&PAIR["public"])?])?;
     Ok((spec, text))
 }

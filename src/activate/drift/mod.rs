@@ -2,6 +2,7 @@
 //!
 //! Mends nothing. Each file here looks at one thing; which findings forbid a switch is said by their kind.
 
+pub mod certificates;
 pub mod containers;
 pub mod evidence;
 pub mod folder;
@@ -65,6 +66,8 @@ pub enum Kind {
     Task,
     /// A container that was adopted is where it should not be.
     Kept,
+    /// A certificate of the generation ends soon, or has ended.
+    Expires,
     /// A unit was left as it was on purpose, and takes up the change at its next start. This is no drift.
     Waits,
 }
@@ -87,6 +90,7 @@ impl Kind {
             Self::Kernel => "kernel",
             Self::Task => "task",
             Self::Kept => "kept",
+            Self::Expires => "expires",
             Self::Waits => "waits",
         }
     }
@@ -97,7 +101,7 @@ impl Kind {
             Self::Edited | Self::DropIn | Self::Foreign | Self::Stamp => true,
             // A switch sets these right by itself, or does not touch them.
             Self::Transit | Self::Link | Self::Rendered | Self::Unit | Self::Image | Self::Down => false,
-            Self::Unknown | Self::Kernel | Self::Task | Self::Kept | Self::Waits => false,
+            Self::Unknown | Self::Kernel | Self::Task | Self::Kept | Self::Expires | Self::Waits => false,
         }
     }
 }

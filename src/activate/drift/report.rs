@@ -2,9 +2,12 @@
 //!
 //! Holds no lock: what it tells was true while it looked.
 
+use std::time::SystemTime;
+
 use serde::Serialize;
 
-use super::{Finding, Kind, containers, folder, places, units};
+use super::certificates::Certificate;
+use super::{Finding, Kind, certificates, containers, folder, places, units};
 use crate::activate::adopt::Book;
 use crate::activate::adopt::What;
 use crate::activate::adopt::containers::{kept_name, wanted};
@@ -26,6 +29,8 @@ pub struct Status {
     pub generation: Option<Record>,
     /// A switch that began and did not end.
     pub transit: Option<Transit>,
+    /// When the certificates of the committed generation end.
+    pub certificates: Vec<Certificate>,
     /// All that is not as it should be.
     pub findings: Vec<Finding>,
 }
@@ -42,7 +47,8 @@ pub struct Transit {
 /// Looks at everything.
 pub fn status(layout: &Layout, systemd: &mut dyn Systemd, tools: &mut dyn Tools) -> Result<Status, Refusal> {
     let transit = transit(layout)?;
-    let mut status = Status { version: 1, generation: None, transit, findings: Vec::new() };
+    let mut status =
+        Status { version: 1, generation: None, transit, certificates: Vec::new(), findings: Vec::new() };
     let book = Book::load(layout)?;
     if let Some(transit) = &status.transit {
         status.findings.push(in_transit(transit));
@@ -60,6 +66,7 @@ pub fn status(layout: &Layout, systemd: &mut dyn Systemd, tools: &mut dyn Tools)
             let held = Held { number, closure };
             let found = compare(layout, systemd, tools, &record, &held.closure, &containers)?;
             status.findings.extend(found);
+            status.certificates = certificates::all(&held.closure.manifest);
             status.findings.extend(kept(&book, Some(&held.closure.manifest), &containers));
         }
         // Which of its files was edited is told above; nothing can be compared with what is left.
@@ -100,6 +107,7 @@ fn compare(
     findings.extend(containers::images(manifest, all, &tools.images()?));
     findings.extend(places::settings(layout, manifest));
     findings.extend(places::tasks(layout, tools, manifest)?);
+    findings.extend(certificates::soon(manifest, SystemTime::now()));
     Ok(findings)
 }
 

@@ -9,19 +9,19 @@ use serde_json::json;
 use super::super::build::make;
 use super::super::describe::{DEFAULT_FILE, JobsArgs, compile};
 use super::super::exit::Exit;
-use super::super::host::{Answer, complain};
+use super::super::host::{Answer, complain, complain_of};
 use super::super::report;
 use super::super::say::{say, say_wrong};
 use super::super::secrets_of;
 use crate::secrets::file::{Entry, SecretsFile};
 use crate::secrets::generate::{Parts, generate, new_id};
 use crate::secrets::kept::Kept;
-use crate::secrets::seal::{Ask, PrivateKeys, open, seal};
-use crate::secrets::wanted::{Wanted, Who};
+use crate::secrets::seal::{Ask, OpenError, PrivateKeys, check_public, open, seal};
+use crate::secrets::wanted::{Trouble, Wanted, Who, compare};
 use crate::store::lock::{Lock, try_lock};
 use crate::store::manifest::SecretKind;
 
-/// The secrets of a cloud. Others wait for it to be dropped.
+/// The secrets of a cloud. Whoever wants to change them too waits for it to be dropped.
 pub struct Book {
     /// Where the file lies.
     pub path: PathBuf,
@@ -33,26 +33,41 @@ pub struct Book {
     keys: OnceCell<PrivateKeys>,
     /// What was made in this run: it is in the clear still, and no key is needed to read it.
     fresh: BTreeMap<String, Parts>,
-    _lock: Lock,
+    _lock: Option<Lock>,
+}
+
+/// What is done with secrets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// They are looked at; a description that cannot be written is no hindrance.
+    Look,
+    /// They are changed.
+    Change,
 }
 
 impl Book {
     /// Reads a description and its secrets. What is wrong was printed.
-    pub fn open(description: Option<&Path>, identities: &[PathBuf]) -> Result<Self, Exit> {
+    pub fn open(
+        description: Option<&Path>,
+        identities: &[PathBuf],
+        purpose: Purpose,
+        answer: Answer,
+    ) -> Result<Self, Exit> {
         let compiled = compile(description)?;
         let path = secrets_of::path_of(description);
-        // The description itself is locked: it is there, and nothing needs to be left behind.
-        let locked = description.unwrap_or(Path::new(DEFAULT_FILE));
-        let lock = try_lock(locked).map_err(|error| complain(&error, Exit::Refused))?;
-        let Some(lock) = lock else {
-            say_wrong!("error: somebody else changes the secrets of {}", locked.display());
-            return Err(Exit::Locked);
+        let lock = match purpose {
+            Purpose::Look => None,
+            Purpose::Change => Some(lock(description.unwrap_or(Path::new(DEFAULT_FILE)))?),
         };
         let file = secrets_of::load(description)?;
         let made = make(&compiled, JobsArgs { jobs: None }.count(), &file);
-        match report::print_all(&made.problems, compiled.sources(), Answer::Text) {
-            Exit::Done => {}
-            exit => return Err(exit),
+        let exit = report::print_all(&made.problems, compiled.sources(), answer);
+        if exit != Exit::Done {
+            if answer == Answer::Json {
+                let problems = report::as_json(&made.problems, compiled.sources());
+                say!("{:#}", json!({ "version": 1, "problems": problems }));
+            }
+            return Err(exit);
         }
         let identities = if identities.is_empty() { own_keys() } else { identities.to_vec() };
         Ok(Self {
@@ -82,10 +97,23 @@ impl Book {
             say_wrong!("  help: run `kolla-lang secrets generate`");
             return Err(Exit::Refused);
         };
-        open(&entry.text, name, entry.version, &entry.id, self.keys()?).map_err(|error| {
-            say_wrong!("error: cannot open the secret `{name}` of {}", self.path.display());
-            say_wrong!("  caused by: {error}");
-            Exit::Refused
+        let opened = open(&entry.text, name, entry.version, &entry.id, self.keys()?);
+        opened.and_then(|kept| check_public(&kept, &entry.public).map(|()| kept)).map_err(|error| {
+            let what = format!("cannot open the secret `{name}` of {}", self.path.display());
+            let exit = complain_of(&what, &error, Exit::Refused);
+            match error {
+                OpenError::NotForUs { .. } => {
+                    say_wrong!("  help: name the private key of an operator with `--identity`");
+                }
+                OpenError::Passphrase => {}
+                OpenError::Damaged
+                | OpenError::Another { .. }
+                | OpenError::Public { .. }
+                | OpenError::NoSecret => {
+                    say_wrong!("  help: take the file as git has it");
+                }
+            }
+            exit
         })
     }
 
@@ -107,9 +135,11 @@ impl Book {
         let version = self.file.secrets.get(name).map_or(1, |entry| entry.version.saturating_add(1));
         let id = new_id().map_err(|error| refused(&error))?;
         let kind = self.wanted(name)?.kind.clone();
+        let is_public = |(part, _): &(&String, &String)| kind.is_public(part);
+        let public =
+            parts.iter().filter(is_public).map(|(part, value)| (part.clone(), value.clone())).collect();
         self.fresh.insert(name.to_owned(), parts.clone());
-        let (public, secret) = parts.into_iter().partition(|(part, _)| kind.is_public(part));
-        self.seal(&Kept::new(name, version, id, secret), public, &today())?;
+        self.seal(&Kept::new(name, version, id, parts), kind, public, &today())?;
         Ok(version)
     }
 
@@ -121,10 +151,17 @@ impl Book {
             _ => None,
         };
         let given = |name: &str| given.as_ref().filter(|(of, _)| *of == name).map(|(_, parts)| parts.clone());
-        generate(kind, &given).map_err(|error| {
-            say_wrong!("error: cannot make the secret `{name}`");
-            complain(&error, Exit::Refused)
-        })
+        let cannot = format!("cannot make the secret `{name}`");
+        generate(kind, &given).map_err(|error| complain_of(&cannot, &error, Exit::Refused))
+    }
+
+    /// Puts names in the order in which secrets are made: certificates are made from their authorities.
+    pub fn in_order(&self, names: &mut [String]) {
+        let is_certificate = |name: &str| {
+            let kind = self.wanted.get(name).map(|it| &it.kind);
+            matches!(kind, Some(SecretKind::Certificate { .. }))
+        };
+        names.sort_by(|a, b| (is_certificate(a), a).cmp(&(is_certificate(b), b)));
     }
 
     /// Opens a secret, and returns all its parts.
@@ -132,13 +169,11 @@ impl Book {
         if let Some(parts) = self.fresh.get(name) {
             return Ok(parts.clone());
         }
-        let mut parts = self.read(name)?.parts.clone();
-        parts.extend(self.file.secrets.get(name).map(|it| it.public.clone()).unwrap_or_default());
-        Ok(parts)
+        Ok(self.read(name)?.parts.clone())
     }
 
     /// Encrypts a secret as it is to those who may read it now.
-    pub fn seal(&mut self, kept: &Kept, public: Parts, made: &str) -> Result<(), Exit> {
+    pub fn seal(&mut self, kept: &Kept, kind: SecretKind, public: Parts, made: &str) -> Result<(), Exit> {
         let name = kept.name.clone();
         let wanted = self.wanted(&name)?;
         let unknown: Vec<String> = wanted.without_key().map(ToString::to_string).collect();
@@ -150,12 +185,9 @@ impl Book {
             say_wrong!("  help: give `hosts.<name>.ssh.key`, as `ssh-keyscan -t ed25519` prints it");
             return Err(Exit::Refused);
         }
-        let text = seal(kept, &wanted.keys()).map_err(|error| {
-            say_wrong!("error: cannot encrypt the secret `{name}`");
-            complain(&error, Exit::Refused)
-        })?;
-        let (kind, readers): (SecretKind, _) = (wanted.kind.clone(), wanted.words());
-        let (version, id) = (kept.version, kept.id.clone());
+        let cannot = format!("cannot encrypt the secret `{name}`");
+        let text = seal(kept, &wanted.keys()).map_err(|error| complain_of(&cannot, &error, Exit::Refused))?;
+        let (version, id, readers) = (kept.version, kept.id.clone(), wanted.words());
         let entry = Entry { version, id, made: made.to_owned(), kind, readers, text, public };
         self.file.secrets.insert(name, entry);
         Ok(())
@@ -180,10 +212,16 @@ impl Book {
         self.file.save(&self.path).map_err(|error| complain(&error, Exit::Refused))
     }
 
-    /// Says what was done to which secrets.
+    /// Says what was done to which secrets, and what is still wrong with any: a `build` would refuse it.
     pub fn say_done(&self, done: &str, names: &[String], answer: Answer) {
+        let troubles = compare(&self.file, &self.wanted);
         if answer == Answer::Json {
-            say!("{:#}", json!({ "version": 1, "file": self.path, done: names }));
+            let states: BTreeMap<&String, &str> =
+                troubles.iter().map(|(name, it)| (name, it.word())).collect();
+            say!(
+                "{:#}",
+                json!({ "version": 1, "file": self.path, "done": done, "secrets": names, "left": states })
+            );
             return;
         }
         for name in names {
@@ -195,12 +233,27 @@ impl Book {
         } else {
             say!("wrote {}", self.path.display());
         }
+        secrets_of::say_troubles(&self.path, troubles, "warning");
     }
+
+    /// Returns what is wrong with a secret.
+    pub fn trouble(&self, name: &str) -> Option<Trouble> {
+        compare(&self.file, &self.wanted).remove(name)
+    }
+}
+
+/// Locks a description itself: it is there, and nothing needs to be left behind.
+fn lock(description: &Path) -> Result<Lock, Exit> {
+    let lock = try_lock(description).map_err(|error| complain(&error, Exit::Refused))?;
+    lock.ok_or_else(|| {
+        say_wrong!("error: somebody else changes the secrets of {}", description.display());
+        Exit::Locked
+    })
 }
 
 /// The private keys of whoever runs this, where SSH looks for them first.
 fn own_keys() -> Vec<PathBuf> {
-    let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+    let Some(home) = std::env::var_os("HOME").map(PathBuf::from) else { return Vec::new() };
     ["id_ed25519", "id_rsa"].map(|name| home.join(".ssh").join(name)).into()
 }
 
@@ -215,4 +268,19 @@ pub fn kind_word(kind: &SecretKind) -> String {
         .ok()
         .and_then(|it| Some(it.get("kind")?.as_str()?.to_owned()))
         .unwrap_or_default()
+}
+
+/// Says that a secret has no such part, and which it has.
+pub fn no_part(name: &str, part: Option<&str>, parts: &Parts) -> Exit {
+    let known: Vec<&str> = parts.keys().map(String::as_str).filter(|it| !it.is_empty()).collect();
+    match part {
+        None => say_wrong!("error: the secret `{name}` has several parts"),
+        Some(part) => say_wrong!("error: the secret `{name}` has no part `{part}`"),
+    }
+    if known.is_empty() {
+        say_wrong!("  help: it has no parts; leave `{}` away", part.unwrap_or_default());
+    } else {
+        say_wrong!("  help: name one of {}", known.join(", "));
+    }
+    Exit::Wrong
 }

@@ -8,11 +8,14 @@ use clap::Args;
 use zeroize::Zeroizing;
 
 use super::super::exit::Exit;
-use super::super::host::{Answer, complain};
+use super::super::host::{Answer, complain, complain_of};
 use super::super::say::say_wrong;
-use super::book::Book;
-use crate::secrets::generate::Parts;
+use super::book::{Book, no_part};
+use crate::secrets::generate::{Parts, expires, hashed};
+use crate::secrets::wanted::Trouble;
 use crate::store::files;
+use crate::store::manifest::SecretKind;
+use crate::store::secret::PartNames;
 
 /// Which secret is changed.
 #[derive(Debug, Args)]
@@ -30,25 +33,21 @@ const MEMORY: &str = "/dev/shm";
 pub fn run(book: &mut Book, args: &EditArgs, answer: Answer) -> Result<(), Exit> {
     let EditArgs { name, part } = args;
     book.require_operators()?;
-    book.wanted(name)?;
-    let is_there = book.file.secrets.contains_key(name);
-    let mut parts = if is_there { book.parts(name)? } else { Parts::new() };
-    let part = part.clone().unwrap_or_default();
-    if is_there && !parts.contains_key(&part) {
-        let known: Vec<&str> = parts.keys().map(String::as_str).collect();
-        say_wrong!("error: the secret `{name}` has no part `{part}`");
-        say_wrong!("  help: name one of {}", known.join(", "));
-        return Err(Exit::Wrong);
-    }
-    let old = parts.get(&part).cloned().unwrap_or_default();
-    let new = if std::io::stdin().is_terminal() { in_editor(&old)? } else { from_input()? };
-    if new.is_empty() {
+    let kind = book.wanted(name)?.kind.clone();
+    let parts = given(book, name, &kind)?;
+    let Some(old) = parts.get(part.as_deref().unwrap_or_default()).cloned() else {
+        return Err(no_part(name, part.as_deref(), &parts));
+    };
+    let old = Zeroizing::new(old);
+    let text = if std::io::stdin().is_terminal() { in_editor(&old)? } else { from_input()? };
+    let new = with_end_of(&old, text);
+    if new.trim().is_empty() {
         say_wrong!("error: an empty text is no secret; nothing was changed");
         return Err(Exit::Refused);
     }
-    let is_new = *new != old;
+    let is_new = new != old;
     if is_new {
-        parts.insert(part, new.to_string());
+        let parts = changed(name, &kind, parts, part.as_deref().unwrap_or_default(), &new)?;
         book.put(name, parts)?;
         book.save()?;
     }
@@ -57,17 +56,66 @@ pub fn run(book: &mut Book, args: &EditArgs, answer: Answer) -> Result<(), Exit>
     Ok(())
 }
 
-/// The whole of standard input without the newline at its end.
-fn from_input() -> Result<Zeroizing<String>, Exit> {
-    let mut text = Zeroizing::new(String::new());
-    match std::io::stdin().read_to_string(&mut text) {
-        Ok(_) => Ok(without_end(text)),
-        Err(error) => Err(complain(&error, Exit::Refused)),
+/// Returns the parts that a secret has before it is edited. What was never made and has several cannot be put together part by part.
+fn given(book: &Book, name: &str, kind: &SecretKind) -> Result<Parts, Exit> {
+    if !book.file.secrets.contains_key(name) {
+        if kind.parts() == PartNames::Whole {
+            return Ok(Parts::from([(String::new(), String::new())]));
+        }
+        say_wrong!("error: the secret `{name}` was not made yet, and has several parts");
+        say_wrong!("  help: run `kolla-lang secrets generate`, then edit each part");
+        return Err(Exit::Refused);
     }
+    if book.trouble(name) == Some(Trouble::Kind) {
+        say_wrong!("error: the secret `{name}` is something else than what is described now");
+        say_wrong!("  help: run `kolla-lang secrets rotate {name}` first");
+        return Err(Exit::Refused);
+    }
+    book.parts(name)
 }
 
-fn without_end(text: Zeroizing<String>) -> Zeroizing<String> {
-    Zeroizing::new(text.strip_suffix('\n').unwrap_or(&text).to_owned())
+/// Returns the parts of a secret after one of them was given another value.
+fn changed(name: &str, kind: &SecretKind, parts: Parts, part: &str, new: &str) -> Result<Parts, Exit> {
+    let mut parts = parts;
+    match kind {
+        // One is made from the other.
+        SecretKind::Bcrypt { .. } if part == "password" => {
+            let cannot = format!("cannot hash the secret `{name}`");
+            return hashed(new).map_err(|error| complain_of(&cannot, &error, Exit::Refused));
+        }
+        SecretKind::Bcrypt { .. } => {
+            say_wrong!("error: the part `{part}` of the secret `{name}` is made from its password");
+            say_wrong!("  help: `kolla-lang secrets edit {name} password` makes it anew");
+            return Err(Exit::Refused);
+        }
+        _ => drop(parts.insert(part.to_owned(), new.to_owned())),
+    }
+    let has_certificate = matches!(kind, SecretKind::Authority { .. } | SecretKind::Certificate { .. });
+    if has_certificate && expires(&parts).is_none() {
+        say_wrong!("error: this is no certificate in PEM; nothing was changed");
+        return Err(Exit::Refused);
+    }
+    Ok(parts)
+}
+
+/// The whole of standard input.
+fn from_input() -> Result<Zeroizing<String>, Exit> {
+    let mut text = Zeroizing::new(String::new());
+    let read = std::io::stdin().read_to_string(&mut text);
+    read.map(|_| text).map_err(|error| complain_of("cannot read standard input", &error, Exit::Refused))
+}
+
+/// A text that ends as the one before did: with a newline, as keys and certificates do, or without one, as a password must.
+fn with_end_of(old: &str, text: Zeroizing<String>) -> Zeroizing<String> {
+    let mut text = text;
+    match (old.ends_with('\n'), text.ends_with('\n')) {
+        (true, false) => text.push('\n'),
+        (false, true) => {
+            text.pop();
+        }
+        (true, true) | (false, false) => {}
+    }
+    text
 }
 
 /// What an editor made of a value.
@@ -79,8 +127,7 @@ fn in_editor(old: &str) -> Result<Zeroizing<String>, Exit> {
     let path = folder.path().join("secret");
     files::write_atomic(&path, old.as_bytes(), 0o600).map_err(|it| refused(&it))?;
     edit(&path)?;
-    let text = files::read_text(&path).map_err(|it| refused(&it))?;
-    Ok(without_end(Zeroizing::new(text)))
+    files::read_text(&path).map(Zeroizing::new).map_err(|it| refused(&it))
 }
 
 fn edit(path: &Path) -> Result<(), Exit> {
@@ -95,5 +142,20 @@ fn edit(path: &Path) -> Result<(), Exit> {
             Err(Exit::Refused)
         }
         Err(error) => Err(complain(&error, Exit::Refused)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_ends_as_the_one_before() {
+        let ended = |old: &str, new: &str| with_end_of(old, Zeroizing::new(new.to_owned())).to_string();
+        assert_eq!(ended("old", "new\n"), "new");
+        assert_eq!(ended("old", "a\nb\n"), "a\nb");
+        assert_eq!(ended("KEY\n", "NEW"), "NEW\n");
+        assert_eq!(ended("KEY\n", "NEW\n"), "NEW\n");
+        assert_eq!(ended("", "new"), "new");
     }
 }

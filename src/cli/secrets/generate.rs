@@ -4,7 +4,6 @@ use super::super::exit::Exit;
 use super::super::host::Answer;
 use super::book::Book;
 use crate::secrets::wanted::{Trouble, compare};
-use crate::store::manifest::SecretKind;
 
 /// Runs the command.
 pub fn run(book: &mut Book, answer: Answer) -> Result<(), Exit> {
@@ -12,9 +11,7 @@ pub fn run(book: &mut Book, answer: Answer) -> Result<(), Exit> {
     let troubles = compare(&book.file, &book.wanted);
     let missing = troubles.into_iter().filter(|(_, trouble)| *trouble == Trouble::NotMade);
     let mut missing: Vec<String> = missing.map(|(name, _)| name).collect();
-    // Authorities come first: certificates are made from them.
-    let rests_on = |name: &String| matches!(book.wanted.get(name), Some(it) if matches!(it.kind, SecretKind::Certificate { .. }));
-    missing.sort_by_key(rests_on);
+    book.in_order(&mut missing);
     for name in &missing {
         let parts = book.generate(name)?;
         book.put(name, parts)?;

@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use zeroize::Zeroizing;
 
 use super::super::exit::Exit;
 use super::super::host::{Answer, complain};
@@ -21,48 +22,140 @@ pub struct ImportArgs {
     passwords: PathBuf,
 }
 
-/// Runs the command.
+/// Runs the command. Nothing is imported where one value cannot be used.
 pub fn run(book: &mut Book, args: &ImportArgs, answer: Answer) -> Result<(), Exit> {
     book.require_operators()?;
-    let text = files::read_text(&args.passwords).map_err(|error| complain(&error, Exit::Refused))?;
+    let path = args.passwords.display();
+    let text = files::read_text(&args.passwords).map(Zeroizing::new);
+    let text = text.map_err(|error| complain(&error, Exit::Refused))?;
     let Ok(serde_yaml_ng::Value::Mapping(given)) = serde_yaml_ng::from_str(&text) else {
         // The cause could quote the file.
-        say_wrong!("error: {} is no map of names to values in YAML", args.passwords.display());
+        say_wrong!("error: {path} is no map of names to values in YAML");
+        if text.starts_with("$ANSIBLE_VAULT") {
+            say_wrong!(
+                "  help: decrypt it first: `ansible-vault view {path} | kolla-lang secrets import /dev/stdin`"
+            );
+        }
         return Err(Exit::Refused);
     };
-    let names: Vec<String> = book.wanted.keys().cloned().collect();
+    let Found { usable, there, unusable } = look(book, &given);
+    for (import, why) in &unusable {
+        say_wrong!("error: the value of `{import}` in {path} {why}; nothing was imported");
+    }
+    if !unusable.is_empty() {
+        return Err(Exit::Refused);
+    }
+    if usable.is_empty() && there.is_empty() {
+        say_wrong!("error: {path} has a value for no secret of this cloud");
+        say_wrong!("  help: `secrets.<name>.import` says what a secret is called there");
+        return Err(Exit::Refused);
+    }
     let mut taken = Vec::new();
-    for name in names {
-        let wanted = book.wanted(&name)?;
-        let (Some(import), false) = (&wanted.import, book.file.secrets.contains_key(&name)) else { continue };
-        let Some(parts) = given.get(import.as_str()).and_then(|value| parts_of(&wanted.kind, value)) else {
-            continue;
-        };
+    for (name, parts) in usable {
         book.put(&name, parts)?;
         taken.push(name);
     }
     if !taken.is_empty() {
         book.save()?;
     }
+    if let Some(first) = there.first() {
+        say_wrong!(
+            "warning: these are in {} already, and were kept: {}",
+            book.path.display(),
+            there.join(", ")
+        );
+        say_wrong!("  help: `kolla-lang secrets edit {first}` gives it another value");
+    }
     book.say_done("imported", &taken, answer);
     Ok(())
 }
 
-/// A value as the parts of a secret of that kind; nothing if it is none.
-fn parts_of(kind: &SecretKind, value: &serde_yaml_ng::Value) -> Option<Parts> {
-    let text = |value: &serde_yaml_ng::Value| value.as_str().filter(|it| !it.is_empty()).map(str::to_owned);
+/// What a passwords.yml has of the secrets that a cloud wants.
+#[derive(Default)]
+struct Found {
+    /// Values that can be taken over, by the names of their secrets.
+    usable: Vec<(String, Parts)>,
+    /// Secrets that were made already.
+    there: Vec<String>,
+    /// Names of values that cannot be taken over, and why.
+    unusable: Vec<(String, &'static str)>,
+}
+
+fn look(book: &Book, given: &serde_yaml_ng::Mapping) -> Found {
+    let mut found = Found::default();
+    for (name, wanted) in &book.wanted {
+        let Some(import) = &wanted.import else { continue };
+        // Names without a value stand there for what is not used.
+        let Some(value) = given.get(import.as_str()).filter(|it| !is_empty(it)) else { continue };
+        match parts_of(&wanted.kind, value) {
+            _ if book.file.secrets.contains_key(name) => found.there.push(name.clone()),
+            Ok(parts) => found.usable.push((name.clone(), parts)),
+            Err(why) => found.unusable.push((import.clone(), why)),
+        }
+    }
+    found
+}
+
+fn is_empty(value: &serde_yaml_ng::Value) -> bool {
+    value.is_null() || value.as_str() == Some("")
+}
+
+/// A value as the parts of a secret of that kind, or why it is none.
+fn parts_of(kind: &SecretKind, value: &serde_yaml_ng::Value) -> Result<Parts, &'static str> {
     match kind {
         SecretKind::SshKey => {
-            let part = |given: &str| value.get(given).and_then(text);
-            Some(Parts::from([
+            let part = |given: &str| text(value.get(given).ok_or("has no `private_key` and `public_key`")?);
+            Ok(Parts::from([
                 ("private".to_owned(), part("private_key")?),
                 ("public".to_owned(), part("public_key")?),
             ]))
         }
         SecretKind::Password { .. } | SecretKind::Uuid | SecretKind::Keyring => {
-            Some(Parts::from([(String::new(), text(value)?)]))
+            Ok(Parts::from([(String::new(), text(value)?)]))
         }
-        SecretKind::Bcrypt { .. } => hashed(&text(value)?).ok(),
-        SecretKind::Fernet { .. } | SecretKind::Authority { .. } | SecretKind::Certificate { .. } => None,
+        SecretKind::Bcrypt { .. } => {
+            hashed(&text(value)?).map_err(|_| "is longer than the 72 bytes that bcrypt reads")
+        }
+        SecretKind::Fernet { .. } | SecretKind::Authority { .. } | SecretKind::Certificate { .. } => {
+            Err("is of a kind that kolla-ansible keeps elsewhere")
+        }
+    }
+}
+
+fn text(value: &serde_yaml_ng::Value) -> Result<String, &'static str> {
+    match value {
+        serde_yaml_ng::Value::String(text) if !text.is_empty() => Ok(text.clone()),
+        serde_yaml_ng::Value::Tagged(_) => Err("is encrypted by ansible-vault: decrypt it first"),
+        // How a number was written, with which zeros, is not known any more.
+        _ => Err("is no text: put it in quotes"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::manifest::Alphabet;
+
+    fn told(kind: &SecretKind, yaml: &str) -> Result<Parts, &'static str> {
+        parts_of(kind, &serde_yaml_ng::from_str(yaml).unwrap_or_else(|error| panic!("{error}")))
+    }
+
+    #[test]
+    fn a_value_is_a_text_as_it_was_written_or_nothing() {
+        let password = SecretKind::Password { length: 40, alphabet: Alphabet::Alphanumeric };
+        assert_eq!(told(&password, "\"0123\""), Ok(Parts::from([(String::new(), "0123".to_owned())])));
+        assert_eq!(told(&password, "123"), Err("is no text: put it in quotes"));
+        assert_eq!(told(&password, "[a]"), Err("is no text: put it in quotes"));
+        let vault = "!vault |\n  $ANSIBLE_VAULT;1.1;AES256\n  6162\n";
+        assert_eq!(told(&password, vault), Err("is encrypted by ansible-vault: decrypt it first"));
+        let bcrypt = SecretKind::Bcrypt { length: 40, alphabet: Alphabet::Alphanumeric };
+        assert!(
+            told(&bcrypt, "abc").is_ok_and(|it| it["password"] == "abc" && it["hash"].starts_with("$2y$"))
+        );
+        assert!(told(&bcrypt, &"x".repeat(73)).is_err());
+        let pair = told(&SecretKind::SshKey, "private_key: a\npublic_key: b\n");
+        assert!(pair.is_ok_and(|it| it["private"] == "a" && it["public"] == "b"));
+        assert!(told(&SecretKind::SshKey, "private_key: a\n").is_err());
+        assert!(told(&SecretKind::Fernet { count: 3 }, "abc").is_err());
     }
 }

@@ -1,26 +1,29 @@
 //! `secrets list`: what each secret is, its version, who may read it, and what is wrong with it. Opens none.
 
+use std::collections::BTreeSet;
+use std::time::SystemTime;
+
 use serde_json::json;
 
 use super::super::exit::Exit;
 use super::super::host::Answer;
 use super::super::say::say;
 use super::book::{Book, kind_word};
-use crate::secrets::wanted::{Trouble, compare};
+use crate::secrets::generate::expires;
+use crate::secrets::wanted::compare;
 
 /// Runs the command.
 pub fn run(book: &Book, answer: Answer) -> Result<(), Exit> {
     let troubles = compare(&book.file, &book.wanted);
-    let state = |name: &str| match (troubles.get(name), book.wanted.contains_key(name)) {
-        (_, false) => "nobody reads it",
+    let now = SystemTime::now();
+    let ends = |name: &String| book.file.secrets.get(name).and_then(|it| expires(&it.public));
+    let state = |name: &String| match (troubles.get(name), book.wanted.contains_key(name)) {
+        (_, false) => "unread",
+        (Some(trouble), _) => trouble.word(),
+        (None, true) if ends(name).is_some_and(|it| it <= now) => "expired",
         (None, true) => "ready",
-        (Some(Trouble::NotMade), _) => "not made",
-        (Some(Trouble::Damaged), _) => "damaged",
-        (Some(Trouble::Readers { .. }), _) => "rekey",
-        (Some(Trouble::Kind), _) => "rotate",
     };
-    let names: std::collections::BTreeSet<&String> =
-        book.wanted.keys().chain(book.file.secrets.keys()).collect();
+    let names: BTreeSet<&String> = book.wanted.keys().chain(book.file.secrets.keys()).collect();
     let mut rows = Vec::new();
     for name in names {
         let (wanted, entry) = (book.wanted.get(name), book.file.secrets.get(name));
@@ -28,13 +31,16 @@ pub fn run(book: &Book, answer: Answer) -> Result<(), Exit> {
         let readers = wanted.map(|it| it.readers.iter().map(|it| it.who.to_string()).collect::<Vec<_>>());
         let (version, made) = entry.map_or((0, ""), |it| (it.version, it.made.as_str()));
         let readers = readers.unwrap_or_default();
+        let expires = ends(name).map(day);
         if answer == Answer::Json {
             rows.push(json!({
-                "name": name, "kind": kind, "version": version, "made": made, "readers": readers, "state": state(name),
+                "name": name, "kind": kind, "version": version, "made": made, "expires": expires, "readers": readers,
+                "state": state(name),
             }));
         } else {
+            let until = expires.map(|it| format!("until {it}")).unwrap_or_default();
             say!(
-                "{name:<32} {kind:<12} {:<4} {made:<10}  {:<8} {}",
+                "{name:<32} {kind:<12} {:<4} {made:<10}  {until:<16}  {:<8}  {}",
                 format!("v{version}"),
                 state(name),
                 readers.join(", ")
@@ -45,4 +51,9 @@ pub fn run(book: &Book, answer: Answer) -> Result<(), Exit> {
         say!("{:#}", json!({ "version": 1, "file": book.path, "secrets": rows }));
     }
     Ok(())
+}
+
+/// A day, as in `2026-11-24`.
+fn day(time: SystemTime) -> String {
+    jiff::Timestamp::try_from(time).map(|it| it.strftime("%Y-%m-%d").to_string()).unwrap_or_default()
 }

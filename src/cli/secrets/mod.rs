@@ -15,7 +15,7 @@ use clap::{Args, Subcommand};
 
 use super::exit::Exit;
 use super::host::Answer;
-use book::Book;
+use book::{Book, Purpose};
 
 /// Make, show, change and re-encrypt the secrets of a cloud
 #[derive(Debug, Args)]
@@ -67,7 +67,11 @@ enum What {
 pub fn run(args: &SecretsArgs) -> Exit {
     let SecretsArgs { what, file, identity, json } = args;
     let answer = Answer::of(*json);
-    let ended = Book::open(file.as_deref(), identity).and_then(|mut book| match what {
+    let purpose = match what {
+        What::List | What::Show(_) => Purpose::Look,
+        What::Generate | What::Edit(_) | What::Rotate(_) | What::Rekey | What::Import(_) => Purpose::Change,
+    };
+    let ended = Book::open(file.as_deref(), identity, purpose, answer).and_then(|mut book| match what {
         What::Generate => generate::run(&mut book, answer),
         What::List => list::run(&book, answer),
         What::Show(args) => show::run(&book, args, answer),

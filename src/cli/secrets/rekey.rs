@@ -13,9 +13,10 @@ pub fn run(book: &mut Book, answer: Answer) -> Result<(), Exit> {
     let wrong: Vec<String> = wrong.map(|(name, _)| name).collect();
     for name in &wrong {
         let kept = book.read(name)?;
-        let entry = book.file.secrets.get(name);
-        let (made, public) = entry.map(|it| (it.made.clone(), it.public.clone())).unwrap_or_default();
-        book.seal(&kept, public, &made)?;
+        let Some(entry) = book.file.secrets.get(name) else { continue };
+        // Its kind stays what it was made as: whether that is still what is described is another question.
+        let (kind, public, made) = (entry.kind.clone(), entry.public.clone(), entry.made.clone());
+        book.seal(&kept, kind, public, &made)?;
     }
     if !wrong.is_empty() {
         book.save()?;

@@ -20,7 +20,7 @@ pub struct RotateArgs {
 pub fn run(book: &mut Book, args: &RotateArgs, answer: Answer) -> Result<(), Exit> {
     book.require_operators()?;
     let mut names = args.names.clone();
-    names.sort();
+    book.in_order(&mut names);
     names.dedup();
     for name in &names {
         let parts = match book.wanted(name)?.kind {

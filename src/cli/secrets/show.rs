@@ -5,8 +5,8 @@ use serde_json::json;
 
 use super::super::exit::Exit;
 use super::super::host::Answer;
-use super::super::say::{say, say_wrong};
-use super::book::Book;
+use super::super::say::say;
+use super::book::{Book, no_part};
 
 /// Which secret is printed.
 #[derive(Debug, Args)]
@@ -20,19 +20,20 @@ pub struct ShowArgs {
 /// Runs the command.
 pub fn run(book: &Book, args: &ShowArgs, answer: Answer) -> Result<(), Exit> {
     let ShowArgs { name, part } = args;
+    if !book.file.secrets.contains_key(name) {
+        book.wanted(name)?;
+    }
     let parts = book.parts(name)?;
-    let part = part.as_deref().unwrap_or_default();
-    let Some(value) = parts.get(part) else {
-        let known: Vec<&str> = parts.keys().map(String::as_str).collect();
-        say_wrong!("error: the secret `{name}` has no part `{part}`");
-        say_wrong!("  help: name one of {}", known.join(", "));
-        return Err(Exit::Wrong);
+    let Some(value) = parts.get(part.as_deref().unwrap_or_default()) else {
+        return Err(no_part(name, part.as_deref(), &parts));
     };
     if answer == Answer::Json {
         let (version, made) = book.file.secrets.get(name).map(|it| (it.version, &it.made)).unzip();
         say!(
             "{:#}",
-            json!({ "version": 1, "name": name, "secret_version": version, "made": made, "value": value })
+            json!({
+                "version": 1, "name": name, "part": part, "secret_version": version, "made": made, "value": value,
+            })
         );
     } else {
         say!("{}", value.strip_suffix('\n').unwrap_or(value));
