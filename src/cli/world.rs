@@ -57,7 +57,10 @@ impl WithVersions {
 
 /// A text of the language that means these characters.
 fn quoted(text: &str) -> String {
-    let escaped: String = text.chars().flat_map(|it| ['"', '\\', '$'].contains(&it).then_some('\\').into_iter().chain([it])).collect();
+    let escaped: String = text
+        .chars()
+        .flat_map(|it| ['"', '\\', '$'].contains(&it).then_some('\\').into_iter().chain([it]))
+        .collect();
     format!("\"{escaped}\"")
 }
 

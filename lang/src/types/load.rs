@@ -40,7 +40,8 @@ pub fn load(world: &dyn World, entries: &[&str], problems: &mut Problems) -> Res
     let mut files = Files::default();
     let mut loader = Loader { world, files: &mut files, problems, open: Vec::new() };
     for (entry, text) in entries.iter().zip(texts) {
-        let is_known = loader.files.sources.files().any(|(_, it)| *it.name == **entry && it.layer == Layer::Site);
+        let is_known =
+            loader.files.sources.files().any(|(_, it)| *it.name == **entry && it.layer == Layer::Site);
         if !is_known {
             loader.add(entry, text, Layer::Site);
         }
