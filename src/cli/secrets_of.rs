@@ -14,7 +14,7 @@ use super::host::complain;
 use super::say::say_wrong;
 use crate::model::{Cloud, Sealed, Text, errors};
 use crate::render::secret_kind;
-use crate::secrets::file::{self, Entry, SecretsFile};
+use crate::secrets::file::{self, Entry, SecretsFile, SecretsFileError};
 use crate::secrets::seal::PublicKey;
 use crate::secrets::wanted::{Reader, Trouble, Wanted, Who, compare};
 use crate::store::Closure;
@@ -27,8 +27,15 @@ pub fn path_of(description: Option<&Path>) -> PathBuf {
 
 /// Reads the secrets of a description. What is wrong with the file was printed.
 pub fn load(description: Option<&Path>) -> Result<SecretsFile, Exit> {
-    let load = file::load(&path_of(description));
-    load.map_err(|error| complain(&error, Exit::Refused))
+    file::load(&path_of(description)).map_err(|error| {
+        let exit = complain(&error, Exit::Refused);
+        match error {
+            SecretsFileError::Form { .. } => say_wrong!("  help: take it as git has it"),
+            SecretsFileError::Version { .. } => say_wrong!("  help: use the kolla-lang that wrote it"),
+            SecretsFileError::File(_) => {}
+        }
+        exit
+    })
 }
 
 /// What was made of one secret.

@@ -182,7 +182,9 @@ impl Book {
                 "error: the secret `{name}` cannot be encrypted to {}: no public key of it is known",
                 unknown.join(", ")
             );
-            say_wrong!("  help: give `hosts.<name>.ssh.key`, as `ssh-keyscan -t ed25519` prints it");
+            say_wrong!(
+                "  help: give `hosts.<name>.ssh.key`, as `ssh-keyscan -t ed25519` prints it behind the host's name"
+            );
             return Err(Exit::Refused);
         }
         let cannot = format!("cannot encrypt the secret `{name}`");
