@@ -364,7 +364,7 @@ mod tests {
         let (a, b) = (pair(folder.path(), "a")?.0, pair(folder.path(), "b")?.0);
         let text = seal(&kept(), &[a.clone(), b.clone()])?;
         assert!(is_sealed_to(&text, &[b.clone(), a.clone()])?);
-        assert!(!is_sealed_to(&text, &[a.clone()])?);
+        assert!(!is_sealed_to(&text, std::slice::from_ref(&a))?);
         assert!(!is_sealed_to(&text, &[a.clone(), a.clone()])?);
         for n in [10, text.len() / 2, text.len() - 10] {
             assert!(
