@@ -8,12 +8,16 @@ use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
+use super::deliver::encoded;
 use super::kept::Kept;
 use super::seal::{Ask, OpenError, PrivateKeyError, PrivateKeys, open};
 use crate::store::Closure;
 use crate::store::closure::secret_path;
 use crate::store::files::FileError;
-use crate::store::manifest::{FolderFile, Hole};
+use crate::store::manifest::{Encode, FolderFile, Hole};
+
+/// Shorter words than this stand in any text, and hide nothing.
+const SHORTEST: usize = 6;
 
 /// What could not be done with a secret.
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +90,26 @@ impl<'a> Vault<'a> {
         let value =
             value.ok_or_else(|| SecretError::NoPart { name: name.to_owned(), part: part.to_owned() })?;
         Ok(Zeroizing::new(value.clone()))
+    }
+
+    /// Puts its name in place of every secret that stands in lines, however a text of ours may have written it. A secret that cannot be
+    /// opened here was opened by nobody here, and is not looked for.
+    pub fn hide(&self, lines: &mut [String]) {
+        if lines.is_empty() {
+            return;
+        }
+        let manifest = &self.closure.manifest;
+        for name in manifest.secrets.keys().filter(|name| manifest.opens(name)) {
+            let Ok(kept) = self.open(name) else { continue };
+            for word in kept.parts.values().flat_map(|it| it.lines()).filter(|it| it.len() >= SHORTEST) {
+                for encode in [Encode::Plain, Encode::Url, Encode::Base64, Encode::Quoted] {
+                    let word = encoded(word, encode);
+                    for line in lines.iter_mut().filter(|line| line.contains(&**word)) {
+                        *line = line.replace(&**word, &format!("<{name}>"));
+                    }
+                }
+            }
+        }
     }
 
     fn open(&self, name: &str) -> Result<Kept, SecretError> {
