@@ -6,13 +6,14 @@ use std::path::PathBuf;
 
 use super::adopt::AdoptError;
 use super::drift::Finding;
+use super::layout::Layout;
 use super::podman::ToolError;
 use super::systemd::SystemdError;
 use super::verdict::Trouble;
-use crate::secrets::SecretError;
-use crate::store::StoreError;
+use crate::secrets::{SecretError, Vault};
 use crate::store::files::FileError;
 use crate::store::sealed::SealedError;
+use crate::store::{Closure, StoreError};
 
 /// A switch that did not end on the generation asked for, nor cleanly on the one before.
 #[derive(Debug, thiserror::Error)]
@@ -133,5 +134,13 @@ impl Failure {
             Self::Told { trouble } => &trouble.log,
             _ => &[],
         }
+    }
+
+    /// Takes the secrets of a generation out of what the failed unit printed: that is told, and written down.
+    pub fn without_secrets(mut self, layout: &Layout, closure: &Closure) -> Self {
+        if let Self::Job { log, .. } | Self::Late { log, .. } | Self::Died { log, .. } = &mut self {
+            Vault::new(closure, layout.host_keys()).hide(log);
+        }
+        self
     }
 }

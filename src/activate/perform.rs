@@ -147,6 +147,17 @@ pub fn perform_until(
     progress: &mut Progress,
     interrupted: Option<&AtomicBool>,
 ) -> Result<(), Failure> {
+    let done = perform_all(host, acts, closure, progress, interrupted);
+    done.map_err(|failure| failure.without_secrets(host.layout, closure))
+}
+
+fn perform_all(
+    host: &mut Host<'_>,
+    acts: &[Act],
+    closure: &Closure,
+    progress: &mut Progress,
+    interrupted: Option<&AtomicBool>,
+) -> Result<(), Failure> {
     let mut run = Run {
         phases: acts.iter().map(|_| Phase::Waiting).collect(),
         began: vec![Duration::ZERO; acts.len()],

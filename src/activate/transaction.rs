@@ -162,9 +162,11 @@ impl Switch {
     /// Goes back to what held before, and says how that went.
     pub(super) fn go_back(mut self, host: &mut Host<'_>, failure: Failure) -> Result<Outcome, ActivateError> {
         let to = self.from.as_ref().map(|it| it.number);
+        let failure = self.without_secrets(host.layout, failure);
         host.journal.be_lenient();
         let _lenient = host.journal.tell(&Record::Reverting { to, failure: (&failure).into() });
-        let mut problems = revert(host, &mut self);
+        let problems = revert(host, &mut self).into_iter();
+        let mut problems: Vec<Failure> = problems.map(|it| self.without_secrets(host.layout, it)).collect();
         let end = if problems.is_empty() { End::Reverted } else { End::Stuck };
         problems.extend(
             history::add(host.layout, &self.event(&host.tx, end, Some(chain(&failure))))
@@ -180,6 +182,12 @@ impl Switch {
             return Ok(Outcome::Reverted { failure, to, tasks: self.progress.tasks });
         }
         Err(ActivateError::Stuck { number: self.number, failure: Box::new(failure), problems })
+    }
+
+    /// Takes the secrets of both generations out of what a service printed.
+    fn without_secrets(&self, layout: &Layout, failure: Failure) -> Failure {
+        let closures = self.from.iter().map(|it| &it.closure).chain([&self.to]);
+        closures.fold(failure, |failure, closure| failure.without_secrets(layout, closure))
     }
 
     fn event(&self, tx: &str, end: End, reason: Option<String>) -> Event {

@@ -203,6 +203,9 @@ fn file_names(files: &[(Arc<str>, File)]) -> Vec<(Arc<str>, String)> {
     files.iter().map(|(path, _)| (path.clone(), name(path))).collect()
 }
 
+/// Where Kolla's script keeps what its files take the place of.
+const DEFAULTS: &str = "/etc/kolla/defaults";
+
 /// Folders that hold programs or everybody's files: memory over one would cover or cost too much.
 const SHARED: [&str; 12] = [
     "/",
@@ -226,7 +229,9 @@ fn keep_in_memory(path: &str, file: &File, run: &Run, in_memory: &mut Vec<String
     };
     let under = |outer: &str| path.starts_with(&format!("{}/", outer.trim_end_matches('/')));
     if run.mounts.iter().any(|(mount, _)| under(mount)) {
-        // It goes where the description itself put a mount.
+        // It goes where the description itself put a mount. What was there before, which is the same secret from the second start on, is
+        // set aside by Kolla's script.
+        in_memory.push(DEFAULTS.to_owned());
         return;
     }
     if SHARED.contains(&folder) {

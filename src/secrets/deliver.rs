@@ -142,18 +142,23 @@ fn fill(text: &[u8], holes: &[Hole], vault: &Vault<'_>) -> Result<Zeroizing<Vec<
         bytes.extend_from_slice(&text[last..offset]);
         last = offset;
         let value = vault.read(secret, part.as_deref())?;
-        match encode {
-            Encode::Plain => bytes.extend_from_slice(value.as_bytes()),
-            Encode::Url => bytes.extend(utf8_percent_encode(&value, URL_PART).flat_map(str::bytes)),
-            Encode::Base64 => bytes.extend_from_slice(Zeroizing::new(STANDARD.encode(&*value)).as_bytes()),
-            Encode::Quoted => {
-                let quoted = Zeroizing::new(serde_json::Value::from(value.as_str()).to_string());
-                bytes.extend_from_slice(&quoted.as_bytes()[1..quoted.len() - 1]);
-            }
-        }
+        bytes.extend_from_slice(encoded(&value, *encode).as_bytes());
     }
     bytes.extend_from_slice(&text[last..]);
     Ok(bytes)
+}
+
+/// Writes a secret as the text around it asks for.
+pub(super) fn encoded(value: &str, encode: Encode) -> Zeroizing<String> {
+    Zeroizing::new(match encode {
+        Encode::Plain => value.to_owned(),
+        Encode::Url => utf8_percent_encode(value, URL_PART).to_string(),
+        Encode::Base64 => STANDARD.encode(value),
+        Encode::Quoted => {
+            let quoted = Zeroizing::new(serde_json::Value::from(value).to_string());
+            quoted[1..quoted.len() - 1].to_owned()
+        }
+    })
 }
 
 /// Gives a file to a user and a group of this host, each a number or a name.
@@ -255,6 +260,21 @@ mod tests {
             assert!(compare(at, folder, &vault)?.is_empty());
         }
         assert_eq!(fs::metadata(content.join("sub/a"))?.permissions().mode() & 0o777, 0o640);
+        Ok(())
+    }
+
+    #[test]
+    fn what_a_service_printed_is_told_without_its_secrets() -> Result<(), Box<dyn std::error::Error>> {
+        let root = tempfile::tempdir()?;
+        let (closure, private) = closure()?;
+        let key = root.path().join("key");
+        files::write_atomic(&key, private.as_bytes(), 0o600)?;
+        let vault = Vault::new(&closure, vec![key]);
+        let (db, fernet) = (vault.read("db", None)?, vault.read("f/k", Some("1"))?);
+        let mut lines = ["nothing".to_owned(), format!("a {} b {}", *db, *db), String::new()];
+        lines[2] = format!("{} {}", *encoded(&fernet, Encode::Url), *encoded(&db, Encode::Base64));
+        vault.hide(&mut lines);
+        assert_eq!(lines, ["nothing", "a <db> b <db>", "<f/k> <db>"]);
         Ok(())
     }
 

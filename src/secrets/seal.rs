@@ -138,8 +138,8 @@ pub fn seal(kept: &Kept, keys: &[PublicKey]) -> Result<String, SealError> {
 pub enum OpenError {
     #[error("it is torn or was edited")]
     Damaged,
-    #[error("it is not encrypted to {}", keys.join(" or "))]
-    NotForUs { keys: Vec<String> },
+    #[error("it is not encrypted to {}{}", keys.join(" or "), and_absent(absent))]
+    NotForUs { keys: Vec<String>, absent: Vec<String> },
     #[error("the passphrase does not open the private key")]
     Passphrase,
     #[error("it holds the secret {found}")]
@@ -156,7 +156,9 @@ pub fn open(text: &str, name: &str, version: u32, id: &str, keys: &PrivateKeys) 
         Decryptor::new_buffered(ArmoredReader::new(text.as_bytes())).map_err(|_| OpenError::Damaged)?;
     let mut reader =
         decryptor.decrypt(keys.all.iter().map(|(_, key)| key.as_ref())).map_err(|error| match error {
-            DecryptError::NoMatchingKeys => OpenError::NotForUs { keys: keys.names() },
+            DecryptError::NoMatchingKeys => {
+                OpenError::NotForUs { keys: keys.names(), absent: keys.absent.clone() }
+            }
             DecryptError::KeyDecryptionFailed => OpenError::Passphrase,
             _ => OpenError::Damaged,
         })?;
@@ -210,6 +212,17 @@ fn marks(bytes: &[u8]) -> Vec<Mark> {
 /// Private keys, each with the file it is from.
 pub struct PrivateKeys {
     all: Vec<(PathBuf, Box<dyn Identity>)>,
+    /// Files that are not there, one of which may be the very one that is lacking.
+    absent: Vec<String>,
+}
+
+/// Says of keys that they are not there, for the end of a clause.
+pub(super) fn and_absent(paths: &[String]) -> String {
+    match paths {
+        [] => String::new(),
+        [one] => format!(", and {one} is not there"),
+        all => format!(", and {} are not there", all.join(", ")),
+    }
 }
 
 /// A private key that cannot be used.
@@ -246,17 +259,20 @@ impl PrivateKeys {
     /// Reads those of these files that are there; none is an error.
     pub fn load(paths: &[PathBuf], ask: Ask) -> Result<Self, PrivateKeyError> {
         let mut all: Vec<(PathBuf, Box<dyn Identity>)> = Vec::new();
+        let mut absent = Vec::new();
         for path in paths {
             match File::open(path) {
                 Ok(file) => all.extend(read_keys(path, file, ask)?.into_iter().map(|it| (path.clone(), it))),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                    absent.push(path.display().to_string());
+                }
                 Err(source) => return Err(PrivateKeyError::Read { path: path.clone(), source }),
             }
         }
         if all.is_empty() {
             return Err(PrivateKeyError::None { paths: paths.to_owned() });
         }
-        Ok(Self { all })
+        Ok(Self { all, absent })
     }
 
     fn names(&self) -> Vec<String> {
@@ -353,8 +369,10 @@ mod tests {
             assert!(matches!(open(&text, "dc", 3, "id", &keys), Err(OpenError::Another { .. })));
             assert!(matches!(open(&text, "db", 3, "di", &keys), Err(OpenError::Another { .. })));
         }
-        let keys = PrivateKeys::load(&[other_file], Ask::Nobody)?;
-        assert!(matches!(open(&text, "db", 3, "id", &keys), Err(OpenError::NotForUs { .. })));
+        let gone = folder.path().join("gone");
+        let keys = PrivateKeys::load(&[gone, other_file], Ask::Nobody)?;
+        let error = open(&text, "db", 3, "id", &keys).map(drop);
+        assert!(error.is_err_and(|it| it.to_string().ends_with("/gone is not there")));
         Ok(())
     }
 

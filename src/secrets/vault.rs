@@ -9,13 +9,17 @@ use std::time::{Duration, SystemTime};
 
 use zeroize::Zeroizing;
 
+use super::deliver::encoded;
 use super::generate::expires;
 use super::kept::Kept;
-use super::seal::{Ask, OpenError, PrivateKeyError, PrivateKeys, check_public, open};
+use super::seal::{Ask, OpenError, PrivateKeyError, PrivateKeys, and_absent, check_public, open};
 use crate::store::closure::secret_path;
 use crate::store::files::FileError;
-use crate::store::manifest::{FolderFile, Hole};
+use crate::store::manifest::{Encode, FolderFile, Hole};
 use crate::store::{Closure, Manifest};
+
+/// Shorter words than this stand in any text, and hide nothing.
+const SHORTEST: usize = 6;
 
 /// What could not be done with a secret.
 #[derive(Debug, thiserror::Error)]
@@ -34,11 +38,12 @@ pub enum SecretError {
     )]
     NotMade { name: String },
     #[error(
-        "the secret `{name}` is not encrypted to a key of this host, {}; name the public one in `hosts.<name>.ssh.key`, run \
+        "the secret `{name}` is not encrypted to a key of this host, {}{}; name the public one in `hosts.<name>.ssh.key`, run \
          `kolla-lang secrets rekey`, and build again",
-        keys.join(" or ")
+        keys.join(" or "),
+        and_absent(absent)
     )]
-    NotForHost { name: String, keys: Vec<String> },
+    NotForHost { name: String, keys: Vec<String>, absent: Vec<String> },
     #[error(
         "the certificate of the secret `{name}` ended {} ago, by the clock of this host; run `kolla-lang secrets rotate {name}`, \
          and build again",
@@ -120,6 +125,26 @@ impl<'a> Vault<'a> {
         Ok(Zeroizing::new(value.clone()))
     }
 
+    /// Puts its name in place of every secret that stands in lines, however a text of ours may have written it. A secret that cannot be
+    /// opened here was opened by nobody here, and is not looked for.
+    pub fn hide(&self, lines: &mut [String]) {
+        if lines.is_empty() {
+            return;
+        }
+        let manifest = &self.closure.manifest;
+        for name in manifest.secrets.keys().filter(|name| manifest.opens(name)) {
+            let Ok(kept) = self.open(name) else { continue };
+            for word in kept.parts.values().flat_map(|it| it.lines()).filter(|it| it.len() >= SHORTEST) {
+                for encode in [Encode::Plain, Encode::Url, Encode::Base64, Encode::Quoted] {
+                    let word = encoded(word, encode);
+                    for line in lines.iter_mut().filter(|line| line.contains(&**word)) {
+                        *line = line.replace(&**word, &format!("<{name}>"));
+                    }
+                }
+            }
+        }
+    }
+
     fn open(&self, name: &str) -> Result<Kept, SecretError> {
         let not_made = || SecretError::NotMade { name: name.to_owned() };
         let spec = self.closure.manifest.secrets.get(name).ok_or_else(not_made)?;
@@ -129,7 +154,9 @@ impl<'a> Vault<'a> {
         let opened = open(text, name, spec.version, &spec.id, self.keys()?);
         let opened = opened.and_then(|kept| check_public(&kept, &spec.public).map(|()| kept));
         opened.map_err(|error| match error {
-            OpenError::NotForUs { keys } => SecretError::NotForHost { name: name.to_owned(), keys },
+            OpenError::NotForUs { keys, absent } => {
+                SecretError::NotForHost { name: name.to_owned(), keys, absent }
+            }
             error => of(error),
         })
     }

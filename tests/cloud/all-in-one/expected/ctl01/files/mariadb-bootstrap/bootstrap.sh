@@ -7,9 +7,10 @@ if [ -e "$data/mysql" ] && [ ! -e "$data/.bootstrapping" ]; then
 fi
 find "$data" -mindepth 1 -delete
 touch "$data/.bootstrapping"
-set +o nounset
-(
-    export KOLLA_BOOTSTRAP= DB_ROOT_PASSWORD='' DB_MAX_TIMEOUT=60
-    . /usr/local/bin/kolla_extend_start
-)
+# Kolla's own script would do this too, and show the password to everybody who lists processes while it does.
+mkdir -p /var/log/kolla/mariadb
+{
+    mysql_install_db --skip-test-db
+    mariadbd --bootstrap --wsrep-on=OFF < /etc/kolla-task/root.sql
+} 2>&1 | tee -a /var/log/kolla/mariadb/mariadb-bootstrap.log
 rm "$data/.bootstrapping"
