@@ -122,8 +122,8 @@ fn with_another_key_nothing_is_begun() -> Tested {
     };
     let told = |name: &str| {
         format!(
-            "the secret `{name}` is not encrypted to a key of this host, /etc/ssh/ssh_host_ed25519_key; name the public one in \
-             `hosts.<name>.ssh.key`, run `kolla-lang secrets rekey`, and build again"
+            "the secret `{name}` is not encrypted to a key of this host, /etc/ssh/ssh_host_ed25519_key, and \
+             /etc/ssh/ssh_host_rsa_key is not there; name the public one in `hosts.<name>.ssh.key`, run `kolla-lang secrets rekey`, and build again"
         )
     };
     refused(exchange, &closure("x"), &[&told("one"), &told("two")])
