@@ -41,6 +41,9 @@ expect() {
   [ "$code" = "$want" ] || { sed 's/^/   | /' "$out" >&2; die "\`$*\` ended with $code, not $want"; }
 }
 
+# Wants two words to be the same: is FOUND EXPECTED
+is() { [ "$1" = "$2" ] || die "\"$1\", not \"$2\""; }
+
 # Wants a line in a file: has FILE PATTERN
 has() { grep -qE -- "$2" "$1" || { sed 's/^/   | /' "$1" >&2; die "no line like /$2/ above"; }; }
 has_not() { ! grep -qE -- "$2" "$1" || { grep -E -- "$2" "$1" | head -3 | sed 's/^/   | /' >&2; die "a line like /$2/"; }; }
