@@ -17,6 +17,8 @@ use super::host::{Answer, Built, complain};
 use super::report;
 use super::say::say;
 use super::secrets_of;
+use crate::fleet::ssh::Reach;
+use crate::model::host::Ssh;
 use crate::model::{decode_cloud, decode_host};
 use crate::plan::{check_fleet, host_waits, plan_host};
 use crate::render::host::render_host;
@@ -51,6 +53,8 @@ pub struct Made {
     pub problems: Vec<Diagnostic>,
     /// The secrets that the closures name, with those who may read them.
     pub wanted: BTreeMap<String, Wanted>,
+    /// How each host is reached.
+    pub reach: BTreeMap<String, Reach>,
 }
 
 /// Evaluates, decodes, plans and renders every host; what was made of secrets is in the file.
@@ -71,7 +75,7 @@ pub fn make(compiled: &Compiled, jobs: usize, secrets: &SecretsFile) -> Made {
             problems.extend(found);
             let (closure, found) = render_host(&plan);
             problems.extend(found);
-            (closure, host_waits(&host), host.ssh.key)
+            (closure, host_waits(&host), host.ssh)
         });
         bar.inc(1);
         (name.to_string(), closure, problems.in_part(name))
@@ -79,11 +83,13 @@ pub fn make(compiled: &Compiled, jobs: usize, secrets: &SecretsFile) -> Made {
     bar.finish_and_clear();
     let mut problems = compiled.problems().clone();
     problems.extend(part_problems);
-    let (mut closures, mut waits, mut keys) = (BTreeMap::new(), Vec::new(), BTreeMap::new());
+    let (mut closures, mut waits) = (BTreeMap::new(), Vec::new());
+    let (mut keys, mut reach) = (BTreeMap::new(), BTreeMap::new());
     for (name, made, found) in parts {
         problems.extend(found);
-        if let Some((closure, host_waits, key)) = made {
-            keys.insert(name.clone(), key);
+        if let Some((closure, host_waits, ssh)) = made {
+            reach.insert(name.clone(), reach_of(&name, &ssh));
+            keys.insert(name.clone(), ssh.key);
             closures.insert(name, closure);
             waits.push(host_waits);
         }
@@ -94,7 +100,20 @@ pub fn make(compiled: &Compiled, jobs: usize, secrets: &SecretsFile) -> Made {
         check_fleet(&cloud, &waits, &mut problems);
         wanted = secrets_of::wanted(&cloud, &closures, &keys, &mut problems);
     }
-    Made { closures, problems: problems.sorted(), wanted }
+    Made { closures, problems: problems.sorted(), wanted, reach }
+}
+
+/// Says how a host is reached.
+fn reach_of(host: &str, ssh: &Ssh) -> Reach {
+    let address = ssh.address.as_str();
+    Reach {
+        host: host.to_owned(),
+        user: ssh.user.to_string(),
+        address: if address.is_empty() { host } else { address }.to_owned(),
+        // The kernel's type of ports has the same limits.
+        port: u16::try_from(ssh.port).unwrap_or_default(),
+        key: ssh.key.as_ref().map(ToString::to_string),
+    }
 }
 
 /// Whether the description uses the kernel's model: it has an option `cloud`.
@@ -127,7 +146,7 @@ pub fn build(file: Option<&Path>) -> Result<Built, Exit> {
     let closures = made.closures;
     let digests = closures.iter().map(|(name, closure)| (name.clone(), closure.digest())).collect();
     let cloud = record(&closures, digests).digest();
-    Ok(Built { closures, cloud: Some(cloud) })
+    Ok(Built { closures, cloud: Some(cloud), reach: made.reach })
 }
 
 fn record(closures: &BTreeMap<String, Closure>, digests: BTreeMap<String, Digest>) -> BuildRecord {

@@ -4,8 +4,9 @@ use clap::Args;
 
 use super::exit::Exit;
 use super::follow::follow;
-use super::host::{Answer, complain, require_root};
+use super::host::{Answer, Build, complain, require_root};
 use super::say::say_wrong;
+use super::there::ThereArgs;
 use crate::activate::journal::{Reader, Record};
 use crate::activate::layout::Layout;
 use crate::activate::pid1::Pid1;
@@ -18,13 +19,18 @@ use crate::store::files;
 Exit codes are those of `switch`; 2 if no switch waits."
 )]
 pub struct ConfirmArgs {
+    #[command(flatten)]
+    there: ThereArgs,
     /// Print one JSON value
     #[arg(long)]
     json: bool,
 }
 
 /// Runs the command.
-pub fn run(args: &ConfirmArgs) -> Exit {
+pub fn run(args: &ConfirmArgs, build: Build<'_>) -> Exit {
+    if let Some(exit) = args.there.run(build, &["confirm"], args.json) {
+        return exit;
+    }
     if let Err(exit) = require_root("confirm") {
         return exit;
     }

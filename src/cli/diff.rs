@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::exit::Exit;
-use super::host::{Answer, Build, FromArgs, complain};
+use super::host::{Answer, Build, FromArgs, StoredArgs, complain};
 use super::say::{say, say_wrong};
 use crate::activate::diff::{Action, FileChange, KeyChange, diff};
 use crate::activate::failure::Refusal;
@@ -61,7 +61,11 @@ pub fn run(args: &DiffArgs, build: Build<'_>) -> Exit {
             Err(error) => return complain(&error, Exit::Refused),
         },
         To::Description(file) => {
-            let from = FromArgs { file: file.map(PathBuf::from), closure: closure.clone() };
+            let from = FromArgs {
+                file: file.map(PathBuf::from),
+                closure: closure.clone(),
+                stored: StoredArgs::default(),
+            };
             match from.closure(None, build) {
                 Ok((closure, _)) => closure,
                 Err(exit) => return exit,

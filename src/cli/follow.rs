@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 use super::exit::Exit;
 use super::host::{Answer, complain};
 use super::say::say_wrong;
+use super::switch::HowArgs;
 use super::verdict::{print_record, report};
 use crate::activate::alarm::{SWITCH_SERVICE, revert_service};
-use crate::activate::history::seconds_now;
 use crate::activate::journal::{Reader, Record};
 use crate::activate::layout::Layout;
 use crate::activate::pid1::Pid1;
-use crate::activate::request::{Goal, Options, Request};
+use crate::activate::request::{Goal, Request};
 use crate::activate::switch::{Target, compare};
 use crate::activate::systemd::{Launch, Systemd, SystemdError};
 use crate::activate::verdict::Verdict;
@@ -31,15 +31,15 @@ const N_SILENT: u32 = 4;
 const STOP_SECS: u64 = 30;
 
 /// Switches this host and says how it went.
-pub fn run_switch(target: &Target, options: Options, answer: Answer) -> Exit {
+pub fn run_switch(target: &Target, how: &HowArgs, answer: Answer) -> Exit {
     let layout = Layout::new("/");
+    let (options, tx) = (how.options(), how.tx());
     let mut systemd = Pid1::connect();
     match compare(&layout, &mut systemd, target, &options) {
         Ok(None) => {}
         Ok(Some(outcome)) => return report(&Verdict::from(&Ok(outcome)), answer),
         Err(error) => return report(&Verdict::from(&Err(error)), answer),
     }
-    let tx = format!("{}-{}", seconds_now(), std::process::id());
     let goal = match Goal::of(target, &layout) {
         Ok(goal) => goal,
         Err(error) => return report(&Verdict::from(&Err(error)), answer),
@@ -79,14 +79,14 @@ fn launch(systemd: &mut dyn Systemd, request: Request) -> Result<(), LaunchError
     systemd.launch(&service).map_err(LaunchError::Systemd)
 }
 
-/// Follows the switch that runs, or tells how the last one went.
-pub fn follow_last(answer: Answer) -> Exit {
+/// Follows the switch of that name; without one the switch that runs, or tells how the last one went.
+pub fn follow_last(tx: Option<String>, answer: Answer) -> Exit {
     let layout = Layout::new("/");
-    if !files::exists(&layout.journal()) && newest(&layout).is_none() {
+    if tx.is_none() && !files::exists(&layout.journal()) && newest(&layout).is_none() {
         say_wrong!("error: there was no switch of this host that could be followed");
         return Exit::Wrong;
     }
-    follow(&layout, &mut Pid1::connect(), None, answer)
+    follow(&layout, &mut Pid1::connect(), tx, answer)
 }
 
 /// Shows a switch until it ended; the one named, or the one that runs, or the last one.

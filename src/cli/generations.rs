@@ -4,8 +4,9 @@ use clap::Args;
 use serde_json::json;
 
 use super::exit::Exit;
-use super::host::complain;
+use super::host::{Build, complain};
 use super::say::say;
+use super::there::ThereArgs;
 use crate::activate::history::{self, End, Event, Kind};
 use crate::activate::layout::Layout;
 use crate::activate::listed::{Listed, list};
@@ -20,14 +21,20 @@ pub struct GenerationsArgs {
     /// List the switches instead, oldest first
     #[arg(long)]
     history: bool,
+    #[command(flatten)]
+    there: ThereArgs,
     /// Print one JSON value
     #[arg(long)]
     json: bool,
 }
 
 /// Runs the command.
-pub fn run(args: &GenerationsArgs) -> Exit {
-    let GenerationsArgs { history, json } = args;
+pub fn run(args: &GenerationsArgs, build: Build<'_>) -> Exit {
+    let GenerationsArgs { history, there, json } = args;
+    let words: &[&str] = if *history { &["generations", "--history"] } else { &["generations"] };
+    if let Some(exit) = there.run(build, words, *json) {
+        return exit;
+    }
     let layout = Layout::new("/");
     if *history {
         match history::load(&layout) {

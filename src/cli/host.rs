@@ -10,7 +10,8 @@ use clap::Args;
 
 use super::exit::Exit;
 use super::say::say_wrong;
-use crate::store::{Closure, Digest, tree};
+use crate::fleet::ssh::Reach;
+use crate::store::{Closure, Digest, Store, tree};
 
 /// A built cloud.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub struct Built {
     pub closures: BTreeMap<String, Closure>,
     /// The digest of the whole cloud, where all of it was built.
     pub cloud: Option<Digest>,
+    /// How each host is reached.
+    pub reach: BTreeMap<String, Reach>,
 }
 
 /// Builds the cloud that a file describes, or `cloud.kl`. What is wrong with it was printed when the exit code comes back.
@@ -32,11 +35,45 @@ pub struct FromArgs {
     /// Take a closure from a folder, as `build --out` writes it, instead of building one
     #[arg(long, value_name = "DIR", hide = true, conflicts_with = "file")]
     pub closure: Option<PathBuf>,
+    /// A closure that is in the store by now, instead of building one.
+    #[command(flatten)]
+    pub stored: StoredArgs,
+}
+
+/// A closure that another machine brought here.
+#[derive(Debug, Clone, Default, Args)]
+pub struct StoredArgs {
+    /// Take a closure that is in the store by now
+    #[arg(long, value_name = "DIGEST", hide = true, conflicts_with_all = ["file", "closure"])]
+    pub stored: Option<Digest>,
+    /// The digest of the cloud that closure was built with
+    #[arg(long, value_name = "DIGEST", hide = true, requires = "stored")]
+    pub cloud: Option<Digest>,
+}
+
+impl StoredArgs {
+    /// Returns the closure, if one is named and is one for this host.
+    fn closure(&self) -> Result<Option<(Closure, Option<Digest>)>, Exit> {
+        let Some(digest) = &self.stored else { return Ok(None) };
+        let loaded = Store::default_root().and_then(Store::open).and_then(|store| store.load(digest));
+        let closure = loaded.map_err(|error| complain(&error, Exit::Refused))?;
+        let host = closure.manifest.host.clone();
+        let closures = BTreeMap::from([(host.clone(), closure)]);
+        if local_name(&closures).is_none() {
+            say_wrong!("error: this host is `{}`, and what it should become is `{host}`", node_name());
+            say_wrong!("  help: look at `hosts.{host}.ssh`, or at the name that this host has");
+            return Err(Exit::Refused);
+        }
+        Ok(closures.into_values().next().map(|closure| (closure, self.cloud.clone())))
+    }
 }
 
 impl FromArgs {
     /// Returns this host's closure, or that of the host asked for, and the cloud's digest.
     pub fn closure(&self, host: Option<&str>, build: Build<'_>) -> Result<(Closure, Option<Digest>), Exit> {
+        if let Some(found) = self.stored.closure()? {
+            return Ok(found);
+        }
         if let Some(folder) = &self.closure {
             let closure = tree::load_tree(folder).map_err(|error| complain(&error, Exit::Wrong))?;
             return Ok((closure, None));

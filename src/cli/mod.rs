@@ -25,7 +25,9 @@ mod say;
 pub mod secrets;
 pub mod secrets_of;
 pub mod status;
+pub mod store;
 pub mod switch;
+pub mod there;
 pub mod value;
 pub mod verdict;
 pub mod why;
@@ -69,6 +71,8 @@ enum Command {
     Activate(activate::ActivateArgs),
     #[command(hide = true)]
     BootFiles(boot_files::BootFilesArgs),
+    #[command(hide = true)]
+    Store(store::StoreArgs),
 }
 
 /// Runs the command line of this process and returns its exit code.
@@ -89,11 +93,11 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::run(args),
         Command::Diff(args) => diff::run(args, &build::build),
         Command::Switch(args) => switch::run(args, &build::build),
-        Command::Rollback(args) => rollback::run(args),
-        Command::Confirm(args) => confirm::run(args),
+        Command::Rollback(args) => rollback::run(args, &build::build),
+        Command::Confirm(args) => confirm::run(args, &build::build),
         Command::Activate(args) => activate::run(args),
-        Command::Status(args) => status::run(args),
-        Command::Generations(args) => generations::run(args),
+        Command::Status(args) => status::run(args, &build::build),
+        Command::Generations(args) => generations::run(args, &build::build),
         Command::Adopt(args) => adopt::run(args),
         Command::Pin(args) => pin::run(args),
         Command::Unpin(args) => pin::run_unpin(args),
@@ -101,6 +105,7 @@ pub fn main() -> ExitCode {
         Command::Secrets(args) => secrets::run(args),
         Command::Lab(args) => lab::run(args, &describe_lab::spec),
         Command::BootFiles(args) => boot_files::run(args),
+        Command::Store(args) => store::run(args),
     };
     exit.into()
 }

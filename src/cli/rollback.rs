@@ -4,8 +4,9 @@ use clap::Args;
 
 use super::exit::Exit;
 use super::follow::run_switch;
-use super::host::{Answer, require_root};
+use super::host::{Answer, Build, require_root};
 use super::switch::HowArgs;
+use super::there::ThereArgs;
 use crate::activate::switch::Target;
 
 /// Go back to the generation before this one, or to one by number
@@ -18,19 +19,28 @@ pub struct RollbackArgs {
     number: Option<u64>,
     #[command(flatten)]
     how: HowArgs,
+    #[command(flatten)]
+    there: ThereArgs,
     /// Print one JSON value
     #[arg(long)]
     json: bool,
 }
 
 /// Runs the command.
-pub fn run(args: &RollbackArgs) -> Exit {
-    let RollbackArgs { number, how, json } = args;
+pub fn run(args: &RollbackArgs, build: Build<'_>) -> Exit {
+    let RollbackArgs { number, how, there, json } = args;
+    let tx = how.tx();
+    let mut words = vec!["rollback".to_owned()];
+    words.extend(number.map(|it| it.to_string()));
+    words.extend(how.words(&tx));
+    if let Some(exit) = there.run_switch(build, &words, &tx, *json) {
+        return exit;
+    }
     if let Err(exit) = require_root("rollback") {
         return exit;
     }
     if let Err(exit) = how.accept() {
         return exit;
     }
-    run_switch(&number.map_or(Target::Before, Target::Number), how.options(), Answer::of(*json))
+    run_switch(&number.map_or(Target::Before, Target::Number), how, Answer::of(*json))
 }

@@ -6,8 +6,9 @@ use serde_json::json;
 use super::adopt::require_root_to_read;
 use super::exit::Exit;
 use super::generations::date;
-use super::host::complain;
+use super::host::{Build, complain};
 use super::say::say;
+use super::there::ThereArgs;
 use crate::activate::drift::certificates::Certificate;
 use crate::activate::drift::report::{Status, status};
 use crate::activate::drift::{Finding, Kind};
@@ -22,14 +23,19 @@ use crate::activate::podman::HostTools;
 be, 2 it could not be seen, 4 something is not, 5 a switch was cut off, 6 a switch is running\n\nExample: kolla-lang status --json"
 )]
 pub struct StatusArgs {
+    #[command(flatten)]
+    there: ThereArgs,
     /// Print one JSON value
     #[arg(long)]
     json: bool,
 }
 
 /// Runs the command.
-pub fn run(args: &StatusArgs) -> Exit {
-    let StatusArgs { json } = args;
+pub fn run(args: &StatusArgs, build: Build<'_>) -> Exit {
+    let StatusArgs { there, json } = args;
+    if let Some(exit) = there.run(build, &["status"], *json) {
+        return exit;
+    }
     if let Err(exit) = require_root_to_read("status") {
         return exit;
     }

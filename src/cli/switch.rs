@@ -1,4 +1,4 @@
-//! `kolla-lang switch`: make this host be what the description says. Other hosts come later, over SSH.
+//! `kolla-lang switch`: make this host be what the description says, or another one, over ssh.
 
 use clap::Args;
 
@@ -7,7 +7,10 @@ use super::diff::{Here, print_preview};
 use super::exit::Exit;
 use super::follow::{follow_last, run_switch};
 use super::host::{Answer, Build, FromArgs, complain, require_root};
+use super::say::say;
+use super::there;
 use crate::activate::dry_run::{DryRun, dry_run};
+use crate::activate::history::seconds_now;
 use crate::activate::layout::Layout;
 use crate::activate::pid1::Pid1;
 use crate::activate::podman::HostTools;
@@ -18,7 +21,7 @@ use crate::store::Closure;
 /// Make this host be what the description says, and go back by itself if that fails
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Exit codes: 0 done, 1 the description is wrong, 2 refused and nothing touched, 3 failed and back \
+    after_help = "Example: kolla-lang switch --host ctl01 --dry-run\n\nExit codes: 0 done, 1 the description is wrong, 2 refused and nothing touched, 3 failed and back \
 on the generation before, 4 done with warnings, 5 somebody must look, 6 another switch is running"
 )]
 pub struct SwitchArgs {
@@ -27,11 +30,14 @@ pub struct SwitchArgs {
     /// Act on this host, as is the rule for now
     #[arg(long)]
     local: bool,
+    /// Act on this host of the description, over ssh; it needs nothing beforehand but systemd, podman and sshd
+    #[arg(long, value_name = "HOST", conflicts_with_all = ["local", "closure", "stored"])]
+    host: Option<String>,
     /// Say what would be done, and do nothing
     #[arg(long)]
     dry_run: bool,
     /// Ask for nothing: show the switch that runs, or how the last one went
-    #[arg(long, conflicts_with_all = ["file", "dry_run", "confirm_within", "deadline", "adopt"])]
+    #[arg(long, conflicts_with_all = ["dry_run", "confirm_within", "deadline", "adopt"])]
     follow: bool,
     #[command(flatten)]
     how: HowArgs,
@@ -58,6 +64,9 @@ pub struct HowArgs {
     /// Accept by name what is there: a path or a container that `status` or a refusal names
     #[arg(long, value_name = "NAME")]
     adopt: Vec<String>,
+    /// What the switch is called, so that it can be followed by name
+    #[arg(long, value_name = "NAME", hide = true, value_parser = name_of_switch)]
+    tx: Option<String>,
 }
 
 impl HowArgs {
@@ -68,7 +77,7 @@ impl HowArgs {
 
     /// Returns them as the switch takes them.
     pub fn options(&self) -> Options {
-        let Self { confirm_within, deadline, no_gate, allow_dataplane, adopt: _ } = self;
+        let Self { confirm_within, deadline, no_gate, allow_dataplane, adopt: _, tx: _ } = self;
         Options {
             confirm_within: *confirm_within,
             deadline: *deadline,
@@ -76,6 +85,30 @@ impl HowArgs {
             allow_dataplane: *allow_dataplane,
         }
     }
+
+    /// Returns what the switch is called.
+    pub fn tx(&self) -> String {
+        self.tx.clone().unwrap_or_else(|| format!("{}-{}", seconds_now(), std::process::id()))
+    }
+
+    /// Returns them as words of a command line, with the name of the switch.
+    pub fn words(&self, tx: &str) -> Vec<String> {
+        let Self { confirm_within, deadline, no_gate, allow_dataplane, adopt, tx: _ } = self;
+        let mut words = vec!["--tx".to_owned(), tx.to_owned()];
+        words.extend(confirm_within.map(|secs| format!("--confirm-within={secs}s")));
+        words.extend(deadline.map(|secs| format!("--deadline={secs}s")));
+        words.extend(no_gate.iter().map(|name| format!("--no-gate={name}")));
+        words.extend(allow_dataplane.then(|| "--allow-dataplane".to_owned()));
+        words.extend(adopt.iter().map(|name| format!("--adopt={name}")));
+        words
+    }
+}
+
+/// Reads the name of a switch, which becomes part of names of units and files.
+fn name_of_switch(text: &str) -> Result<String, String> {
+    let is_name =
+        !text.is_empty() && text.len() <= 40 && text.bytes().all(|it| it.is_ascii_digit() || it == b'-');
+    if is_name { Ok(text.to_owned()) } else { Err("it is made of digits and `-`".to_owned()) }
 }
 
 /// Reads a time as whole seconds.
@@ -89,10 +122,13 @@ fn seconds(text: &str) -> Result<u64, String> {
 
 /// Runs the command.
 pub fn run(args: &SwitchArgs, build: Build<'_>) -> Exit {
-    let SwitchArgs { from, local: _, dry_run, follow, how, json } = args;
+    let SwitchArgs { from, local: _, host, dry_run, follow, how, json } = args;
     let answer = Answer::of(*json);
+    if let Some(host) = host {
+        return switch_other(args, host, build).unwrap_or_else(|exit| exit);
+    }
     if *follow {
-        return follow_last(answer);
+        return follow_last(how.tx.clone(), answer);
     }
     if !dry_run && let Err(exit) = require_root("switch") {
         return exit;
@@ -105,9 +141,38 @@ pub fn run(args: &SwitchArgs, build: Build<'_>) -> Exit {
         if let Err(exit) = how.accept() {
             return exit;
         }
-        return run_switch(&Target::New { closure: Box::new(closure), cloud }, how.options(), answer);
+        return run_switch(&Target::New { closure: Box::new(closure), cloud }, how, answer);
     }
     dry_run_here(&closure, &how.options(), answer)
+}
+
+/// Switches another host: its closure is brought there, and the program that is brought there too does the rest.
+fn switch_other(args: &SwitchArgs, host: &str, build: Build<'_>) -> Result<Exit, Exit> {
+    let SwitchArgs { from, local: _, host: _, dry_run, follow, how, json } = args;
+    let mut built = build(from.file.as_deref())?;
+    let to = there::find(&built, host)?;
+    let there = there::reach(&to)?;
+    let mut words = vec!["switch".to_owned()];
+    words.extend(json.then(|| "--json".to_owned()));
+    let tx = how.tx();
+    if *follow {
+        words.push("--follow".to_owned());
+    } else {
+        let closure = built.closures.remove(host).ok_or(Exit::Wrong)?;
+        let (digest, sent) = there.send(&closure).map_err(|error| complain(&error, Exit::Refused))?;
+        if !json && sent.objects > 0 {
+            say!("{host}: sent {} objects, {} bytes", sent.objects, sent.bytes);
+        }
+        words.push(format!("--stored={digest}"));
+        words.extend(built.cloud.map(|cloud| format!("--cloud={cloud}")));
+        words.extend(dry_run.then(|| "--dry-run".to_owned()));
+        words.extend(how.words(&tx));
+    }
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    if *follow || *dry_run {
+        return there::run_there(&there, &words);
+    }
+    Ok(there::switch_there(&to, &there, &words, &tx, *json))
 }
 
 /// Says what a switch of this host would do. Who is not root cannot look whether it would be refused.

@@ -14,6 +14,7 @@ pub mod objects;
 pub mod sealed;
 pub mod secret;
 pub mod sweep;
+pub mod transfer;
 pub mod tree;
 pub mod versioned;
 

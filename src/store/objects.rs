@@ -139,13 +139,21 @@ impl Store {
     }
 
     /// Reads an object and checks that it is what its name says.
-    fn get(&self, digest: &Digest) -> Result<Vec<u8>, StoreError> {
+    pub(super) fn get(&self, digest: &Digest) -> Result<Vec<u8>, StoreError> {
         let bytes = files::read(&self.path_of(digest))?;
         if Digest::of(&bytes) == *digest {
             Ok(bytes)
         } else {
             Err(StoreError::Damaged { digest: digest.clone() })
         }
+    }
+
+    /// Writes an object, unless it is there and whole.
+    pub(super) fn replace(&self, digest: &Digest, bytes: &[u8]) -> Result<(), StoreError> {
+        if self.get(digest).is_ok() {
+            return Ok(());
+        }
+        Ok(files::write_atomic(&self.path_of(digest), bytes, 0o444)?)
     }
 
     /// Writes an object unless it is there.

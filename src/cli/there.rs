@@ -1,0 +1,125 @@
+//! The same command on another host: `--host` on those that act on one.
+//!
+//! Nothing is decided here: the program on that host is this one, and what it prints and how it ends is passed on.
+
+use std::path::PathBuf;
+use std::thread::sleep;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::exit::Exit;
+use super::host::{Build, Built, complain};
+use super::say::say_wrong;
+use crate::fleet::remote::RemoteHost;
+use crate::fleet::ssh::{Connection, Reach};
+use crate::store::files;
+
+/// How often a host is called again whose connection was lost, and how long is waited between.
+const N_CALLS: u32 = 12;
+const BETWEEN: Duration = Duration::from_secs(5);
+
+/// Which host a command is about.
+#[derive(Debug, Args)]
+pub struct ThereArgs {
+    /// Do it on this host of the description, over ssh
+    #[arg(long, value_name = "HOST")]
+    host: Option<String>,
+    /// The description that says how to reach it; without it `cloud.kl` in this folder
+    #[arg(long, value_name = "FILE", requires = "host")]
+    file: Option<PathBuf>,
+}
+
+impl ThereArgs {
+    /// Runs a command on the host that was named, if one was.
+    pub fn run(&self, build: Build<'_>, words: &[&str], json: bool) -> Option<Exit> {
+        self.act(build, |_, there| {
+            let words: Vec<&str> = words.iter().copied().chain(json.then_some("--json")).collect();
+            run_there(there, &words)
+        })
+    }
+
+    /// Runs a command that switches the host that was named, if one was; the switch is called `tx`.
+    pub fn run_switch(&self, build: Build<'_>, words: &[String], tx: &str, json: bool) -> Option<Exit> {
+        self.act(build, |to, there| {
+            let words: Vec<&str> = words.iter().map(String::as_str).chain(json.then_some("--json")).collect();
+            Ok(switch_there(to, there, &words, tx, json))
+        })
+    }
+
+    fn act(&self, build: Build<'_>, act: impl Fn(&Reach, &RemoteHost) -> Result<Exit, Exit>) -> Option<Exit> {
+        let host = self.host.as_deref()?;
+        let run = || {
+            let to = find(&build(self.file.as_deref())?, host)?;
+            act(&to, &reach(&to)?)
+        };
+        Some(run().unwrap_or_else(|exit| exit))
+    }
+}
+
+/// Finds how a host is reached.
+pub fn find(built: &Built, host: &str) -> Result<Reach, Exit> {
+    built.reach.get(host).cloned().ok_or_else(|| {
+        let known: Vec<&str> = built.reach.keys().map(String::as_str).collect();
+        say_wrong!("error: the description has no host `{host}`");
+        say_wrong!("  help: it has {}", if known.is_empty() { "none".to_owned() } else { known.join(", ") });
+        Exit::Wrong
+    })
+}
+
+/// Connects to a host, with this program on it.
+pub fn reach(reach: &Reach) -> Result<RemoteHost, Exit> {
+    let refused = |error: &dyn std::error::Error| {
+        let exit = complain(error, Exit::Refused);
+        say_wrong!("  help: `hosts.{}.ssh` says how to reach it; nothing there was touched", reach.host);
+        exit
+    };
+    let connection = Connection::open(reach.clone()).map_err(|error| refused(&error))?;
+    let program = std::env::current_exe().map_err(files::of_program);
+    let program = program.map_err(|error| complain(&error, Exit::Refused))?;
+    RemoteHost::reach(connection, &program).map_err(|error| refused(&error))
+}
+
+/// Runs a command on a host, and ends as it ended.
+pub fn run_there(there: &RemoteHost, words: &[&str]) -> Result<Exit, Exit> {
+    let code = there.run(words).map_err(|error| complain(&error, Exit::Refused))?;
+    let Some(code) = code else {
+        say_wrong!("error: the connection to {} was lost", there.name());
+        return Err(Exit::Stuck);
+    };
+    Ok(exit_of(code))
+}
+
+/// Runs a switch on a host. Where the connection is lost it goes on by itself, and is followed again by its name.
+pub fn switch_there(to: &Reach, there: &RemoteHost, words: &[&str], tx: &str, json: bool) -> Exit {
+    let refused = |error: &dyn std::error::Error| complain(error, Exit::Refused);
+    match there.run(words) {
+        Ok(Some(code)) => return exit_of(code),
+        Ok(None) => {
+            say_wrong!("warning: the connection to {} was lost; the switch goes on there", there.name())
+        }
+        Err(error) => return refused(&error),
+    }
+    let mut follow = vec!["switch", "--follow", "--tx", tx];
+    follow.extend(json.then_some("--json"));
+    for _ in 0..N_CALLS {
+        sleep(BETWEEN);
+        let Ok(connection) = Connection::open(to.clone()) else { continue };
+        let again = there.with(connection);
+        match again.run(&follow) {
+            Ok(Some(code)) => return exit_of(code),
+            Ok(None) => {}
+            Err(error) => return refused(&error),
+        }
+    }
+    say_wrong!("error: {} cannot be reached any more; how its switch ends is not known", there.name());
+    say_wrong!("  help: `kolla-lang switch --follow --host {}` tells it, once it is there", there.name());
+    Exit::Stuck
+}
+
+fn exit_of(code: i32) -> Exit {
+    [Exit::Done, Exit::Wrong, Exit::Refused, Exit::Reverted, Exit::Warnings, Exit::Stuck, Exit::Locked]
+        .into_iter()
+        .find(|exit| *exit as i32 == code)
+        .unwrap_or(Exit::Bug)
+}
