@@ -11,6 +11,7 @@ use super::preflight::{Checked, check};
 use super::request::Options;
 use super::switch::{Preview, preview};
 use super::systemd::{Systemd, UnitState};
+use crate::secrets::Vault;
 use crate::store::files::failed;
 use crate::store::{Closure, tree};
 
@@ -54,6 +55,7 @@ pub fn dry_run(
     let scratch = scratch.map_err(failed!(MakeFolder, folder))?;
     let place = scratch.path().join("new");
     tree::write_tree(&place, to)?;
-    let Checked { missing, refusals } = check(layout, systemd, tools, to, &place);
+    let Checked { missing, refusals } =
+        check(layout, systemd, tools, &Vault::new(layout.host_keys()), to, &place);
     Ok(DryRun { preview, pulls: missing, kernel: kernel::steps(layout, &to.manifest), refusals })
 }

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 
 use super::adopt::AdoptError;
 use super::drift::Finding;
-use super::layout::Layout;
 use super::podman::ToolError;
 use super::systemd::SystemdError;
 use super::verdict::Trouble;
@@ -136,10 +135,10 @@ impl Failure {
         }
     }
 
-    /// Takes the secrets of a generation out of what the failed unit printed: that is told, and written down.
-    pub fn without_secrets(mut self, layout: &Layout, closure: &Closure) -> Self {
+    /// Takes the secrets of generations out of what the failed unit printed: that is told, and written down.
+    pub fn without_secrets(mut self, vault: &Vault, closures: &[&Closure]) -> Self {
         if let Self::Job { log, .. } | Self::Late { log, .. } | Self::Died { log, .. } = &mut self {
-            Vault::new(closure, layout.host_keys()).hide(log);
+            vault.hide(closures, log);
         }
         self
     }

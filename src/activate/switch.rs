@@ -27,6 +27,7 @@ use super::steps::{Plan, Refused, plan};
 use super::systemd::{Systemd, UnitState};
 use super::transaction::{Switch, discard, set_links};
 use super::verdict::Verdict;
+use crate::secrets::vault::merged;
 use crate::secrets::{Vault, deliver};
 use crate::store::files;
 use crate::store::manifest::{Delivery, UnitKind};
@@ -293,14 +294,18 @@ fn prepare(
 
 /// Renders all folders whose path names their content, and returns what could not be rendered: one failure keeps no other
 /// folder from being there. Nobody reads those yet that were not there before.
-pub fn render_content(layout: &Layout, memory: &mut dyn Memory, closure: &Closure) -> Vec<Refusal> {
+pub fn render_content(
+    layout: &Layout,
+    memory: &mut dyn Memory,
+    vault: &Vault,
+    closure: &Closure,
+) -> Vec<Refusal> {
     if let Err(error) = hold(layout, memory, &closure.manifest) {
         return vec![error.into()];
     }
-    let vault = Vault::new(closure, layout.host_keys());
     let folders = closure.manifest.folders.iter().filter(|it| it.delivery == Delivery::Content);
-    let render = |it| deliver::render_content(&layout.folder(it), it, &vault).map_err(Refusal::from);
-    folders.filter_map(|it| render(it).err()).collect()
+    let render = |it| deliver::render_content(&layout.folder(it), closure, it, vault);
+    merged(folders.filter_map(|it| render(it).err()).collect()).into_iter().map(Refusal::from).collect()
 }
 
 fn snapshot(

@@ -5,7 +5,7 @@
 //!
 //! All maps are ordered and all lists are written in the order given, so one manifest has one text.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -384,13 +384,18 @@ pub struct SecretSpec {
 }
 
 impl Manifest {
-    /// Says whether the host opens a secret: a hole names a part that is one, or none names it and it was granted as a whole.
-    pub fn opens(&self, secret: &str) -> bool {
-        let Some(spec) = self.secrets.get(secret) else { return false };
-        let holes = self.folders.iter().flat_map(|folder| &folder.files).flat_map(|file| &file.holes);
-        let mut named = holes.filter(|hole| hole.secret == secret).peekable();
-        let is_granted = named.peek().is_none();
-        is_granted || named.any(|hole| !spec.kind.is_public(hole.part.as_deref().unwrap_or_default()))
+    /// Returns the secrets that the host opens: a hole names a part that is one, or none names it and it was granted as a whole.
+    pub fn opened(&self) -> BTreeSet<&str> {
+        let (mut named, mut opened) = (BTreeSet::new(), BTreeSet::new());
+        for hole in self.folders.iter().flat_map(|folder| &folder.files).flat_map(|file| &file.holes) {
+            let Some((name, spec)) = self.secrets.get_key_value(&hole.secret) else { continue };
+            named.insert(name.as_str());
+            if !spec.kind.is_public(hole.part.as_deref().unwrap_or_default()) {
+                opened.insert(name.as_str());
+            }
+        }
+        opened.extend(self.secrets.keys().map(String::as_str).filter(|name| !named.contains(name)));
+        opened
     }
 
     /// Returns the manifest's one text: indented JSON and a newline.

@@ -27,6 +27,7 @@ use kolla_lang::activate::stamps;
 use kolla_lang::activate::stock::{Container, DIGEST_LABEL, Deed, Image, Stock, UNIT_LABEL};
 use kolla_lang::activate::switch::{Outcome, Target, chain, switch};
 use kolla_lang::activate::systemd::{Alarm, Job, JobId, Launch, Systemd, SystemdError, UnitState};
+use kolla_lang::secrets::Vault;
 use kolla_lang::store::files::FileError;
 use kolla_lang::store::manifest::{Change, Probe, Unit, UnitKind};
 use kolla_lang::store::{Closure, Manifest};
@@ -567,6 +568,7 @@ impl Fake {
             layout: &self.layout,
             systemd: &mut systemd,
             tools: &mut tools,
+            vault: Vault::new(self.layout.host_keys()),
             tx,
             options: self.options.clone(),
             journal: Journal::default(),
