@@ -2,6 +2,7 @@
 //!
 //! The same functions plan and check here as in a switch; only the secrets that are missing are not made.
 
+use super::behind;
 use super::failure::Refusal;
 use super::generation;
 use super::kernel;
@@ -55,7 +56,8 @@ pub fn dry_run(
     let scratch = scratch.map_err(failed!(MakeFolder, folder))?;
     let place = scratch.path().join("new");
     tree::write_tree(&place, to)?;
-    let Checked { missing, refusals } =
+    let Checked { missing, mut refusals } =
         check(layout, systemd, tools, &Vault::new(layout.host_keys()), to, &place);
+    refusals.extend(behind::refusals(layout, tools, to, None, options)?);
     Ok(DryRun { preview, pulls: missing, kernel: kernel::steps(layout, &to.manifest), refusals })
 }

@@ -46,6 +46,11 @@ pub enum Refusal {
     NoSysctl { key: String },
     #[error("{unit}: {reason}")]
     Planned { unit: String, reason: String },
+    #[error(
+        "there is no way back behind the task `{task}`, done for generation {done_for}: generation {number} may need what it changed; once \
+         that is there again, `--allow-behind {task}`"
+    )]
+    Behind { task: String, done_for: u64, number: u64 },
     #[error("there is no generation {number} on this host")]
     NoGeneration { number: u64 },
     #[error("there is no generation before this one")]

@@ -8,6 +8,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::alarm;
+use super::behind;
 use super::contracts;
 use super::diff::{Difference, diff};
 use super::failure::{ActivateError, Failure, Refusal};
@@ -191,8 +192,10 @@ fn attempt(host: &mut Host<'_>, target: Target, program: &Path) -> Result<Outcom
     let manifest = from_closure.map(|it| &it.manifest);
     let mut plan = plan(&difference, manifest, &wanted.closure().manifest, &stamps, &host.options);
     let planned = |it: &Refused| Refusal::Planned { unit: it.unit.clone(), reason: it.reason.clone() };
-    if !plan.refused.is_empty() {
-        return Err(ActivateError::Refused(plan.refused.iter().map(planned).collect()));
+    let mut refusals: Vec<Refusal> = plan.refused.iter().map(planned).collect();
+    refusals.extend(behind::refusals(layout, host.tools, wanted.closure(), wanted.number(), &host.options)?);
+    if !refusals.is_empty() {
+        return Err(ActivateError::Refused(refusals));
     }
     let (number, to, engine) = prepare(host, wanted, program)?;
 
@@ -238,6 +241,14 @@ impl Wanted {
     fn closure(&self) -> &Closure {
         match self {
             Self::New(closure, _) | Self::Old(_, closure) => closure,
+        }
+    }
+
+    /// Returns the number of a generation that the host has.
+    fn number(&self) -> Option<u64> {
+        match self {
+            Self::New(..) => None,
+            Self::Old(number, _) => Some(*number),
         }
     }
 }

@@ -55,6 +55,12 @@ pub struct HowArgs {
     /// Let units of the data plane be stopped and restarted; guests depend on them
     #[arg(long)]
     allow_dataplane: bool,
+    /// Let tasks run behind which there is no way back
+    #[arg(long)]
+    allow_one_way: bool,
+    /// Go back behind this finished task, when what it changed is there again
+    #[arg(long, value_name = "TASK")]
+    allow_behind: Vec<String>,
     /// Accept by name what is there: a path or a container that `status` or a refusal names
     #[arg(long, value_name = "NAME")]
     adopt: Vec<String>,
@@ -68,12 +74,22 @@ impl HowArgs {
 
     /// Returns them as the switch takes them.
     pub fn options(&self) -> Options {
-        let Self { confirm_within, deadline, no_gate, allow_dataplane, adopt: _ } = self;
+        let Self {
+            confirm_within,
+            deadline,
+            no_gate,
+            allow_dataplane,
+            allow_one_way,
+            allow_behind,
+            adopt: _,
+        } = self;
         Options {
             confirm_within: *confirm_within,
             deadline: *deadline,
             no_gate: NoGate::from_words(no_gate),
             allow_dataplane: *allow_dataplane,
+            allow_one_way: *allow_one_way,
+            allow_behind: allow_behind.iter().cloned().collect(),
         }
     }
 }

@@ -534,10 +534,13 @@ impl Fake {
             options: Options::default(),
         };
         if let Some(closure) = closure {
+            // What brought the host to where a test begins was allowed.
+            fake.options.allow_one_way = true;
             match fake.switch(closure) {
                 Ok(Outcome::Committed { .. }) => {}
                 other => return Err(format!("the first switch ended with {other:?}")),
             }
+            fake.options = Options::default();
         }
         let mut world = fake.world.borrow_mut();
         fake.before = world.units.iter().map(|(name, unit)| (name.clone(), unit.starts)).collect();
