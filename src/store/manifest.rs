@@ -430,3 +430,30 @@ pub enum ParseManifest {
     #[error("the manifest has schema version {version}, and this kolla-lang reads version {VERSION}")]
     Version { version: u32 },
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_opens_what_a_hole_needs_the_secret_of_and_what_it_was_granted() -> Result<(), ParseManifest> {
+        let file = |holes: &str| {
+            format!(
+                r#"{{"owner":"a.service","delivery":"content","digest":"{:064}","files":[{{"name":"f","path":"files/a/f","owner":"root",
+                    "group":"root","mode":384,"format":"text","holes":[{holes}]}}]}}"#,
+                0
+            )
+        };
+        let text = format!(
+            r#"{{"version":1,"cloud":"t","host":"h","backend":"quadlet","engine":"0","secrets":
+                {{"shown":{{"kind":"ssh-key","version":1}},"both":{{"kind":"ssh-key","version":1}},
+                "granted":{{"kind":"uuid","version":1}}}},"folders":[{},{}]}}"#,
+            file(
+                r#"{"offset":0,"secret":"shown","part":"public"},{"offset":0,"secret":"both","part":"private"}"#
+            ),
+            file(r#"{"offset":0,"secret":"both","part":"public"},{"offset":0,"secret":"unknown"}"#),
+        );
+        assert_eq!(parse_manifest(&text)?.opened().into_iter().collect::<Vec<_>>(), ["both", "granted"]);
+        Ok(())
+    }
+}
