@@ -19,7 +19,8 @@ pub fn run(host: &mut Host<'_>, acts: &[Act], closure: &Closure, progress: &mut 
         let first = format!("a task that comes after the commit is not done: {}", chain(&failure));
         std::iter::once(first).chain(failure.log().iter().map(|line| format!("  | {line}"))).collect()
     };
-    perform(host, acts, closure, progress).err().map(tell).unwrap_or_default()
+    let done = perform(host, acts, closure, progress);
+    done.err().map(|it| tell(it.without_secrets(&host.vault, &[closure]))).unwrap_or_default()
 }
 
 /// Returns those of a committed generation that were never done: a power cut or a failure kept them from it.

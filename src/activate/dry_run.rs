@@ -2,6 +2,7 @@
 //!
 //! The same functions plan and check here as in a switch; only the secrets that are missing are not made.
 
+use super::behind;
 use super::failure::Refusal;
 use super::generation;
 use super::kernel;
@@ -11,6 +12,7 @@ use super::preflight::{Checked, check};
 use super::request::Options;
 use super::switch::{Preview, preview};
 use super::systemd::{Systemd, UnitState};
+use crate::secrets::Vault;
 use crate::store::files::failed;
 use crate::store::{Closure, tree};
 
@@ -54,6 +56,8 @@ pub fn dry_run(
     let scratch = scratch.map_err(failed!(MakeFolder, folder))?;
     let place = scratch.path().join("new");
     tree::write_tree(&place, to)?;
-    let Checked { missing, refusals } = check(layout, systemd, tools, to, &place);
+    let Checked { missing, mut refusals } =
+        check(layout, systemd, tools, &Vault::new(layout.host_keys()), to, &place);
+    refusals.extend(behind::refusals(layout, tools, to, None, options)?);
     Ok(DryRun { preview, pulls: missing, kernel: kernel::steps(layout, &to.manifest), refusals })
 }

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 
 use super::adopt::AdoptError;
 use super::drift::Finding;
-use super::layout::Layout;
 use super::podman::ToolError;
 use super::systemd::SystemdError;
 use super::verdict::Trouble;
@@ -47,6 +46,11 @@ pub enum Refusal {
     NoSysctl { key: String },
     #[error("{unit}: {reason}")]
     Planned { unit: String, reason: String },
+    #[error(
+        "there is no way back behind the task `{task}`, done for generation {done_for}: generation {number} may need what it changed; once \
+         that is there again, `--allow-behind {task}`"
+    )]
+    Behind { task: String, done_for: u64, number: u64 },
     #[error("there is no generation {number} on this host")]
     NoGeneration { number: u64 },
     #[error("there is no generation before this one")]
@@ -136,10 +140,10 @@ impl Failure {
         }
     }
 
-    /// Takes the secrets of a generation out of what the failed unit printed: that is told, and written down.
-    pub fn without_secrets(mut self, layout: &Layout, closure: &Closure) -> Self {
+    /// Takes the secrets of generations out of what the failed unit printed: that is told, and written down.
+    pub fn without_secrets(mut self, vault: &Vault, closures: &[&Closure]) -> Self {
         if let Self::Job { log, .. } | Self::Late { log, .. } | Self::Died { log, .. } = &mut self {
-            Vault::new(closure, layout.host_keys()).hide(log);
+            vault.hide(closures, log);
         }
         self
     }

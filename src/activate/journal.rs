@@ -263,6 +263,20 @@ impl Journal {
     }
 }
 
+/// Returns the journals of switches that ended, the one that ended last at the end.
+pub fn closed(layout: &Layout) -> Result<Vec<PathBuf>, FileError> {
+    let mut found = Vec::new();
+    for name in files::names(&layout.journals())? {
+        let path = layout.journals().join(name);
+        if path.extension().is_some_and(|it| it == "journal") && path != layout.journal() {
+            let metadata = path.metadata().map_err(failed!(Read, path))?;
+            found.push((metadata.modified().map_err(failed!(Read, path))?, path));
+        }
+    }
+    found.sort();
+    Ok(found.into_iter().map(|(_, path)| path).collect())
+}
+
 /// Says whether the journal that is open is this switch's own.
 pub fn is_open(layout: &Layout, tx: &str) -> bool {
     let mut reader = Reader::default();

@@ -5,6 +5,7 @@
 pub mod adopt;
 pub mod alarm;
 pub mod ask;
+pub mod behind;
 pub mod contracts;
 pub mod diff;
 pub mod document;

@@ -36,6 +36,8 @@ pub struct Host<'a> {
     pub systemd: &'a mut dyn Systemd,
     /// Its programs.
     pub tools: &'a mut dyn Tools,
+    /// What opens its secrets. Its keys are read once in a switch.
+    pub vault: Vault,
     /// Names the switch.
     pub tx: String,
     /// How the switch is to be done.
@@ -129,7 +131,8 @@ enum Phase {
     Over,
 }
 
-/// Performs acts in their order. On a failure returns at once; what is under way is left for the way back to stop.
+/// Performs acts in their order. On a failure returns at once; what is under way is left for the way back to stop. What the
+/// failure tells of a unit's log may have secrets in it.
 pub fn perform(
     host: &mut Host<'_>,
     acts: &[Act],
@@ -141,17 +144,6 @@ pub fn perform(
 
 /// Performs acts like [`perform`], and stops with a failure when it is told to.
 pub fn perform_until(
-    host: &mut Host<'_>,
-    acts: &[Act],
-    closure: &Closure,
-    progress: &mut Progress,
-    interrupted: Option<&AtomicBool>,
-) -> Result<(), Failure> {
-    let done = perform_all(host, acts, closure, progress, interrupted);
-    done.map_err(|failure| failure.without_secrets(host.layout, closure))
-}
-
-fn perform_all(
     host: &mut Host<'_>,
     acts: &[Act],
     closure: &Closure,
@@ -288,7 +280,7 @@ fn begin(
         job: !reloads,
         live: has_live(closure, &act.unit),
     })?;
-    if render_live(host.layout, host.tools, closure, &act.unit)? {
+    if render_live(host.layout, host.tools, &host.vault, closure, &act.unit)? {
         progress.reloaded.insert(act.unit.clone());
     }
     let job = match &act.verb {
@@ -380,6 +372,7 @@ fn has_live(closure: &Closure, unit: &str) -> bool {
 pub fn render_live(
     layout: &Layout,
     memory: &mut dyn Memory,
+    vault: &Vault,
     closure: &Closure,
     unit: &str,
 ) -> Result<bool, Failure> {
@@ -387,8 +380,7 @@ pub fn render_live(
     for folder in closure.manifest.folders.iter().filter(|it| it.owner == unit) {
         if let Delivery::Live(_) = folder.delivery {
             hold(layout, memory, &closure.manifest)?;
-            let vault = Vault::new(closure, layout.host_keys());
-            deliver::render_live(&layout.folder(folder), folder, &vault)?;
+            deliver::render_live(&layout.folder(folder), closure, folder, vault)?;
             any = true;
         }
     }

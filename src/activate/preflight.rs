@@ -17,13 +17,15 @@ use super::podman::Tools;
 use super::switch::held;
 use super::systemd::Systemd;
 use crate::secrets::Vault;
+use crate::secrets::vault::check_expiry;
 use crate::store::manifest::{Backend, UnitKind};
 use crate::store::{Closure, Manifest};
 
 /// Checks a host for a closure that was written to `tree`, gets images that it lacks, mounts memory for what will be rendered,
 /// and returns all reasons not to begin.
 pub fn preflight(host: &mut Host<'_>, closure: &Closure, tree: &Path) -> Vec<Refusal> {
-    let Checked { missing, mut refusals } = check(host.layout, host.systemd, host.tools, closure, tree);
+    let Checked { missing, mut refusals } =
+        check(host.layout, host.systemd, host.tools, &host.vault, closure, tree);
     if refusals.is_empty() {
         // After all else, as it takes long: what is refused for another reason is refused at once.
         refusals.extend(images::fetch(host, &closure.manifest, &missing));
@@ -48,6 +50,7 @@ pub fn check(
     layout: &Layout,
     systemd: &mut dyn Systemd,
     tools: &mut dyn Tools,
+    vault: &Vault,
     closure: &Closure,
     tree: &Path,
 ) -> Checked {
@@ -66,9 +69,8 @@ pub fn check(
         |unit: &String| ["/etc/systemd/system", "/run/systemd/system"].map(|it| layout.at(it).join(unit));
     let theirs = manifest.units.keys().flat_map(before).filter(|path| path.symlink_metadata().is_ok());
     refusals.extend(theirs.map(|path| Refusal::Foreign { path }));
-    let vault = Vault::new(closure, layout.host_keys());
-    refusals
-        .extend(vault.check().into_iter().chain(vault.check_expiry(SystemTime::now())).map(Refusal::from));
+    let expired = check_expiry(manifest, SystemTime::now());
+    refusals.extend(vault.check(closure).into_iter().chain(expired).map(Refusal::from));
     if manifest.modules.is_empty() {
         let unknown = manifest.sysctls.keys().filter(|key| !kernel::is_known(layout, key));
         refusals.extend(unknown.map(|key| Refusal::NoSysctl { key: key.clone() }));

@@ -53,6 +53,10 @@ pub struct Options {
     pub no_gate: NoGate,
     /// Whether units of the data plane may be stopped and restarted.
     pub allow_dataplane: bool,
+    /// Whether tasks may run behind which there is no way back.
+    pub allow_one_way: bool,
+    /// Finished tasks that the host may go back behind, by name.
+    pub allow_behind: BTreeSet<String>,
 }
 
 /// Whose gates are not waited for.

@@ -52,7 +52,7 @@ fn come_up(
     was_up: impl Fn(&str) -> bool,
 ) -> Vec<Failure> {
     // What containers read was rendered when they first started; this is for a folder that somebody removed.
-    let unrendered = render_content(host.layout, host.tools, old).into_iter();
+    let unrendered = render_content(host.layout, host.tools, &host.vault, old).into_iter();
     let mut problems: Vec<Failure> =
         unrendered.map(|error| Failure::Render { source: Box::new(error) }).collect();
     let observed = observe(host, switch, &old.manifest, touched);

@@ -7,11 +7,12 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::generation;
 use super::history::seconds_now;
 use super::layout::Layout;
 use super::podman::{ToolError, Tools};
 use crate::store::files::{self, FileError};
-use crate::store::manifest::Task;
+use crate::store::manifest::{Task, TaskClass};
 use crate::store::{Digest, Manifest};
 
 /// What a stamp says of a task.
@@ -35,6 +36,12 @@ struct Written {
     once: String,
     /// Seconds since 1970.
     time: u64,
+    /// Whether there is a way back behind it. Absent in stamps from before this was noted, as is the next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    class: Option<TaskClass>,
+    /// The generation it was done for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    generation: Option<u64>,
     /// Volumes that the task wrote to, with what told each from a later one of the same name.
     #[serde(default)]
     volumes: BTreeMap<String, String>,
@@ -60,6 +67,47 @@ pub fn read(layout: &Layout, tools: &mut dyn Tools, manifest: &Manifest) -> Resu
         stamps.insert(name.clone(), stamp);
     }
     Ok(stamps)
+}
+
+/// A task that was done on this host, as its stamp tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finished {
+    /// Its name.
+    pub task: String,
+    /// Its key.
+    pub once: String,
+    /// Whether there is a way back behind it.
+    pub class: TaskClass,
+    /// The generation it was done for.
+    pub generation: u64,
+    /// Volumes that it wrote to, with what told each from a later one of the same name.
+    pub volumes: BTreeMap<String, String>,
+}
+
+impl Finished {
+    /// Says whether the volumes that it wrote to are still those.
+    pub fn is_there(&self, volumes: &BTreeMap<String, String>) -> bool {
+        self.volumes.iter().all(|(name, was)| volumes.get(name) == Some(was))
+    }
+}
+
+/// Returns all tasks that were done on this host, sorted by name, then by generation. A stamp that is damaged tells nothing here, nor does
+/// one from before classes were noted: a task is not taken for done by what might have been its stamp.
+pub fn finished(layout: &Layout) -> Result<Vec<Finished>, FileError> {
+    let mut all = Vec::new();
+    for name in files::names(&layout.done())? {
+        let Some(bytes) = files::read_if_there(&layout.done().join(name))? else { continue };
+        let Ok(Written { version: 1, task, once, time: _, class, generation, volumes }) =
+            serde_json::from_slice(&bytes)
+        else {
+            continue;
+        };
+        if let (Some(class), Some(generation)) = (class, generation) {
+            all.push(Finished { task, once, class, generation, volumes });
+        }
+    }
+    all.sort_by(|a, b| (&a.task, a.generation).cmp(&(&b.task, b.generation)));
+    Ok(all)
 }
 
 /// Says whether the volumes that a task writes to are those it wrote to.
@@ -108,6 +156,9 @@ pub fn set_done(
         task: name.to_owned(),
         once: task.once.clone(),
         time: seconds_now(),
+        class: Some(task.class),
+        // After the commit there is no trial any more.
+        generation: generation::on_trial(layout)?.or(generation::booted(layout)?),
         volumes: task.volumes.iter().filter_map(its).collect(),
     };
     // Writing plain structs into memory cannot fail.
@@ -124,7 +175,6 @@ pub fn path(layout: &Layout, once: &str) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::manifest::TaskClass;
 
     fn task() -> Task {
         Task {
@@ -149,6 +199,19 @@ mod tests {
         assert!(matches!(judge(&task(), &stamp, &volumes("2")), Stamp::Doubtful(_)));
         assert!(matches!(judge(&task(), &stamp, &BTreeMap::new()), Stamp::Doubtful(_)));
         assert!(is_done(&layout, "k") && !is_done(&layout, "other"));
+    }
+
+    #[test]
+    fn a_stamp_from_before_classes_were_noted_says_that_it_was_done() {
+        let root = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
+        let layout = Layout::new(root.path());
+        set_done(&layout, "u", &Task { once: "other".into(), ..task() }, &volumes("1"))
+            .unwrap_or_else(|error| panic!("{error}"));
+        let text = r#"{"version":1,"task":"t","once":"k","time":1763000000,"volumes":{"v":"1"}}"#;
+        std::fs::write(path(&layout, "k"), text).unwrap_or_else(|error| panic!("{error}"));
+        assert!(is_done(&layout, "k"));
+        // Neither was done for a generation that is known.
+        assert_eq!(finished(&layout).ok(), Some(Vec::new()));
     }
 
     #[test]

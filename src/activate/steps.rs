@@ -164,7 +164,7 @@ pub fn plan_units(
                 None
             }
             Action::Task => match tasks.get(name.as_str()) {
-                Some((task, spec)) => task_verb(task, spec, reason, stamps, &mut plan),
+                Some((task, spec)) => task_verb(task, spec, reason, stamps, options, &mut plan),
                 None => None,
             },
             Action::Recreate | Action::Resume => Some((Verb::Start, reason)),
@@ -187,7 +187,7 @@ pub fn plan_units(
     for (unit, (task, spec)) in &tasks {
         if !units.contains_key(*unit)
             && stamps.get(*task) != Some(&Stamp::Done)
-            && let Some(verb) = task_verb(task, spec, "not done yet".to_owned(), stamps, &mut plan)
+            && let Some(verb) = task_verb(task, spec, "not done yet".to_owned(), stamps, options, &mut plan)
         {
             verbs.insert(unit, verb);
         }
@@ -253,12 +253,14 @@ fn must_stop(name: &str, units: &BTreeMap<String, UnitChange>, from: Option<&Man
     unit.uses.iter().any(is_going)
 }
 
-/// Decides whether a task runs. What was done once runs again only if its class says that this does no harm.
+/// Decides whether a task runs. What was done once runs again only if its class says that this does no harm, and what leaves no way
+/// back runs only if that is allowed.
 fn task_verb(
     name: &str,
     task: &Task,
     reason: String,
     stamps: &Stamps,
+    options: &Options,
     plan: &mut Plan,
 ) -> Option<(Verb, String)> {
     let reason = match (stamps.get(name), task.class) {
@@ -276,6 +278,12 @@ fn task_verb(
             return None;
         }
     };
+    if task.class == TaskClass::OneWay && !options.allow_one_way {
+        let reason = format!(
+            "there is no way back behind the task `{name}`; make sure of a backup, then `--allow-one-way` lets it run"
+        );
+        plan.refused.push(Refused { unit: task.unit.clone(), reason });
+    }
     let verb = Verb::Task { task: name.to_owned(), once: task.once.clone(), class: task.class };
     Some((verb, reason))
 }

@@ -8,6 +8,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::alarm;
+use super::behind;
 use super::contracts;
 use super::diff::{Difference, diff};
 use super::failure::{ActivateError, Failure, Refusal};
@@ -27,6 +28,7 @@ use super::steps::{Plan, Refused, plan};
 use super::systemd::{Systemd, UnitState};
 use super::transaction::{Switch, discard, set_links};
 use super::verdict::Verdict;
+use crate::secrets::vault::merged;
 use crate::secrets::{Vault, deliver};
 use crate::store::files;
 use crate::store::manifest::{Delivery, UnitKind};
@@ -190,8 +192,10 @@ fn attempt(host: &mut Host<'_>, target: Target, program: &Path) -> Result<Outcom
     let manifest = from_closure.map(|it| &it.manifest);
     let mut plan = plan(&difference, manifest, &wanted.closure().manifest, &stamps, &host.options);
     let planned = |it: &Refused| Refusal::Planned { unit: it.unit.clone(), reason: it.reason.clone() };
-    if !plan.refused.is_empty() {
-        return Err(ActivateError::Refused(plan.refused.iter().map(planned).collect()));
+    let mut refusals: Vec<Refusal> = plan.refused.iter().map(planned).collect();
+    refusals.extend(behind::refusals(layout, host.tools, wanted.closure(), wanted.number(), &host.options)?);
+    if !refusals.is_empty() {
+        return Err(ActivateError::Refused(refusals));
     }
     let (number, to, engine) = prepare(host, wanted, program)?;
 
@@ -237,6 +241,14 @@ impl Wanted {
     fn closure(&self) -> &Closure {
         match self {
             Self::New(closure, _) | Self::Old(_, closure) => closure,
+        }
+    }
+
+    /// Returns the number of a generation that the host has.
+    fn number(&self) -> Option<u64> {
+        match self {
+            Self::New(..) => None,
+            Self::Old(number, _) => Some(*number),
         }
     }
 }
@@ -293,14 +305,18 @@ fn prepare(
 
 /// Renders all folders whose path names their content, and returns what could not be rendered: one failure keeps no other
 /// folder from being there. Nobody reads those yet that were not there before.
-pub fn render_content(layout: &Layout, memory: &mut dyn Memory, closure: &Closure) -> Vec<Refusal> {
+pub fn render_content(
+    layout: &Layout,
+    memory: &mut dyn Memory,
+    vault: &Vault,
+    closure: &Closure,
+) -> Vec<Refusal> {
     if let Err(error) = hold(layout, memory, &closure.manifest) {
         return vec![error.into()];
     }
-    let vault = Vault::new(closure, layout.host_keys());
     let folders = closure.manifest.folders.iter().filter(|it| it.delivery == Delivery::Content);
-    let render = |it| deliver::render_content(&layout.folder(it), it, &vault).map_err(Refusal::from);
-    folders.filter_map(|it| render(it).err()).collect()
+    let render = |it| deliver::render_content(&layout.folder(it), closure, it, vault);
+    merged(folders.filter_map(|it| render(it).err()).collect()).into_iter().map(Refusal::from).collect()
 }
 
 fn snapshot(

@@ -21,6 +21,7 @@ use super::stamps;
 use super::steps::Plan;
 use super::switch::{Held, Outcome, chain, render_content, what_is_down};
 use super::systemd::UnitState;
+use crate::secrets::Vault;
 use crate::store::files::FileError;
 use crate::store::{Closure, Manifest};
 
@@ -56,7 +57,8 @@ impl Switch {
 
     /// Does everything up to the commit.
     pub(super) fn act(&mut self, host: &mut Host<'_>, engine: &Path) -> Result<(), Failure> {
-        if let Some(error) = render_content(host.layout, host.tools, &self.to).into_iter().next() {
+        if let Some(error) = render_content(host.layout, host.tools, &host.vault, &self.to).into_iter().next()
+        {
             return Err(Failure::Render { source: Box::new(error) });
         }
         if let Some(failure) = stop_all(host, &self.plan.stops, &mut self.progress).into_iter().next() {
@@ -162,11 +164,11 @@ impl Switch {
     /// Goes back to what held before, and says how that went.
     pub(super) fn go_back(mut self, host: &mut Host<'_>, failure: Failure) -> Result<Outcome, ActivateError> {
         let to = self.from.as_ref().map(|it| it.number);
-        let failure = self.without_secrets(host.layout, failure);
+        let failure = self.without_secrets(&host.vault, failure);
         host.journal.be_lenient();
         let _lenient = host.journal.tell(&Record::Reverting { to, failure: (&failure).into() });
         let problems = revert(host, &mut self).into_iter();
-        let mut problems: Vec<Failure> = problems.map(|it| self.without_secrets(host.layout, it)).collect();
+        let mut problems: Vec<Failure> = problems.map(|it| self.without_secrets(&host.vault, it)).collect();
         let end = if problems.is_empty() { End::Reverted } else { End::Stuck };
         problems.extend(
             history::add(host.layout, &self.event(&host.tx, end, Some(chain(&failure))))
@@ -185,9 +187,9 @@ impl Switch {
     }
 
     /// Takes the secrets of both generations out of what a service printed.
-    fn without_secrets(&self, layout: &Layout, failure: Failure) -> Failure {
-        let closures = self.from.iter().map(|it| &it.closure).chain([&self.to]);
-        closures.fold(failure, |failure, closure| failure.without_secrets(layout, closure))
+    fn without_secrets(&self, vault: &Vault, failure: Failure) -> Failure {
+        let closures: Vec<&Closure> = self.from.iter().map(|it| &it.closure).chain([&self.to]).collect();
+        failure.without_secrets(vault, &closures)
     }
 
     fn event(&self, tx: &str, end: End, reason: Option<String>) -> Event {

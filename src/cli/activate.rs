@@ -20,6 +20,7 @@ use crate::activate::recover::recover;
 use crate::activate::request::{Options, Request};
 use crate::activate::switch::{Outcome, switch};
 use crate::activate::verdict::Verdict;
+use crate::secrets::Vault;
 use crate::store::{files, lock};
 
 /// Switch this host, or end a switch that was cut off
@@ -79,6 +80,7 @@ fn run_switch(request: Request, interrupted: &AtomicBool) -> Exit {
                 layout: &layout,
                 systemd: &mut systemd,
                 tools: &mut tools,
+                vault: Vault::new(layout.host_keys()),
                 tx: tx.clone(),
                 options,
                 journal: Journal::default(),
@@ -107,6 +109,7 @@ fn run_recover(interrupted: &AtomicBool) -> Exit {
             layout: &layout,
             systemd: &mut systemd,
             tools: &mut tools,
+            vault: Vault::new(layout.host_keys()),
             tx: String::new(),
             options: Options::default(),
             journal: Journal::default(),

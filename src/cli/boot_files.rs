@@ -16,6 +16,7 @@ use crate::activate::perform::render_live;
 use crate::activate::podman::HostTools;
 use crate::activate::recover::recover_after_boot;
 use crate::activate::switch::{chain, held, render_content};
+use crate::secrets::Vault;
 
 /// Render the files of the committed generation's containers
 #[derive(Debug, Args)]
@@ -35,12 +36,13 @@ pub fn run(_: &BootFilesArgs) -> Exit {
     };
     // A switch renders live files itself, and may be the one that started the unit this runs in.
     let is_switching = layout.trial().symlink_metadata().is_ok();
+    let vault = Vault::new(layout.host_keys());
     let mut unrendered: Vec<Box<dyn Error>> = Vec::new();
-    for error in render_content(&layout, &mut HostTools, &closure) {
+    for error in render_content(&layout, &mut HostTools, &vault, &closure) {
         unrendered.push(Box::new(error));
     }
     for unit in closure.manifest.units.keys().filter(|_| !is_switching) {
-        if let Err(error) = render_live(&layout, &mut HostTools, &closure, unit) {
+        if let Err(error) = render_live(&layout, &mut HostTools, &vault, &closure, unit) {
             unrendered.push(Box::new(error));
         }
     }

@@ -11,7 +11,7 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::describe::{JobsArgs, compile};
+use super::describe::{Described, JobsArgs, compile};
 use super::exit::Exit;
 use super::host::{Answer, Built, complain};
 use super::report;
@@ -22,7 +22,6 @@ use crate::model::host::Ssh;
 use crate::model::{decode_cloud, decode_host};
 use crate::plan::{check_fleet, host_waits, plan_host};
 use crate::render::host::render_host;
-use crate::secrets::file::SecretsFile;
 use crate::secrets::wanted::Wanted;
 use crate::store::manifest::UnitKind;
 use crate::store::{BuildRecord, Closure, Digest, Store, build::for_each_host, tree};
@@ -57,8 +56,9 @@ pub struct Made {
     pub reach: BTreeMap<String, Reach>,
 }
 
-/// Evaluates, decodes, plans and renders every host; what was made of secrets is in the file.
-pub fn make(compiled: &Compiled, jobs: usize, secrets: &SecretsFile) -> Made {
+/// Evaluates, decodes, plans and renders every host.
+pub fn make(described: &Described, jobs: usize) -> Made {
+    let Described { compiled, secrets } = described;
     let root = compiled.root();
     // A description without the kernel is evaluated and checked, and makes no host.
     let mut decoded = describes_cloud(compiled).then(|| decode_cloud(root));
@@ -135,14 +135,13 @@ fn progress(n: usize) -> ProgressBar {
 
 /// Builds the cloud that a file describes for the commands that act on hosts. What is wrong was printed.
 pub fn build(file: Option<&Path>) -> Result<Built, Exit> {
-    let compiled = compile(file)?;
-    let secrets = secrets_of::load(file)?;
-    let made = make(&compiled, super::describe::JobsArgs { jobs: None }.count(), &secrets);
-    match report::print_all(&made.problems, compiled.sources(), Answer::Text) {
+    let described = compile(file)?;
+    let made = make(&described, JobsArgs { jobs: None }.count());
+    match report::print_all(&made.problems, described.compiled.sources(), Answer::Text) {
         Exit::Done => {}
         exit => return Err(exit),
     }
-    secrets_of::check(file, &secrets, &made.wanted)?;
+    secrets_of::check(file, &described.secrets, &made.wanted)?;
     let closures = made.closures;
     let digests = closures.iter().map(|(name, closure)| (name.clone(), closure.digest())).collect();
     let cloud = record(&closures, digests).digest();
@@ -156,17 +155,13 @@ fn record(closures: &BTreeMap<String, Closure>, digests: BTreeMap<String, Digest
 
 /// Runs the command.
 pub fn run(args: &BuildArgs) -> Exit {
-    let compiled = match compile(args.file.as_deref()) {
-        Ok(compiled) => compiled,
+    let described = match compile(args.file.as_deref()) {
+        Ok(described) => described,
         Err(exit) => return exit,
     };
     let answer = Answer::of(args.json);
-    let jobs = args.jobs.count();
-    let secrets = match secrets_of::load(args.file.as_deref()) {
-        Ok(secrets) => secrets,
-        Err(exit) => return exit,
-    };
-    let made = make(&compiled, jobs, &secrets);
+    let made = make(&described, args.jobs.count());
+    let Described { compiled, secrets } = &described;
     let exit = report::print_all(&made.problems, compiled.sources(), answer);
     if exit != Exit::Done {
         if answer == Answer::Json {
@@ -177,11 +172,11 @@ pub fn run(args: &BuildArgs) -> Exit {
         }
         return exit;
     }
-    if let Err(exit) = secrets_of::check(args.file.as_deref(), &secrets, &made.wanted) {
+    if let Err(exit) = secrets_of::check(args.file.as_deref(), secrets, &made.wanted) {
         if answer == Answer::Json {
             say!(
                 "{}",
-                json!({ "version": 1, "problems": [], "secrets": secrets_of::words(&secrets, &made.wanted) })
+                json!({ "version": 1, "problems": [], "secrets": secrets_of::words(secrets, &made.wanted) })
             );
         }
         return exit;
@@ -192,7 +187,7 @@ pub fn run(args: &BuildArgs) -> Exit {
     };
     match written {
         Ok(place) => {
-            say(&made, &secrets, &place, answer, &compiled);
+            say(&made, &place, answer, &described);
             Exit::Done
         }
         Err(exit) => exit,
@@ -217,7 +212,8 @@ fn write_store(closures: &BTreeMap<String, Closure>, jobs: JobsArgs) -> Result<P
     Ok(path)
 }
 
-fn say(made: &Made, secrets: &SecretsFile, place: &Path, answer: Answer, compiled: &Compiled) {
+fn say(made: &Made, place: &Path, answer: Answer, described: &Described) {
+    let Described { compiled, secrets } = described;
     if answer == Answer::Json {
         let hosts: BTreeMap<&String, serde_json::Value> = made
             .closures

@@ -10,7 +10,6 @@ use super::exit::Exit;
 use super::host::Answer;
 use super::report;
 use super::say::say;
-use crate::secrets::file::SecretsFile;
 
 /// Check a description, all its mistakes at once, and write nothing
 #[derive(Debug, Args)]
@@ -27,12 +26,13 @@ pub struct CheckArgs {
 
 /// Runs the command.
 pub fn run(args: &CheckArgs) -> Exit {
-    let compiled = match compile(args.file.as_deref()) {
-        Ok(compiled) => compiled,
+    let described = match compile(args.file.as_deref()) {
+        Ok(described) => described,
         Err(exit) => return exit,
     };
     let answer = Answer::of(args.json);
-    let made = make(&compiled, args.jobs.count(), &SecretsFile::default());
+    let made = make(&described, args.jobs.count());
+    let compiled = &described.compiled;
     let exit = report::print_all(&made.problems, compiled.sources(), answer);
     if answer == Answer::Json {
         say!("{}", json!({ "version": 1, "problems": report::as_json(&made.problems, compiled.sources()) }));

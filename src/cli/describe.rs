@@ -10,6 +10,7 @@ use super::report;
 use super::say::say_wrong;
 use super::secrets_of;
 use super::world::WithVersions;
+use crate::secrets::file::SecretsFile;
 
 /// The map of the root whose entries are evaluated, rendered and switched apart from each other.
 pub const PARTITION: &str = "hosts";
@@ -32,15 +33,25 @@ impl JobsArgs {
     }
 }
 
+/// A description with its secrets, of which the versions and the ciphertext are of one reading.
+pub struct Described {
+    /// What the description says.
+    pub compiled: Compiled,
+    /// The file of secrets beside it.
+    pub secrets: SecretsFile,
+}
+
 /// Compiles a description, with the versions of its secrets. When it cannot even be read, that was said.
-pub fn compile(file: Option<&Path>) -> Result<Compiled, Exit> {
+pub fn compile(file: Option<&Path>) -> Result<Described, Exit> {
     let file = file.map_or_else(|| PathBuf::from(DEFAULT_FILE), Path::to_path_buf);
     let secrets = secrets_of::load(Some(&file))?;
     let name = file.to_string_lossy().into_owned();
     let world = WithVersions::new(&secrets_of::path_of(Some(&file)), &secrets);
     let mut entries = vec![name.as_str()];
     entries.extend(world.entry());
-    kl::compile(&world, &entries, Some(PARTITION)).map_err(|why| report::unreadable(&name, &why))
+    let compiled =
+        kl::compile(&world, &entries, Some(PARTITION)).map_err(|why| report::unreadable(&name, &why))?;
+    Ok(Described { compiled, secrets })
 }
 
 /// Takes `a.b."c.d"` or `a["b"]` apart into names.

@@ -13,7 +13,7 @@ use crate::model::{Cloud, decode_cloud, decode_host};
 
 /// Reads the hosts of a lab out of the cloud that a file describes. What is wrong was printed.
 pub fn spec(file: Option<&Path>) -> Result<LabSpec, Exit> {
-    let compiled = compile(file)?;
+    let compiled = compile(file)?.compiled;
     if !describes_cloud(&compiled) {
         say_wrong!("error: this description makes no cloud");
         say_wrong!("  help: `use kernel`, or a module that does, and describe `cloud` and `hosts`");

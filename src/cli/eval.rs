@@ -35,7 +35,7 @@ pub struct EvalArgs {
 /// Runs the command.
 pub fn run(args: &EvalArgs) -> Exit {
     let compiled = match compile(Some(&args.file)) {
-        Ok(compiled) => compiled,
+        Ok(described) => described.compiled,
         Err(exit) => return exit,
     };
     let steps = match parse_path(&args.path) {

@@ -13,7 +13,7 @@ use super::say::say_wrong;
 use super::switch::HowArgs;
 use super::verdict::{print_record, report};
 use crate::activate::alarm::{SWITCH_SERVICE, revert_service};
-use crate::activate::journal::{Reader, Record};
+use crate::activate::journal::{self, Reader, Record};
 use crate::activate::layout::Layout;
 use crate::activate::pid1::Pid1;
 use crate::activate::request::{Goal, Request};
@@ -197,7 +197,5 @@ impl Watched {
 
 /// Returns the journal of the switch that ended last.
 fn newest(layout: &Layout) -> Option<PathBuf> {
-    let paths = files::names(&layout.journals()).ok()?.into_iter().map(|name| layout.journals().join(name));
-    let changed = |path: &PathBuf| path.metadata().and_then(|it| it.modified()).ok();
-    paths.filter(|path| path.extension().is_some_and(|it| it == "journal")).max_by_key(changed)
+    journal::closed(layout).ok()?.pop()
 }

@@ -18,7 +18,7 @@ use crate::store::sweep::Sweep;
 #[derive(Debug, Args)]
 #[command(
     after_help = "Kept is what boots, is on trial or belongs to an open switch, where a rollback goes, what is pinned, what running \
-containers have mounted, and the newest committed ones. Never removed are volumes, secrets, stamps of tasks and what was \
+containers have mounted, and the newest committed ones. Of journals, the last of each of these and the newest. Never removed are volumes, secrets, stamps of tasks and what was \
 adopted.\n\nExit codes: 0 done, 2 refused and nothing removed, 4 not everything could be removed, 6 a switch is running\n\n\
 Example: kolla-lang gc --keep 3 --dry-run"
 )]

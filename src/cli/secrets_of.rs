@@ -72,9 +72,10 @@ pub fn wanted(
     for (host, closure) in closures {
         let key = keys.get(host).and_then(Option::as_ref);
         let key = key.and_then(|text| parse(text, &format!("host `{host}`")));
+        let opened = closure.manifest.opened();
         for (name, spec) in &closure.manifest.secrets {
             let wanted = all.entry(name.clone()).or_insert_with(|| new(name, spec.kind.clone()));
-            if closure.manifest.opens(name) {
+            if opened.contains(name.as_str()) {
                 wanted.readers.push(Reader { who: Who::Host(host.clone()), key: key.clone() });
             }
         }

@@ -61,6 +61,12 @@ pub struct HowArgs {
     /// Let units of the data plane be stopped and restarted; guests depend on them
     #[arg(long)]
     allow_dataplane: bool,
+    /// Let tasks run behind which there is no way back
+    #[arg(long)]
+    allow_one_way: bool,
+    /// Go back behind this finished task, when what it changed is there again
+    #[arg(long, value_name = "TASK")]
+    allow_behind: Vec<String>,
     /// Accept by name what is there: a path or a container that `status` or a refusal names
     #[arg(long, value_name = "NAME")]
     adopt: Vec<String>,
@@ -77,12 +83,23 @@ impl HowArgs {
 
     /// Returns them as the switch takes them.
     pub fn options(&self) -> Options {
-        let Self { confirm_within, deadline, no_gate, allow_dataplane, adopt: _, tx: _ } = self;
+        let Self {
+            confirm_within,
+            deadline,
+            no_gate,
+            allow_dataplane,
+            allow_one_way,
+            allow_behind,
+            adopt: _,
+            tx: _,
+        } = self;
         Options {
             confirm_within: *confirm_within,
             deadline: *deadline,
             no_gate: NoGate::from_words(no_gate),
             allow_dataplane: *allow_dataplane,
+            allow_one_way: *allow_one_way,
+            allow_behind: allow_behind.iter().cloned().collect(),
         }
     }
 
@@ -93,12 +110,23 @@ impl HowArgs {
 
     /// Returns them as words of a command line, with the name of the switch.
     pub fn words(&self, tx: &str) -> Vec<String> {
-        let Self { confirm_within, deadline, no_gate, allow_dataplane, adopt, tx: _ } = self;
+        let Self {
+            confirm_within,
+            deadline,
+            no_gate,
+            allow_dataplane,
+            allow_one_way,
+            allow_behind,
+            adopt,
+            tx: _,
+        } = self;
         let mut words = vec!["--tx".to_owned(), tx.to_owned()];
         words.extend(confirm_within.map(|secs| format!("--confirm-within={secs}s")));
         words.extend(deadline.map(|secs| format!("--deadline={secs}s")));
         words.extend(no_gate.iter().map(|name| format!("--no-gate={name}")));
         words.extend(allow_dataplane.then(|| "--allow-dataplane".to_owned()));
+        words.extend(allow_one_way.then(|| "--allow-one-way".to_owned()));
+        words.extend(allow_behind.iter().map(|task| format!("--allow-behind={task}")));
         words.extend(adopt.iter().map(|name| format!("--adopt={name}")));
         words
     }

@@ -34,7 +34,7 @@ pub struct WhyArgs {
 /// Runs the command.
 pub fn run(args: &WhyArgs) -> Exit {
     let compiled = match compile(Some(&args.file)) {
-        Ok(compiled) => compiled,
+        Ok(described) => described.compiled,
         Err(exit) => return exit,
     };
     let exit = report::print_all(&errors_only(&compiled), compiled.sources(), Answer::Text);

@@ -13,6 +13,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use zeroize::Zeroizing;
 
 use super::vault::{SecretError, Vault};
+use crate::store::Closure;
 use crate::store::files::{self, FileError, failed};
 use crate::store::manifest::{Encode, Folder, FolderFile, Hole};
 
@@ -20,7 +21,12 @@ use crate::store::manifest::{Encode, Folder, FolderFile, Hole};
 const URL_PART: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Renders a folder whose path names its content: nothing is done if it is there.
-pub fn render_content(at: &Path, folder: &Folder, vault: &Vault<'_>) -> Result<(), SecretError> {
+pub fn render_content(
+    at: &Path,
+    closure: &Closure,
+    folder: &Folder,
+    vault: &Vault,
+) -> Result<(), SecretError> {
     if at.exists() {
         return Ok(());
     }
@@ -32,7 +38,7 @@ pub fn render_content(at: &Path, folder: &Folder, vault: &Vault<'_>) -> Result<(
     let new = temp.path().join("new");
     files::make_folder(&new)?;
     files::set_mode(&new, 0o755)?;
-    write_files(&new, folder, vault)?;
+    write_files(&new, closure, folder, vault)?;
     match files::rename(&new, at) {
         // Somebody rendered the same content at the same time.
         Err(_) if at.exists() => Ok(()),
@@ -41,18 +47,18 @@ pub fn render_content(at: &Path, folder: &Folder, vault: &Vault<'_>) -> Result<(
 }
 
 /// Renders a folder at a path that stays, file by file, and removes what is no longer in it.
-pub fn render_live(at: &Path, folder: &Folder, vault: &Vault<'_>) -> Result<(), SecretError> {
+pub fn render_live(at: &Path, closure: &Closure, folder: &Folder, vault: &Vault) -> Result<(), SecretError> {
     files::make_private_folder(at.parent().unwrap_or(Path::new("/")))?;
     files::make_folder(at)?;
     files::set_mode(at, 0o755)?;
-    write_files(at, folder, vault)?;
+    write_files(at, closure, folder, vault)?;
     remove_others(at, folder)
 }
 
-fn write_files(root: &Path, folder: &Folder, vault: &Vault<'_>) -> Result<(), SecretError> {
+fn write_files(root: &Path, closure: &Closure, folder: &Folder, vault: &Vault) -> Result<(), SecretError> {
     for file in &folder.files {
         let FolderFile { name, path, owner, group, mode, format: _, holes } = file;
-        let bytes = fill(text_of(vault, path), holes, vault)?;
+        let bytes = fill(closure, path, holes, vault)?;
         let at = root.join(name);
         if let Some(parent) = at.parent().filter(|parent| *parent != root) {
             files::make_folder(parent)?;
@@ -82,11 +88,16 @@ fn remove_others(root: &Path, folder: &Folder) -> Result<(), SecretError> {
 }
 
 /// Compares a rendered folder with what it would be, and says of each file that is not so in which way. No text is told.
-pub fn compare(at: &Path, folder: &Folder, vault: &Vault<'_>) -> Result<Vec<(String, String)>, SecretError> {
+pub fn compare(
+    at: &Path,
+    closure: &Closure,
+    folder: &Folder,
+    vault: &Vault,
+) -> Result<Vec<(String, String)>, SecretError> {
     let mut differs = Vec::new();
     for FolderFile { name, path, owner, group, mode, format: _, holes } in &folder.files {
         let file = at.join(name);
-        let wanted = fill(text_of(vault, path), holes, vault)?;
+        let wanted = fill(closure, path, holes, vault)?;
         let Some(found) = files::read_if_there(&file)? else {
             differs.push((name.clone(), "it is gone".to_owned()));
             continue;
@@ -128,20 +139,21 @@ fn others(root: &Path, within: &str, folder: &Folder) -> Result<Vec<String>, Fil
     Ok(found)
 }
 
-/// The text of a file without its secrets.
-fn text_of<'a>(vault: &Vault<'a>, path: &str) -> &'a [u8] {
-    vault.closure().files.get(path).map(|it| it.bytes.as_slice()).unwrap_or_default()
-}
-
-/// Puts secrets into the holes of a text.
-fn fill(text: &[u8], holes: &[Hole], vault: &Vault<'_>) -> Result<Zeroizing<Vec<u8>>, SecretError> {
+/// Puts secrets into the holes of a text of a closure.
+fn fill(
+    closure: &Closure,
+    path: &str,
+    holes: &[Hole],
+    vault: &Vault,
+) -> Result<Zeroizing<Vec<u8>>, SecretError> {
+    let text = closure.files.get(path).map(|it| it.bytes.as_slice()).unwrap_or_default();
     let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
     let mut last = 0;
     for Hole { offset, secret, part, encode } in holes {
         let offset = usize::try_from(*offset).unwrap_or(usize::MAX).clamp(last, text.len());
         bytes.extend_from_slice(&text[last..offset]);
         last = offset;
-        let value = vault.read(secret, part.as_deref())?;
+        let value = vault.read(closure, secret, part.as_deref())?;
         bytes.extend_from_slice(encoded(&value, *encode).as_bytes());
     }
     bytes.extend_from_slice(&text[last..]);
@@ -247,17 +259,17 @@ mod tests {
         let files = vec![(file("sub/a", holes), "a=;z".into()), (file("b", vec![]), "plain".into())];
         closure.add_folder("x.service", Delivery::Content, files);
         let folder = &closure.manifest.folders[0];
-        let vault = Vault::new(&closure, vec![root.path().join("absent"), key]);
-        assert!(vault.check().is_empty());
+        let vault = Vault::new(vec![root.path().join("absent"), key]);
+        assert!(vault.check(&closure).is_empty());
         let (content, live) = (root.path().join("files/1"), root.path().join("live/x"));
-        render_content(&content, folder, &vault)?;
+        render_content(&content, &closure, folder, &vault)?;
         files::make_folder(&live.join("gone"))?;
-        render_live(&live, folder, &vault)?;
+        render_live(&live, &closure, folder, &vault)?;
         for at in [&content, &live] {
             let text = files::read_text(&at.join("sub/a"))?;
             assert!(text.starts_with("a=") && text.ends_with("=;z") && text.len() == 4 + 8 + 44);
             assert_eq!(files::names(at)?, ["b", "sub"]);
-            assert!(compare(at, folder, &vault)?.is_empty());
+            assert!(compare(at, &closure, folder, &vault)?.is_empty());
         }
         assert_eq!(fs::metadata(content.join("sub/a"))?.permissions().mode() & 0o777, 0o640);
         Ok(())
@@ -269,12 +281,38 @@ mod tests {
         let (closure, private) = closure()?;
         let key = root.path().join("key");
         files::write_atomic(&key, private.as_bytes(), 0o600)?;
-        let vault = Vault::new(&closure, vec![key]);
-        let (db, fernet) = (vault.read("db", None)?, vault.read("f/k", Some("1"))?);
+        let vault = Vault::new(vec![key]);
+        let (db, fernet) = (vault.read(&closure, "db", None)?, vault.read(&closure, "f/k", Some("1"))?);
         let mut lines = ["nothing".to_owned(), format!("a {} b {}", *db, *db), String::new()];
         lines[2] = format!("{} {}", *encoded(&fernet, Encode::Url), *encoded(&db, Encode::Base64));
-        vault.hide(&mut lines);
+        vault.hide(&[&closure], &mut lines);
         assert_eq!(lines, ["nothing", "a <db> b <db>", "<f/k> <db>"]);
+        Ok(())
+    }
+
+    #[test]
+    fn keys_are_read_once_and_secrets_are_opened_once() -> Result<(), Box<dyn std::error::Error>> {
+        let root = tempfile::tempdir()?;
+        let (mut closure, private) = closure()?;
+        let holes = vec![hole(0, "db", None)];
+        closure.add_folder("x.service", Delivery::Content, vec![(file("a", holes), "abc".into())]);
+        let key = root.path().join("key");
+        files::write_atomic(&key, private.as_bytes(), 0o600)?;
+        let vault = Vault::new(vec![key.clone()]);
+        assert!(vault.check(&closure).is_empty());
+        files::remove_file(&key)?;
+        // Another closure, with a secret that no hole named before.
+        let mut other = closure.clone();
+        assert!(vault.read(&other, "f/k", Some("0")).is_ok());
+        // What was opened says nothing of another text, nor of another making.
+        if let Some(file) = other.files.get_mut(&secret_path("db")) {
+            file.bytes.truncate(100);
+        }
+        assert_eq!(vault.check(&other).len(), 1);
+        if let Some(spec) = closure.manifest.secrets.get_mut("db") {
+            spec.id = "0".into();
+        }
+        assert_eq!(vault.check(&closure).len(), 1);
         Ok(())
     }
 
@@ -285,7 +323,7 @@ mod tests {
         let holes = vec![hole(0, "db", None), hole(1, "f/k", Some("7")), hole(2, "f/k", Some("9"))];
         closure.add_folder("x.service", Delivery::Content, vec![(file("a", holes), "abc".into())]);
         let told = |closure: &Closure, key: &Path| -> Vec<String> {
-            let all = Vault::new(closure, vec![key.to_owned()]).check();
+            let all = Vault::new(vec![key.to_owned()]).check(closure);
             all.iter().map(|it| it.to_string()).collect()
         };
         let (key, other) = (root.path().join("key"), root.path().join("other"));
@@ -294,7 +332,12 @@ mod tests {
         assert_eq!(told(&closure, &key).len(), 1);
         assert!(told(&closure, &key)[0].starts_with("the secret `f/k` has no part `7`"));
         files::write_atomic(&other, generate(&SecretKind::SshKey, &|_| None)?["private"].as_bytes(), 0o600)?;
-        assert_eq!(told(&closure, &other).len(), 2);
+        let all = told(&closure, &other);
+        assert_eq!(all.len(), 1, "{all:?}");
+        assert!(
+            all[0].starts_with("the secrets `db`, `f/k` are not encrypted to a key of this host, "),
+            "{all:?}"
+        );
         if let Some(spec) = closure.manifest.secrets.get_mut("db") {
             spec.version = 2;
         }

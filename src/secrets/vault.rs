@@ -1,4 +1,4 @@
-//! The secrets of one closure on its host: ciphertext of the closure, opened with the host's own key when it is asked for.
+//! The secrets of closures on their host: ciphertext of a closure, opened with the host's own key when it is asked for.
 //!
 //! Keeps what it opened in memory until it is dropped, and writes nothing.
 
@@ -16,7 +16,7 @@ use super::seal::{Ask, OpenError, PrivateKeyError, PrivateKeys, and_absent, chec
 use crate::store::closure::secret_path;
 use crate::store::files::FileError;
 use crate::store::manifest::{Encode, FolderFile, Hole};
-use crate::store::{Closure, Manifest};
+use crate::store::{Closure, Digest, Manifest};
 
 /// Shorter words than this stand in any text, and hide nothing.
 const SHORTEST: usize = 6;
@@ -34,22 +34,55 @@ pub enum SecretError {
     #[error("the secret `{name}` has no part `{part}`; `kolla-lang secrets rotate {name}` makes it anew")]
     NoPart { name: String, part: String },
     #[error(
-        "the secret `{name}` was not made before this was built; run `kolla-lang secrets generate`, then build again"
+        "{} not made before this was built; run `kolla-lang secrets generate`, then build again",
+        subject(names, "was", "were")
     )]
-    NotMade { name: String },
+    NotMade { names: Vec<String> },
     #[error(
-        "the secret `{name}` is not encrypted to a key of this host, {}{}; name the public one in `hosts.<name>.ssh.key`, run \
-         `kolla-lang secrets rekey`, and build again",
+        "{} not encrypted to a key of this host, {}{}; name the public one in `hosts.<name>.ssh.key`, run `kolla-lang secrets rekey`, \
+         and build again",
+        subject(names, "is", "are"),
         keys.join(" or "),
         and_absent(absent)
     )]
-    NotForHost { name: String, keys: Vec<String>, absent: Vec<String> },
+    NotForHost { names: Vec<String>, keys: Vec<String>, absent: Vec<String> },
     #[error(
         "the certificate of the secret `{name}` ended {} ago, by the clock of this host; run `kolla-lang secrets rotate {name}`, \
          and build again",
         days(*since)
     )]
     Expired { name: String, since: Duration },
+}
+
+/// Names secrets as the subject of a clause, with its verb.
+fn subject(names: &[String], is: &str, are: &str) -> String {
+    match names {
+        [name] => format!("the secret `{name}` {is}"),
+        all => format!("the secrets `{}` {are}", all.join("`, `")),
+    }
+}
+
+/// Puts reports together that have one cause, each in the place of the first.
+pub fn merged(errors: Vec<SecretError>) -> Vec<SecretError> {
+    use SecretError::{NotForHost, NotMade};
+    let mut all: Vec<SecretError> = Vec::new();
+    for error in errors {
+        let same = all.iter_mut().find_map(|it| match (it, &error) {
+            (NotMade { names }, NotMade { names: more }) => Some((names, more)),
+            (
+                NotForHost { names, keys, absent },
+                NotForHost { names: more, keys: its_keys, absent: its_absent },
+            ) if (&*keys, &*absent) == (its_keys, its_absent) => Some((names, more)),
+            _ => None,
+        });
+        match same {
+            Some((names, more)) => {
+                names.extend(more.iter().filter(|it| !names.contains(it)).cloned().collect::<Vec<_>>())
+            }
+            None => all.push(error),
+        }
+    }
+    all
 }
 
 /// A time in days.
@@ -61,104 +94,99 @@ pub fn days(time: Duration) -> String {
     }
 }
 
-/// Opens the secrets of a closure.
-pub struct Vault<'a> {
-    closure: &'a Closure,
+/// Opens the secrets of closures, each once: a making that two closures carry with one text is opened once for both.
+pub struct Vault {
     /// Where the host's private keys may lie.
     keys: Vec<PathBuf>,
     loaded: OnceCell<PrivateKeys>,
-    opened: RefCell<BTreeMap<String, Kept>>,
+    /// By the ciphertext and what it was asked to be.
+    opened: RefCell<BTreeMap<Digest, Kept>>,
 }
 
-impl<'a> Vault<'a> {
-    /// Names the closure and the files of the host's private keys. Nothing is read before a secret is asked for.
-    pub fn new(closure: &'a Closure, keys: Vec<PathBuf>) -> Self {
-        Self { closure, keys, loaded: OnceCell::new(), opened: RefCell::default() }
+impl Vault {
+    /// Names the files of the host's private keys. Nothing is read before a secret is asked for.
+    pub fn new(keys: Vec<PathBuf>) -> Self {
+        Self { keys, loaded: OnceCell::new(), opened: RefCell::default() }
     }
 
-    /// Returns the closure.
-    pub(super) fn closure(&self) -> &'a Closure {
-        self.closure
-    }
-
-    /// Opens every secret that a hole names, and returns what is wrong, once for each secret and once for the key.
-    pub fn check(&self) -> Vec<SecretError> {
-        let files = self.closure.manifest.folders.iter().flat_map(|folder| &folder.files);
+    /// Opens every secret of a closure that a hole names, and returns what is wrong, once for each cause.
+    pub fn check(&self, closure: &Closure) -> Vec<SecretError> {
+        let files = closure.manifest.folders.iter().flat_map(|folder| &folder.files);
         let holes = files.flat_map(|FolderFile { holes, .. }| holes);
         let mut wrong = BTreeMap::new();
         for Hole { secret, part, .. } in holes {
             if wrong.contains_key(secret) {
                 continue;
             }
-            match self.read(secret, part.as_deref()) {
+            match self.read(closure, secret, part.as_deref()) {
                 Ok(_) => {}
                 Err(error @ SecretError::Key(_)) => return vec![error],
                 Err(error) => drop(wrong.insert(secret.clone(), error)),
             }
         }
-        wrong.into_values().collect()
-    }
-
-    /// Returns the certificates that have ended.
-    pub fn check_expiry(&self, now: SystemTime) -> Vec<SecretError> {
-        let ended = |(name, ends): (&str, SystemTime)| {
-            let since = now.duration_since(ends).ok()?;
-            Some(SecretError::Expired { name: name.to_owned(), since })
-        };
-        certificates(&self.closure.manifest).filter_map(ended).collect()
+        merged(wrong.into_values().collect())
     }
 
     /// Reads one part of a secret.
-    pub(super) fn read(&self, name: &str, part: Option<&str>) -> Result<Zeroizing<String>, SecretError> {
+    pub(super) fn read(
+        &self,
+        closure: &Closure,
+        name: &str,
+        part: Option<&str>,
+    ) -> Result<Zeroizing<String>, SecretError> {
         let part = part.unwrap_or_default();
-        let public = self.closure.manifest.secrets.get(name).and_then(|spec| spec.public.get(part));
+        let public = closure.manifest.secrets.get(name).and_then(|spec| spec.public.get(part));
         if let Some(value) = public {
             return Ok(Zeroizing::new(value.clone()));
         }
-        let mut opened = self.opened.borrow_mut();
-        if !opened.contains_key(name) {
-            opened.insert(name.to_owned(), self.open(name)?);
-        }
-        let value = opened.get(name).and_then(|kept| kept.parts.get(part));
-        let value =
-            value.ok_or_else(|| SecretError::NoPart { name: name.to_owned(), part: part.to_owned() })?;
-        Ok(Zeroizing::new(value.clone()))
+        let no_part = || SecretError::NoPart { name: name.to_owned(), part: part.to_owned() };
+        self.with_opened(closure, name, |kept| kept.parts.get(part).cloned().map(Zeroizing::new))?
+            .ok_or_else(no_part)
     }
 
-    /// Puts its name in place of every secret that stands in lines, however a text of ours may have written it. A secret that cannot be
-    /// opened here was opened by nobody here, and is not looked for.
-    pub fn hide(&self, lines: &mut [String]) {
+    /// Puts its name in place of every secret of closures that stands in lines, however a text of ours may have written it. A secret
+    /// that cannot be opened here was opened by nobody here, and is not looked for.
+    pub fn hide(&self, closures: &[&Closure], lines: &mut [String]) {
         if lines.is_empty() {
             return;
         }
-        let manifest = &self.closure.manifest;
-        for name in manifest.secrets.keys().filter(|name| manifest.opens(name)) {
-            let Ok(kept) = self.open(name) else { continue };
-            for word in kept.parts.values().flat_map(|it| it.lines()).filter(|it| it.len() >= SHORTEST) {
-                for encode in [Encode::Plain, Encode::Url, Encode::Base64, Encode::Quoted] {
-                    let word = encoded(word, encode);
-                    for line in lines.iter_mut().filter(|line| line.contains(&**word)) {
-                        *line = line.replace(&**word, &format!("<{name}>"));
-                    }
-                }
+        for closure in closures {
+            for name in closure.manifest.opened() {
+                // What cannot be opened is not looked for, as said above.
+                let _unopened = self.with_opened(closure, name, |kept| hide_parts(name, kept, lines));
             }
         }
     }
 
-    fn open(&self, name: &str) -> Result<Kept, SecretError> {
-        let not_made = || SecretError::NotMade { name: name.to_owned() };
-        let spec = self.closure.manifest.secrets.get(name).ok_or_else(not_made)?;
-        let file = self.closure.files.get(&secret_path(name)).ok_or_else(not_made)?;
-        let of = |source| SecretError::Open { name: name.to_owned(), source };
-        let text = std::str::from_utf8(&file.bytes).map_err(|_| of(OpenError::Damaged))?;
-        let opened = open(text, name, spec.version, &spec.id, self.keys()?);
-        let opened = opened.and_then(|kept| check_public(&kept, &spec.public).map(|()| kept));
-        opened.map_err(|error| match error {
+    /// Hands a secret to whoever wants to read it.
+    fn with_opened<T>(
+        &self,
+        closure: &Closure,
+        name: &str,
+        read: impl FnOnce(&Kept) -> T,
+    ) -> Result<T, SecretError> {
+        let not_made = || SecretError::NotMade { names: vec![name.to_owned()] };
+        let spec = closure.manifest.secrets.get(name).ok_or_else(not_made)?;
+        let file = closure.files.get(&secret_path(name)).ok_or_else(not_made)?;
+        let of = |error| match error {
             OpenError::NotForUs { keys, absent } => {
-                SecretError::NotForHost { name: name.to_owned(), keys, absent }
+                // A host has one key or the other. Only one that would have been taken first may be the one that is lacking.
+                let first = self.keys.iter().map(|it| it.display().to_string());
+                let absent = first.take_while(|it| absent.contains(it)).collect();
+                SecretError::NotForHost { names: vec![name.to_owned()], keys, absent }
             }
-            error => of(error),
-        })
+            source => SecretError::Open { name: name.to_owned(), source },
+        };
+        let text = std::str::from_utf8(&file.bytes).map_err(|_| of(OpenError::Damaged))?;
+        let asked = Digest::of(format!("{name}\n{} {}\n{text}", spec.version, spec.id).as_bytes());
+        let mut opened = self.opened.borrow_mut();
+        if !opened.contains_key(&asked) {
+            let kept = open(text, name, spec.version, &spec.id, self.keys()?).map_err(of)?;
+            opened.insert(asked.clone(), kept);
+        }
+        let Some(kept) = opened.get(&asked) else { return Err(of(OpenError::Damaged)) };
+        check_public(kept, &spec.public).map_err(of)?;
+        Ok(read(kept))
     }
 
     fn keys(&self) -> Result<&PrivateKeys, SecretError> {
@@ -168,6 +196,27 @@ impl<'a> Vault<'a> {
         let keys = PrivateKeys::load(&self.keys, Ask::Nobody).map_err(SecretError::Key)?;
         Ok(self.loaded.get_or_init(|| keys))
     }
+}
+
+/// Puts a secret's name in place of each of its parts in lines.
+fn hide_parts(name: &str, kept: &Kept, lines: &mut [String]) {
+    for word in kept.parts.values().flat_map(|it| it.lines()).filter(|it| it.len() >= SHORTEST) {
+        for encode in [Encode::Plain, Encode::Url, Encode::Base64, Encode::Quoted] {
+            let word = encoded(word, encode);
+            for line in lines.iter_mut().filter(|line| line.contains(&**word)) {
+                *line = line.replace(&**word, &format!("<{name}>"));
+            }
+        }
+    }
+}
+
+/// Returns the certificates of a manifest that have ended.
+pub fn check_expiry(manifest: &Manifest, now: SystemTime) -> Vec<SecretError> {
+    let ended = |(name, ends): (&str, SystemTime)| {
+        let since = now.duration_since(ends).ok()?;
+        Some(SecretError::Expired { name: name.to_owned(), since })
+    };
+    certificates(manifest).filter_map(ended).collect()
 }
 
 /// Returns the certificates among the secrets of a manifest with when they end. One that cannot be read is left out: whoever

@@ -91,11 +91,12 @@ fn check_folders(manifest: &Manifest, closure: &Closure) -> Result<(), Contradic
             }
         }
     }
+    let opened = manifest.opened();
     for (name, spec) in &manifest.secrets {
         if !is_plain(name) {
             return Err(Contradiction::Path { path: name.clone() });
         }
-        if spec.version > 0 && manifest.opens(name) {
+        if spec.version > 0 && opened.contains(name.as_str()) {
             has_file(closure, &secret_path(name), &format!("the secret `{name}`"))?;
         }
     }

@@ -5,7 +5,7 @@
 //!
 //! All maps are ordered and all lists are written in the order given, so one manifest has one text.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -384,13 +384,18 @@ pub struct SecretSpec {
 }
 
 impl Manifest {
-    /// Says whether the host opens a secret: a hole names a part that is one, or none names it and it was granted as a whole.
-    pub fn opens(&self, secret: &str) -> bool {
-        let Some(spec) = self.secrets.get(secret) else { return false };
-        let holes = self.folders.iter().flat_map(|folder| &folder.files).flat_map(|file| &file.holes);
-        let mut named = holes.filter(|hole| hole.secret == secret).peekable();
-        let is_granted = named.peek().is_none();
-        is_granted || named.any(|hole| !spec.kind.is_public(hole.part.as_deref().unwrap_or_default()))
+    /// Returns the secrets that the host opens: a hole names a part that is one, or none names it and it was granted as a whole.
+    pub fn opened(&self) -> BTreeSet<&str> {
+        let (mut named, mut opened) = (BTreeSet::new(), BTreeSet::new());
+        for hole in self.folders.iter().flat_map(|folder| &folder.files).flat_map(|file| &file.holes) {
+            let Some((name, spec)) = self.secrets.get_key_value(&hole.secret) else { continue };
+            named.insert(name.as_str());
+            if !spec.kind.is_public(hole.part.as_deref().unwrap_or_default()) {
+                opened.insert(name.as_str());
+            }
+        }
+        opened.extend(self.secrets.keys().map(String::as_str).filter(|name| !named.contains(name)));
+        opened
     }
 
     /// Returns the manifest's one text: indented JSON and a newline.
@@ -424,4 +429,31 @@ pub enum ParseManifest {
     Json(#[source] serde_json::Error),
     #[error("the manifest has schema version {version}, and this kolla-lang reads version {VERSION}")]
     Version { version: u32 },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_opens_what_a_hole_needs_the_secret_of_and_what_it_was_granted() -> Result<(), ParseManifest> {
+        let file = |holes: &str| {
+            format!(
+                r#"{{"owner":"a.service","delivery":"content","digest":"{:064}","files":[{{"name":"f","path":"files/a/f","owner":"root",
+                    "group":"root","mode":384,"format":"text","holes":[{holes}]}}]}}"#,
+                0
+            )
+        };
+        let text = format!(
+            r#"{{"version":1,"cloud":"t","host":"h","backend":"quadlet","engine":"0","secrets":
+                {{"shown":{{"kind":"ssh-key","version":1}},"both":{{"kind":"ssh-key","version":1}},
+                "granted":{{"kind":"uuid","version":1}}}},"folders":[{},{}]}}"#,
+            file(
+                r#"{"offset":0,"secret":"shown","part":"public"},{"offset":0,"secret":"both","part":"private"}"#
+            ),
+            file(r#"{"offset":0,"secret":"both","part":"public"},{"offset":0,"secret":"unknown"}"#),
+        );
+        assert_eq!(parse_manifest(&text)?.opened().into_iter().collect::<Vec<_>>(), ["both", "granted"]);
+        Ok(())
+    }
 }

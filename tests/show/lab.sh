@@ -54,6 +54,9 @@ in_host() {
   expect "$want" "$out" lab exec "$host" -- "$@"
 }
 
+# A line of shell in the host; what it prints is printed here.
+on_host() { lab exec "$host" -- sh -c "$1"; }
+
 # The description as it now is, brought to the host and made so there; its output is in $work/switch.txt.
 switch_host() { # CODE [option…]
   local want=$1
@@ -83,4 +86,15 @@ openstack() {
 token_is_issued() {
   openstack token issue -f value -c id >"$work/token.txt" 2>"$work/token.err" || { cat "$work/token.err" >&2; die "no token through the VIP"; }
   [ "$(wc -c <"$work/token.txt")" -gt 30 ] || die "what was issued is no token: $(cat "$work/token.txt")"
+}
+
+# Waits until a token is issued, as after a boot, and leaves in `took` how many seconds that was: token_within SECONDS
+token_within() {
+  local began=$SECONDS
+  while ! openstack token issue -f value -c id >"$work/token.txt" 2>"$work/token.err"; do
+    [ $((SECONDS - began)) -lt "$1" ] || { cat "$work/token.err" >&2; on_host 'systemctl --no-pager list-units --failed; kolla-lang status' >&2; die "no token within $1 s"; }
+    sleep 1
+  done
+  # shellcheck disable=SC2034 # for whoever tells it
+  took=$((SECONDS - began))
 }

@@ -1,8 +1,10 @@
 //! Gates, policies, networks and tasks on a host that is not there: what opens a gate, what fails it, and what is left alone.
 
 use kolla_lang::activate::contracts;
+use kolla_lang::activate::dry_run::dry_run;
 use kolla_lang::activate::failure::{ActivateError, Failure};
-use kolla_lang::activate::request::NoGate;
+use kolla_lang::activate::generation;
+use kolla_lang::activate::request::{NoGate, Options};
 use kolla_lang::activate::stamps;
 use kolla_lang::activate::switch::{Outcome, Target, chain};
 use kolla_lang::store::Closure;
@@ -21,6 +23,10 @@ pub fn scenarios() -> Vec<Scenario> {
         ("a-soak-time-is-waited-for", a_soak_time_is_waited_for),
         ("a-reload-of-what-is-down-starts-it", a_reload_of_what_is_down_starts_it),
         ("a-contract-runs-when-all-is-committed", a_contract_runs_when_all_is_committed),
+        ("a-generation-behind-a-contract-is-refused", a_generation_behind_a_contract_is_refused),
+        ("who-goes-on-is-not-behind-a-contract", who_goes_on_is_not_behind_a_contract),
+        ("what-a-task-did-is-gone-with-its-volume", what_a_task_did_is_gone_with_its_volume),
+        ("a-one-way-task-is-asked-about", a_one_way_task_is_asked_about),
         ("a-failed-contract-is-a-warning-and-runs-again", a_failed_contract_runs_again),
         ("a-volume-made-anew-runs-its-task-again", a_volume_made_anew_runs_its_task_again),
         ("the-data-plane-is-restarted-on-request", the_data_plane_is_restarted_on_request),
@@ -193,6 +199,106 @@ fn a_contract_runs_when_all_is_committed() -> Result<(), String> {
     Ok(())
 }
 
+/// Wants a switch to be refused for one reason, with nothing touched.
+fn refused(fake: &mut Fake, target: Target, reason: &str) -> Result<(), String> {
+    let n_calls = |fake: &Fake| {
+        let touches = ["Start", "Stop", "Restart", "Reload", "daemon-reload", "arm"];
+        let log = &fake.world.borrow().log;
+        log.iter().filter(|call| touches.iter().any(|word| call.starts_with(word))).count()
+    };
+    let before = (n_calls(fake), generation::booted(&fake.layout).ok());
+    let ended = fake.activate(target);
+    let Err(ActivateError::Refused(refusals)) = &ended else { return Err(format!("{ended:?}")) };
+    is(&refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"), reason)?;
+    if (n_calls(fake), generation::booted(&fake.layout).ok()) == before {
+        Ok(())
+    } else {
+        Err(format!("something was touched: {:#?}", fake.world.borrow().log))
+    }
+}
+
+fn new(closure: &Closure) -> Target {
+    Target::New { closure: Box::new(closure.clone()), cloud: None }
+}
+
+fn behind(number: u64, done_for: u64) -> String {
+    format!(
+        "there is no way back behind the task `drop`, done for generation {done_for}: generation {number} may need what it changed; once \
+         that is there again, `--allow-behind drop`"
+    )
+}
+
+fn a_generation_behind_a_contract_is_refused() -> Result<(), String> {
+    let (first, second, third) = (api("one", ""), contract("2", "two"), contract("3", "three"));
+    let mut fake = Fake::with_generation(Some(&first))?;
+    committed(&fake.switch(&second))?;
+    committed(&fake.switch(&third))?;
+    // The second one has a task of this name too, and not this one.
+    refused(&mut fake, Target::Before, &behind(2, 3))?;
+    let both = format!("{}\n{}", behind(1, 2), behind(1, 3));
+    refused(&mut fake, Target::Number(1), &both)?;
+    // The same description built again is no other generation.
+    refused(&mut fake, new(&first), &both)?;
+    let dry = dry_run(&fake.layout, &mut fake.systemd(), &mut fake.tools(), &first, &fake.options)
+        .map_err(|error| chain(&error))?;
+    is(&dry.refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"), &both)?;
+    fake.options.allow_behind.insert("other".into());
+    refused(&mut fake, Target::Before, &behind(2, 3))?;
+    fake.options.allow_behind.insert("drop".into());
+    let ended = fake.activate(Target::Before);
+    if matches!(&ended, Ok(Outcome::Committed { number: 2, stays, .. }) if stays == &["drop"]) {
+        Ok(())
+    } else {
+        Err(format!("{ended:?}"))
+    }
+}
+
+fn who_goes_on_is_not_behind_a_contract() -> Result<(), String> {
+    let mut fake = Fake::with_generation(Some(&api("one", "")))?;
+    committed(&fake.switch(&contract("2", "two")))?;
+    // The task is described no more, as it was done; what fails then goes back to a generation that has it. Two jobs were done before.
+    let ended =
+        fake.switch_failing(&api("three", ""), super::fake::Planted { at: 3, fail: super::fake::Fail::Job })?;
+    if !matches!(&ended, Ok(Outcome::Reverted { to: Some(2), .. })) {
+        return Err(format!("{ended:?}"));
+    }
+    committed(&fake.switch(&api("three", "")))?;
+    committed(&fake.switch(&api("four", "")))?;
+    // Both lived without it.
+    committed(&fake.activate(Target::Before))?;
+    committed(&fake.activate(Target::Before))
+}
+
+fn what_a_task_did_is_gone_with_its_volume() -> Result<(), String> {
+    let with = |exec: &str| {
+        closure(&format!(
+            r#"{{"units": {{"api.service": {{"exec": "{exec}"}},
+                "drop.service": {{"task": "1", "class": "contract", "volumes": ["db"], "after": ["api.service"]}}}},
+                "order": ["api.service", "drop.service"]}}"#
+        ))
+    };
+    let mut fake = Fake::with_generation(Some(&api("one", "")))?;
+    fake.world.borrow_mut().volumes.insert("db".into(), "made at 1".into());
+    committed(&fake.switch(&with("two")))?;
+    refused(&mut fake, Target::Before, &behind(1, 2))?;
+    fake.world.borrow_mut().volumes.insert("db".into(), "made at 2".into());
+    committed(&fake.activate(Target::Before))
+}
+
+fn a_one_way_task_is_asked_about() -> Result<(), String> {
+    let with = |exec: &str| with_volume("one-way", exec);
+    let mut fake = Fake::with_generation(Some(&api("one", "")))?;
+    let words = "sync.service: there is no way back behind the task `sync`; make sure of a backup, then `--allow-one-way` lets it run";
+    refused(&mut fake, new(&with("two")), words)?;
+    fake.options.allow_one_way = true;
+    committed(&fake.switch(&with("two")))?;
+    fake.options = Options::default();
+    // It is asked about where it runs, and not again.
+    committed(&fake.switch(&with("three")))?;
+    committed(&fake.activate(Target::Before))?;
+    refused(&mut fake, Target::Before, &behind(1, 2).replace("drop", "sync"))
+}
+
 fn a_failed_contract_runs_again() -> Result<(), String> {
     let (from, to) = (contract("1", "one"), contract("2", "two"));
     let mut fake = Fake::with_generation(Some(&from))?;
@@ -226,6 +332,7 @@ fn with_volume(class: &str, exec: &str) -> Closure {
 fn a_volume_made_anew_runs_its_task_again() -> Result<(), String> {
     for class in ["expand", "one-way"] {
         let mut fake = Fake::with_generation(None)?;
+        fake.options.allow_one_way = true;
         fake.world.borrow_mut().volumes.insert("db".into(), "made at 1".into());
         committed(&fake.switch(&with_volume(class, "one")))?;
         committed(&fake.switch(&with_volume(class, "two")))?;

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use kolla_lang::activate::gc::{self, Item, Kind, Roots, garbage};
-use kolla_lang::activate::switch::{Outcome, chain};
+use kolla_lang::activate::switch::{Outcome, Target, chain};
 use kolla_lang::activate::{generation, listed, pins};
 use kolla_lang::store::sweep::Sweep;
 use kolla_lang::store::{Closure, Store};
@@ -16,6 +17,7 @@ use super::fake::{Fake, Scenario};
 pub fn scenarios() -> Vec<Scenario> {
     vec![
         ("gc-keeps-what-roots-hold", keeps_what_roots_hold),
+        ("gc-keeps-journals-of-what-stays", keeps_journals_of_what_stays),
         ("gc-that-was-cut-off-is-finished", what_was_cut_off_is_finished),
         ("gc-keeps-a-switch-that-is-open", keeps_a_switch_that_is_open),
         ("gc-stops-where-it-cannot-know", stops_where_it_cannot_know),
@@ -132,8 +134,49 @@ fn keeps_what_roots_hold() -> Result<(), String> {
     collect(&fake, &find(&fake, 0)?.1)?;
     same(numbers(&fake)?, vec![5, 6])?;
     let mut fake = fake;
-    let ended = fake.activate(kolla_lang::activate::switch::Target::Before);
+    let ended = fake.activate(Target::Before);
     same(matches!(ended, Ok(Outcome::Committed { number: 5, .. })), true)
+}
+
+/// Lists the journals of a host by the names of their switches, and sorts them.
+fn journals(fake: &Fake) -> Result<Vec<u64>, String> {
+    let names = fs::read_dir(fake.layout.journals()).map_err(|error| error.to_string())?.flatten();
+    let number = |name: String| name.strip_suffix(".journal")?.parse().ok();
+    let mut all: Vec<u64> =
+        names.filter_map(|it| number(it.file_name().to_string_lossy().into_owned())).collect();
+    all.sort_unstable();
+    Ok(all)
+}
+
+fn keeps_journals_of_what_stays() -> Result<(), String> {
+    let mut fake = host()?;
+    same(journals(&fake)?, (1..=6).collect())?;
+    // There and back: the last switch to each is the one that tells of it. Then three that were refused.
+    for to in [5, 6, 5, 6] {
+        let ended = fake.activate(Target::Number(to));
+        same(matches!(ended, Ok(Outcome::Committed { .. })), true)?;
+    }
+    for _ in 0..3 {
+        same(fake.activate(Target::Number(77)).is_err(), true)?;
+    }
+    // Files are made within one tick of the clock; what was last is told apart by it.
+    for (tx, age) in (1..=13).rev().zip(0..) {
+        let file = fs::File::options().append(true).open(fake.layout.closed_journal(&tx.to_string()));
+        let then = SystemTime::now() - Duration::from_secs(age);
+        file.and_then(|it| it.set_modified(then)).map_err(|error| error.to_string())?;
+    }
+    write(&fake, "/var/lib/kolla-lang/journal/notes.txt", "of somebody")?;
+    let before = tree(&fake)?;
+    let (_, items) = find(&fake, 2)?;
+    let listed = items.iter().filter(|it| it.kind == Kind::Journal).count();
+    same((listed, tree(&fake)?), (8, before))?;
+    collect(&fake, &items)?;
+    // Generations 3, 5 and 6 stay, and the last two switches, whatever they were.
+    same((numbers(&fake)?, journals(&fake)?), (vec![3, 5, 6], vec![3, 9, 10, 12, 13]))?;
+    same(fake.layout.journals().join("notes.txt").exists(), true)?;
+    // The last one is never removed: it can be followed.
+    collect(&fake, &find(&fake, 0)?.1)?;
+    same(journals(&fake)?, vec![3, 9, 10, 13])
 }
 
 fn what_was_cut_off_is_finished() -> Result<(), String> {

@@ -8,6 +8,7 @@ use kolla_lang::activate::drift::{Finding, Kind};
 use kolla_lang::activate::failure::ActivateError;
 use kolla_lang::activate::generation;
 use kolla_lang::activate::switch::{Outcome, chain, render_content};
+use kolla_lang::secrets::Vault;
 use kolla_lang::store::Closure;
 use kolla_lang::store::closure::secret_path;
 
@@ -117,7 +118,8 @@ fn one_secret_keeps_no_other_folder_away() -> Result<(), String> {
     io(fs::remove_dir_all(&folder))?;
     lose(&fake, "one")?;
     let closure = generation::load_closure(&fake.layout, 1).map_err(|error| chain(&error))?;
-    let problems = render_content(&fake.layout, &mut fake.tools(), &closure);
+    let problems =
+        render_content(&fake.layout, &mut fake.tools(), &Vault::new(fake.layout.host_keys()), &closure);
     same(
         problems.iter().map(|it| chain(it)).collect(),
         vec!["the secret `one` cannot be opened: it is torn or was edited".to_owned()],

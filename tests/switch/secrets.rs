@@ -19,6 +19,10 @@ pub fn scenarios() -> Vec<Scenario> {
     vec![
         ("secrets/without-a-key-nothing-is-begun", without_a_key_nothing_is_begun),
         ("secrets/with-another-key-nothing-is-begun", with_another_key_nothing_is_begun),
+        (
+            "secrets/with-a-key-of-another-kind-alone-both-are-told",
+            with_a_key_of_another_kind_alone_both_are_told,
+        ),
         ("secrets/an-edited-ciphertext-is-refused", an_edited_ciphertext_is_refused),
         ("secrets/an-exchanged-ciphertext-is-refused", an_exchanged_ciphertext_is_refused),
         ("secrets/an-edited-certificate-is-refused", an_edited_certificate_is_refused),
@@ -120,13 +124,22 @@ fn with_another_key_nothing_is_begun() -> Tested {
         let other = words(generate(&SecretKind::SshKey, &|_| None).map_err(Into::into))?;
         fs::write(&fake.layout.host_keys()[0], &other["private"]).map_err(|error| error.to_string())
     };
-    let told = |name: &str| {
-        format!(
-            "the secret `{name}` is not encrypted to a key of this host, /etc/ssh/ssh_host_ed25519_key, and \
-             /etc/ssh/ssh_host_rsa_key is not there; name the public one in `hosts.<name>.ssh.key`, run `kolla-lang secrets rekey`, and build again"
-        )
+    let expected = "the secrets `one`, `two` are not encrypted to a key of this host, /etc/ssh/ssh_host_ed25519_key; name the public \
+                    one in `hosts.<name>.ssh.key`, run `kolla-lang secrets rekey`, and build again";
+    refused(exchange, &closure("x"), &[expected])
+}
+
+fn with_a_key_of_another_kind_alone_both_are_told() -> Tested {
+    let exchange = |fake: &Fake| {
+        let other = words(generate(&SecretKind::SshKey, &|_| None).map_err(Into::into))?;
+        let [first, second] = &fake.layout.host_keys()[..] else { return Err("two keys".to_owned()) };
+        fs::remove_file(first).map_err(|error| error.to_string())?;
+        fs::write(second, &other["private"]).map_err(|error| error.to_string())
     };
-    refused(exchange, &closure("x"), &[&told("one"), &told("two")])
+    let expected = "the secrets `one`, `two` are not encrypted to a key of this host, /etc/ssh/ssh_host_rsa_key, and \
+                    /etc/ssh/ssh_host_ed25519_key is not there; name the public one in `hosts.<name>.ssh.key`, run `kolla-lang \
+                    secrets rekey`, and build again";
+    refused(exchange, &closure("x"), &[expected])
 }
 
 fn an_edited_ciphertext_is_refused() -> Tested {

@@ -36,14 +36,14 @@ pub fn links(layout: &Layout, closure: &Closure) -> Result<Vec<Finding>, FileErr
 /// Looks whether what containers read is what would be rendered now. A folder that cannot be looked at, or whose secrets
 /// cannot be read, is told with the cause, so that all others are told too.
 pub fn rendered(layout: &Layout, closure: &Closure) -> Vec<Finding> {
-    let vault = Vault::new(closure, layout.host_keys());
+    let vault = Vault::new(layout.host_keys());
     let mut findings = Vec::new();
     for folder in &closure.manifest.folders {
         let at = layout.folder(folder);
         let owner = &folder.owner;
         let name = layout.name(&at);
         let is_gone = !files::exists(&at);
-        let differs = match deliver::compare(&at, folder, &vault) {
+        let differs = match deliver::compare(&at, closure, folder, &vault) {
             Ok(_) if is_gone => {
                 findings.push(
                     Finding::new(Kind::Rendered, name, format!("the files of {owner}"))

@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{GcError, Item, Kind, Place, Roots};
 use crate::activate::generation;
+use crate::activate::history::{self, End};
+use crate::activate::journal;
 use crate::activate::layout::Layout;
 use crate::activate::podman::Tools;
 use crate::store::files::{self, FileError};
@@ -27,6 +29,7 @@ pub fn find(
     let mut items = rendered(layout, roots, &kept)?;
     items.extend(networks(tools, &kept)?);
     items.extend(images(tools, &kept, &old)?);
+    items.extend(journals(layout, roots, keep)?);
     for number in generation::numbers(layout)?.into_iter().collect::<BTreeSet<_>>() {
         if !roots.generations.contains_key(&number) {
             let path = layout.generation(number);
@@ -108,6 +111,25 @@ fn images(tools: &mut dyn Tools, kept: &Manifests, old: &Manifests) -> Result<Ve
     Ok(gone
         .map(|name| Item { kind: Kind::Image, name: name.clone(), bytes: 0, place: Place::Podman })
         .collect())
+}
+
+/// Lists journals of switches that ended, but for the last to each generation that stays and the newest of all, which tell of those
+/// that were refused or went back.
+fn journals(layout: &Layout, roots: &Roots, keep: usize) -> Result<Vec<Item>, GcError> {
+    let (events, mut last) = (history::load(layout)?, BTreeMap::new());
+    for event in events.iter().filter(|it| it.end == End::Committed) {
+        last.insert(event.to, layout.closed_journal(&event.tx));
+    }
+    let stays: BTreeSet<PathBuf> = roots.generations.keys().filter_map(|it| last.remove(it)).collect();
+    let mut closed = journal::closed(layout)?;
+    // The newest one can always be followed.
+    closed.truncate(closed.len().saturating_sub(keep.max(1)));
+    let mut items = Vec::new();
+    for path in closed.into_iter().filter(|it| !stays.contains(it)) {
+        let (name, bytes) = (layout.name(&path), size(&path)?);
+        items.push(Item { kind: Kind::Journal, name, bytes, place: Place::Path(path) });
+    }
+    Ok(items)
 }
 
 /// Lists what lies in a folder beside what is wanted there. What is being written has a name that begins with a dot.

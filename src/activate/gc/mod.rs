@@ -1,4 +1,5 @@
-//! Removes what no root refers to: generations, engines, rendered folders, objects of the store, images and networks.
+//! Removes what no root refers to: generations with their journals, engines, rendered folders, objects of the store, images and
+//! networks.
 //!
 //! Never volumes, never secrets, never what was adopted, never a stamp. First all that is to go is listed, then it goes; what
 //! refers to something goes before it, except for a generation: it goes last, since it alone knows its images.
@@ -44,6 +45,7 @@ pub enum Kind {
     Rendered,
     Network,
     Image,
+    Journal,
     Generation,
     Engine,
     Build,
@@ -58,6 +60,7 @@ impl Kind {
             Self::Rendered => "rendered",
             Self::Network => "network",
             Self::Image => "image",
+            Self::Journal => "journal",
             Self::Generation => "generation",
             Self::Engine => "engine",
             Self::Build => "build",

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::super::build::make;
-use super::super::describe::{DEFAULT_FILE, JobsArgs, compile};
+use super::super::describe::{DEFAULT_FILE, Described, JobsArgs, compile};
 use super::super::exit::Exit;
 use super::super::host::{Answer, complain, complain_of};
 use super::super::report;
@@ -53,14 +53,14 @@ impl Book {
         purpose: Purpose,
         answer: Answer,
     ) -> Result<Self, Exit> {
-        let compiled = compile(description)?;
-        let path = secrets_of::path_of(description);
+        // Before anything is read: what is changed must be what is written over.
         let lock = match purpose {
             Purpose::Look => None,
-            Purpose::Change => Some(lock(description.unwrap_or(Path::new(DEFAULT_FILE)))?),
+            Purpose::Change => lock(description.unwrap_or(Path::new(DEFAULT_FILE)))?,
         };
-        let file = secrets_of::load(description)?;
-        let made = make(&compiled, JobsArgs { jobs: None }.count(), &file);
+        let described = compile(description)?;
+        let made = make(&described, JobsArgs { jobs: None }.count());
+        let Described { compiled, secrets: file } = described;
         let exit = report::print_all(&made.problems, compiled.sources(), answer);
         if exit != Exit::Done {
             if answer == Answer::Json {
@@ -71,7 +71,7 @@ impl Book {
         }
         let identities = if identities.is_empty() { own_keys() } else { identities.to_vec() };
         Ok(Self {
-            path,
+            path: secrets_of::path_of(description),
             file,
             wanted: made.wanted,
             identities,
@@ -244,13 +244,17 @@ impl Book {
     }
 }
 
-/// Locks a description itself: it is there, and nothing needs to be left behind.
-fn lock(description: &Path) -> Result<Lock, Exit> {
+/// Locks a description itself, so that nothing needs to be left behind. One that is not there is not made: whoever reads it says so.
+fn lock(description: &Path) -> Result<Option<Lock>, Exit> {
+    if !description.is_file() {
+        return Ok(None);
+    }
     let lock = try_lock(description).map_err(|error| complain(&error, Exit::Refused))?;
-    lock.ok_or_else(|| {
+    if lock.is_none() {
         say_wrong!("error: somebody else changes the secrets of {}", description.display());
-        Exit::Locked
-    })
+        return Err(Exit::Locked);
+    }
+    Ok(lock)
 }
 
 /// The private keys of whoever runs this, where SSH looks for them first.

@@ -1,0 +1,52 @@
+//! Finished tasks with no way back behind them: a generation from before one, which does not have it, may need what it changed.
+//!
+//! Knows nothing of what a task does; its class and its stamp say all. What goes back within one switch is not asked here.
+
+use std::collections::BTreeMap;
+
+use super::failure::Refusal;
+use super::history::{self, End, Event};
+use super::layout::Layout;
+use super::podman::Tools;
+use super::request::Options;
+use super::stamps::{self, Finished};
+use crate::store::manifest::TaskClass;
+use crate::store::{Closure, Digest};
+
+/// Returns a refusal for each finished task that a closure lies before, but for those that somebody named. `number` is the
+/// generation that is asked for by its number; a new one lies where the same closure was committed last, and what never was
+/// lies behind nothing: who describes a host anew knows what became of it.
+pub fn refusals(
+    layout: &Layout,
+    tools: &mut dyn Tools,
+    to: &Closure,
+    number: Option<u64>,
+    options: &Options,
+) -> Result<Vec<Refusal>, Refusal> {
+    let lies_before = |it: &Finished| {
+        let is_known = to.manifest.tasks.values().any(|task| task.once == it.once);
+        it.class != TaskClass::Expand && !is_known && !options.allow_behind.contains(&it.task)
+    };
+    let mut finished: Vec<Finished> = stamps::finished(layout)?.into_iter().filter(lies_before).collect();
+    if finished.is_empty() {
+        return Ok(Vec::new());
+    }
+    let number = match number {
+        Some(number) => Some(number),
+        None => last_with(&history::load(layout)?, &to.digest()),
+    };
+    let Some(number) = number else { return Ok(Vec::new()) };
+    finished.retain(|it| number < it.generation);
+    let asks = finished.iter().any(|it| !it.volumes.is_empty());
+    let volumes = if asks { tools.volumes()? } else { BTreeMap::new() };
+    // What a task did to a volume is gone with the volume.
+    finished.retain(|it| it.is_there(&volumes));
+    let refusal = |it: Finished| Refusal::Behind { task: it.task, done_for: it.generation, number };
+    Ok(finished.into_iter().map(refusal).collect())
+}
+
+/// Returns the last generation that was committed with a closure.
+fn last_with(events: &[Event], closure: &Digest) -> Option<u64> {
+    let with = events.iter().filter(|it| it.end == End::Committed && it.closure == *closure);
+    with.map(|it| it.to).max()
+}
