@@ -15,7 +15,7 @@ use super::kept::Kept;
 use super::seal::{Ask, OpenError, PrivateKeyError, PrivateKeys, and_absent, check_public, open};
 use crate::store::closure::secret_path;
 use crate::store::files::FileError;
-use crate::store::manifest::{Encode, FolderFile, Hole};
+use crate::store::manifest::{Encode, FolderFile, Hole, SecretKind};
 use crate::store::{Closure, Manifest};
 
 /// Shorter words than this stand in any text, and hide nothing.
@@ -45,11 +45,16 @@ pub enum SecretError {
     )]
     NotForHost { name: String, keys: Vec<String>, absent: Vec<String> },
     #[error(
-        "the certificate of the secret `{name}` ended {} ago, by the clock of this host; run `kolla-lang secrets rotate {name}`, \
+        "the certificate of the secret `{name}` ended {} ago, by the clock of this host; run `kolla-lang secrets {how}`, \
          and build again",
         days(*since)
     )]
-    Expired { name: String, since: Duration },
+    Expired { name: String, how: String, since: Duration },
+}
+
+/// Says how a certificate is renewed: what comes after `kolla-lang secrets`.
+pub fn renewal(name: &str, kind: &SecretKind) -> String {
+    if kind.is_given() { format!("edit {name} --from …") } else { format!("rotate {name}") }
 }
 
 /// A time in days.
@@ -103,7 +108,8 @@ impl<'a> Vault<'a> {
     pub fn check_expiry(&self, now: SystemTime) -> Vec<SecretError> {
         let ended = |(name, ends): (&str, SystemTime)| {
             let since = now.duration_since(ends).ok()?;
-            Some(SecretError::Expired { name: name.to_owned(), since })
+            let how = self.closure.manifest.secrets.get(name).map(|spec| renewal(name, &spec.kind));
+            Some(SecretError::Expired { name: name.to_owned(), how: how.unwrap_or_default(), since })
         };
         certificates(&self.closure.manifest).filter_map(ended).collect()
     }

@@ -46,8 +46,9 @@ pub enum SecretKind {
     },
     /// A certificate of a server.
     Certificate {
-        /// The secret with its authority. A host that reads the certificate need not have it.
-        authority: String,
+        /// The secret with its authority; none of one that is given and not made. A host that reads the certificate need not have it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        authority: Option<String>,
         /// Its names in the DNS.
         #[serde(default)]
         names: Vec<String>,
@@ -106,6 +107,11 @@ impl SecretKind {
 }
 
 impl SecretKind {
+    /// Says whether it is never made, but given by an operator.
+    pub fn is_given(&self) -> bool {
+        matches!(self, SecretKind::Certificate { authority: None, .. })
+    }
+
     /// Says whether a part of it is no secret: what a key pair shows, and certificates.
     pub fn is_public(&self, part: &str) -> bool {
         match self {
@@ -158,7 +164,7 @@ mod tests {
     #[test]
     fn a_certificate_comes_back_as_it_was_written() {
         let kind = SecretKind::Certificate {
-            authority: "site/ca".into(),
+            authority: Some("site/ca".into()),
             names: vec!["a.example".into()],
             addresses: vec![IpAddr::from([10, 0, 0, 1]), IpAddr::from([0u16, 0, 0, 0, 0, 0, 0, 1])],
             valid_secs: 3600,
