@@ -175,3 +175,97 @@ fn is_signed_by(it: &X509Certificate<'_>, by: &X509Certificate<'_>) -> bool {
             Ok(()) | Err(X509Error::SignatureUnsupportedAlgorithm)
         )
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::secrets::generate::generate;
+
+    const ROOT: &str = include_str!("../../tests/support/keys/foreign/root.pem");
+    const RSA: &str = include_str!("../../tests/support/keys/foreign/rsa.pem");
+    const RSA_KEY: &str = include_str!("../../tests/support/keys/foreign/rsa.key");
+    const CHAIN: &str = include_str!("../../tests/support/keys/foreign/ec-chain.pem");
+    const EC_KEY: &str = include_str!("../../tests/support/keys/foreign/ec.key");
+
+    fn kind(names: &[&str], addresses: &[IpAddr]) -> SecretKind {
+        let names = names.iter().map(ToString::to_string).collect();
+        SecretKind::Certificate { authority: None, names, addresses: addresses.to_vec(), valid_secs: 3600 }
+    }
+
+    fn parts(certificate: &str, key: &str, authority: &str) -> Parts {
+        let all = [("certificate", certificate), ("key", key), ("authority", authority)];
+        all.map(|(part, text)| (part.to_owned(), text.to_owned())).into()
+    }
+
+    /// What is wrong with parts, `good` where nothing is.
+    fn told(kind: &SecretKind, parts: &Parts, now: SystemTime) -> String {
+        check(kind, parts, now).map_or_else(|error| error.to_string(), |()| "good".to_owned())
+    }
+
+    #[test]
+    fn a_certificate_fits_its_key_its_names_and_its_authority() {
+        let now = SystemTime::now();
+        let address = IpAddr::from([192, 0, 2, 10]);
+        let it = kind(&["cloud.example"], &[address]);
+        assert_eq!(told(&it, &parts(RSA, RSA_KEY, ROOT), now), "good");
+        assert_eq!(told(&it, &parts(CHAIN, EC_KEY, ROOT), now), "good");
+        assert_eq!(told(&it, &parts(RSA, EC_KEY, ROOT), now), "its key is not the key of its certificate");
+        let alone = CHAIN.split_inclusive("-----END CERTIFICATE-----\n").next().unwrap_or_default();
+        let expected = "its certificate is signed by `CN=Foreign intermediate`, which is not in its part `authority`, nor leads there";
+        assert_eq!(told(&it, &parts(alone, EC_KEY, ROOT), now), expected);
+        let behind = &CHAIN[alone.len()..];
+        assert_eq!(told(&it, &parts(alone, EC_KEY, behind), now), "good");
+        let expected = "its part `authority` is no certificate of an authority";
+        assert_eq!(told(&it, &parts(RSA, RSA_KEY, RSA), now), expected);
+        let it =
+            kind(&["cloud.example", "a.b.example", "*.example"], &[address, IpAddr::from([10, 0, 0, 1])]);
+        let expected = "its certificate is not for a.b.example, *.example, 10.0.0.1";
+        assert_eq!(told(&it, &parts(RSA, RSA_KEY, ROOT), now), expected);
+        let expected = "its certificate is not for a.b.example, 10.0.0.1";
+        assert_eq!(told(&it, &parts(CHAIN, EC_KEY, ROOT), now), expected);
+    }
+
+    #[test]
+    fn a_certificate_is_given_in_its_time() -> Result<(), Box<dyn std::error::Error>> {
+        let authority = SecretKind::Authority { subject: "ca".into(), valid_secs: 7200 };
+        let ca = generate(&authority, &|_| None)?;
+        let mut it = SecretKind::Certificate {
+            authority: Some("ca".into()),
+            names: vec!["a.example".into()],
+            addresses: Vec::new(),
+            valid_secs: 3600,
+        };
+        let made = generate(&it, &|_| Some(ca.clone()))?;
+        if let SecretKind::Certificate { authority, .. } = &mut it {
+            *authority = None;
+        }
+        let now = SystemTime::now();
+        assert_eq!(told(&it, &made, now), "good");
+        assert_eq!(told(&authority, &ca, now), "good");
+        let hours = |n: u64| Duration::from_secs(3600 * n);
+        assert_eq!(told(&it, &made, now - hours(2)), "the certificate `CN=a.example` is not good yet");
+        assert_eq!(told(&it, &made, now + hours(2)), "the certificate `CN=a.example` has ended");
+        assert_eq!(told(&authority, &ca, now + hours(3)), "the certificate `CN=ca` has ended");
+        let mut no_authority = made.clone();
+        no_authority.remove("authority");
+        let expected = "its part `certificate` is no certificate of an authority";
+        assert_eq!(told(&authority, &no_authority, now), expected);
+        Ok(())
+    }
+
+    #[test]
+    fn a_key_pair_is_a_pair() -> Result<(), Box<dyn std::error::Error>> {
+        let (one, other) =
+            (generate(&SecretKind::SshKey, &|_| None)?, generate(&SecretKind::SshKey, &|_| None)?);
+        let now = SystemTime::now();
+        assert_eq!(told(&SecretKind::SshKey, &one, now), "good");
+        let mut mixed = one.clone();
+        mixed.insert("public".into(), other["public"].clone());
+        assert_eq!(told(&SecretKind::SshKey, &mixed, now), "its parts `private` and `public` are not a pair");
+        mixed.insert("private".into(), "x".into());
+        assert_eq!(told(&SecretKind::SshKey, &mixed, now), "its part `private` is no key of OpenSSH");
+        Ok(())
+    }
+}
