@@ -137,11 +137,15 @@ fn check_names(own: &X509Certificate<'_>, names: &[String], addresses: &[IpAddr]
     if lacking.is_empty() { Ok(()) } else { Err(GivenError::NotFor { shown: lacking }) }
 }
 
-/// Says whether a name of a certificate stands for a name; its first label may be `*`, which is one label: RFC 9525, section 6.3.
+/// Says whether a name of a certificate stands for a name. Its first label may be `*`, which is one label (RFC 9525, section 6.3), before
+/// two or more others: OpenSSL takes no other.
 fn is_for(name: &str, wanted: &str) -> bool {
-    let behind_first = |it: &str| it.split_once('.').map(|(_, rest)| rest.to_ascii_lowercase());
-    name.eq_ignore_ascii_case(wanted)
-        || (name.starts_with("*.") && behind_first(name) == behind_first(wanted) && !wanted.starts_with('*'))
+    let wild = |name: &str, wanted: &str| {
+        let behind = name.strip_prefix("*.").filter(|it| it.contains('.'));
+        let wanted = wanted.split_once('.').filter(|(first, _)| *first != "*");
+        behind.zip(wanted).is_some_and(|(behind, (_, wanted))| behind.eq_ignore_ascii_case(wanted))
+    };
+    name.eq_ignore_ascii_case(wanted) || wild(name, wanted)
 }
 
 /// Follows a certificate over those that stand behind it to the authority that vouches for it.
@@ -219,12 +223,19 @@ mod tests {
         assert_eq!(told(&it, &parts(alone, EC_KEY, behind), now), "good");
         let expected = "its part `authority` is no certificate of an authority";
         assert_eq!(told(&it, &parts(RSA, RSA_KEY, RSA), now), expected);
-        let it =
-            kind(&["cloud.example", "a.b.example", "*.example"], &[address, IpAddr::from([10, 0, 0, 1])]);
-        let expected = "its certificate is not for a.b.example, *.example, 10.0.0.1";
+        let names = ["cloud.example", "a.shop.example", "a.b.shop.example", "*.example"];
+        let it = kind(&names, &[address, IpAddr::from([10, 0, 0, 1])]);
+        let expected = "its certificate is not for a.shop.example, a.b.shop.example, *.example, 10.0.0.1";
         assert_eq!(told(&it, &parts(RSA, RSA_KEY, ROOT), now), expected);
-        let expected = "its certificate is not for a.b.example, 10.0.0.1";
+        let expected = "its certificate is not for a.b.shop.example, *.example, 10.0.0.1";
         assert_eq!(told(&it, &parts(CHAIN, EC_KEY, ROOT), now), expected);
+    }
+
+    #[test]
+    fn a_star_is_one_label_before_two() {
+        assert!(is_for("*.shop.example", "A.shop.Example") && is_for("*.shop.example", "*.shop.example"));
+        assert!(!is_for("*.shop.example", "shop.example") && !is_for("*.example", "shop.example"));
+        assert!(!is_for("*.shop.example", "a.b.shop.example"));
     }
 
     #[test]
