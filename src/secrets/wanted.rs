@@ -161,11 +161,21 @@ fn of_old_authority(file: &SecretsFile, entry: &Entry) -> Option<Trouble> {
     (entry.public.get("authority") != now).then(|| Trouble::Authority { name: authority.clone() })
 }
 
-/// Says whether what was made can be used as what is described now. A password is one however it was made.
+/// Says whether what was made can be used as what is described now. A password is one however it was made, and what is given is good for as
+/// long as it says itself.
 fn serves(made: &SecretKind, wanted: &SecretKind) -> bool {
     match (made, wanted) {
         (SecretKind::Password { .. }, SecretKind::Password { .. })
         | (SecretKind::Bcrypt { .. }, SecretKind::Bcrypt { .. }) => true,
+        (
+            SecretKind::Certificate { authority: None, names, addresses, valid_secs: _ },
+            SecretKind::Certificate {
+                authority: None,
+                names: wanted_names,
+                addresses: wanted_addresses,
+                valid_secs: _,
+            },
+        ) => (names, addresses) == (wanted_names, wanted_addresses),
         _ => made == wanted,
     }
 }
@@ -229,6 +239,26 @@ mod tests {
             entry.readers = wanted(SecretKind::Uuid, &[&ada, &anew]).words();
         }
         assert_eq!(trouble(&file, "x", wanted(SecretKind::Uuid, &[&ada, &anew])), Some(Trouble::Damaged));
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_given_is_given_anew_for_other_names() -> Tested {
+        let ada = reader(Who::Operator("ada".into()))?;
+        let kind = |name: &str, valid_secs| SecretKind::Certificate {
+            authority: None,
+            names: vec![name.into()],
+            addresses: Vec::new(),
+            valid_secs,
+        };
+        let mut file = SecretsFile::default();
+        let given = wanted(kind("a.example", 3600), &[&ada]);
+        assert_eq!(trouble(&file, "tls", given.clone()), Some(Trouble::NotGiven));
+        file.secrets.insert("tls".into(), entry(&given, Parts::new())?);
+        assert_eq!(trouble(&file, "tls", given), None);
+        assert_eq!(trouble(&file, "tls", wanted(kind("a.example", 7200), &[&ada])), None);
+        let other = wanted(kind("b.example", 3600), &[&ada]);
+        assert_eq!(trouble(&file, "tls", other), Some(Trouble::GiveAnew));
         Ok(())
     }
 

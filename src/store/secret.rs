@@ -172,5 +172,11 @@ mod tests {
         let spec = SecretSpec { kind, version: 1, id: String::new(), public: BTreeMap::new() };
         let text = serde_json::to_string(&spec).unwrap_or_default();
         assert_eq!(serde_json::from_str::<SecretSpec>(&text).ok(), Some(spec), "{text}");
+        // One that is given has no authority, and the version before read none without.
+        let given =
+            r#"{"kind":"certificate","names":["a.example"],"addresses":[],"valid_secs":3600,"version":1}"#;
+        let spec: Result<SecretSpec, _> = serde_json::from_str(given);
+        assert!(spec.as_ref().is_ok_and(|it| it.kind.is_given()), "{spec:?}");
+        assert_eq!(spec.ok().and_then(|it| serde_json::to_string(&it).ok()).as_deref(), Some(given));
     }
 }
