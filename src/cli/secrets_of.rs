@@ -83,7 +83,7 @@ pub fn wanted(
     // Authorities are wanted by their certificates, and opened by operators alone.
     let kinds: Vec<SecretKind> = all.values().map(|it| it.kind.clone()).collect();
     for kind in kinds {
-        if let SecretKind::Certificate { authority, .. } = kind
+        if let SecretKind::Certificate { authority: Some(authority), .. } = kind
             && let Some((_, spec)) = cloud.secrets.iter().find(|(name, _)| **name == *authority)
         {
             all.entry(authority.clone()).or_insert_with(|| new(&authority, secret_kind(&spec.kind)));
@@ -99,7 +99,7 @@ pub fn check(
     wanted: &BTreeMap<String, Wanted>,
 ) -> Result<(), Exit> {
     let troubles = compare(secrets, wanted);
-    let is_refused = troubles.values().any(|it| *it != Trouble::NotMade);
+    let is_refused = troubles.values().any(|it| !matches!(it, Trouble::NotMade | Trouble::NotGiven));
     say_troubles(&path_of(description), troubles, "error");
     if is_refused { Err(Exit::Refused) } else { Ok(()) }
 }
@@ -123,6 +123,13 @@ pub fn say_troubles(path: &Path, troubles: BTreeMap<String, Trouble>, severity: 
     }
 }
 
+/// Says how a certificate is given that is not made here.
+pub fn how_to_give(name: &str) -> String {
+    format!(
+        "run `kolla-lang secrets edit {name} --from certificate=FILE --from key=FILE --from authority=FILE`"
+    )
+}
+
 /// Prints what is wrong with secrets in the same way, and what to do.
 fn say_trouble(names: &[String], trouble: &Trouble, path: &Path, severity: &str) {
     let path = path.display();
@@ -138,6 +145,12 @@ fn say_trouble(names: &[String], trouble: &Trouble, path: &Path, severity: &str)
             say_wrong!(
                 "  help: `kolla-lang secrets generate` makes what is missing; no host that reads {them} can switch before"
             );
+        }
+        Trouble::NotGiven => {
+            say_wrong!("warning: {subject} {is} not in {path}, and must be given");
+            for name in names {
+                say_wrong!("  help: {}", how_to_give(name));
+            }
         }
         Trouble::Damaged => {
             say_wrong!("{severity}: {subject} in {path} {is} torn or edited");
@@ -157,6 +170,14 @@ fn say_trouble(names: &[String], trouble: &Trouble, path: &Path, severity: &str)
         Trouble::Kind => {
             say_wrong!("{severity}: {subject} in {path} {is} something else than what is described now");
             say_wrong!("  help: run `kolla-lang secrets rotate {all}`, or describe {them} as before");
+        }
+        Trouble::GiveAnew => {
+            say_wrong!(
+                "{severity}: {subject} in {path} {is} something else than what is described now, and must be given"
+            );
+            for name in names {
+                say_wrong!("  help: {}", how_to_give(name));
+            }
         }
         Trouble::Authority { name } => {
             say_wrong!("{severity}: {subject} in {path} {is} from another authority than `{name}` is now");

@@ -26,7 +26,7 @@ pub enum SecretKind {
     Fernet { count: u32 },
     Keyring,
     Authority { subject: Text, valid: Duration },
-    Certificate { authority: Text, names: Vec<Text>, addresses: Vec<IpAddr>, valid: Duration },
+    Certificate { authority: Option<Text>, names: Vec<Text>, addresses: Vec<IpAddr>, valid: Duration },
 }
 
 /// Which characters a password is made of.
@@ -74,7 +74,7 @@ pub(super) fn kind(read: &mut Reader, secret: &str, data: &Data) -> SecretKind {
         "certificate" => {
             let (authority, names, addresses) =
                 (given(read, "authority"), given(read, "names"), given(read, "addresses"));
-            let (authority, valid) = (read.text(authority), valid(read));
+            let (authority, valid) = (read.opt_text(authority), valid(read));
             let (names, addresses) = (self::names(read, names), read.ips(addresses));
             if names.is_empty() && addresses.is_empty() && data.kind != DataKind::Error {
                 read.report(errors::certificate_of_nobody(data.origin.at));
@@ -114,7 +114,7 @@ fn names(read: &mut Reader, data: &Data) -> Vec<Text> {
 /// Reports certificates whose authority is none, or ends before they do.
 pub(super) fn check_authorities(read: &mut Reader, secrets: &[(Arc<str>, SecretSpec)]) {
     for (_, spec) in secrets {
-        let SecretKind::Certificate { authority, valid, .. } = &spec.kind else { continue };
+        let SecretKind::Certificate { authority: Some(authority), valid, .. } = &spec.kind else { continue };
         // That there is such a secret is the evaluator's business.
         let Some((_, issuer)) = secrets.iter().find(|(name, _)| **name == *authority.value) else { continue };
         match &issuer.kind {

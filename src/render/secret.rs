@@ -23,7 +23,7 @@ pub fn kind(kind: &model::SecretKind) -> SecretKind {
             SecretKind::Authority { subject: subject.to_string(), valid_secs: valid.as_secs() }
         }
         model::SecretKind::Certificate { authority, names, addresses, valid } => SecretKind::Certificate {
-            authority: authority.to_string(),
+            authority: authority.as_ref().map(ToString::to_string),
             names: names.iter().map(ToString::to_string).collect(),
             addresses: addresses.clone(),
             valid_secs: valid.as_secs(),

@@ -5,6 +5,7 @@
 pub mod deliver;
 pub mod file;
 pub mod generate;
+pub mod given;
 pub mod kept;
 pub mod seal;
 pub mod vault;

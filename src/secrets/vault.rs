@@ -15,7 +15,7 @@ use super::kept::Kept;
 use super::seal::{Ask, OpenError, PrivateKeyError, PrivateKeys, and_absent, check_public, open};
 use crate::store::closure::secret_path;
 use crate::store::files::FileError;
-use crate::store::manifest::{Encode, FolderFile, Hole};
+use crate::store::manifest::{Encode, FolderFile, Hole, SecretKind};
 use crate::store::{Closure, Digest, Manifest};
 
 /// Shorter words than this stand in any text, and hide nothing.
@@ -47,11 +47,16 @@ pub enum SecretError {
     )]
     NotForHost { names: Vec<String>, keys: Vec<String>, absent: Vec<String> },
     #[error(
-        "the certificate of the secret `{name}` ended {} ago, by the clock of this host; run `kolla-lang secrets rotate {name}`, \
+        "the certificate of the secret `{name}` ended {} ago, by the clock of this host; run `kolla-lang secrets {how}`, \
          and build again",
         days(*since)
     )]
-    Expired { name: String, since: Duration },
+    Expired { name: String, how: String, since: Duration },
+}
+
+/// Says how a certificate is renewed: what comes after `kolla-lang secrets`.
+pub fn renewal(name: &str, kind: &SecretKind) -> String {
+    if kind.is_given() { format!("edit {name} --from …") } else { format!("rotate {name}") }
 }
 
 /// Names secrets as the subject of a clause, with its verb.
@@ -214,7 +219,8 @@ fn hide_parts(name: &str, kept: &Kept, lines: &mut [String]) {
 pub fn check_expiry(manifest: &Manifest, now: SystemTime) -> Vec<SecretError> {
     let ended = |(name, ends): (&str, SystemTime)| {
         let since = now.duration_since(ends).ok()?;
-        Some(SecretError::Expired { name: name.to_owned(), since })
+        let how = manifest.secrets.get(name).map(|spec| renewal(name, &spec.kind));
+        Some(SecretError::Expired { name: name.to_owned(), how: how.unwrap_or_default(), since })
     };
     certificates(manifest).filter_map(ended).collect()
 }

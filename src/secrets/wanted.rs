@@ -79,6 +79,8 @@ impl Wanted {
 pub enum Trouble {
     /// There is none.
     NotMade,
+    /// There is none, and it cannot be made: somebody has to give it.
+    NotGiven,
     /// It is torn or was edited.
     Damaged,
     /// Others may read it than should.
@@ -90,6 +92,8 @@ pub enum Trouble {
     },
     /// It is something else than what is described.
     Kind,
+    /// It is something else than is described, and cannot be made: somebody has to give it.
+    GiveAnew,
     /// It was made from an authority that has been made anew since.
     Authority {
         /// The authority's secret.
@@ -102,8 +106,10 @@ impl Trouble {
     pub fn word(&self) -> &'static str {
         match self {
             Self::NotMade => "not made",
+            Self::NotGiven => "not given",
             Self::Damaged => "damaged",
             Self::Readers { .. } => "rekey",
+            Self::GiveAnew => "give",
             Self::Kind | Self::Authority { .. } => "rotate",
         }
     }
@@ -113,6 +119,7 @@ impl Trouble {
 pub fn compare(file: &SecretsFile, wanted: &BTreeMap<String, Wanted>) -> BTreeMap<String, Trouble> {
     let look = |(name, it): (&String, &Wanted)| {
         let trouble = match file.secrets.get(name) {
+            None if it.kind.is_given() => Some(Trouble::NotGiven),
             None => Some(Trouble::NotMade),
             Some(entry) => compare_one(entry, it).or_else(|| of_old_authority(file, entry)),
         };
@@ -143,21 +150,32 @@ fn compare_one(entry: &Entry, wanted: &Wanted) -> Option<Trouble> {
             return Some(Trouble::Readers { lacking, spare });
         }
     }
-    (!serves(&entry.kind, &wanted.kind)).then_some(Trouble::Kind)
+    let trouble = if wanted.kind.is_given() { Trouble::GiveAnew } else { Trouble::Kind };
+    (!serves(&entry.kind, &wanted.kind)).then_some(trouble)
 }
 
 /// Says whether a certificate was made from an authority that is another one now: what trusts this one refuses the certificate.
 fn of_old_authority(file: &SecretsFile, entry: &Entry) -> Option<Trouble> {
-    let SecretKind::Certificate { authority, .. } = &entry.kind else { return None };
+    let SecretKind::Certificate { authority: Some(authority), .. } = &entry.kind else { return None };
     let now = file.secrets.get(authority)?.public.get("certificate");
     (entry.public.get("authority") != now).then(|| Trouble::Authority { name: authority.clone() })
 }
 
-/// Says whether what was made can be used as what is described now. A password is one however it was made.
+/// Says whether what was made can be used as what is described now. A password is one however it was made, and what is given is good for as
+/// long as it says itself.
 fn serves(made: &SecretKind, wanted: &SecretKind) -> bool {
     match (made, wanted) {
         (SecretKind::Password { .. }, SecretKind::Password { .. })
         | (SecretKind::Bcrypt { .. }, SecretKind::Bcrypt { .. }) => true,
+        (
+            SecretKind::Certificate { authority: None, names, addresses, valid_secs: _ },
+            SecretKind::Certificate {
+                authority: None,
+                names: wanted_names,
+                addresses: wanted_addresses,
+                valid_secs: _,
+            },
+        ) => (names, addresses) == (wanted_names, wanted_addresses),
         _ => made == wanted,
     }
 }
@@ -225,11 +243,31 @@ mod tests {
     }
 
     #[test]
+    fn what_is_given_is_given_anew_for_other_names() -> Tested {
+        let ada = reader(Who::Operator("ada".into()))?;
+        let kind = |name: &str, valid_secs| SecretKind::Certificate {
+            authority: None,
+            names: vec![name.into()],
+            addresses: Vec::new(),
+            valid_secs,
+        };
+        let mut file = SecretsFile::default();
+        let given = wanted(kind("a.example", 3600), &[&ada]);
+        assert_eq!(trouble(&file, "tls", given.clone()), Some(Trouble::NotGiven));
+        file.secrets.insert("tls".into(), entry(&given, Parts::new())?);
+        assert_eq!(trouble(&file, "tls", given), None);
+        assert_eq!(trouble(&file, "tls", wanted(kind("a.example", 7200), &[&ada])), None);
+        let other = wanted(kind("b.example", 3600), &[&ada]);
+        assert_eq!(trouble(&file, "tls", other), Some(Trouble::GiveAnew));
+        Ok(())
+    }
+
+    #[test]
     fn a_certificate_goes_with_its_authority() -> Tested {
         let ada = reader(Who::Operator("ada".into()))?;
         let authority = SecretKind::Authority { subject: "ca".into(), valid_secs: 7200 };
         let leaf = SecretKind::Certificate {
-            authority: "ca".into(),
+            authority: Some("ca".into()),
             names: vec!["a.example".into()],
             addresses: Vec::new(),
             valid_secs: 3600,

@@ -46,8 +46,9 @@ pub enum SecretKind {
     },
     /// A certificate of a server.
     Certificate {
-        /// The secret with its authority. A host that reads the certificate need not have it.
-        authority: String,
+        /// The secret with its authority; none of one that is given and not made. A host that reads the certificate need not have it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        authority: Option<String>,
         /// Its names in the DNS.
         #[serde(default)]
         names: Vec<String>,
@@ -106,6 +107,11 @@ impl SecretKind {
 }
 
 impl SecretKind {
+    /// Says whether it is never made, but given by an operator.
+    pub fn is_given(&self) -> bool {
+        matches!(self, SecretKind::Certificate { authority: None, .. })
+    }
+
     /// Says whether a part of it is no secret: what a key pair shows, and certificates.
     pub fn is_public(&self, part: &str) -> bool {
         match self {
@@ -158,7 +164,7 @@ mod tests {
     #[test]
     fn a_certificate_comes_back_as_it_was_written() {
         let kind = SecretKind::Certificate {
-            authority: "site/ca".into(),
+            authority: Some("site/ca".into()),
             names: vec!["a.example".into()],
             addresses: vec![IpAddr::from([10, 0, 0, 1]), IpAddr::from([0u16, 0, 0, 0, 0, 0, 0, 1])],
             valid_secs: 3600,
@@ -166,5 +172,11 @@ mod tests {
         let spec = SecretSpec { kind, version: 1, id: String::new(), public: BTreeMap::new() };
         let text = serde_json::to_string(&spec).unwrap_or_default();
         assert_eq!(serde_json::from_str::<SecretSpec>(&text).ok(), Some(spec), "{text}");
+        // One that is given has no authority, and the version before read none without.
+        let given =
+            r#"{"kind":"certificate","names":["a.example"],"addresses":[],"valid_secs":3600,"version":1}"#;
+        let spec: Result<SecretSpec, _> = serde_json::from_str(given);
+        assert!(spec.as_ref().is_ok_and(|it| it.kind.is_given()), "{spec:?}");
+        assert_eq!(spec.ok().and_then(|it| serde_json::to_string(&it).ok()).as_deref(), Some(given));
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 
 use super::{Finding, Kind};
-use crate::secrets::vault::{certificates, days};
+use crate::secrets::vault::{certificates, days, renewal};
 use crate::store::Manifest;
 
 /// Less than this is soon: enough for whoever looks once a week.
@@ -38,8 +38,8 @@ pub fn soon(manifest: &Manifest, now: SystemTime) -> Vec<Finding> {
             Ok(left) => format!("it ends in {}", days(left)),
             Err(ended) => format!("it ended {} ago", days(ended.duration())),
         };
-        let help =
-            format!("`kolla-lang secrets rotate {secret}` beside the description, then build and switch");
+        let how = manifest.secrets.get(secret).map(|spec| renewal(secret, &spec.kind)).unwrap_or_default();
+        let help = format!("`kolla-lang secrets {how}` beside the description, then build and switch");
         let expected = format!("a certificate that is good for {} more", days(SOON));
         Some(Finding::new(Kind::Expires, secret, expected).found(found).help(help))
     };

@@ -147,7 +147,9 @@ impl Book {
     pub fn generate(&self, name: &str) -> Result<Parts, Exit> {
         let kind = &self.wanted(name)?.kind;
         let given = match kind {
-            SecretKind::Certificate { authority, .. } => Some((authority, self.parts(authority)?)),
+            SecretKind::Certificate { authority: Some(authority), .. } => {
+                Some((authority, self.parts(authority)?))
+            }
             _ => None,
         };
         let given = |name: &str| given.as_ref().filter(|(of, _)| *of == name).map(|(_, parts)| parts.clone());

@@ -1,8 +1,10 @@
-//! `secrets edit`: gives a secret a value of the operator's own, as its next version.
+//! `secrets edit`: gives a secret a value of the operator's own, as its next version: one part of it, or several from files.
 
+use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Read as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::SystemTime;
 
 use clap::Args;
 use zeroize::Zeroizing;
@@ -10,8 +12,10 @@ use zeroize::Zeroizing;
 use super::super::exit::Exit;
 use super::super::host::{Answer, complain, complain_of};
 use super::super::say::say_wrong;
+use super::super::secrets_of::how_to_give;
 use super::book::{Book, no_part};
-use crate::secrets::generate::{Parts, expires, hashed};
+use crate::secrets::generate::{Parts, hashed};
+use crate::secrets::given::{self, GivenError};
 use crate::secrets::wanted::Trouble;
 use crate::store::files;
 use crate::store::manifest::SecretKind;
@@ -23,7 +27,17 @@ pub struct EditArgs {
     /// The secret
     name: String,
     /// Which part of it, of one that has several
+    #[arg(conflicts_with = "from")]
     part: Option<String>,
+    /// Take a part from a file, all such parts at once
+    #[arg(long, value_name = "PART=FILE", value_parser = from_file)]
+    from: Vec<(String, PathBuf)>,
+}
+
+/// A part and its file, as the command line has them.
+fn from_file(text: &str) -> Result<(String, PathBuf), String> {
+    let (part, file) = text.split_once('=').ok_or("write PART=FILE")?;
+    Ok((part.to_owned(), PathBuf::from(file)))
 }
 
 /// Where an editor finds the value: memory, as what it leaves on a disk stays there.
@@ -31,10 +45,13 @@ const MEMORY: &str = "/dev/shm";
 
 /// Runs the command.
 pub fn run(book: &mut Book, args: &EditArgs, answer: Answer) -> Result<(), Exit> {
-    let EditArgs { name, part } = args;
+    let EditArgs { name, part, from } = args;
     book.require_operators()?;
     let kind = book.wanted(name)?.kind.clone();
-    let parts = given(book, name, &kind)?;
+    if !from.is_empty() {
+        return from_files(book, name, &kind, from, answer);
+    }
+    let parts = parts_before(book, name, &kind)?;
     let Some(old) = parts.get(part.as_deref().unwrap_or_default()).cloned() else {
         return Err(no_part(name, part.as_deref(), &parts));
     };
@@ -47,7 +64,8 @@ pub fn run(book: &mut Book, args: &EditArgs, answer: Answer) -> Result<(), Exit>
     }
     let is_new = new != old;
     if is_new {
-        let parts = changed(name, &kind, parts, part.as_deref().unwrap_or_default(), &new)?;
+        let parts = with_part(name, &kind, parts, part.as_deref().unwrap_or_default(), &new)?;
+        check(name, &kind, &parts)?;
         book.put(name, parts)?;
         book.save()?;
     }
@@ -56,14 +74,111 @@ pub fn run(book: &mut Book, args: &EditArgs, answer: Answer) -> Result<(), Exit>
     Ok(())
 }
 
+/// Gives a secret the parts that files have. Of one that is there already, the other parts stay.
+fn from_files(
+    book: &mut Book,
+    name: &str,
+    kind: &SecretKind,
+    from: &[(String, PathBuf)],
+    answer: Answer,
+) -> Result<(), Exit> {
+    let mut new: BTreeMap<&str, Zeroizing<String>> = BTreeMap::new();
+    for (part, path) in from {
+        let known = kind.parts().names();
+        if !known.contains(part) {
+            let known = known.into_iter().map(|it| (it, String::new())).collect();
+            return Err(no_part(name, Some(part), &known));
+        }
+        let text = std::fs::read_to_string(path).map(Zeroizing::new).map_err(|error| {
+            complain_of(&format!("cannot read {}", path.display()), &error, Exit::Refused)
+        })?;
+        let text = with_end_of(if ends_with_newline(kind, part) { "\n" } else { "" }, text);
+        if text.trim().is_empty() {
+            say_wrong!("error: {} is empty; nothing was changed", path.display());
+            return Err(Exit::Refused);
+        }
+        if new.insert(part, text).is_some() {
+            say_wrong!("error: the part `{part}` is given twice");
+            return Err(Exit::Wrong);
+        }
+    }
+    let has_other =
+        kind.parts().names().iter().any(|it| !new.contains_key(it.as_str()) && !is_made_from_other(kind, it));
+    let mut parts = if has_other { parts_before(book, name, kind)? } else { Parts::new() };
+    for (part, text) in &new {
+        parts = with_part(name, kind, parts, part, text)?;
+    }
+    check(name, kind, &parts)?;
+    book.put(name, parts)?;
+    book.save()?;
+    book.say_done("changed", &[name.to_owned()], answer);
+    Ok(())
+}
+
+/// Says whether a part is a text of lines, as keys and certificates are; others are one line without its end.
+fn ends_with_newline(kind: &SecretKind, part: &str) -> bool {
+    match kind {
+        SecretKind::Authority { .. } | SecretKind::Certificate { .. } => true,
+        SecretKind::SshKey => part == "private",
+        SecretKind::Password { .. }
+        | SecretKind::Bcrypt { .. }
+        | SecretKind::Uuid
+        | SecretKind::Fernet { .. }
+        | SecretKind::Keyring => false,
+    }
+}
+
+/// Says whether a part follows from another one.
+fn is_made_from_other(kind: &SecretKind, part: &str) -> bool {
+    matches!(kind, SecretKind::Bcrypt { .. }) && part == "hash"
+}
+
+/// Refuses parts that do not belong together or are not what is described.
+fn check(name: &str, kind: &SecretKind, parts: &Parts) -> Result<(), Exit> {
+    given::check(kind, parts, SystemTime::now()).map_err(|error| {
+        say_wrong!("error: the secret `{name}` cannot be this, and was not changed: {error}");
+        match error {
+            GivenError::OldKey => {
+                say_wrong!("  help: `openssl pkcs8 -topk8 -nocrypt -in OLD -out NEW` writes it so");
+            }
+            GivenError::OtherKey | GivenError::OtherAuthority { .. } => {
+                say_wrong!("  help: {}", how_to_give(name));
+            }
+            GivenError::NoCertificate { .. }
+            | GivenError::NoKey
+            | GivenError::NoAuthority { .. }
+            | GivenError::NotYet { .. }
+            | GivenError::Ended { .. }
+            | GivenError::NotFor { .. }
+            | GivenError::NoSshKey { .. }
+            | GivenError::NoPair => {}
+        }
+        Exit::Refused
+    })
+}
+
 /// Returns the parts that a secret has before it is edited. What was never made and has several cannot be put together part by part.
-fn given(book: &Book, name: &str, kind: &SecretKind) -> Result<Parts, Exit> {
+fn parts_before(book: &Book, name: &str, kind: &SecretKind) -> Result<Parts, Exit> {
     if !book.file.secrets.contains_key(name) {
         if kind.parts() == PartNames::Whole {
             return Ok(Parts::from([(String::new(), String::new())]));
         }
-        say_wrong!("error: the secret `{name}` was not made yet, and has several parts");
-        say_wrong!("  help: run `kolla-lang secrets generate`, then edit each part");
+        if kind.is_given() {
+            say_wrong!(
+                "error: the secret `{name}` is not there yet, and all its parts must be given at once"
+            );
+            say_wrong!("  help: {}", how_to_give(name));
+        } else {
+            say_wrong!("error: the secret `{name}` was not made yet, and has several parts");
+            say_wrong!("  help: run `kolla-lang secrets generate`, then edit each part");
+        }
+        return Err(Exit::Refused);
+    }
+    if book.trouble(name) == Some(Trouble::GiveAnew) {
+        say_wrong!(
+            "error: the secret `{name}` is something else than what is described now: all its parts must be given"
+        );
+        say_wrong!("  help: {}", how_to_give(name));
         return Err(Exit::Refused);
     }
     if book.trouble(name) == Some(Trouble::Kind) {
@@ -75,7 +190,7 @@ fn given(book: &Book, name: &str, kind: &SecretKind) -> Result<Parts, Exit> {
 }
 
 /// Returns the parts of a secret after one of them was given another value.
-fn changed(name: &str, kind: &SecretKind, parts: Parts, part: &str, new: &str) -> Result<Parts, Exit> {
+fn with_part(name: &str, kind: &SecretKind, parts: Parts, part: &str, new: &str) -> Result<Parts, Exit> {
     let mut parts = parts;
     match kind {
         // One is made from the other.
@@ -89,11 +204,6 @@ fn changed(name: &str, kind: &SecretKind, parts: Parts, part: &str, new: &str) -
             return Err(Exit::Refused);
         }
         _ => drop(parts.insert(part.to_owned(), new.to_owned())),
-    }
-    let has_certificate = matches!(kind, SecretKind::Authority { .. } | SecretKind::Certificate { .. });
-    if has_certificate && expires(&parts).is_none() {
-        say_wrong!("error: this is no certificate in PEM; nothing was changed");
-        return Err(Exit::Refused);
     }
     Ok(parts)
 }

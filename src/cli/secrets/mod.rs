@@ -50,7 +50,8 @@ enum What {
     #[command(after_help = "Example: kolla-lang secrets show keystone/admin")]
     Show(show::ShowArgs),
     /// Give a secret another value, from standard input or with $EDITOR
-    #[command(after_help = "Example: kolla-lang secrets edit keystone/admin <new.txt")]
+    #[command(after_help = "Examples: kolla-lang secrets edit keystone/admin <new.txt\n          \
+kolla-lang secrets edit tls/vip/public --from certificate=fullchain.pem --from key=privkey.pem --from authority=ca.pem")]
     Edit(edit::EditArgs),
     /// Make secrets anew, as the next version
     #[command(after_help = "Example: kolla-lang secrets rotate keystone/db")]

@@ -4,6 +4,8 @@ use clap::Args;
 
 use super::super::exit::Exit;
 use super::super::host::{Answer, complain};
+use super::super::say::say_wrong;
+use super::super::secrets_of::how_to_give;
 use super::book::Book;
 use crate::secrets::generate::turned;
 use crate::store::manifest::SecretKind;
@@ -22,6 +24,15 @@ pub fn run(book: &mut Book, args: &RotateArgs, answer: Answer) -> Result<(), Exi
     let mut names = args.names.clone();
     book.in_order(&mut names);
     names.dedup();
+    for name in &names {
+        if book.wanted(name)?.kind.is_given() {
+            say_wrong!(
+                "error: the secret `{name}` is given and not made here, so it cannot be rotated; nothing was changed"
+            );
+            say_wrong!("  help: {}", how_to_give(name));
+            return Err(Exit::Refused);
+        }
+    }
     for name in &names {
         let parts = match book.wanted(name)?.kind {
             // The next keys of a set begin with those of the last one: what they signed stays good.

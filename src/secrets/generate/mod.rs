@@ -30,6 +30,8 @@ pub enum GenerateError {
     Hash(#[source] bcrypt::BcryptError),
     #[error("cannot make a certificate")]
     Certificate(#[source] rcgen::Error),
+    #[error("it is given and not made")]
+    Given,
     #[error("its authority `{authority}` is not there")]
     NoAuthority { authority: String },
     #[error("its authority `{authority}` is no authority that can be read")]
@@ -52,7 +54,8 @@ pub fn generate(kind: &SecretKind, given: &dyn Fn(&str) -> Option<Parts>) -> Res
         SecretKind::Authority { subject, valid_secs } => {
             x509::authority(subject, Duration::from_secs(*valid_secs), now)?
         }
-        SecretKind::Certificate { authority, names, addresses, valid_secs } => {
+        SecretKind::Certificate { authority: None, .. } => return Err(GenerateError::Given),
+        SecretKind::Certificate { authority: Some(authority), names, addresses, valid_secs } => {
             let parts = given(authority)
                 .ok_or_else(|| GenerateError::NoAuthority { authority: authority.clone() })?;
             let issuer = x509::Issuer::read(authority, &parts)?;
@@ -88,7 +91,7 @@ mod tests {
     fn each_kind_has_the_parts_that_it_says() {
         let alphabet = Alphabet::Alphanumeric;
         let certificate = SecretKind::Certificate {
-            authority: "ca".into(),
+            authority: Some("ca".into()),
             names: vec!["a.example".into()],
             addresses: Vec::new(),
             valid_secs: 3600,
@@ -130,7 +133,7 @@ mod tests {
     #[test]
     fn a_certificate_is_not_made_without_its_authority() {
         let kind = SecretKind::Certificate {
-            authority: "site/ca".into(),
+            authority: Some("site/ca".into()),
             names: Vec::new(),
             addresses: Vec::new(),
             valid_secs: 3600,
