@@ -4,6 +4,7 @@
 
 pub mod activate;
 pub mod cli;
+pub mod fleet;
 pub mod lab;
 pub mod model;
 pub mod plan;

@@ -1,0 +1,13 @@
+//! The same for many hosts: in which waves they switch, so that no group of services is hurt, and what waits for what across
+//! hosts.
+//!
+//! Pure: reaches no host. What is known of hosts comes in as plain data, and a plan goes out.
+
+pub mod circles;
+pub mod errors;
+pub mod members;
+pub mod rules;
+pub mod waves;
+
+#[cfg(test)]
+mod tests;
