@@ -13,9 +13,12 @@ mod simulator;
 use std::cell::Cell;
 
 use brute::Ways;
+use kolla_lang::activate::request::Options;
 use kolla_lang::fleet::errors::{NoCanary, Refusal};
 use kolla_lang::fleet::members::{Fleet, State};
-use kolla_lang::fleet::waves::plan_waves;
+use kolla_lang::fleet::picture::picture;
+use kolla_lang::fleet::plan::{Known, plan_fleet};
+use kolla_lang::fleet::waves::{Wishes, plan_waves};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use random::{Case, cases};
@@ -107,7 +110,10 @@ fn is_true(refusal: &Refusal, fleet: &Fleet, ways: &Ways<'_>) -> Result<(), Stri
             return is(fleet.hosts[host].state == State::Unreachable);
         }
         Refusal::Canary { host, why: NoCanary::Bare } => return is(fleet.hosts[host].state == State::Bare),
-        Refusal::Canary { why: NoCanary::Unknown, .. } => false,
+        // Neither units nor the graph are known to the planner of waves.
+        Refusal::Canary { why: NoCanary::Unknown, .. } | Refusal::Unit { .. } | Refusal::Circle { .. } => {
+            false
+        }
         Refusal::Canary { why: NoCanary::After(_) | NoCanary::Together(_), .. } => true,
     };
     is(holds && !ways.is_possible())
@@ -158,4 +164,21 @@ fn a_planner_that_sees_one_group_of_a_host_is_caught() {
 fn a_planner_that_ignores_the_order_is_caught() {
     let forgets = |fleet: &Fleet| Fleet { orders: Default::default(), ..fleet.clone() };
     assert!(n_caught("planted: nobody waits", forgets) > 0);
+}
+
+#[test]
+fn the_picture_of_the_book_is_what_is_drawn() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let site = |file: &str| kolla_lang::cli::build::build(Some(&root.join("tests/fleet/site").join(file)));
+    let (Ok(from), Ok(to)) = (site("cloud.kl"), site("upgrade.kl")) else { panic!("the site is wrong") };
+    let known = |(name, to): (String, _)| (name.clone(), Known::since(from.closures.get(&name).cloned(), to));
+    let hosts = to.closures.into_iter().map(known).collect();
+    let wishes = Wishes { canary: None, max_parallel: Some(3) };
+    let plan = plan_fleet(&hosts, &Options::default(), &wishes).unwrap_or_else(|why| panic!("{why:?}"));
+    let (path, drawn) = (root.join("docs/book/plan.svg"), picture(&plan));
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&path, &drawn).unwrap_or_else(|error| panic!("{error}"));
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(kept == drawn, "docs/book/plan.svg is not what is drawn; accept with BLESS=1");
 }

@@ -17,6 +17,10 @@ pub enum Refusal {
     WaitsForBehind { host: String, what: String, before: String },
     #[error("{host} cannot be the canary: {why}")]
     Canary { host: String, why: NoCanary },
+    #[error("{host}: {unit}: {reason}")]
+    Unit { host: String, unit: String, reason: String },
+    #[error("these wait for each other: {}", listed(.units))]
+    Circle { units: Vec<String> },
 }
 
 /// Why a host that was named cannot be the first to switch.

@@ -5,9 +5,13 @@
 
 pub mod circles;
 pub mod errors;
+pub mod graph;
 pub mod members;
+pub mod picture;
+pub mod plan;
 pub mod rules;
 pub mod waves;
+pub mod words;
 
 #[cfg(test)]
 mod tests;
