@@ -41,12 +41,12 @@ pub struct Node {
     pub after: Vec<usize>,
 }
 
-/// Nodes of all hosts, and which pairs of them tie two hosts together: the first is over before the second begins.
+/// Nodes of all hosts, and which pairs of them no host knows of by itself: the first is over before the second begins.
 #[derive(Debug, Default)]
 pub struct Graph {
     /// The nodes, host by host, each host's in the order of its own plan.
     pub nodes: Vec<Node>,
-    /// Pairs of nodes of two hosts.
+    /// Pairs of nodes, of two hosts or of one through another.
     pub across: Vec<(usize, usize)>,
 }
 
@@ -64,17 +64,30 @@ pub fn graph(sides: &BTreeMap<&str, Side<'_>>) -> Result<Graph, Refusal> {
     }
     let steps = steps(sides);
     let waits = waits(sides, &steps);
-    let barriers = barriers(&steps, &waits, &acted)?;
+    // What a host waits for by itself is in its plan already; what it waits for through another host is not.
+    let own = waits.iter().map(|(place, before)| {
+        (*place, before.iter().filter(|it| it.0 == place.0).copied().collect::<BTreeSet<_>>())
+    });
+    let own = own.collect();
+    let (all, known) = (barriers(&waits, &acted)?, barriers(&own, &acted)?);
     for (place, idx) in &acted {
-        let before = waits.get(place).into_iter().flatten().filter_map(|it| barriers.get(it)).flatten();
-        // What a host waits for on itself is in its plan.
-        let before: BTreeSet<usize> =
-            before.filter(|it| graph.nodes[**it].host != place.0).copied().collect();
-        graph.across.extend(before.iter().map(|it| (*it, *idx)));
-        graph.nodes[*idx].after.extend(before);
+        let before = nodes_before(place, &waits, &all);
+        let more: Vec<usize> = before.difference(&nodes_before(place, &own, &known)).copied().collect();
+        graph.across.extend(more.iter().map(|it| (*it, *idx)));
+        graph.nodes[*idx].after.extend(more);
     }
     graph.across.sort_unstable();
     Ok(graph)
+}
+
+/// The nodes that a step comes right after.
+fn nodes_before<'a>(
+    place: &Place<'a>,
+    waits: &BTreeMap<Place<'a>, BTreeSet<Place<'a>>>,
+    barriers: &BTreeMap<Place<'a>, BTreeSet<usize>>,
+) -> BTreeSet<usize> {
+    let before = waits.get(place).into_iter().flatten();
+    before.filter_map(|it| barriers.get(it)).flatten().copied().collect()
 }
 
 /// Adds what one host does; returns its units with the nodes that make them what they are to be.
@@ -145,7 +158,6 @@ fn waits<'a>(
 
 /// The nodes that a step stands for: its own if it acts, else those of all that it waits for.
 fn barriers<'a>(
-    steps: &BTreeMap<Place<'a>, &'a Step>,
     waits: &BTreeMap<Place<'a>, BTreeSet<Place<'a>>>,
     acted: &BTreeMap<Place<'a>, usize>,
 ) -> Result<BTreeMap<Place<'a>, BTreeSet<usize>>, Refusal> {
@@ -159,11 +171,7 @@ fn barriers<'a>(
     while let Some(place) = ready.pop() {
         open.remove(&place);
         let own = acted.get(&place).map(|idx| BTreeSet::from([*idx]));
-        let of_others = || {
-            let before = waits.get(&place).into_iter().flatten();
-            before.filter_map(|it| barriers.get(it)).flatten().copied().collect()
-        };
-        let barrier = own.unwrap_or_else(of_others);
+        let barrier = own.unwrap_or_else(|| nodes_before(&place, waits, &barriers));
         barriers.insert(place, barrier);
         for user in users.remove(&place).unwrap_or_default() {
             if let Some(n) = open.get_mut(&user) {
@@ -174,7 +182,7 @@ fn barriers<'a>(
             }
         }
     }
-    if barriers.len() == steps.len() {
+    if barriers.len() == waits.len() {
         return Ok(barriers);
     }
     let words = |(host, unit): &Place| format!("{unit} on {host}");

@@ -215,7 +215,7 @@ fn orders(graph: &Graph) -> BTreeSet<Order> {
         after: node(*after).host.clone(),
         what: node(*before).unit.clone(),
     };
-    graph.across.iter().filter(is_early).map(order).collect()
+    graph.across.iter().filter(is_early).map(order).filter(|order| order.before != order.after).collect()
 }
 
 /// Puts nodes into their waves, and leaves out those of hosts that are in none.
