@@ -18,6 +18,7 @@ pub mod generations;
 pub mod host;
 pub mod lab;
 pub mod pin;
+pub mod plan;
 pub mod rendered;
 pub mod report;
 pub mod rollback;
@@ -55,6 +56,7 @@ enum Command {
     Eval(eval::EvalArgs),
     Why(why::WhyArgs),
     Explain(explain::ExplainArgs),
+    Plan(plan::PlanArgs),
     Diff(diff::DiffArgs),
     Switch(switch::SwitchArgs),
     Rollback(rollback::RollbackArgs),
@@ -91,6 +93,7 @@ pub fn main() -> ExitCode {
         Command::Eval(args) => eval::run(args),
         Command::Why(args) => why::run(args),
         Command::Explain(args) => explain::run(args),
+        Command::Plan(args) => plan::run(args, &build::build),
         Command::Diff(args) => diff::run(args, &build::build),
         Command::Switch(args) => switch::run(args, &build::build),
         Command::Rollback(args) => rollback::run(args, &build::build),

@@ -1,6 +1,20 @@
-//! Other hosts, reached by the system's ssh: the program that acts there, the objects it needs, and what it prints.
+//! The same for many hosts: in which waves they switch, so that no group of services is hurt, and what waits for what across
+//! hosts; and how one of them is reached over ssh.
 //!
-//! Decides nothing about a switch: the host does that by itself, and goes on when nobody is connected any more.
+//! All but `ssh` and `remote` is pure: what is known of hosts comes in as plain data, and a plan goes out. A switch is the host's own
+//! affair, and goes on when nobody is connected any more.
 
+pub mod circles;
+pub mod errors;
+pub mod graph;
+pub mod members;
+pub mod picture;
+pub mod plan;
 pub mod remote;
+pub mod rules;
 pub mod ssh;
+pub mod waves;
+pub mod words;
+
+#[cfg(test)]
+mod tests;

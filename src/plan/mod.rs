@@ -6,4 +6,4 @@ pub mod host;
 pub mod order;
 
 pub use host::{HostPlan, plan_host};
-pub use order::{HostWaits, Step, Wait, check_fleet, host_waits};
+pub use order::{Elsewhere, HostWaits, Step, Wait, check_fleet, host_waits};

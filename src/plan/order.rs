@@ -14,8 +14,19 @@ pub struct Step {
     pub unit: String,
     /// Units whose steps are over first, sorted.
     pub after: Vec<String>,
+    /// What it waits for beyond its host.
+    pub elsewhere: Elsewhere,
     /// When this step is over.
     pub wait: Wait,
+}
+
+/// What a step waits for on other hosts. The host's own order knows nothing of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// Tasks that must be done, by name, sorted.
+    pub tasks: Vec<String>,
+    /// Groups whose members must be up, by name, sorted.
+    pub groups: Vec<String>,
 }
 
 /// When a step is over.
@@ -33,6 +44,7 @@ pub enum Wait {
 struct Node {
     wait: Wait,
     waits_for: BTreeMap<String, Span>,
+    elsewhere: Elsewhere,
 }
 
 /// Orders containers and tasks; then what waits for nothing: timers and units written by hand.
@@ -43,11 +55,14 @@ pub(super) fn order(cloud: &Cloud, host: &Host, tasks: &[&Task], problems: &mut 
     for container in &host.containers {
         let healthy = container.health.is_some() && awaited.contains(&*container.name);
         let wait = if healthy { Wait::Healthy } else { Wait::Started };
-        nodes.insert(service(&container.name), Node { wait, waits_for: container_waits(container) });
+        let (waits_for, elsewhere) =
+            (container_waits(container), elsewhere(cloud, host, &container.after, &[]));
+        nodes.insert(service(&container.name), Node { wait, waits_for, elsewhere });
     }
     for task in tasks {
-        nodes
-            .insert(service(&task.name), Node { wait: Wait::Done, waits_for: task_waits(cloud, host, task) });
+        let (waits_for, elsewhere) =
+            (task_waits(cloud, host, task), elsewhere(cloud, host, &task.after, &task.after_healthy));
+        nodes.insert(service(&task.name), Node { wait: Wait::Done, waits_for, elsewhere });
     }
     let mut steps = sorted(nodes).unwrap_or_else(|circle| {
         problems.push(errors::order_cycle(&circle));
@@ -56,7 +71,8 @@ pub(super) fn order(cloud: &Cloud, host: &Host, tasks: &[&Task], problems: &mut 
     let timers = host.timers.iter().map(|(name, _)| format!("{name}.timer"));
     let units =
         host.units.iter().filter(|(_, unit)| !unit.wanted_by.is_empty()).map(|(name, _)| name.to_string());
-    steps.extend(timers.chain(units).map(|unit| Step { unit, after: Vec::new(), wait: Wait::Started }));
+    let step = |unit| Step { unit, after: Vec::new(), elsewhere: Elsewhere::default(), wait: Wait::Started };
+    steps.extend(timers.chain(units).map(step));
     steps
 }
 
@@ -97,8 +113,8 @@ fn sorted(mut nodes: BTreeMap<String, Node>) -> Result<Vec<Step>, Vec<(String, S
                 }
             }
         }
-        if let Some(Node { wait, waits_for }) = nodes.remove(&name) {
-            steps.push(Step { unit: name, after: waits_for.into_keys().collect(), wait });
+        if let Some(Node { wait, waits_for, elsewhere }) = nodes.remove(&name) {
+            steps.push(Step { unit: name, after: waits_for.into_keys().collect(), elsewhere, wait });
         }
     }
     if nodes.is_empty() { Ok(steps) } else { Err(circle(&nodes)) }
@@ -127,7 +143,7 @@ pub fn check_fleet(cloud: &Cloud, hosts: &[HostWaits], problems: &mut Problems) 
     let mut nodes: BTreeMap<String, Node> = BTreeMap::new();
     for (name, waits) in hosts.iter().flat_map(|host| &host.containers) {
         let waits_for = waits.iter().cloned().collect();
-        nodes.insert(name.clone(), Node { wait: Wait::Started, waits_for });
+        nodes.insert(name.clone(), Node { wait: Wait::Started, waits_for, elsewhere: Elsewhere::default() });
     }
     for task in &cloud.tasks {
         let mut waits_for: BTreeMap<String, Span> =
@@ -137,7 +153,8 @@ pub fn check_fleet(cloud: &Cloud, hosts: &[HostWaits], problems: &mut Problems) 
             let members = group.into_iter().flat_map(|group| &group.members);
             waits_for.extend(members.map(|it| (format!("{}/{}", it.host, it.container), name.at)));
         }
-        nodes.insert(task.name.to_string(), Node { wait: Wait::Done, waits_for });
+        let elsewhere = Elsewhere::default();
+        nodes.insert(task.name.to_string(), Node { wait: Wait::Done, waits_for, elsewhere });
     }
     let Err(circle) = sorted(nodes) else { return };
     let place = |name: &str| match name.split_once('/') {
@@ -182,6 +199,19 @@ fn task_waits(cloud: &Cloud, host: &Host, task: &Task) -> BTreeMap<String, Span>
     waits
 }
 
+/// What a container or a task waits for that is not on its host: the fleet's affair.
+fn elsewhere(cloud: &Cloud, host: &Host, after: &[Text], after_healthy: &[Text]) -> Elsewhere {
+    let is_elsewhere =
+        |name: &&Text| cloud.tasks.iter().any(|it| *it.name == *name.value && it.on.value != host.name);
+    let has_others = |name: &&Text| {
+        let group = cloud.groups.iter().find(|it| *it.name == *name.value);
+        group.is_some_and(|group| group.members.iter().any(|member| member.host != host.name))
+    };
+    let tasks: BTreeSet<String> = after.iter().filter(is_elsewhere).map(Text::to_string).collect();
+    let groups: BTreeSet<String> = after_healthy.iter().filter(has_others).map(Text::to_string).collect();
+    Elsewhere { tasks: tasks.into_iter().collect(), groups: groups.into_iter().collect() }
+}
+
 /// Walks from a unit that cannot start to one it waits for, until one comes again: that is the circle.
 fn circle(nodes: &BTreeMap<String, Node>) -> Vec<(String, Span)> {
     let mut path: Vec<(String, Span)> = Vec::new();
@@ -207,6 +237,7 @@ mod tests {
     fn node(waits_for: &[&str]) -> Node {
         Node {
             wait: Wait::Started,
+            elsewhere: Elsewhere::default(),
             waits_for: waits_for.iter().map(|it| (it.to_string(), Span::default())).collect(),
         }
     }

@@ -36,13 +36,19 @@ pub fn groups(cloud: &Cloud, host: &Host) -> BTreeMap<String, manifest::Group> {
 
 /// A step of the order.
 pub fn step(step: &plan::Step) -> manifest::Step {
-    let plan::Step { unit, after, wait } = step;
+    let plan::Step { unit, after, elsewhere, wait } = step;
     let wait = match wait {
         plan::Wait::Started => Wait::Started,
         plan::Wait::Healthy => Wait::Healthy,
         plan::Wait::Done => Wait::Done,
     };
-    manifest::Step { unit: unit.clone(), after: after.clone(), wait }
+    manifest::Step {
+        unit: unit.clone(),
+        after: after.clone(),
+        after_tasks: elsewhere.tasks.clone(),
+        after_groups: elsewhere.groups.clone(),
+        wait,
+    }
 }
 
 /// What a change does to a container.

@@ -333,6 +333,12 @@ pub struct Step {
     /// Units whose steps must be over first. Each stands earlier in the list.
     #[serde(default)]
     pub after: Vec<String>,
+    /// Tasks of other hosts that must be done first, sorted. A host that switches alone does not wait for them; a fleet does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after_tasks: Vec<String>,
+    /// Groups with members on other hosts that must be up first, sorted. Those on this host are in `after`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after_groups: Vec<String>,
     /// When this step is over.
     pub wait: Wait,
 }

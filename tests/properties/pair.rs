@@ -98,7 +98,13 @@ fn manifest(units: &[Option<&Side>], networks: &[u8], tasks: &[u8]) -> Manifest 
             volumes: vec![],
         };
         manifest.tasks.insert(name, task);
-        manifest.order.push(Step { unit: unit_name.clone(), after: vec![], wait: Wait::Done });
+        manifest.order.push(Step {
+            unit: unit_name.clone(),
+            after: vec![],
+            after_tasks: vec![],
+            after_groups: vec![],
+            wait: Wait::Done,
+        });
         earlier.push(unit_name);
     }
     for (idx, side) in units.iter().enumerate() {
@@ -122,7 +128,13 @@ fn manifest(units: &[Option<&Side>], networks: &[u8], tasks: &[u8]) -> Manifest 
         manifest.units.insert(name.clone(), unit);
         let after = earlier.iter().enumerate().filter(|(bit, _)| side.after >> (bit % 8) & 1 == 1);
         let after = after.map(|(_, name)| name.clone()).collect();
-        manifest.order.push(Step { unit: name.clone(), after, wait: Wait::Started });
+        manifest.order.push(Step {
+            unit: name.clone(),
+            after,
+            after_tasks: vec![],
+            after_groups: vec![],
+            wait: Wait::Started,
+        });
         earlier.push(name);
     }
     for (idx, version) in networks.iter().enumerate().filter(|(_, version)| **version < 2) {

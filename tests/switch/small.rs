@@ -37,7 +37,7 @@ pub fn closure(text: &str) -> Result<Closure, String> {
         } else {
             Wait::Started
         };
-        closure.manifest.order.push(Step { unit, after, wait });
+        closure.manifest.order.push(Step { unit, after, after_tasks: vec![], after_groups: vec![], wait });
     }
     Ok(closure)
 }
@@ -211,7 +211,13 @@ pub fn add_host_file(closure: &mut Closure, path: &str, text: &str) {
 pub fn add_task(closure: &mut Closure, name: &str, once: &str) {
     let unit = format!("{name}.service");
     add_unit(closure, &unit, &serde_json::json!({ "task": once })).unwrap_or_else(|error| panic!("{error}"));
-    closure.manifest.order.push(Step { unit, after: vec![], wait: Wait::Done });
+    closure.manifest.order.push(Step {
+        unit,
+        after: vec![],
+        after_tasks: vec![],
+        after_groups: vec![],
+        wait: Wait::Done,
+    });
 }
 
 /// Makes a file; `{{name}}` in its text is a hole for that secret.

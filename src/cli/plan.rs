@@ -1,0 +1,169 @@
+//! `kolla-lang plan`: what a switch of all hosts would do, in which waves, and what waits for what. Reaches no host.
+
+use std::collections::BTreeMap;
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::json;
+
+use super::exit::Exit;
+use super::host::{Answer, Build, complain};
+use super::say::{say, say_wrong};
+use crate::activate::request::Options;
+use crate::fleet::errors::{Refusal, listed};
+use crate::fleet::picture::picture;
+use crate::fleet::plan::{FleetPlan, Known, plan_fleet};
+use crate::fleet::waves::Wishes;
+use crate::store::{Closure, files, manifest, tree};
+
+/// Say what a switch of all hosts would do: in which waves, and what waits for what across hosts
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples: kolla-lang plan\n          kolla-lang plan cloud.kl --since plain/ --svg plan.svg\n\n\
+Without --since every host is taken for new. No host is asked: what is down or cannot be reached is what you say.\n\n\
+Exit codes: 0 there is a plan, 1 the description or the usage is wrong, 2 no plan: a group would be hurt, or a unit is in the way"
+)]
+pub struct PlanArgs {
+    /// The description; without it `cloud.kl` in this folder
+    file: Option<PathBuf>,
+    /// Plan from an earlier build, as `build --out DIR` wrote it, taken for what the hosts are
+    #[arg(long, value_name = "DIR")]
+    since: Option<PathBuf>,
+    /// The host that switches first, alone, of those that run something
+    #[arg(long, value_name = "HOST")]
+    canary: Option<String>,
+    /// How many hosts may switch at once; by default as many as the groups allow
+    #[arg(long, value_name = "N")]
+    max_parallel: Option<NonZero<usize>>,
+    /// Take a host for down: it counts as such in its groups, and is left out
+    #[arg(long, value_name = "HOST")]
+    unreachable: Vec<String>,
+    /// Take members of groups for down: those on a host, or one of them
+    #[arg(long, value_name = "HOST[/GROUP]")]
+    down: Vec<String>,
+    /// Let units of the data plane be stopped and restarted; guests depend on them
+    #[arg(long)]
+    allow_dataplane: bool,
+    /// Draw the plan: hosts as rows, waves as columns
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    /// Print one JSON value
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+pub fn run(args: &PlanArgs, build: Build<'_>) -> Exit {
+    match planned(args, build) {
+        Ok(exit) | Err(exit) => exit,
+    }
+}
+
+fn planned(args: &PlanArgs, build: Build<'_>) -> Result<Exit, Exit> {
+    let built = build(args.file.as_deref())?;
+    let gone =
+        args.since.as_deref().map(|since| gone(since, &built.closures)).transpose()?.unwrap_or_default();
+    let mut hosts = BTreeMap::new();
+    for (name, to) in built.closures {
+        let from = args.since.as_deref().map(|since| earlier(since, &name)).transpose()?.flatten();
+        hosts.insert(name, Known::since(from, to));
+    }
+    mark(args, &mut hosts)?;
+    args.canary.as_deref().map(|canary| find(&mut hosts, canary)).transpose()?;
+    // A plan names the point of no return; it is the switch that asks for leave.
+    let options =
+        Options { allow_dataplane: args.allow_dataplane, allow_one_way: true, ..Options::default() };
+    let wishes = Wishes { canary: args.canary.clone(), max_parallel: args.max_parallel.map(NonZero::get) };
+    let plan = match plan_fleet(&hosts, &options, &wishes) {
+        Ok(plan) => plan,
+        Err(refusals) => return Ok(refuse(&refusals, Answer::of(args.json))),
+    };
+    if let Some(path) = &args.svg {
+        files::write_atomic(path, picture(&plan).as_bytes(), 0o644)
+            .map_err(|error| complain(&error, Exit::Refused))?;
+    }
+    print(&plan, &gone, Answer::of(args.json));
+    Ok(Exit::Done)
+}
+
+/// Reads what a host was in an earlier build; nothing if it was not in there.
+fn earlier(since: &Path, host: &str) -> Result<Option<Closure>, Exit> {
+    let folder = since.join(host);
+    if !files::exists(&folder.join(manifest::FILE_NAME)) {
+        return Ok(None);
+    }
+    tree::load_tree(&folder).map(Some).map_err(|error| complain(&error, Exit::Wrong))
+}
+
+/// Names the hosts of an earlier build that are no longer described.
+fn gone(since: &Path, described: &BTreeMap<String, Closure>) -> Result<Vec<String>, Exit> {
+    let names = files::names(since).map_err(|error| complain(&error, Exit::Wrong))?;
+    let is_host = |name: &String| files::exists(&since.join(name).join(manifest::FILE_NAME));
+    let hosts: Vec<String> = names.into_iter().filter(is_host).collect();
+    if hosts.is_empty() {
+        say_wrong!("error: {} holds no build", since.display());
+        say_wrong!("  help: name a folder that `kolla-lang build --out DIR` wrote");
+        return Err(Exit::Wrong);
+    }
+    Ok(hosts.into_iter().filter(|host| !described.contains_key(host)).collect())
+}
+
+/// Takes hosts and members for down as asked.
+fn mark(args: &PlanArgs, hosts: &mut BTreeMap<String, Known>) -> Result<(), Exit> {
+    for name in &args.unreachable {
+        find(hosts, name)?.reachable = false;
+    }
+    for word in &args.down {
+        let (host, group) = word.split_once('/').map_or((word.as_str(), None), |(host, it)| (host, Some(it)));
+        let known = find(hosts, host)?;
+        let groups: Vec<String> = known.to.manifest.groups.keys().cloned().collect();
+        match group {
+            None => known.down.extend(groups),
+            Some(group) if groups.iter().any(|it| it == group) => {
+                known.down.insert(group.to_owned());
+            }
+            Some(group) => {
+                say_wrong!("error: `{host}` has no member of a group `{group}`");
+                say_wrong!("  help: it has {}", listed(&groups));
+                return Err(Exit::Wrong);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn find<'a>(hosts: &'a mut BTreeMap<String, Known>, name: &str) -> Result<&'a mut Known, Exit> {
+    let names: Vec<String> = hosts.keys().cloned().collect();
+    hosts.get_mut(name).ok_or_else(|| {
+        say_wrong!("error: the description has no host `{name}`");
+        say_wrong!("  help: it has {}", listed(&names));
+        Exit::Wrong
+    })
+}
+
+fn refuse(refusals: &[Refusal], answer: Answer) -> Exit {
+    if answer == Answer::Json {
+        let refused: Vec<_> = refusals
+            .iter()
+            .map(|refusal| json!({ "why": refusal.to_string(), "group": refusal.group() }))
+            .collect();
+        say!("{}", json!({ "version": 1, "refused": refused }));
+        return Exit::Refused;
+    }
+    for refusal in refusals {
+        complain(refusal, Exit::Refused);
+    }
+    Exit::Refused
+}
+
+fn print(plan: &FleetPlan, gone: &[String], answer: Answer) {
+    if answer == Answer::Json {
+        say!("{}", json!({ "version": 1, "plan": plan, "gone": gone }));
+        return;
+    }
+    say!("{}", plan.to_text().trim_end());
+    for host in gone {
+        say!("no longer described, and left as it is: {host}");
+    }
+}

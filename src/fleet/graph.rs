@@ -1,0 +1,198 @@
+//! What is done on all hosts, and what of it waits for what, across hosts too: one graph without a circle. Knows no waves.
+//!
+//! The actions of a host are those of its own plan, which a switch carries out; here they are only tied together.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::errors::Refusal;
+use crate::activate::steps::{Act, Plan, Verb};
+use crate::store::Manifest;
+use crate::store::manifest::{Step, TaskClass, UnitKind};
+
+/// One host, as the graph needs it.
+#[derive(Debug)]
+pub struct Side<'a> {
+    /// What it is to become.
+    pub to: &'a Manifest,
+    /// What a switch does there; empty where nothing differs.
+    pub plan: &'a Plan,
+    /// Groups whose member on it is down and comes up by its plan.
+    pub comes_up: BTreeSet<&'a str>,
+}
+
+/// One unit of one host that is acted on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Node {
+    /// The host.
+    pub host: String,
+    /// The unit.
+    pub unit: String,
+    /// What is done: `stop`, `start`, `restart`, `reload` or `run`.
+    #[serde(rename = "do")]
+    pub action: &'static str,
+    /// Why.
+    pub reason: String,
+    /// Whether there is a way back behind it, for a task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class: Option<TaskClass>,
+    /// Indices of nodes that are over first.
+    pub after: Vec<usize>,
+}
+
+/// Nodes of all hosts, and which pairs of them no host knows of by itself: the first is over before the second begins.
+#[derive(Debug, Default)]
+pub struct Graph {
+    /// The nodes, host by host, each host's in the order of its own plan.
+    pub nodes: Vec<Node>,
+    /// Pairs of nodes, of two hosts or of one through another.
+    pub across: Vec<(usize, usize)>,
+}
+
+/// Names a unit of the fleet: its host and the unit.
+type Place<'a> = (&'a str, &'a str);
+
+/// Ties the plans of hosts together. A circle is refused; a compiled description has none.
+pub fn graph(sides: &BTreeMap<&str, Side<'_>>) -> Result<Graph, Refusal> {
+    let mut graph = Graph::default();
+    let mut acted: BTreeMap<Place, usize> = BTreeMap::new();
+    for (host, side) in sides {
+        for (unit, idx) in add_host(&mut graph.nodes, host, side.plan) {
+            acted.insert((host, unit), idx);
+        }
+    }
+    let steps = steps(sides);
+    let waits = waits(sides, &steps);
+    // What a host waits for by itself is in its plan already; what it waits for through another host is not.
+    let own = waits.iter().map(|(place, before)| {
+        (*place, before.iter().filter(|it| it.0 == place.0).copied().collect::<BTreeSet<_>>())
+    });
+    let own = own.collect();
+    let (all, known) = (barriers(&waits, &acted)?, barriers(&own, &acted)?);
+    for (place, idx) in &acted {
+        let before = nodes_before(place, &waits, &all);
+        let more: Vec<usize> = before.difference(&nodes_before(place, &own, &known)).copied().collect();
+        graph.across.extend(more.iter().map(|it| (*it, *idx)));
+        graph.nodes[*idx].after.extend(more);
+    }
+    graph.across.sort_unstable();
+    Ok(graph)
+}
+
+/// The nodes that a step comes right after.
+fn nodes_before<'a>(
+    place: &Place<'a>,
+    waits: &BTreeMap<Place<'a>, BTreeSet<Place<'a>>>,
+    barriers: &BTreeMap<Place<'a>, BTreeSet<usize>>,
+) -> BTreeSet<usize> {
+    let before = waits.get(place).into_iter().flatten();
+    before.filter_map(|it| barriers.get(it)).flatten().copied().collect()
+}
+
+/// Adds what one host does; returns its units with the nodes that make them what they are to be.
+fn add_host<'a>(nodes: &mut Vec<Node>, host: &str, plan: &'a Plan) -> Vec<(&'a str, usize)> {
+    let first_stop = nodes.len();
+    let node = |unit: &str, action, reason: &str| Node {
+        host: host.to_owned(),
+        unit: unit.to_owned(),
+        action,
+        reason: reason.to_owned(),
+        class: None,
+        after: Vec::new(),
+    };
+    nodes.extend(plan.stops.iter().map(|stop| node(&stop.unit, "stop", &stop.reason)));
+    let stops: Vec<usize> = (first_stop..nodes.len()).collect();
+    let mut out = Vec::new();
+    for (acts, first) in [(&plan.acts, stops), (&plan.after_commit, Vec::new())] {
+        let n_before = nodes.len();
+        for act in acts {
+            let Act { unit, verb, reason, after, .. } = act;
+            let after = match after.as_slice() {
+                [] => first.clone(),
+                after => after.iter().map(|idx| n_before + idx).collect(),
+            };
+            let class = match verb {
+                Verb::Task { class, .. } => Some(*class),
+                _ => None,
+            };
+            out.push((unit.as_str(), nodes.len()));
+            nodes.push(Node { class, after, ..node(unit, verb.word(), reason) });
+        }
+    }
+    out
+}
+
+/// All steps of all hosts, also those that do nothing this time: who waits for them waits for what they wait for.
+fn steps<'a>(sides: &BTreeMap<&'a str, Side<'a>>) -> BTreeMap<Place<'a>, &'a Step> {
+    let of_host = |(host, side): (&&'a str, &Side<'a>)| {
+        let host = *host;
+        side.to.order.iter().map(move |step| ((host, step.unit.as_str()), step)).collect::<Vec<_>>()
+    };
+    sides.iter().flat_map(of_host).collect()
+}
+
+/// What each step waits for, on its host and on others.
+fn waits<'a>(
+    sides: &BTreeMap<&'a str, Side<'a>>,
+    steps: &BTreeMap<Place<'a>, &'a Step>,
+) -> BTreeMap<Place<'a>, BTreeSet<Place<'a>>> {
+    let mut tasks: BTreeMap<&str, Place> = BTreeMap::new();
+    let mut members: BTreeMap<&str, Vec<Place>> = BTreeMap::new();
+    for (host, side) in sides {
+        tasks.extend(side.to.tasks.iter().map(|(name, task)| (name.as_str(), (*host, task.unit.as_str()))));
+        // A member that is up is up under its old definition too; only one that comes up by the switch is waited for.
+        for group in &side.comes_up {
+            let unit = side.to.groups.get(*group).and_then(|group| unit_of(side.to, &group.container));
+            members.entry(group).or_default().extend(unit.map(|unit| (*host, unit)));
+        }
+    }
+    let of_step = |((host, unit), step): (&Place<'a>, &&'a Step)| {
+        let here = step.after.iter().map(|unit| (*host, unit.as_str()));
+        let done = step.after_tasks.iter().filter_map(|task| tasks.get(task.as_str()).copied());
+        let up = step.after_groups.iter().filter_map(|group| members.get(group.as_str())).flatten().copied();
+        ((*host, *unit), here.chain(done).chain(up).filter(|place| steps.contains_key(place)).collect())
+    };
+    steps.iter().map(of_step).collect()
+}
+
+/// The nodes that a step stands for: its own if it acts, else those of all that it waits for.
+fn barriers<'a>(
+    waits: &BTreeMap<Place<'a>, BTreeSet<Place<'a>>>,
+    acted: &BTreeMap<Place<'a>, usize>,
+) -> Result<BTreeMap<Place<'a>, BTreeSet<usize>>, Refusal> {
+    let mut users: BTreeMap<Place, Vec<Place>> = BTreeMap::new();
+    for (place, before) in waits {
+        before.iter().for_each(|it| users.entry(*it).or_default().push(*place));
+    }
+    let mut open: BTreeMap<Place, usize> = waits.iter().map(|(place, it)| (*place, it.len())).collect();
+    let mut ready: Vec<Place> = open.iter().filter(|(_, n)| **n == 0).map(|(place, _)| *place).collect();
+    let mut barriers: BTreeMap<Place, BTreeSet<usize>> = BTreeMap::new();
+    while let Some(place) = ready.pop() {
+        open.remove(&place);
+        let own = acted.get(&place).map(|idx| BTreeSet::from([*idx]));
+        let barrier = own.unwrap_or_else(|| nodes_before(&place, waits, &barriers));
+        barriers.insert(place, barrier);
+        for user in users.remove(&place).unwrap_or_default() {
+            if let Some(n) = open.get_mut(&user) {
+                *n -= 1;
+                if *n == 0 {
+                    ready.push(user);
+                }
+            }
+        }
+    }
+    if barriers.len() == waits.len() {
+        return Ok(barriers);
+    }
+    let words = |(host, unit): &Place| format!("{unit} on {host}");
+    Err(Refusal::Circle { units: open.keys().map(words).collect() })
+}
+
+/// Returns the unit of a container, if the host has one.
+pub fn unit_of<'a>(manifest: &'a Manifest, container: &str) -> Option<&'a str> {
+    let is_it = |(_, unit): &(&String, &crate::store::manifest::Unit)| {
+        unit.kind == UnitKind::Container && unit.container.as_deref() == Some(container)
+    };
+    manifest.units.iter().find(is_it).map(|(name, _)| name.as_str())
+}
