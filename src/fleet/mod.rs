@@ -9,6 +9,8 @@ pub mod graph;
 pub mod members;
 pub mod picture;
 pub mod plan;
+pub mod record;
+pub mod rollout;
 pub mod rules;
 pub mod waves;
 pub mod words;
