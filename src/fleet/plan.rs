@@ -15,7 +15,7 @@ use crate::activate::request::Options;
 use crate::activate::stamps::{Stamp, Stamps};
 use crate::activate::steps::{Left, Plan, plan};
 use crate::store::manifest::TaskClass;
-use crate::store::{Closure, Manifest};
+use crate::store::{Closure, Digest, Manifest};
 
 /// What is known of one host before the switch.
 #[derive(Debug, Clone)]
@@ -236,6 +236,14 @@ fn in_waves(graph: Graph, waves: &Waves) -> Vec<Planned> {
         },
     };
     kept.iter().map(planned).collect()
+}
+
+impl FleetPlan {
+    /// Returns the digest of all that it says: a plan of other facts has another one.
+    pub fn digest(&self) -> Digest {
+        // Writing plain structs into memory cannot fail.
+        Digest::of(serde_json::to_string(self).unwrap_or_default().as_bytes())
+    }
 }
 
 impl Node {
