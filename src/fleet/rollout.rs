@@ -136,6 +136,7 @@ pub fn resume(record: &mut Record, seen: &BTreeMap<String, Seen>) -> Vec<Command
     record.end = None;
     let names: Vec<String> = record.hosts.keys().cloned().collect();
     for name in names {
+        let goes_back = record.course != Course::Forward;
         let Some(host) = record.hosts.get_mut(&name) else { continue };
         if host.phase == Phase::Behind {
             continue;
@@ -153,7 +154,7 @@ pub fn resume(record: &mut Record, seen: &BTreeMap<String, Seen>) -> Vec<Command
             Seen { open: Some(Open::Holding), .. } => Phase::Holding,
             Seen { open: Some(Open::Switching), .. } => Phase::Switching,
             Seen { committed, .. } if *committed == host.from => match host.phase {
-                Phase::Returning | Phase::Returned => Phase::Returned,
+                Phase::Returning | Phase::Returned if goes_back => Phase::Returned,
                 _ => Phase::Waiting,
             },
             Seen { .. } => {
