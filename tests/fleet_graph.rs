@@ -5,6 +5,8 @@
 
 #[path = "fleet/clouds.rs"]
 mod clouds;
+#[path = "support/manifest.rs"]
+mod manifest;
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};

@@ -4,6 +4,8 @@
 
 #[path = "properties/host.rs"]
 mod host;
+#[path = "support/manifest.rs"]
+mod manifest;
 #[path = "properties/pair.rs"]
 mod pair;
 

@@ -15,6 +15,8 @@ mod gates;
 mod gc;
 #[path = "switch/keys.rs"]
 mod keys;
+#[path = "support/manifest.rs"]
+mod manifest;
 #[path = "switch/memory.rs"]
 mod memory;
 #[path = "switch/plain.rs"]

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::manifest::empty;
 use kolla_lang::fleet::plan::Known;
 use kolla_lang::store::manifest::*;
-use kolla_lang::store::{Closure, Digest, Manifest};
+use kolla_lang::store::{Closure, Digest};
 use proptest::prelude::*;
 
 /// A container or a task of one host. What it waits for has a lower index.
@@ -88,7 +89,7 @@ impl Cloud {
     }
 
     fn closure(&self, host: usize, side: impl Fn(&Thing) -> Option<u8>) -> Closure {
-        let mut manifest = empty(&host_name(host));
+        let mut manifest = empty("random", &host_name(host));
         let here = self.things.iter().enumerate().filter(|(_, it)| it.host == host);
         for (idx, thing, version) in here.filter_map(|(idx, it)| Some((idx, it, side(it)?))) {
             let name = unit_name(idx);
@@ -151,28 +152,5 @@ fn unit(idx: usize, thing: &Thing, version: u8) -> Unit {
         boot: !thing.is_task,
         network: None,
         uses: vec![],
-    }
-}
-
-fn empty(host: &str) -> Manifest {
-    Manifest {
-        version: VERSION,
-        cloud: "random".to_owned(),
-        host: host.to_owned(),
-        machine_id: None,
-        backend: Backend::Quadlet,
-        engine: "0.0.0".to_owned(),
-        podman: None,
-        units: BTreeMap::new(),
-        folders: vec![],
-        tasks: BTreeMap::new(),
-        groups: BTreeMap::new(),
-        order: vec![],
-        files: BTreeMap::new(),
-        sysctls: BTreeMap::new(),
-        modules: vec![],
-        volumes: vec![],
-        images: vec![],
-        secrets: BTreeMap::new(),
     }
 }

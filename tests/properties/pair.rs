@@ -1,8 +1,6 @@
 //! Random pairs of manifests of one host that have much in common, as two generations do.
 
-use std::collections::BTreeMap;
-
-use kolla_lang::activate::diff::empty_like;
+use super::manifest::empty;
 use kolla_lang::store::manifest::*;
 use kolla_lang::store::{Digest, Manifest};
 use proptest::prelude::*;
@@ -84,7 +82,7 @@ pub fn pair() -> impl Strategy<Value = Pair> {
 }
 
 fn manifest(units: &[Option<&Side>], networks: &[u8], tasks: &[u8]) -> Manifest {
-    let mut manifest = bare();
+    let mut manifest = empty("c", "h");
     let mut earlier: Vec<String> = Vec::new();
     for (idx, version) in tasks.iter().enumerate() {
         let name = format!("t{idx}");
@@ -171,29 +169,6 @@ fn unit(kind: UnitKind, digests: Digests, change: Change, boot: bool) -> Unit {
         network: None,
         uses: vec![],
     }
-}
-
-fn bare() -> Manifest {
-    empty_like(&Manifest {
-        version: VERSION,
-        cloud: "c".into(),
-        host: "h".into(),
-        machine_id: None,
-        backend: Backend::Quadlet,
-        engine: "0".into(),
-        podman: None,
-        units: BTreeMap::new(),
-        folders: vec![],
-        tasks: BTreeMap::new(),
-        groups: BTreeMap::new(),
-        order: vec![],
-        files: BTreeMap::new(),
-        sysctls: BTreeMap::new(),
-        modules: vec![],
-        volumes: vec![],
-        images: vec![],
-        secrets: BTreeMap::new(),
-    })
 }
 
 /// Writes a manifest with the keys of all its maps in another order, and reads it again.

@@ -1,8 +1,7 @@
 //! A short form of a closure for cases, and what it stands for. Digests are computed as the compiler would.
 
-use std::collections::BTreeMap;
-
 use super::keys;
+use super::manifest::empty;
 use kolla_lang::store::closure::{Closure, folder_path, secret_path};
 use kolla_lang::store::digest::{Digest, Hasher};
 use kolla_lang::store::manifest::*;
@@ -49,24 +48,10 @@ fn manifest(value: &Value) -> Manifest {
     };
     let text = |(key, value): (&String, &Value)| (key.clone(), value.as_str().unwrap_or_default().to_owned());
     Manifest {
-        version: VERSION,
-        cloud: "case".into(),
-        host: "ctl01".into(),
-        machine_id: None,
-        backend: Backend::Quadlet,
-        engine: "0".into(),
         podman: Some("5.4".into()),
-        units: BTreeMap::new(),
-        folders: vec![],
-        tasks: BTreeMap::new(),
-        groups: BTreeMap::new(),
-        order: vec![],
-        files: BTreeMap::new(),
         sysctls: map(value, "sysctls").map(text).collect(),
-        modules: vec![],
-        volumes: vec![],
-        images: vec![],
         secrets: list(value, "secrets").iter().map(secret).collect(),
+        ..empty("case", "ctl01")
     }
 }
 
