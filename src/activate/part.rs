@@ -1,0 +1,101 @@
+//! A host's part in a rollout: who leads it, from what it goes to what, and what it tells of itself.
+//!
+//! The host's own record wins over the controller's. While it is there, nobody else switches this host.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::stamps::Stamp;
+use crate::store::Digest;
+
+/// The version of [`Report`].
+pub const VERSION: u32 = 1;
+
+/// Who leads a rollout: every command of it names this. A host refuses another rollout, and a lower epoch of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lead {
+    /// Names the rollout; no two of a cloud have the same.
+    pub rollout: String,
+    /// Counts who led it, from 1.
+    pub epoch: u64,
+    /// Who leads it, for people: a user and a machine.
+    pub leader: String,
+}
+
+/// What a switch within a rollout needs beside what any other needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Part {
+    /// Who asks.
+    pub lead: Lead,
+    /// The closure that the host must have to begin; none for no generation.
+    pub from: Option<Digest>,
+    /// Units that wait for units of other hosts: each begins when it is released.
+    pub waits: BTreeSet<String>,
+    /// Whether this is the end of the rollout: tasks of class `contract` run now, and not before.
+    pub finish: bool,
+}
+
+/// A host's record of the rollout that it is part of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Enrolled {
+    /// Who leads it.
+    pub lead: Lead,
+    /// What the host was; none if it had no generation. That generation is kept until the rollout ends.
+    pub from: Option<Digest>,
+    /// What it is to be.
+    pub to: Digest,
+    /// The digest of the cloud that is to be.
+    pub cloud: Option<Digest>,
+    /// Seconds since 1970, when it began.
+    pub time: u64,
+}
+
+/// What a host says of itself to whoever leads or means to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Report {
+    /// The version of this form, [`VERSION`].
+    pub version: u32,
+    /// The committed generation.
+    pub generation: Option<u64>,
+    /// The closure of the committed generation; none if there is no generation.
+    pub committed: Option<Digest>,
+    /// The rollout it is part of.
+    pub enrolled: Option<Enrolled>,
+    /// The switch that is open.
+    pub open: Option<Open>,
+    /// Whether no task of class `contract` of the committed generation is left to run.
+    pub finished: bool,
+    /// Stamps of the tasks that the host is asked about, by name.
+    pub stamps: BTreeMap<String, Stamp>,
+    /// Units of tasks that ran since this rollout began and behind which there is no way back.
+    pub no_return: BTreeSet<String>,
+    /// Groups whose member on it should be up and is not.
+    pub down: BTreeSet<String>,
+}
+
+/// A switch that is open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Open {
+    /// Names it.
+    pub tx: String,
+    /// How far it is.
+    pub stage: Stage,
+}
+
+/// How far an open switch is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stage {
+    /// It goes on.
+    Switching,
+    /// Its gates hold, and it waits for a confirmation.
+    Holding,
+    /// It goes back, or nobody goes on with it.
+    Returning,
+}
