@@ -70,6 +70,11 @@ pub enum Record {
         /// The value before; absent for a module.
         old: Option<String>,
     },
+    /// A unit waits for units of other hosts.
+    Held {
+        /// The unit.
+        unit: String,
+    },
     /// Intent: a unit is started, restarted, reloaded or run.
     Acting {
         /// The unit.

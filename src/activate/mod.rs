@@ -23,6 +23,7 @@ pub mod layout;
 pub mod listed;
 pub mod memory;
 pub mod observed;
+pub mod part;
 pub mod pending;
 pub mod perform;
 pub mod pid1;

@@ -120,6 +120,7 @@ fn listen(records: Vec<Record>) -> Told {
             Record::Task { name } => told.progress.tasks.push(name),
             Record::Reverting { to: _, failure } => drop(told.failure.get_or_insert(failure)),
             Record::Kernel { .. }
+            | Record::Held { .. }
             | Record::Trial { .. }
             | Record::Up { .. }
             | Record::Waiting { .. }

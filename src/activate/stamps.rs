@@ -16,7 +16,8 @@ use crate::store::manifest::{Task, TaskClass};
 use crate::store::{Digest, Manifest};
 
 /// What a stamp says of a task.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Stamp {
     /// It was done, and what it did is there.
     Done,

@@ -10,6 +10,7 @@ use clap::Args;
 
 use super::exit::Exit;
 use super::say::say_wrong;
+use crate::fleet::errors::listed;
 use crate::fleet::ssh::Reach;
 use crate::store::{Closure, Digest, Store, tree};
 
@@ -86,12 +87,15 @@ impl FromArgs {
         if let Some(closure) = name.as_ref().and_then(|name| built.closures.remove(name)) {
             return Ok((closure, built.cloud));
         }
-        let known: Vec<&str> = built.closures.keys().map(String::as_str).collect();
-        let this = name.unwrap_or_else(node_name);
-        say_wrong!("error: the description has no host `{this}`");
-        say_wrong!("  help: it has {}", if known.is_empty() { "none".to_owned() } else { known.join(", ") });
-        Err(Exit::Wrong)
+        Err(no_host(&name.unwrap_or_else(node_name), built.closures.keys()))
     }
+}
+
+/// Says that a description lacks a host, and which it has.
+pub fn no_host<'a>(name: &str, known: impl Iterator<Item = &'a String>) -> Exit {
+    say_wrong!("error: the description has no host `{name}`");
+    say_wrong!("  help: it has {}", listed(&known.cloned().collect::<Vec<_>>()));
+    Exit::Wrong
 }
 
 /// Returns the name in the description of the host this runs on: a stated machine-id decides, else the host's own name.

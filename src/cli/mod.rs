@@ -12,6 +12,7 @@ pub mod diff;
 pub mod eval;
 pub mod exit;
 pub mod explain;
+mod fleet;
 pub mod follow;
 pub mod gc;
 pub mod generations;

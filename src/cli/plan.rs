@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::exit::Exit;
-use super::host::{Answer, Build, complain};
+use super::host::{Answer, Build, complain, no_host};
 use super::say::{say, say_wrong};
 use crate::activate::request::Options;
 use crate::fleet::errors::{Refusal, listed};
@@ -30,12 +30,8 @@ pub struct PlanArgs {
     /// Plan from an earlier build, as `build --out DIR` wrote it, taken for what the hosts are
     #[arg(long, value_name = "DIR")]
     since: Option<PathBuf>,
-    /// The host that switches first, alone, of those that run something
-    #[arg(long, value_name = "HOST")]
-    canary: Option<String>,
-    /// How many hosts may switch at once; by default as many as the groups allow
-    #[arg(long, value_name = "N")]
-    max_parallel: Option<NonZero<usize>>,
+    #[command(flatten)]
+    wishes: WishArgs,
     /// Take a host for down: it counts as such in its groups, and is left out
     #[arg(long, value_name = "HOST")]
     unreachable: Vec<String>,
@@ -51,6 +47,24 @@ pub struct PlanArgs {
     /// Print one JSON value
     #[arg(long)]
     json: bool,
+}
+
+/// What is asked of the waves.
+#[derive(Debug, Args)]
+pub struct WishArgs {
+    /// The host that switches first, alone, of those that run something
+    #[arg(long, value_name = "HOST")]
+    canary: Option<String>,
+    /// How many hosts may switch at once; by default as many as the groups allow
+    #[arg(long, value_name = "N")]
+    max_parallel: Option<NonZero<usize>>,
+}
+
+impl WishArgs {
+    /// Returns them as the plan takes them.
+    pub fn wishes(&self) -> Wishes {
+        Wishes { canary: self.canary.clone(), max_parallel: self.max_parallel.map(NonZero::get) }
+    }
 }
 
 /// Runs the command.
@@ -70,12 +84,11 @@ fn planned(args: &PlanArgs, build: Build<'_>) -> Result<Exit, Exit> {
         hosts.insert(name, Known::since(from, to));
     }
     mark(args, &mut hosts)?;
-    args.canary.as_deref().map(|canary| find(&mut hosts, canary)).transpose()?;
+    args.wishes.canary.as_deref().map(|canary| find(&mut hosts, canary)).transpose()?;
     // A plan names the point of no return; it is the switch that asks for leave.
     let options =
         Options { allow_dataplane: args.allow_dataplane, allow_one_way: true, ..Options::default() };
-    let wishes = Wishes { canary: args.canary.clone(), max_parallel: args.max_parallel.map(NonZero::get) };
-    let plan = match plan_fleet(&hosts, &options, &wishes) {
+    let plan = match plan_fleet(&hosts, &options, &args.wishes.wishes()) {
         Ok(plan) => plan,
         Err(refusals) => return Ok(refuse(&refusals, Answer::of(args.json))),
     };
@@ -134,15 +147,14 @@ fn mark(args: &PlanArgs, hosts: &mut BTreeMap<String, Known>) -> Result<(), Exit
 }
 
 fn find<'a>(hosts: &'a mut BTreeMap<String, Known>, name: &str) -> Result<&'a mut Known, Exit> {
-    let names: Vec<String> = hosts.keys().cloned().collect();
-    hosts.get_mut(name).ok_or_else(|| {
-        say_wrong!("error: the description has no host `{name}`");
-        say_wrong!("  help: it has {}", listed(&names));
-        Exit::Wrong
-    })
+    if !hosts.contains_key(name) {
+        return Err(no_host(name, hosts.keys()));
+    }
+    hosts.get_mut(name).ok_or(Exit::Bug)
 }
 
-fn refuse(refusals: &[Refusal], answer: Answer) -> Exit {
+/// Prints why there is no plan.
+pub fn refuse(refusals: &[Refusal], answer: Answer) -> Exit {
     if answer == Answer::Json {
         let refused: Vec<_> = refusals
             .iter()

@@ -32,7 +32,8 @@ pub fn run(args: &RollbackArgs, build: Build<'_>) -> Exit {
     let tx = how.tx();
     let mut words = vec!["rollback".to_owned()];
     words.extend(number.map(|it| it.to_string()));
-    words.extend(how.words(&tx));
+    words.extend(how.words());
+    words.push(format!("--tx={tx}"));
     if let Some(exit) = there.run_switch(build, &words, &tx, *json) {
         return exit;
     }

@@ -1,13 +1,14 @@
-//! `kolla-lang store`: what a host's store lacks, and what is brought to it. Not for people.
+//! `kolla-lang store`: what a host's store lacks, what is brought to it and taken from it. Not for people.
 
-use std::io::{BufRead as _, stdin};
+use std::io::{BufRead as _, stdin, stdout};
 
 use clap::{Args, Subcommand};
 
 use super::exit::Exit;
 use super::host::{complain, require_root};
 use super::say::{say, say_wrong};
-use crate::store::{Digest, Store};
+use crate::store::packed::Packed;
+use crate::store::{Digest, Store, transfer};
 
 /// Ask and fill this host's store from elsewhere
 #[derive(Debug, Args)]
@@ -22,6 +23,11 @@ enum What {
     Missing,
     /// Take the objects on standard input
     Receive,
+    /// Print the objects of a closure
+    Send {
+        /// Names it
+        closure: Digest,
+    },
 }
 
 /// Runs the command.
@@ -52,6 +58,11 @@ fn act(what: &What) -> Result<(), Exit> {
                 return Err(exit);
             }
         },
+        What::Send { closure } => {
+            let closure = store.load(closure).map_err(|error| refused(&error))?;
+            let packed = Packed::of(&closure).map_err(|error| refused(&error))?;
+            transfer::send(packed.objects(), &mut stdout().lock()).map_err(|error| refused(&error))?;
+        }
     }
     Ok(())
 }

@@ -1,13 +1,15 @@
-//! `kolla-lang switch`: make this host be what the description says, or another one, over ssh.
+//! `kolla-lang switch`: make all hosts be what the description says, or this one, or another one, over ssh.
 
 use clap::Args;
 
 use super::adopt::accept_all;
 use super::diff::{Here, print_preview};
 use super::exit::Exit;
+use super::fleet;
 use super::follow::{follow_last, run_switch};
 use super::host::{Answer, Build, FromArgs, complain, require_root};
-use super::say::say;
+use super::plan::WishArgs;
+use super::say::{say, say_wrong};
 use super::there;
 use crate::activate::dry_run::{DryRun, dry_run};
 use crate::activate::history::seconds_now;
@@ -17,17 +19,20 @@ use crate::activate::podman::HostTools;
 use crate::activate::request::{NoGate, Options};
 use crate::activate::switch::{Target, preview};
 use crate::store::Closure;
+use crate::store::packed::Packed;
 
-/// Make this host be what the description says, and go back by itself if that fails
+/// Make all hosts be what the description says, or one, and go back if that fails
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example: kolla-lang switch --host ctl01 --dry-run\n\nExit codes: 0 done, 1 the description is wrong, 2 refused and nothing touched, 3 failed and back \
+    after_help = "Examples: kolla-lang switch                  all hosts, over ssh, in waves that hurt no group\n          \
+kolla-lang switch --host ctl01     one of them\n          kolla-lang switch --local          this host\n\n\
+Exit codes: 0 done, 1 the description is wrong, 2 refused and nothing touched, 3 failed and back \
 on the generation before, 4 done with warnings, 5 somebody must look, 6 another switch is running"
 )]
 pub struct SwitchArgs {
     #[command(flatten)]
     from: FromArgs,
-    /// Act on this host, as is the rule for now
+    /// Act on this host alone
     #[arg(long)]
     local: bool,
     /// Act on this host of the description, over ssh; it needs nothing beforehand but systemd, podman and sshd
@@ -39,6 +44,11 @@ pub struct SwitchArgs {
     /// Ask for nothing: show the switch that runs, or how the last one went
     #[arg(long, conflicts_with_all = ["dry_run", "confirm_within", "deadline", "adopt"])]
     follow: bool,
+    #[command(flatten)]
+    wishes: WishArgs,
+    /// Go on with the rollout of this cloud that nobody leads any more, from its record or from what its hosts tell
+    #[arg(long, conflicts_with_all = ["local", "host", "closure", "stored", "follow", "dry_run"])]
+    resume: bool,
     #[command(flatten)]
     how: HowArgs,
     /// Print one JSON value
@@ -108,8 +118,8 @@ impl HowArgs {
         self.tx.clone().unwrap_or_else(|| format!("{}-{}", seconds_now(), std::process::id()))
     }
 
-    /// Returns them as words of a command line, with the name of the switch.
-    pub fn words(&self, tx: &str) -> Vec<String> {
+    /// Returns them as words of a command line, but for the name of the switch.
+    pub fn words(&self) -> Vec<String> {
         let Self {
             confirm_within,
             deadline,
@@ -120,7 +130,7 @@ impl HowArgs {
             adopt,
             tx: _,
         } = self;
-        let mut words = vec!["--tx".to_owned(), tx.to_owned()];
+        let mut words = Vec::new();
         words.extend(confirm_within.map(|secs| format!("--confirm-within={secs}s")));
         words.extend(deadline.map(|secs| format!("--deadline={secs}s")));
         words.extend(no_gate.iter().map(|name| format!("--no-gate={name}")));
@@ -150,10 +160,13 @@ fn seconds(text: &str) -> Result<u64, String> {
 
 /// Runs the command.
 pub fn run(args: &SwitchArgs, build: Build<'_>) -> Exit {
-    let SwitchArgs { from, local: _, host, dry_run, follow, how, json } = args;
+    let SwitchArgs { from, local, host, dry_run, follow, wishes: _, resume: _, how, json } = args;
     let answer = Answer::of(*json);
     if let Some(host) = host {
         return switch_other(args, host, build).unwrap_or_else(|exit| exit);
+    }
+    if !local && !follow && from.closure.is_none() && from.stored.stored.is_none() {
+        return switch_all(args, build).unwrap_or_else(|exit| exit);
     }
     if *follow {
         return follow_last(how.tx.clone(), answer);
@@ -174,9 +187,35 @@ pub fn run(args: &SwitchArgs, build: Build<'_>) -> Exit {
     dry_run_here(&closure, &how.options(), answer)
 }
 
+/// Seconds that a host of a wave waits for the others, if nothing else is asked for.
+const CONFIRM_WITHIN: u64 = 600;
+
+fn switch_all(args: &SwitchArgs, build: Build<'_>) -> Result<Exit, Exit> {
+    let SwitchArgs { from, local: _, host: _, dry_run, follow: _, wishes, resume, how, json } = args;
+    if !how.adopt.is_empty() {
+        say_wrong!("error: what is adopted lies on one host: name it with `--host`, or say `--local`");
+        return Err(Exit::Wrong);
+    }
+    let mut words = how.words();
+    if how.confirm_within.is_none() {
+        words.push(format!("--confirm-within={CONFIRM_WITHIN}s"));
+    }
+    let asked = fleet::Asked {
+        file: from.file.as_deref(),
+        wishes: wishes.wishes(),
+        options: how.options(),
+        how: words,
+        resume: *resume,
+        take_over: None,
+        dry_run: *dry_run,
+        answer: Answer::of(*json),
+    };
+    fleet::switch(&asked, build)
+}
+
 /// Switches another host: its closure is brought there, and the program that is brought there too does the rest.
 fn switch_other(args: &SwitchArgs, host: &str, build: Build<'_>) -> Result<Exit, Exit> {
-    let SwitchArgs { from, local: _, host: _, dry_run, follow, how, json } = args;
+    let SwitchArgs { from, local: _, host: _, dry_run, follow, wishes: _, resume: _, how, json } = args;
     let mut built = build(from.file.as_deref())?;
     let to = there::find(&built, host)?;
     let there = there::reach(&to)?;
@@ -187,14 +226,16 @@ fn switch_other(args: &SwitchArgs, host: &str, build: Build<'_>) -> Result<Exit,
         words.push("--follow".to_owned());
     } else {
         let closure = built.closures.remove(host).ok_or(Exit::Wrong)?;
-        let (digest, sent) = there.send(&closure).map_err(|error| complain(&error, Exit::Refused))?;
+        let packed = Packed::of(&closure).map_err(|error| complain(&error, Exit::Refused))?;
+        let sent = there.send(&packed).map_err(|error| complain(&error, Exit::Refused))?;
         if !json && sent.objects > 0 {
             say!("{host}: sent {} objects, {} bytes", sent.objects, sent.bytes);
         }
-        words.push(format!("--stored={digest}"));
+        words.push(format!("--stored={}", packed.digest()));
         words.extend(built.cloud.map(|cloud| format!("--cloud={cloud}")));
         words.extend(dry_run.then(|| "--dry-run".to_owned()));
-        words.extend(how.words(&tx));
+        words.extend(how.words());
+        words.push(format!("--tx={tx}"));
     }
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     if *follow || *dry_run {

@@ -9,11 +9,10 @@ use std::time::Duration;
 use clap::Args;
 
 use super::exit::Exit;
-use super::host::{Build, Built, complain};
+use super::host::{Build, Built, complain, no_host};
 use super::say::say_wrong;
-use crate::fleet::remote::RemoteHost;
+use crate::fleet::remote::{Program, RemoteHost};
 use crate::fleet::ssh::{Connection, Reach};
-use crate::store::files;
 
 /// How often a host is called again whose connection was lost, and how long is waited between.
 const N_CALLS: u32 = 12;
@@ -59,12 +58,7 @@ impl ThereArgs {
 
 /// Finds how a host is reached.
 pub fn find(built: &Built, host: &str) -> Result<Reach, Exit> {
-    built.reach.get(host).cloned().ok_or_else(|| {
-        let known: Vec<&str> = built.reach.keys().map(String::as_str).collect();
-        say_wrong!("error: the description has no host `{host}`");
-        say_wrong!("  help: it has {}", if known.is_empty() { "none".to_owned() } else { known.join(", ") });
-        Exit::Wrong
-    })
+    built.reach.get(host).cloned().ok_or_else(|| no_host(host, built.reach.keys()))
 }
 
 /// Connects to a host, with this program on it.
@@ -75,8 +69,7 @@ pub fn reach(reach: &Reach) -> Result<RemoteHost, Exit> {
         exit
     };
     let connection = Connection::open(reach.clone()).map_err(|error| refused(&error))?;
-    let program = std::env::current_exe().map_err(files::of_program);
-    let program = program.map_err(|error| complain(&error, Exit::Refused))?;
+    let program = Program::load().map_err(|error| complain(&error, Exit::Refused))?;
     RemoteHost::reach(connection, &program).map_err(|error| refused(&error))
 }
 

@@ -10,32 +10,40 @@ use crate::activate::verdict::{Trouble, Verdict};
 
 /// Shows what a switch does while it goes on. That nobody reads any more is no reason to stop half way.
 pub fn print_record(record: &Record) {
-    match record {
+    if let Some(words) = words_of(record) {
+        say!("{words}");
+    }
+}
+
+/// Says in a line what a switch does, where that is worth one.
+pub fn words_of(record: &Record) -> Option<String> {
+    Some(match record {
         Record::Asked { .. }
         | Record::Begin(_)
         | Record::Arming { .. }
         | Record::Task { .. }
         | Record::Confirmed
         | Record::Discarding { .. }
-        | Record::End(_) => {}
-        Record::Pulling { image } => say!("pull     {image}"),
-        Record::Stopping { unit, reason } => say!("stop     {unit}  {reason}"),
-        Record::Trial { number } => say!("trial    generation {number}"),
-        Record::Kernel { key, value, old: _ } => say!("set      {key}  {value}"),
-        Record::Acting { unit, verb, reason, .. } => say!("{verb:<8} {unit}  {reason}"),
+        | Record::End(_) => return None,
+        Record::Pulling { image } => format!("pull     {image}"),
+        Record::Stopping { unit, reason } => format!("stop     {unit}  {reason}"),
+        Record::Trial { number } => format!("trial    generation {number}"),
+        Record::Kernel { key, value, old: _ } => format!("set      {key}  {value}"),
+        Record::Held { unit } => format!("hold     {unit}  until other hosts are as far"),
+        Record::Acting { unit, verb, reason, .. } => format!("{verb:<8} {unit}  {reason}"),
         Record::Up { unit, millis } => {
-            say!("up       {unit}  after {}.{} s", millis / 1000, millis % 1000 / 100);
+            format!("up       {unit}  after {}.{} s", millis / 1000, millis % 1000 / 100)
         }
         Record::Waiting { secs } => {
-            say!("wait     `kolla-lang confirm` within {secs} s, or the host goes back")
+            format!("wait     `kolla-lang confirm` within {secs} s, or the host goes back")
         }
-        Record::Committing { number } => say!("commit   generation {number}"),
-        Record::Reverting { to: Some(number), failure: _ } => say!("revert   to generation {number}"),
+        Record::Committing { number } => format!("commit   generation {number}"),
+        Record::Reverting { to: Some(number), failure: _ } => format!("revert   to generation {number}"),
         Record::Reverting { to: None, failure: _ } => {
-            say!("revert   to nothing: this host had no generation");
+            "revert   to nothing: this host had no generation".to_owned()
         }
-        Record::Recovering { .. } => say!("recover  the process of this switch is gone"),
-    }
+        Record::Recovering { .. } => "recover  the process of this switch is gone".to_owned(),
+    })
 }
 
 /// Says how a switch ended, and returns its exit code.

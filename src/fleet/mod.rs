@@ -1,12 +1,16 @@
 //! The same for many hosts: in which waves they switch, so that no group of services is hurt, and what waits for what across
 //! hosts; and how one of them is reached over ssh.
 //!
-//! All but `ssh` and `remote` is pure: what is known of hosts comes in as plain data, and a plan goes out. A switch is the host's own
-//! affair, and goes on when nobody is connected any more.
+//! All but `ssh`, `remote`, `crew`, `deeds`, `ledger` and `lead` is pure: what is known of hosts comes in as plain data, and a plan goes
+//! out. A switch is the host's own affair, and goes on when nobody is connected any more.
 
 pub mod circles;
+pub mod crew;
+pub mod deeds;
 pub mod errors;
 pub mod graph;
+pub mod lead;
+pub mod ledger;
 pub mod members;
 pub mod picture;
 pub mod plan;
@@ -14,6 +18,7 @@ pub mod record;
 pub mod remote;
 pub mod rollout;
 pub mod rules;
+pub mod seen;
 pub mod ssh;
 pub mod waves;
 pub mod words;

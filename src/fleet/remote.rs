@@ -1,12 +1,13 @@
 //! A host that this program acts on from elsewhere: by a copy of itself that lies there, named by its digest.
 
+use std::collections::BTreeSet;
 use std::io;
-use std::path::Path;
 
-use super::ssh::{Connection, SshError};
+use super::ssh::{Connection, LOST, SshError};
 use crate::activate::layout::Layout;
-use crate::store::transfer::{self, objects};
-use crate::store::{Closure, Digest, StoreError, files};
+use crate::store::packed::Packed;
+use crate::store::transfer::{self, TransferError};
+use crate::store::{Closure, Digest, Store, StoreError, files};
 
 /// Why nothing could be done on a host. Nothing there was touched but the store, and the folder of programs.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +25,24 @@ pub enum RemoteError {
     Answer { host: String, said: String },
     #[error("cannot write what is sent")]
     Send(#[source] io::Error),
+    #[error("cannot take a closure from {host}")]
+    Take { host: String, source: TransferError },
+}
+
+/// This program, as it is brought to hosts.
+#[derive(Debug)]
+pub struct Program {
+    bytes: Vec<u8>,
+    digest: Digest,
+}
+
+impl Program {
+    /// Reads this program's own file.
+    pub fn load() -> Result<Self, RemoteError> {
+        let bytes = files::read(&std::env::current_exe().map_err(files::of_program)?)?;
+        let digest = Digest::of(&bytes);
+        Ok(Self { bytes, digest })
+    }
 }
 
 /// A host with this program on it.
@@ -60,12 +79,12 @@ mv "$new" "$1"
 sync "${1%/*}""#;
 
 impl RemoteHost {
-    /// Reaches a host and puts this program there, unless it is there already. `program` is its own file.
-    pub fn reach(connection: Connection, program: &Path) -> Result<Self, RemoteError> {
-        let bytes = files::read(program)?;
-        let digest = Digest::of(&bytes);
-        let path = Layout::new("/").engine(&digest).display().to_string();
+    /// Reaches a host and puts this program there, unless it is there already.
+    pub fn reach(connection: Connection, program: &Program) -> Result<Self, RemoteError> {
+        let Program { bytes, digest } = program;
+        let path = Layout::new("/").engine(digest).display().to_string();
         let said = connection.ask(&["sh", "-c", PROBE, "sh", &path], &[])?;
+        let said = String::from_utf8_lossy(&said).into_owned();
         let host = connection.reach().host.clone();
         let mut lines = said.lines();
         let (theirs, is_there) = match (lines.next(), lines.next()) {
@@ -78,7 +97,7 @@ impl RemoteHost {
             return Err(RemoteError::Architecture { host, theirs: theirs.to_owned(), ours });
         }
         if !is_there {
-            connection.ask(&["sh", "-c", INSTALL, "sh", &path, digest.as_str()], &bytes)?;
+            connection.ask(&["sh", "-c", INSTALL, "sh", &path, digest.as_str()], bytes)?;
         }
         Ok(Self { connection, program: path })
     }
@@ -93,34 +112,78 @@ impl RemoteHost {
         &self.connection.reach().host
     }
 
-    /// Brings a closure into the host's store: what is there already is not sent. Returns its digest.
-    pub fn send(&self, closure: &Closure) -> Result<(Digest, Sent), RemoteError> {
-        let (digest, objects) = objects(closure)?;
-        let names: String = objects.keys().map(|digest| format!("{digest}\n")).collect();
-        let said = self.connection.ask(&[&self.program, "store", "missing"], names.as_bytes())?;
-        let mut missing = Vec::new();
+    /// Brings a closure into the host's store: what is there already is not sent.
+    pub fn send(&self, closure: &Packed<'_>) -> Result<Sent, RemoteError> {
+        let mut names = BTreeSet::new();
+        let text: String = closure
+            .objects()
+            .map(|(digest, _)| digest)
+            .filter(|it| names.insert(*it))
+            .map(|it| format!("{it}\n"))
+            .collect();
+        let said = self.ask(&["store", "missing"], text.as_bytes())?;
+        let mut missing = BTreeSet::new();
         for line in said.lines() {
-            let known = line.parse::<Digest>().ok().and_then(|it| objects.get_key_value(&it));
-            let Some((digest, bytes)) = known else {
+            let known = line.parse::<Digest>().ok().filter(|it| names.contains(it));
+            let Some(digest) = known else {
                 return Err(RemoteError::Answer { host: self.name().to_owned(), said: line.to_owned() });
             };
-            missing.push((digest, bytes.as_slice()));
+            missing.insert(digest);
         }
-        let sent = Sent { objects: missing.len(), bytes: missing.iter().map(|(_, it)| it.len()).sum() };
-        if !missing.is_empty() {
-            let mut stream = Vec::new();
-            transfer::send(missing, &mut stream).map_err(RemoteError::Send)?;
-            self.connection.ask(&[&self.program, "store", "receive"], &stream)?;
+        let mut sent = Sent { objects: 0, bytes: 0 };
+        if missing.is_empty() {
+            return Ok(sent);
         }
-        Ok((digest, sent))
+        let wanted: Vec<_> = closure.objects().filter(|(digest, _)| missing.remove(*digest)).collect();
+        sent.objects = wanted.len();
+        sent.bytes = wanted.iter().map(|(_, bytes)| bytes.len()).sum();
+        let mut stream = Vec::new();
+        transfer::send(wanted, &mut stream).map_err(RemoteError::Send)?;
+        self.ask(&["store", "receive"], &stream)?;
+        Ok(sent)
+    }
+
+    /// Brings a closure from the host's store into ours.
+    pub fn take(&self, closure: &Digest, store: &Store) -> Result<Closure, RemoteError> {
+        let stream = self.ask_bytes(&["store", "send", closure.as_str()], &[])?;
+        let taken = store.receive(&mut stream.as_slice());
+        taken.map_err(|source| RemoteError::Take { host: self.name().to_owned(), source })?;
+        Ok(store.load(closure)?)
+    }
+
+    /// Runs this program there with these words and returns what it printed; that it fails is an error with what it said.
+    pub fn ask(&self, words: &[&str], input: &[u8]) -> Result<String, RemoteError> {
+        Ok(String::from_utf8_lossy(&self.ask_bytes(words, input)?).into_owned())
+    }
+
+    fn ask_bytes(&self, words: &[&str], input: &[u8]) -> Result<Vec<u8>, RemoteError> {
+        Ok(self.connection.ask(&self.command(words), input)?)
+    }
+
+    /// Runs this program there with these words and hands on each line that it prints. Returns its exit code, or nothing where the
+    /// connection was lost, and what it said beside.
+    pub fn follow(
+        &self,
+        words: &[&str],
+        line: impl FnMut(&str),
+    ) -> Result<(Option<i32>, String), RemoteError> {
+        let (code, said) = self.connection.follow(&self.command(words), line)?;
+        Ok(((code != LOST).then_some(code), said))
+    }
+
+    /// Ends the connection, and all commands that use it.
+    pub fn close(&self) {
+        self.connection.close();
+    }
+
+    fn command<'a>(&'a self, words: &[&'a str]) -> Vec<&'a str> {
+        std::iter::once(self.program.as_str()).chain(words.iter().copied()).collect()
     }
 
     /// Runs this program there with these words; what it prints is printed here. Returns its exit code, or nothing where the
     /// connection was lost.
     pub fn run(&self, words: &[&str]) -> Result<Option<i32>, RemoteError> {
-        let mut all = vec![self.program.as_str()];
-        all.extend(words);
-        let code = self.connection.show(&all)?;
-        Ok((code != super::ssh::LOST).then_some(code))
+        let code = self.connection.show(&self.command(words))?;
+        Ok((code != LOST).then_some(code))
     }
 }

@@ -36,6 +36,19 @@ pub enum Command {
     Finish(String),
 }
 
+impl Command {
+    /// Returns the host that is asked.
+    pub fn host(&self) -> &str {
+        match self {
+            Self::Switch { host, .. }
+            | Self::Return { host, .. }
+            | Self::Confirm(host)
+            | Self::Finish(host)
+            | Self::Release(Place { host, .. }) => host,
+        }
+    }
+}
+
 /// What a host reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {

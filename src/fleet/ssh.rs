@@ -4,7 +4,7 @@
 //! asked for: what would need a terminal fails.
 
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Output, Stdio};
 use std::thread;
@@ -119,7 +119,7 @@ impl Connection {
     }
 
     /// Runs a command on the host and returns what it printed. A command that fails is an error with what it said.
-    pub fn ask(&self, words: &[&str], input: &[u8]) -> Result<String, SshError> {
+    pub fn ask(&self, words: &[&str], input: &[u8]) -> Result<Vec<u8>, SshError> {
         let mut command = self.command(words)?;
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(SshError::Start)?;
@@ -131,7 +131,7 @@ impl Connection {
         });
         let Output { status, stdout, stderr } = output.map_err(SshError::Start)?;
         if status.success() {
-            return Ok(String::from_utf8_lossy(&stdout).into_owned());
+            return Ok(stdout);
         }
         let said = String::from_utf8_lossy(&stderr);
         if status.code() == Some(LOST) {
@@ -149,6 +149,35 @@ impl Connection {
         Ok(status.code().unwrap_or(LOST))
     }
 
+    /// Runs a command on the host and hands on each line that it prints, as it comes. Returns its exit code, [`LOST`] where the
+    /// connection was, and what it said beside.
+    pub fn follow(&self, words: &[&str], mut line: impl FnMut(&str)) -> Result<(i32, String), SshError> {
+        let mut command = self.command(words)?;
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().map_err(SshError::Start)?;
+        let said = thread::scope(|scope| {
+            let stderr = child.stderr.take();
+            let said = scope.spawn(move || {
+                let mut said = Vec::new();
+                // What was said until a connection broke is said.
+                let _broken = stderr.map(|mut stderr| stderr.read_to_end(&mut said));
+                String::from_utf8_lossy(&said).into_owned()
+            });
+            let lines = child.stdout.take().into_iter().flat_map(|it| BufReader::new(it).lines());
+            lines.map_while(Result::ok).for_each(|it| line(&it));
+            said.join().unwrap_or_default()
+        });
+        let status = child.wait().map_err(SshError::Start)?;
+        Ok((status.code().unwrap_or(LOST), in_one_line(&said)))
+    }
+
+    /// Ends the connection, and all commands that use it.
+    pub fn close(&self) {
+        let mut ssh = self.ssh(&["-O", "exit"]);
+        // A connection that is gone cannot be ended, and nobody wants to hear of it.
+        let _unheard = ssh.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    }
+
     fn lost(&self, said: &str) -> SshError {
         let Reach { host, user, address, port, key: _ } = self.reach.clone();
         SshError::Lost { host, user, address, port, said: in_one_line(said) }
@@ -162,8 +191,6 @@ fn in_one_line(said: &str) -> String {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        let mut ssh = self.ssh(&["-O", "exit"]);
-        // A connection that is gone cannot be ended, and nobody wants to hear of it.
-        let _unheard = ssh.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        self.close();
     }
 }

@@ -11,6 +11,7 @@ pub mod gate;
 pub mod lock;
 pub mod manifest;
 pub mod objects;
+pub mod packed;
 pub mod sealed;
 pub mod secret;
 pub mod sweep;
@@ -23,7 +24,7 @@ use std::path::PathBuf;
 pub use closure::{Closure, ClosureFile};
 pub use digest::Digest;
 pub use manifest::Manifest;
-pub use objects::{BuildRecord, Store};
+pub use objects::{BuildRecord, Store, data_folder};
 
 /// What the store could not do.
 #[derive(Debug, thiserror::Error)]

@@ -18,11 +18,22 @@ use super::closure::Closure;
 use super::digest::Digest;
 use super::lock::{self, Lock};
 use super::manifest::{self, parse_manifest};
+use super::packed::Packed;
 use super::tree::{Entry, Listing};
 use super::{StoreError, check, files, versioned};
 
 /// The file of a store that is locked.
 pub(super) const LOCK: &str = "lock";
+
+/// Returns where this user's data lies: the machine's for root, else below the user's data folder.
+pub fn data_folder() -> Result<PathBuf, StoreError> {
+    if rustix::process::geteuid().is_root() {
+        return Ok(PathBuf::from("/var/lib/kolla-lang"));
+    }
+    let folder = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let data = folder("XDG_DATA_HOME").or_else(|| Some(folder("HOME")?.join(".local/share")));
+    Ok(data.ok_or(StoreError::NoHome)?.join("kolla-lang"))
+}
 
 /// A store in a folder.
 #[derive(Debug)]
@@ -81,31 +92,20 @@ impl Store {
         Ok(Self { root, _lock: lock, seen: Mutex::default() })
     }
 
-    /// Returns the folder of this user's store: the machine's for root, else below the user's data folder.
+    /// Returns the folder of this user's store.
     pub fn default_root() -> Result<PathBuf, StoreError> {
-        if rustix::process::geteuid().is_root() {
-            return Ok(PathBuf::from("/var/lib/kolla-lang/store"));
-        }
-        let folder = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-        let data = folder("XDG_DATA_HOME").or_else(|| Some(folder("HOME")?.join(".local/share")));
-        Ok(data.ok_or(StoreError::NoHome)?.join("kolla-lang/store"))
+        Ok(data_folder()?.join("store"))
     }
 
     /// Stores a closure and returns its digest. Many threads may do so at once.
     ///
     /// It is on disk for good only after [`Store::finish`].
     pub fn add(&self, closure: &Closure) -> Result<Digest, StoreError> {
-        check::check(closure)?;
-        let manifest = closure.manifest.to_text();
-        let listing = Listing::of(closure, &manifest);
-        for (path, Entry { digest, mode: _ }) in &listing.files {
-            let bytes = closure.files.get(path).map_or(manifest.as_bytes(), |file| &file.bytes);
+        let packed = Packed::of(closure)?;
+        for (digest, bytes) in packed.objects() {
             self.put(digest, bytes)?;
         }
-        let text = listing.to_text();
-        let digest = Digest::of(text.as_bytes());
-        self.put(&digest, text.as_bytes())?;
-        Ok(digest)
+        Ok(packed.digest().clone())
     }
 
     /// Ends a build: everything reaches the disk, then the record does. Returns the record's path.

@@ -7,14 +7,11 @@
 //!
 //! Knows no network: whoever calls has the two ends of it.
 
-use std::collections::BTreeMap;
 use std::io::{self, BufRead, Read as _, Write};
 
-use super::closure::Closure;
+use super::StoreError;
 use super::digest::Digest;
 use super::objects::Store;
-use super::tree::{Entry, Listing};
-use super::{StoreError, check};
 
 /// The longest object that is taken, in bytes: far above any file of a closure.
 const LONGEST: u64 = 1 << 30;
@@ -35,22 +32,6 @@ pub enum TransferError {
     Other { digest: Digest },
     #[error(transparent)]
     Store(#[from] StoreError),
-}
-
-/// Returns a closure's own digest and all its objects, as a store keeps them: its files, its manifest, its listing.
-pub fn objects(closure: &Closure) -> Result<(Digest, BTreeMap<Digest, Vec<u8>>), StoreError> {
-    check::check(closure)?;
-    let manifest = closure.manifest.to_text();
-    let listing = Listing::of(closure, &manifest);
-    let mut objects = BTreeMap::new();
-    for (path, Entry { digest, mode: _ }) in &listing.files {
-        let bytes = closure.files.get(path).map(|file| file.bytes.clone());
-        objects.insert(digest.clone(), bytes.unwrap_or_else(|| manifest.clone().into_bytes()));
-    }
-    let text = listing.to_text().into_bytes();
-    let digest = Digest::of(&text);
-    objects.insert(digest.clone(), text);
-    Ok((digest, objects))
 }
 
 /// Writes objects as a stream.
@@ -111,7 +92,9 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Closure;
     use crate::store::manifest::parse_manifest;
+    use crate::store::packed::Packed;
 
     fn closure() -> Closure {
         let text = r#"{"version":1,"cloud":"t","host":"a","backend":"quadlet","engine":"0"}"#;
@@ -121,10 +104,9 @@ mod tests {
         closure
     }
 
-    fn sent(objects: &BTreeMap<Digest, Vec<u8>>) -> Vec<u8> {
+    fn sent(packed: &Packed<'_>) -> Vec<u8> {
         let mut stream = Vec::new();
-        let all = objects.iter().map(|(digest, bytes)| (digest, bytes.as_slice()));
-        send(all, &mut stream).unwrap_or_else(|error| panic!("{error}"));
+        send(packed.objects(), &mut stream).unwrap_or_else(|error| panic!("{error}"));
         stream
     }
 
@@ -132,13 +114,14 @@ mod tests {
     fn a_closure_arrives_as_it_was_sent_and_is_then_missing_nothing() -> Result<(), TransferError> {
         let root = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
         let store = Store::open(root.path())?;
-        let (digest, objects) = objects(&closure())?;
-        assert_eq!(digest, closure().digest());
-        let names: Vec<Digest> = objects.keys().cloned().collect();
+        let closure = closure();
+        let packed = Packed::of(&closure)?;
+        assert_eq!(*packed.digest(), closure.digest());
+        let names: Vec<Digest> = packed.objects().map(|(digest, _)| digest.clone()).collect();
         assert_eq!(store.missing(&names), names);
-        assert_eq!(store.receive(&mut sent(&objects).as_slice())?, objects.len() as u64);
+        assert_eq!(store.receive(&mut sent(&packed).as_slice())?, names.len() as u64);
         assert!(store.missing(&names).is_empty());
-        assert_eq!(store.load(&digest)?, closure());
+        assert_eq!(store.load(packed.digest())?, closure);
         Ok(())
     }
 
@@ -146,8 +129,9 @@ mod tests {
     fn what_is_cut_off_or_changed_on_its_way_is_refused() -> Result<(), TransferError> {
         let root = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
         let store = Store::open(root.path())?;
-        let (digest, objects) = objects(&closure())?;
-        let stream = sent(&objects);
+        let closure = closure();
+        let packed = Packed::of(&closure)?;
+        let stream = sent(&packed);
         for n_bytes in 0..stream.len() {
             let error = store.receive(&mut &stream[..n_bytes]);
             assert!(matches!(error, Err(TransferError::Cut { .. })), "{n_bytes}: {error:?}");
@@ -158,7 +142,7 @@ mod tests {
             assert!(store.receive(&mut changed.as_slice()).is_err(), "{at}");
         }
         store.receive(&mut stream.as_slice())?;
-        assert_eq!(store.load(&digest)?, closure());
+        assert_eq!(store.load(packed.digest())?, closure);
         Ok(())
     }
 
@@ -166,15 +150,18 @@ mod tests {
     fn a_damaged_object_is_missing_and_is_replaced() -> Result<(), TransferError> {
         let root = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
         let store = Store::open(root.path())?;
-        let (digest, objects) = objects(&closure())?;
-        store.receive(&mut sent(&objects).as_slice())?;
+        let closure = closure();
+        let packed = Packed::of(&closure)?;
+        let digest = packed.digest();
+        store.receive(&mut sent(&packed).as_slice())?;
         let (front, rest) = digest.as_str().split_at(2);
         let path = root.path().join("objects").join(front).join(rest);
-        let damaged = vec![b'x'; objects[&digest].len()];
+        let length = packed.objects().find(|(it, _)| *it == digest).map_or(0, |(_, bytes)| bytes.len());
+        let damaged = vec![b'x'; length];
         crate::store::files::write_atomic(&path, &damaged, 0o444).map_err(StoreError::from)?;
-        assert_eq!(store.missing(std::slice::from_ref(&digest)), std::slice::from_ref(&digest));
-        store.receive(&mut sent(&objects).as_slice())?;
-        assert_eq!(store.load(&digest)?, closure());
+        assert_eq!(store.missing(std::slice::from_ref(digest)), std::slice::from_ref(digest));
+        store.receive(&mut sent(&packed).as_slice())?;
+        assert_eq!(store.load(digest)?, closure);
         Ok(())
     }
 }

@@ -1,0 +1,349 @@
+//! Carries out what a rollout asks of a host, and tells what comes of it. Decides nothing: that is `rollout`.
+//!
+//! A deed that a lost connection cut off is taken up again: the switch went on meanwhile, and tells all of it once more.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::mpsc::Sender;
+use std::thread::sleep;
+use std::time::Duration;
+
+use super::crew::Crew;
+use super::record::{Change, Place, Tie};
+use super::remote::{RemoteError, Sent};
+use super::rollout::{Command, Event};
+use crate::activate::journal::Record;
+use crate::activate::part::{Lead, Report};
+use crate::activate::verdict::{Trouble, Verdict};
+use crate::store::Digest;
+use crate::store::manifest::{Task, TaskClass};
+
+/// What a host is to be, and how it is told.
+#[derive(Debug, Clone)]
+pub struct Goal {
+    /// What it was, and what it is to be.
+    pub change: Change,
+    /// The digest of the cloud that is to be.
+    pub cloud: Option<Digest>,
+    /// Its tasks, by name.
+    pub tasks: BTreeMap<String, Task>,
+}
+
+/// What is told while a rollout goes on.
+#[derive(Debug)]
+pub enum Told<'a> {
+    /// A host is asked for something.
+    Asked(&'a Command),
+    /// A host's store got what it lacked.
+    Sent(Sent),
+    /// A host does something, or did.
+    Record(&'a Record),
+    /// A host said something that is no record.
+    Said(&'a str),
+    /// A host went on, and something is not as it should be.
+    Warning(&'a str),
+    /// The connection to a host was lost, and it is called again.
+    Lost,
+}
+
+/// Tells of a host.
+pub type Tell<'a> = &'a (dyn Fn(&str, &Told<'_>) + Sync);
+
+/// All that deeds need.
+pub struct Deeds<'a> {
+    /// The hosts.
+    pub crew: &'a Crew,
+    /// Who leads.
+    pub lead: Lead,
+    /// What hosts are to be, by name.
+    pub goals: BTreeMap<String, Goal>,
+    /// Which units wait for which.
+    pub ties: Vec<Tie>,
+    /// Options of each switch, as words.
+    pub how: Vec<String>,
+    /// The rollout whose claim on hosts is taken over, if that was asked for.
+    pub take_over: Option<String>,
+    /// Who hears of it.
+    pub tell: Tell<'a>,
+}
+
+/// How often a host is asked for something short that fails, and how long is waited between.
+const N_TRIES: u32 = 3;
+const BETWEEN: Duration = Duration::from_secs(1);
+
+impl Deeds<'_> {
+    /// Names the switch of a host that this leader asks for.
+    pub fn tx(&self) -> String {
+        format!("{}-{}", self.lead.rollout, self.lead.epoch)
+    }
+
+    /// Carries a command out; returns when it is over. `tx` names the switch of the host that is open.
+    pub fn act(&self, command: &Command, tx: &str, events: &Sender<Event>) {
+        (self.tell)(command.host(), &Told::Asked(command));
+        match command {
+            Command::Switch { host, .. } => self.switch(host, events),
+            Command::Release(place) => {
+                self.short(&place.host, &["rollout", "release", &place.unit, "--tx", tx], events);
+            }
+            Command::Confirm(host) => self.short(host, &["confirm", "--tx", tx, "--events"], events),
+            Command::Return { host, .. } => self.go_back(host, events),
+            Command::Finish(host) => self.finish(host, events),
+        }
+    }
+
+    /// Hears of a switch that is open already, to its end.
+    pub fn attach(&self, host: &str, tx: &str, events: &Sender<Event>) {
+        let ended = self.watch(host, follow(tx), follow(tx), tx, events);
+        self.switched(host, ended, events);
+    }
+
+    fn switch(&self, host: &str, events: &Sender<Event>) {
+        let Some(goal) = self.goals.get(host) else { return };
+        let tx = self.tx();
+        let ended = self.watch(host, self.words(host, goal, &tx, false), follow(&tx), &tx, events);
+        self.switched(host, ended, events);
+    }
+
+    /// Returns the words of a switch.
+    fn words(&self, host: &str, goal: &Goal, tx: &str, finish: bool) -> Vec<String> {
+        let Goal { change: Change { from, to }, cloud, tasks: _ } = goal;
+        let from = if finish { Some(to) } else { from.as_ref() };
+        let mut words = vec!["switch".to_owned(), format!("--stored={to}"), format!("--tx={tx}")];
+        words.extend(cloud.iter().map(|cloud| format!("--cloud={cloud}")));
+        words.extend(self.how.iter().cloned());
+        words.extend(self.lead_words());
+        words.push(format!("--from={}", from.map_or("none", Digest::as_str)));
+        words.extend(self.take_over.iter().map(|rollout| format!("--take-over={rollout}")));
+        if finish {
+            words.push("--finish".to_owned());
+        } else {
+            let waits: BTreeSet<&str> = self
+                .ties
+                .iter()
+                .filter(|it| it.after.host == host)
+                .map(|it| it.after.unit.as_str())
+                .collect();
+            words.extend(waits.iter().map(|unit| format!("--wait-for={unit}")));
+        }
+        words.push("--events".to_owned());
+        words
+    }
+
+    fn lead_words(&self) -> [String; 3] {
+        let Lead { rollout, epoch, leader } = &self.lead;
+        [format!("--rollout={rollout}"), format!("--epoch={epoch}"), format!("--leader={leader}")]
+    }
+
+    fn switched(&self, host: &str, ended: Result<Verdict, String>, events: &Sender<Event>) {
+        let host = host.to_owned();
+        let returned = |host, why| Event::Returned { host, why };
+        let event = match ended {
+            Ok(Verdict::Committed { warnings, .. }) => {
+                self.warn(&host, &warnings);
+                Event::Committed(host)
+            }
+            // It is what it is to be: whoever confirms it finds it committed.
+            Ok(Verdict::Nothing { .. }) => Event::Holding(host),
+            Ok(Verdict::Reverted { failure, .. }) => returned(host, words_of(&failure)),
+            Ok(Verdict::Refused { reasons }) => {
+                returned(host, reasons.iter().map(words_of).collect::<Vec<_>>().join("; "))
+            }
+            Ok(Verdict::Locked { .. }) => returned(host, "another switch of it is running".to_owned()),
+            Ok(Verdict::Stuck { failure, .. }) => Event::Lost { host, why: words_of(&failure) },
+            Err(why) => self.settled(host, why),
+        };
+        hear(events, event);
+    }
+
+    /// Asks a host where it is, after something failed that should have told.
+    fn settled(&self, host: String, why: String) -> Event {
+        let goal = self.goals.get(&host).map(|it| &it.change);
+        match (self.report(&host), goal) {
+            (Ok(it), Some(goal)) if it.committed.as_ref() == Some(&goal.to) => Event::Committed(host),
+            (Ok(it), Some(goal)) if it.open.is_none() && it.committed == goal.from => {
+                Event::Returned { host, why }
+            }
+            _ => Event::Lost { host, why },
+        }
+    }
+
+    /// Asks for something that is over at once. What a switch does then is told by whoever watches it.
+    fn short(&self, host: &str, words: &[&str], events: &Sender<Event>) {
+        let mut said = String::new();
+        for _ in 0..N_TRIES {
+            let Some(there) = self.crew.host(host) else { break };
+            match there.follow(words, |_| {}) {
+                Ok((Some(0 | 3 | 4), _)) => return,
+                Ok((Some(_), why)) => {
+                    said = why;
+                    break;
+                }
+                Ok((None, why)) => said = why,
+                Err(error) => said = error.to_string(),
+            }
+            sleep(BETWEEN);
+        }
+        let is_open = |it: Report| it.open.is_some();
+        if !self.report(host).is_ok_and(is_open) {
+            hear(events, self.settled(host.to_owned(), said));
+        }
+    }
+
+    fn go_back(&self, host: &str, events: &Sender<Event>) {
+        let mut words = vec!["rollout".to_owned(), "back".to_owned()];
+        words.extend(self.lead_words());
+        words.push("--events".to_owned());
+        let ended = self.watch(host, words.clone(), words, "", events);
+        let why = match ended {
+            Ok(Verdict::Stuck { failure, .. }) => words_of(&failure),
+            Ok(Verdict::Refused { reasons }) => reasons.iter().map(words_of).collect::<Vec<_>>().join("; "),
+            Ok(_) => "it did not go back".to_owned(),
+            Err(why) => why,
+        };
+        let from = self.goals.get(host).and_then(|it| it.change.from.clone());
+        let host = host.to_owned();
+        let is_back = self.report(&host).is_ok_and(|it| it.open.is_none() && it.committed == from);
+        hear(
+            events,
+            if is_back {
+                Event::Returned { host, why: "it was asked to".to_owned() }
+            } else {
+                Event::Lost { host, why }
+            },
+        );
+    }
+
+    fn finish(&self, host: &str, events: &Sender<Event>) {
+        let Some(goal) = self.goals.get(host) else { return };
+        let tx = format!("{}-9", self.tx());
+        let words = self.words(host, goal, &tx, true);
+        let ended = self.watch(host, words, follow(&tx), &tx, events);
+        let host = host.to_owned();
+        let event = match ended {
+            Ok(Verdict::Nothing { warnings, .. } | Verdict::Committed { warnings, .. }) => {
+                self.warn(&host, &warnings);
+                Event::Finished(host)
+            }
+            Ok(Verdict::Refused { reasons }) => {
+                Event::Lost { host, why: reasons.iter().map(words_of).collect::<Vec<_>>().join("; ") }
+            }
+            Ok(Verdict::Reverted { failure, .. } | Verdict::Stuck { failure, .. }) => {
+                Event::Lost { host, why: words_of(&failure) }
+            }
+            Ok(Verdict::Locked { .. }) => {
+                Event::Lost { host, why: "another switch of it is running".to_owned() }
+            }
+            Err(why) => Event::Lost { host, why },
+        };
+        hear(events, event);
+    }
+
+    /// Runs this program on a host and hears its records, until the switch that they are of ends. Where the connection is lost it is asked
+    /// again, with other words.
+    fn watch(
+        &self,
+        host: &str,
+        words: Vec<String>,
+        again: Vec<String>,
+        tx: &str,
+        events: &Sender<Event>,
+    ) -> Result<Verdict, String> {
+        let (mut words, mut verdict) = (words, None);
+        let mut there = self.crew.host(host).ok_or_else(|| "it was not reached".to_owned())?;
+        loop {
+            let all: Vec<&str> = words.iter().map(String::as_str).collect();
+            let ran = there.follow(&all, |line| match serde_json::from_str(line) {
+                Ok(Record::End(ended)) => verdict = Some(ended),
+                Ok(record) => self.heard(host, &record, tx, events),
+                Err(_) => (self.tell)(host, &Told::Said(line)),
+            });
+            let why = match (verdict.take(), ran) {
+                (Some(verdict), _) => return Ok(verdict),
+                (None, Ok((Some(_), said))) => return Err(said),
+                (None, Ok((None, said))) => said,
+                (None, Err(error)) => error.to_string(),
+            };
+            (self.tell)(host, &Told::Lost);
+            there = self.crew.again(host).ok_or(why)?;
+            words.clone_from(&again);
+        }
+    }
+
+    fn heard(&self, host: &str, record: &Record, tx: &str, events: &Sender<Event>) {
+        (self.tell)(host, &Told::Record(record));
+        let place = |unit: &String| Place { host: host.to_owned(), unit: unit.clone() };
+        match record {
+            Record::Up { unit, .. } => self.over(place(unit), events),
+            Record::Task { name } => {
+                let task = self.goals.get(host).and_then(|goal| goal.tasks.get(name));
+                if let Some(task) = task.filter(|it| it.class != TaskClass::Expand) {
+                    hear(events, Event::NoReturn(place(&task.unit)));
+                }
+            }
+            // Nobody knows of anything that it could wait for, as after a controller died whose record is gone.
+            Record::Held { unit } if !self.ties.iter().any(|tie| tie.after == place(unit)) => {
+                self.short(host, &["rollout", "release", unit, "--tx", tx], events);
+            }
+            Record::Waiting { .. } => {
+                // What was done before this switch is over too.
+                let before: BTreeSet<&Place> =
+                    self.ties.iter().map(|tie| &tie.before).filter(|it| it.host == host).collect();
+                before.into_iter().for_each(|it| self.over(it.clone(), events));
+                hear(events, Event::Holding(host.to_owned()));
+            }
+            _ => {}
+        }
+    }
+
+    fn over(&self, place: Place, events: &Sender<Event>) {
+        if self.ties.iter().any(|tie| tie.before == place) {
+            hear(events, Event::Over(place));
+        }
+    }
+
+    /// Asks a host what it is.
+    pub fn report(&self, host: &str) -> Result<Report, String> {
+        let there = self.crew.host(host).ok_or_else(|| "it was not reached".to_owned())?;
+        report(&there).map_err(|error| error.to_string())
+    }
+
+    /// Tells hosts that the rollout is over; one that does not hear of it says so to the next.
+    pub fn dismiss(&self, hosts: &[String]) {
+        let Lead { rollout, epoch, leader: _ } = &self.lead;
+        let words = [
+            "rollout".to_owned(),
+            "end".to_owned(),
+            format!("--rollout={rollout}"),
+            format!("--epoch={epoch}"),
+        ];
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        for (host, ended) in self.crew.each(hosts, |_, host| host.ask(&words, &[])) {
+            if let Err(error) = ended {
+                (self.tell)(&host, &Told::Warning(&error.to_string()));
+            }
+        }
+    }
+
+    fn warn(&self, host: &str, warnings: &[String]) {
+        warnings.iter().for_each(|it| (self.tell)(host, &Told::Warning(it)));
+    }
+}
+
+/// Asks a host what it is.
+pub fn report(host: &super::remote::RemoteHost) -> Result<Report, RemoteError> {
+    let said = host.ask(&["rollout", "report"], &[])?;
+    serde_json::from_str(&said).map_err(|_| RemoteError::Answer { host: host.name().to_owned(), said })
+}
+
+fn follow(tx: &str) -> Vec<String> {
+    ["switch", "--follow", "--tx", tx, "--events"].map(str::to_owned).to_vec()
+}
+
+fn words_of(trouble: &Trouble) -> String {
+    let Trouble { message, causes, log: _ } = trouble;
+    std::iter::once(message).chain(causes).map(String::as_str).collect::<Vec<_>>().join(": ")
+}
+
+/// That nobody listens any more is what the end of a rollout is.
+fn hear(events: &Sender<Event>, event: Event) {
+    let _unheard = events.send(event);
+}

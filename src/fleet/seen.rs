@@ -1,0 +1,82 @@
+//! From what hosts tell of themselves to what a plan and a rollout need to know. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::plan::Known;
+use super::record::{Phase, Place, Record};
+use super::rollout::{Open, Seen};
+use crate::activate::part::{Report, Stage};
+use crate::store::{Closure, Digest};
+
+/// Returns what a rollout begins from on a host: what the host was when it became part of it, else what it is.
+pub fn origin(report: &Report) -> Option<&Digest> {
+    report.enrolled.as_ref().map_or(report.committed.as_ref(), |it| it.from.as_ref())
+}
+
+/// Says what a plan knows of a host: nothing but what it was when it cannot be asked.
+pub fn known(report: Option<&Report>, from: Option<Closure>, to: Closure) -> Known {
+    match report {
+        Some(Report { stamps, down, .. }) => {
+            Known { from, to, stamps: stamps.clone(), reachable: true, down: down.clone() }
+        }
+        None => Known { from, to, stamps: BTreeMap::new(), reachable: false, down: BTreeSet::new() },
+    }
+}
+
+/// Says what a rollout sees of a host.
+pub fn seen(report: &Report, rollout: &str) -> Seen {
+    let is_part = report.enrolled.as_ref().is_some_and(|it| it.lead.rollout == rollout);
+    let open = report.open.as_ref().filter(|_| is_part).map(|open| match open.stage {
+        Stage::Switching => Open::Switching,
+        Stage::Holding => Open::Holding,
+        Stage::Returning => Open::Returning,
+    });
+    Seen {
+        committed: report.committed.clone(),
+        open,
+        finished: report.finished,
+        no_return: report.no_return.iter().cloned().collect(),
+    }
+}
+
+/// Takes a rollout up again from what hosts tell: who leads counts from the highest that any of them heard, and what others wait for is over
+/// where a host is committed. Whether a host was reached that was behind does not matter: another rollout does it.
+pub fn catch_up(record: &mut Record, reports: &BTreeMap<String, Report>) {
+    let enrolled = reports.values().filter_map(|it| it.enrolled.as_ref());
+    let ours = enrolled.filter(|it| it.lead.rollout == record.rollout);
+    record.epoch = ours.map(|it| it.lead.epoch).max().unwrap_or(0).max(record.epoch);
+    let is_there = |place: &&Place| {
+        let host = record.hosts.get(&place.host);
+        host.is_some_and(|it| {
+            reports.get(&place.host).is_some_and(|seen| seen.committed.as_ref() == Some(&it.to))
+        })
+    };
+    let over: Vec<Place> = record.ties.iter().map(|tie| &tie.before).filter(is_there).cloned().collect();
+    record.over.extend(over);
+}
+
+/// Adds hosts that are what they are to be but for tasks that wait for the end.
+pub fn add_unfinished(
+    record: &mut Record,
+    reports: &BTreeMap<String, Report>,
+    goals: &BTreeMap<String, Digest>,
+) {
+    for (name, report) in reports.iter().filter(|(_, it)| !it.finished) {
+        let is_there = report.committed.is_some() && report.committed.as_ref() == goals.get(name);
+        if let Some(to) = report.committed.clone().filter(|_| is_there && !record.hosts.contains_key(name)) {
+            let host = super::record::HostRecord { from: Some(to.clone()), to, phase: Phase::Committed };
+            record.hosts.insert(name.clone(), host);
+            record.last.push(name.clone());
+        }
+    }
+}
+
+/// Names the rollouts that hosts are part of, each with who leads it and its hosts.
+pub fn rollouts(reports: &BTreeMap<String, Report>) -> BTreeMap<String, (String, Vec<String>)> {
+    let mut rollouts: BTreeMap<String, (String, Vec<String>)> = BTreeMap::new();
+    for (name, enrolled) in reports.iter().filter_map(|(name, it)| Some((name, it.enrolled.as_ref()?))) {
+        let leader = || (enrolled.lead.leader.clone(), Vec::new());
+        rollouts.entry(enrolled.lead.rollout.clone()).or_insert_with(leader).1.push(name.clone());
+    }
+    rollouts
+}
