@@ -13,14 +13,14 @@ use super::plan::refuse;
 use super::say::{say, say_wrong};
 use super::verdict::words_of;
 use crate::activate::history::seconds_now;
-use crate::activate::part::{Lead, Report};
+use crate::activate::part::{Lead, Open, Report};
 use crate::activate::request::Options;
 use crate::fleet::crew::Crew;
 use crate::fleet::deeds::{self, Deeds, Goal, Told};
 use crate::fleet::errors::listed;
 use crate::fleet::lead::lead;
 use crate::fleet::ledger::{Ledger, LedgerError};
-use crate::fleet::plan::{FleetPlan, Known, plan_fleet};
+use crate::fleet::plan::{FleetPlan, Known, fleet_of, plan_fleet};
 use crate::fleet::record::{Change, Course, End, Phase, Record};
 use crate::fleet::remote::{Program, RemoteError};
 use crate::fleet::rollout::{Command, begin, resume};
@@ -111,6 +111,7 @@ pub fn switch(asked: &Asked<'_>, build: Build<'_>) -> Result<Exit, Exit> {
         lead: Lead { rollout, epoch: record.epoch, leader: leader() },
         goals: goals(&fleet, &record),
         ties: record.ties.clone(),
+        fleet: fleet_of(&known, &asked.options),
         how: asked.how.clone(),
         take_over: asked.take_over.map(str::to_owned),
         tell: &tell,
@@ -256,13 +257,12 @@ fn new_record(fleet: &Fleet, known: &BTreeMap<String, Known>, plan: &FleetPlan, 
 }
 
 /// Goes on with a rollout: from its record, or as its hosts tell.
-fn take_up(record: &mut Record, fleet: &Fleet) -> (Vec<Command>, BTreeMap<String, String>) {
+fn take_up(record: &mut Record, fleet: &Fleet) -> (Vec<Command>, BTreeMap<String, Open>) {
     seen::catch_up(record, &fleet.reports);
     let hosts = fleet.reports.iter().filter(|(name, _)| record.hosts.contains_key(*name));
     let seen = hosts.map(|(name, it)| (name.clone(), seen::seen(it, &record.rollout))).collect();
     let commands = resume(record, &seen);
-    let open =
-        fleet.reports.iter().filter_map(|(name, it)| Some((name.clone(), it.open.as_ref()?.tx.clone())));
+    let open = fleet.reports.iter().filter_map(|(name, it)| Some((name.clone(), it.open.clone()?)));
     (commands, open.collect())
 }
 

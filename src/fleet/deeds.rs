@@ -8,11 +8,14 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use super::crew::Crew;
+use super::errors::Refusal;
+use super::gate;
+use super::members::Fleet;
 use super::record::{Change, Place, Tie};
 use super::remote::{RemoteError, Sent};
 use super::rollout::{Command, Event};
 use crate::activate::journal::Record;
-use crate::activate::part::{Lead, Report};
+use crate::activate::part::{Lead, Open, Report, Stage};
 use crate::activate::verdict::{Trouble, Verdict};
 use crate::store::Digest;
 use crate::store::manifest::{Task, TaskClass};
@@ -58,6 +61,8 @@ pub struct Deeds<'a> {
     pub goals: BTreeMap<String, Goal>,
     /// Which units wait for which.
     pub ties: Vec<Tie>,
+    /// What the waves were planned from.
+    pub fleet: Fleet,
     /// Options of each switch, as words.
     pub how: Vec<String>,
     /// The rollout whose claim on hosts is taken over, if that was asked for.
@@ -69,6 +74,8 @@ pub struct Deeds<'a> {
 /// How often a host is asked for something short that fails, and how long is waited between.
 const N_TRIES: u32 = 3;
 const BETWEEN: Duration = Duration::from_secs(1);
+/// How often it is looked whether a wave may begin: a member that has just come up may take a while to be whole.
+const N_LOOKS: u32 = 60;
 
 impl Deeds<'_> {
     /// Names the switch of a host that this leader asks for.
@@ -91,9 +98,31 @@ impl Deeds<'_> {
     }
 
     /// Hears of a switch that is open already, to its end.
-    pub fn attach(&self, host: &str, tx: &str, events: &Sender<Event>) {
+    pub fn attach(&self, host: &str, open: &Open, events: &Sender<Event>) {
+        let Open { tx, stage } = open;
         let ended = self.watch(host, follow(tx), follow(tx), tx, events);
-        self.switched(host, ended, events);
+        match stage {
+            Stage::Switching | Stage::Holding => self.switched(host, ended, events),
+            Stage::Returning => self.returned(host, ended, events),
+        }
+    }
+
+    /// Waits until a wave may begin, and says why it may not.
+    pub fn await_room(&self, wave: &[String]) -> Result<(), String> {
+        let names: Vec<String> = self.crew.names().cloned().collect();
+        let goals = self.goals.iter().map(|(name, goal)| (name.clone(), goal.change.to.clone())).collect();
+        let mut hurt = None;
+        for _ in 0..N_LOOKS {
+            let reports = self.crew.each(&names, |_, host| report(host));
+            let reports = reports.into_iter().filter_map(|(name, it)| Some((name, it.ok()?))).collect();
+            hurt = gate::hurt(&self.fleet, &reports, &goals, wave);
+            if hurt.is_none() {
+                return Ok(());
+            }
+            sleep(BETWEEN);
+        }
+        let refusal = hurt.map(|hurt| Refusal::Group { hosts: wave.to_vec(), hurt });
+        refusal.map_or(Ok(()), |it| Err(it.to_string()))
     }
 
     fn switch(&self, host: &str, events: &Sender<Event>) {
@@ -193,6 +222,11 @@ impl Deeds<'_> {
         words.extend(self.lead_words());
         words.push("--events".to_owned());
         let ended = self.watch(host, words.clone(), words, "", events);
+        self.returned(host, ended, events);
+    }
+
+    /// Tells whether a host that was to go back is back.
+    fn returned(&self, host: &str, ended: Result<Verdict, String>, events: &Sender<Event>) {
         let why = match ended {
             Ok(Verdict::Stuck { failure, .. }) => words_of(&failure),
             Ok(Verdict::Refused { reasons }) => reasons.iter().map(words_of).collect::<Vec<_>>().join("; "),

@@ -9,27 +9,35 @@ use std::thread;
 use super::deeds::Deeds;
 use super::ledger::{Ledger, LedgerError};
 use super::record::{End, Record};
-use super::rollout::{Command, take};
+use super::rollout::{Command, Event, take};
+use crate::activate::part::Open;
 
 /// Leads until the rollout ends. `open` names switches that go on already, by host.
 pub fn lead(
     record: &mut Record,
     first: Vec<Command>,
-    open: &BTreeMap<String, String>,
+    open: &BTreeMap<String, Open>,
     deeds: &Deeds<'_>,
     ledger: &Ledger,
 ) -> Result<End, LedgerError> {
     let (sender, events) = channel();
-    let mut switches = open.clone();
+    let mut switches: BTreeMap<String, String> =
+        open.iter().map(|(host, it)| (host.clone(), it.tx.clone())).collect();
     ledger.write(record)?;
     thread::scope(|scope| {
-        for (host, tx) in open {
+        for (host, open) in open {
             let sender = sender.clone();
-            scope.spawn(move || deeds.attach(host, tx, &sender));
+            scope.spawn(move || deeds.attach(host, open, &sender));
         }
         let mut commands = first;
         let ended = loop {
+            // No host is touched by what is only asked for: where the wave may not begin, each is back where it was.
+            let refused = room(&commands, deeds).err();
             for command in commands.drain(..) {
+                if let (Command::Switch { host, .. }, Some(why)) = (&command, &refused) {
+                    let _heard = sender.send(Event::Returned { host: host.clone(), why: why.clone() });
+                    continue;
+                }
                 if let Command::Switch { host, .. } = &command {
                     switches.insert(host.clone(), deeds.tx());
                 }
@@ -55,4 +63,11 @@ pub fn lead(
         deeds.crew.close();
         ended
     })
+}
+
+/// Waits until the hosts that are asked to switch may, all of them together.
+fn room(commands: &[Command], deeds: &Deeds<'_>) -> Result<(), String> {
+    let switches = commands.iter().filter(|it| matches!(it, Command::Switch { .. }));
+    let wave: Vec<String> = switches.map(|it| it.host().to_owned()).collect();
+    if wave.is_empty() { Ok(()) } else { deeds.await_room(&wave) }
 }

@@ -8,6 +8,7 @@ pub mod circles;
 pub mod crew;
 pub mod deeds;
 pub mod errors;
+pub mod gate;
 pub mod graph;
 pub mod lead;
 pub mod ledger;

@@ -151,7 +151,11 @@ fn refused(all: &BTreeMap<&str, Planning>) -> Result<(), Vec<Refusal>> {
     if refusals.is_empty() { Ok(()) } else { Err(refusals) }
 }
 
-/// Says of hosts and groups what the waves are planned from.
+/// Says of hosts and groups what their waves are planned from, but for the order between hosts.
+pub fn fleet_of(hosts: &BTreeMap<String, Known>, options: &Options) -> Fleet {
+    fleet(&hosts.iter().map(|(name, known)| (name.as_str(), plan_host(known, options))).collect())
+}
+
 fn fleet(all: &BTreeMap<&str, Planning>) -> Fleet {
     let mut fleet = Fleet::default();
     for (name, it) in all {
