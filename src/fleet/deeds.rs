@@ -172,7 +172,11 @@ impl Deeds<'_> {
             }
             // It is what it is to be: whoever confirms it finds it committed.
             Ok(Verdict::Nothing { .. }) => Event::Holding(host),
-            Ok(Verdict::Reverted { failure, .. }) => returned(host, words_of(&failure)),
+            Ok(Verdict::Reverted { failure, tasks, .. }) => {
+                let stays = tasks.iter().map(|task| format!("task `{task}` was done and stays done"));
+                self.warn(&host, &stays.collect::<Vec<_>>());
+                returned(host, words_of(&failure))
+            }
             Ok(Verdict::Refused { reasons }) => {
                 returned(host, reasons.iter().map(words_of).collect::<Vec<_>>().join("; "))
             }
