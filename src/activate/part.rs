@@ -24,6 +24,22 @@ pub struct Lead {
     pub leader: String,
 }
 
+/// What a host asks of a command: that it is of its rollout, and of nobody who led it earlier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claim<'a> {
+    /// The rollout.
+    pub rollout: &'a str,
+    /// Which of those it is who led it.
+    pub epoch: u64,
+}
+
+impl Lead {
+    /// Returns what a host asks for.
+    pub fn claim(&self) -> Claim<'_> {
+        Claim { rollout: &self.rollout, epoch: self.epoch }
+    }
+}
+
 /// What a switch within a rollout needs beside what any other needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
