@@ -9,7 +9,7 @@ use super::failure::Failure;
 use super::journal::Record;
 use super::perform::Host;
 use super::steps::Plan;
-use super::systemd::Alarm;
+use super::systemd::{Alarm, Systemd};
 
 /// The service that a switch runs as.
 pub const SWITCH_SERVICE: &str = "kolla-lang-switch.service";
@@ -25,6 +25,15 @@ const GRACE: u64 = 15;
 /// Returns the service that takes a host back from a switch; a timer of the same name starts it.
 pub fn revert_service(tx: &str) -> String {
     format!("kolla-lang-revert-{tx}.service")
+}
+
+/// Says whether somebody is at a switch, or will be, and writes its journal.
+pub fn is_attended(systemd: &mut dyn Systemd, tx: Option<&str>) -> bool {
+    let revert = tx.map(revert_service);
+    let timer = revert.as_ref().map(|name| name.replace(".service", ".timer"));
+    let mut names = revert.into_iter().chain(timer).chain([SWITCH_SERVICE.to_owned()]);
+    // Without systemd's word somebody may still be at it; the journal will tell.
+    names.any(|name| systemd.state(&name).map_or(true, |state| state.is_up()))
 }
 
 /// Returns the longest time in which a switch must have ended, in seconds, by the deadlines of its steps.

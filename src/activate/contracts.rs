@@ -2,9 +2,11 @@
 //!
 //! The commit stands whatever becomes of them; one that failed is a warning, and run again by the next switch.
 
+use super::enrol;
 use super::failure::Failure;
 use super::layout::Layout;
 use super::perform::{Host, Progress, perform};
+use super::request::Options;
 use super::stamps;
 use super::steps::{Act, contract_acts};
 use super::switch::chain;
@@ -21,6 +23,14 @@ pub fn run(host: &mut Host<'_>, acts: &[Act], closure: &Closure, progress: &mut 
     };
     let done = perform(host, acts, closure, progress);
     done.err().map(|it| tell(it.without_secrets(&host.vault, &[closure]))).unwrap_or_default()
+}
+
+/// Returns those that are to run now: in a rollout only at its end, when no host is left that runs anything old.
+pub fn due(layout: &Layout, manifest: &Manifest, options: &Options) -> Vec<Act> {
+    let is_end = options.part.as_ref().is_some_and(|part| part.finish);
+    // The record speaks also for a switch that somebody else ends. What cannot be read is no proof that all hosts are done.
+    let is_over = matches!(enrol::load(layout), Ok(None));
+    if is_end || is_over { left_over(layout, manifest) } else { Vec::new() }
 }
 
 /// Returns those of a committed generation that were never done: a power cut or a failure kept them from it.

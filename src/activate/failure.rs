@@ -12,7 +12,7 @@ use super::verdict::Trouble;
 use crate::secrets::{SecretError, Vault};
 use crate::store::files::FileError;
 use crate::store::sealed::SealedError;
-use crate::store::{Closure, StoreError};
+use crate::store::{Closure, Digest, StoreError};
 
 /// A switch that did not end on the generation asked for, nor cleanly on the one before.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +20,8 @@ use crate::store::{Closure, StoreError};
 pub enum ActivateError {
     #[error("another switch of this host is running")]
     Locked,
+    #[error("this host is part of the rollout `{rollout}`, led by {leader}")]
+    InRollout { rollout: String, leader: String },
     #[error("refused; nothing on this host was touched")]
     Refused(Vec<Refusal>),
     #[error("going back failed; generation {number} is kept, and somebody must look")]
@@ -57,6 +59,32 @@ pub enum Refusal {
     NothingBefore,
     #[error("this host has no generation yet")]
     NothingBooted,
+    #[error(
+        "drift: this host is to go on from {}, and is {}; plan again, from what it is now",
+        generation_of(wanted.as_ref()), generation_of(found.as_ref())
+    )]
+    NotFrom { wanted: Option<Digest>, found: Option<Digest> },
+    #[error(
+        "{leader} has taken over the rollout `{rollout}`, as its epoch {epoch}; nobody goes on with an earlier one"
+    )]
+    Overtaken { rollout: String, epoch: u64, leader: String },
+    #[error(
+        "in the rollout `{rollout}` this host becomes {to}, and {asked} is asked for; only who resumes it may ask for another: \
+         `kolla-lang switch --resume`"
+    )]
+    OtherGoal { rollout: String, to: Digest, asked: Digest },
+    #[error("this host is not part of the rollout `{rollout}`: it never was, or somebody ended that")]
+    NotInRollout { rollout: String },
+    #[error("a switch of this host is open; `kolla-lang switch --follow` shows it")]
+    SwitchOpen,
+    #[error("this host had no generation before the rollout, so there is nothing to go back to")]
+    NoFormer,
+    #[error("no generation of this host has the closure {closure} any more")]
+    NoGenerationOf { closure: Digest },
+    #[error("the switch {tx} is not the one that is open")]
+    OtherSwitch { tx: String },
+    #[error("`{unit}` is not the name of a unit")]
+    NoUnitName { unit: String },
     #[error(transparent)]
     Tool(#[from] ToolError),
     #[error(transparent)]
@@ -77,6 +105,10 @@ impl From<Finding> for Refusal {
     fn from(finding: Finding) -> Self {
         Self::Drift(Box::new(finding))
     }
+}
+
+fn generation_of(closure: Option<&Digest>) -> String {
+    closure.map_or_else(|| "a host without a generation".to_owned(), Digest::to_string)
 }
 
 fn listed(all: &[String]) -> String {
@@ -104,6 +136,8 @@ pub enum Failure {
     NotLoaded { unit: String, state: String },
     #[error("it was interrupted")]
     Interrupted,
+    #[error("other hosts were not as far as {unit} needs within {secs} s")]
+    Unreleased { unit: String, secs: u64 },
     #[error("nobody confirmed it within {secs} s")]
     Unconfirmed { secs: u64 },
     #[error("its process ended before it did")]

@@ -18,7 +18,7 @@ use crate::store::Digest;
 use crate::store::files::{self, FileError, failed};
 
 /// The version of these records; a reader refuses a higher one.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// One line of a journal. Those that are no news of something done are intents.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,7 +70,7 @@ pub enum Record {
         /// The value before; absent for a module.
         old: Option<String>,
     },
-    /// A unit waits for units of other hosts.
+    /// A unit whose turn it is waits until units of other hosts are over.
     Held {
         /// The unit.
         unit: String,
@@ -166,7 +166,7 @@ impl From<&UnitState> for Was {
 impl Record {
     /// Says whether a deed follows that must not happen before this is on disk.
     fn is_intent(&self) -> bool {
-        !matches!(self, Self::Asked { .. } | Self::Up { .. } | Self::Waiting { .. })
+        !matches!(self, Self::Asked { .. } | Self::Held { .. } | Self::Up { .. } | Self::Waiting { .. })
     }
 }
 
@@ -284,9 +284,24 @@ pub fn closed(layout: &Layout) -> Result<Vec<PathBuf>, FileError> {
 
 /// Says whether the journal that is open is this switch's own.
 pub fn is_open(layout: &Layout, tx: &str) -> bool {
+    let records = read_open(layout).ok().flatten().unwrap_or_default();
+    name_of(&records) == Some(tx)
+}
+
+/// Reads the journal that is open, up to its last whole line, and leaves it as it is.
+pub fn read_open(layout: &Layout) -> Result<Option<Vec<Record>>, FileError> {
+    let Some(bytes) = files::read_if_there(&layout.journal())? else { return Ok(None) };
     let mut reader = Reader::default();
-    reader.feed(&files::read(&layout.journal()).unwrap_or_default());
-    matches!(reader.next_record(), Some(Record::Asked { tx: found, .. }) if found == tx)
+    reader.feed(&bytes);
+    Ok(Some(std::iter::from_fn(|| reader.next_record()).collect()))
+}
+
+/// Returns what the switch is called that a journal tells of.
+pub fn name_of(records: &[Record]) -> Option<&str> {
+    match records.first()? {
+        Record::Asked { tx, .. } => Some(tx),
+        _ => None,
+    }
 }
 
 /// Writes a journal that was over before it began: nobody else's is in the way.

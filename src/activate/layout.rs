@@ -131,6 +131,21 @@ impl Layout {
         self.run().join("confirm")
     }
 
+    /// Returns the folder of releases: files by the names of units that waited for other hosts.
+    pub fn releases(&self) -> PathBuf {
+        self.run().join("tasks")
+    }
+
+    /// Returns the file whose text, the name of a switch, lets a unit begin in that switch.
+    pub fn release(&self, unit: &str) -> PathBuf {
+        self.releases().join(unit)
+    }
+
+    /// Returns the record of the rollout that this host is part of.
+    pub fn rollout(&self) -> PathBuf {
+        self.at("/var/lib/kolla-lang/rollout")
+    }
+
     /// Returns the host's store.
     pub fn store(&self) -> PathBuf {
         self.at("/var/lib/kolla-lang/store")

@@ -24,6 +24,28 @@ pub struct Lead {
     pub leader: String,
 }
 
+/// What a host asks of a command: that it is of its rollout, and of nobody who led it earlier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claim<'a> {
+    /// The rollout.
+    pub rollout: &'a str,
+    /// Which of those it is who led it.
+    pub epoch: u64,
+}
+
+impl Lead {
+    /// Returns what a host asks for.
+    pub fn claim(&self) -> Claim<'_> {
+        Claim { rollout: &self.rollout, epoch: self.epoch }
+    }
+
+    /// Returns it as words of a command line.
+    pub fn words(&self) -> [String; 3] {
+        let Self { rollout, epoch, leader } = self;
+        [format!("--rollout={rollout}"), format!("--epoch={epoch}"), format!("--leader={leader}")]
+    }
+}
+
 /// What a switch within a rollout needs beside what any other needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -36,6 +58,18 @@ pub struct Part {
     pub waits: BTreeSet<String>,
     /// Whether this is the end of the rollout: tasks of class `contract` run now, and not before.
     pub finish: bool,
+}
+
+impl Part {
+    /// Returns it as words of a command line.
+    pub fn words(&self) -> Vec<String> {
+        let Self { lead, from, waits, finish } = self;
+        let mut words = lead.words().to_vec();
+        words.push(format!("--from={}", from.as_ref().map_or("none", Digest::as_str)));
+        words.extend(waits.iter().map(|unit| format!("--wait-for={unit}")));
+        words.extend(finish.then(|| "--finish".to_owned()));
+        words
+    }
 }
 
 /// A host's record of the rollout that it is part of.

@@ -13,6 +13,7 @@ use super::journal::{Journal, Record};
 use super::layout::Layout;
 use super::memory::{Memory, hold};
 use super::podman::Tools;
+use super::release;
 use super::request::Options;
 use super::stamps;
 use super::steps::{Act, Stop, Verb};
@@ -121,6 +122,8 @@ pub fn stop_all(host: &mut Host<'_>, stops: &[Stop], progress: &mut Progress) ->
 enum Phase {
     /// It waits for others.
     Waiting,
+    /// It waits for other hosts, since then.
+    Held(Duration),
     /// Its job runs.
     Job(JobId),
     /// Its job is done, its gate is not open yet.
@@ -139,25 +142,28 @@ pub fn perform(
     closure: &Closure,
     progress: &mut Progress,
 ) -> Result<(), Failure> {
-    perform_until(host, acts, closure, progress, None)
+    perform_until(host, acts, closure, progress, &BTreeSet::new(), None)
 }
 
-/// Performs acts like [`perform`], and stops with a failure when it is told to.
+/// Performs acts like [`perform`], those on units that wait for other hosts not before they are released, and stops with a
+/// failure when it is told to.
 pub fn perform_until(
     host: &mut Host<'_>,
     acts: &[Act],
     closure: &Closure,
     progress: &mut Progress,
+    waits: &BTreeSet<String>,
     interrupted: Option<&AtomicBool>,
 ) -> Result<(), Failure> {
     let mut run = Run {
         phases: acts.iter().map(|_| Phase::Waiting).collect(),
         began: vec![Duration::ZERO; acts.len()],
         acts,
+        waits,
     };
     loop {
         for (idx, act) in acts.iter().enumerate() {
-            if matches!(run.phases[idx], Phase::Waiting) && run.may_begin(idx) {
+            if run.may_begin(idx) && run.is_released(host, idx)? {
                 run.began[idx] = host.systemd.now();
                 run.phases[idx] = begin(host, act, closure, progress)?;
             }
@@ -200,16 +206,40 @@ struct Run<'a> {
     acts: &'a [Act],
     phases: Vec<Phase>,
     began: Vec<Duration>,
+    waits: &'a BTreeSet<String>,
 }
 
 impl Run<'_> {
-    /// Says whether all that an act waits for is over, each in the sense it asked for.
+    /// Says whether an act has not begun and all that it waits for is over, each in the sense it asked for.
     fn may_begin(&self, idx: usize) -> bool {
-        self.acts[idx].after.iter().all(|before| match (&self.phases[*before], self.acts[*before].wait) {
-            (Phase::Up(_) | Phase::Over, _) => true,
-            (Phase::Gate(_), wait) => wait == Wait::Started,
-            (Phase::Waiting | Phase::Job(_), _) => false,
-        })
+        let is_to_begin = matches!(self.phases[idx], Phase::Waiting | Phase::Held(_));
+        let mut after = self.acts[idx].after.iter();
+        is_to_begin
+            && after.all(|before| match (&self.phases[*before], self.acts[*before].wait) {
+                (Phase::Up(_) | Phase::Over, _) => true,
+                (Phase::Gate(_), wait) => wait == Wait::Started,
+                (Phase::Waiting | Phase::Held(_) | Phase::Job(_), _) => false,
+            })
+    }
+
+    /// Says whether other hosts are as far as an act needs. While they are not, the whole switch has time.
+    fn is_released(&mut self, host: &mut Host<'_>, idx: usize) -> Result<bool, Failure> {
+        let unit = &self.acts[idx].unit;
+        if !self.waits.contains(unit) || release::is_there(host.layout, unit, &host.tx) {
+            return Ok(true);
+        }
+        let now = host.systemd.now();
+        match self.phases[idx] {
+            Phase::Held(since) if now.saturating_sub(since) > release::LONGEST => {
+                return Err(Failure::Unreleased { unit: unit.clone(), secs: release::LONGEST.as_secs() });
+            }
+            Phase::Held(_) => alarm::postpone(host)?,
+            _ => {
+                host.journal.tell(&Record::Held { unit: unit.clone() })?;
+                self.phases[idx] = Phase::Held(now);
+            }
+        }
+        Ok(false)
     }
 
     /// Lets an act through its gate, if that was seen open.
@@ -245,7 +275,7 @@ impl Run<'_> {
                 };
                 (wanted, watch.since, Duration::ZERO)
             }
-            Phase::Waiting | Phase::Up(_) | Phase::Over => return Ok(()),
+            Phase::Waiting | Phase::Held(_) | Phase::Up(_) | Phase::Over => return Ok(()),
         };
         if host.systemd.now().saturating_sub(since) <= Duration::from_secs(act.start_secs) + spare {
             return Ok(());

@@ -50,8 +50,12 @@ pub fn recover(host: &mut Host<'_>) -> Result<Option<Outcome>, ActivateError> {
     if told.version > VERSION {
         return Err(stuck(0, Failure::NewerJournal { version: told.version }));
     }
-    let own =
-        (std::mem::replace(&mut host.journal, journal), std::mem::replace(&mut host.tx, told.tx.clone()));
+    let own = (
+        std::mem::replace(&mut host.journal, journal),
+        std::mem::replace(&mut host.tx, told.tx.clone()),
+        // How somebody wants the next switch is nothing to this one.
+        std::mem::take(&mut host.options),
+    );
     host.alarms = told.alarms.clone();
     let ended = end(host, told);
     if let Ok(ended) = &ended {
@@ -59,7 +63,7 @@ pub fn recover(host: &mut Host<'_>) -> Result<Option<Outcome>, ActivateError> {
         let tx = host.tx.clone();
         host.journal.close(layout, &tx, &verdict).map_err(|error| stuck(0, error.into()))?;
     }
-    (host.journal, host.tx) = own;
+    (host.journal, host.tx, host.options) = own;
     sweep(layout);
     ended?.map(Some)
 }

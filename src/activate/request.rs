@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::failure::ActivateError;
 use super::layout::Layout;
+use super::part::Part;
 use super::switch::Target;
 use crate::store::{Digest, Store};
 
@@ -57,6 +58,10 @@ pub struct Options {
     pub allow_one_way: bool,
     /// Finished tasks that the host may go back behind, by name.
     pub allow_behind: BTreeSet<String>,
+    /// The part in a rollout, if this switch is one.
+    pub part: Option<Part>,
+    /// The rollout whose claim to this host ends.
+    pub take_over: Option<String>,
 }
 
 /// Whose gates are not waited for.

@@ -81,6 +81,8 @@ pub struct Finished {
     pub class: TaskClass,
     /// The generation it was done for.
     pub generation: u64,
+    /// Seconds since 1970, when it was done.
+    pub time: u64,
     /// Volumes that it wrote to, with what told each from a later one of the same name.
     pub volumes: BTreeMap<String, String>,
 }
@@ -98,13 +100,13 @@ pub fn finished(layout: &Layout) -> Result<Vec<Finished>, FileError> {
     let mut all = Vec::new();
     for name in files::names(&layout.done())? {
         let Some(bytes) = files::read_if_there(&layout.done().join(name))? else { continue };
-        let Ok(Written { version: 1, task, once, time: _, class, generation, volumes }) =
+        let Ok(Written { version: 1, task, once, time, class, generation, volumes }) =
             serde_json::from_slice(&bytes)
         else {
             continue;
         };
         if let (Some(class), Some(generation)) = (class, generation) {
-            all.push(Finished { task, once, class, generation, volumes });
+            all.push(Finished { task, once, class, generation, time, volumes });
         }
     }
     all.sort_by(|a, b| (&a.task, a.generation).cmp(&(&b.task, b.generation)));

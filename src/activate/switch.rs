@@ -11,6 +11,7 @@ use super::alarm;
 use super::behind;
 use super::contracts;
 use super::diff::{Difference, diff};
+use super::enrol::{self, Wish};
 use super::failure::{ActivateError, Failure, Refusal};
 use super::generation::{self, Draft};
 use super::history::{self, Kind};
@@ -22,6 +23,7 @@ use super::perform::{Host, Progress, describe};
 use super::podman::Tools;
 use super::preflight::preflight;
 use super::recover::recover;
+use super::release;
 use super::request::Options;
 use super::stamps;
 use super::steps::{Plan, Refused, plan};
@@ -132,6 +134,13 @@ pub fn compare(
     if lock::is_taken(&layout.lock())? {
         return Err(ActivateError::Locked);
     }
+    let claim = options.part.as_ref().map(|part| part.lead.claim());
+    let enrolled = enrol::load(layout)?;
+    enrol::admit(enrolled.as_ref(), claim, options.take_over.as_deref())?;
+    // What becomes of the record is decided and written under the lock.
+    if claim.is_some() || enrolled.is_some() {
+        return Ok(None);
+    }
     if files::exists(&layout.journal()) || files::exists(&layout.trial()) {
         return Ok(None);
     }
@@ -151,7 +160,12 @@ pub fn compare(
 }
 
 fn is_closure(layout: &Layout, number: u64, closure: &Closure) -> Result<bool, StoreError> {
-    Ok(generation::load_record(layout, number)?.closure == closure.digest())
+    Ok(committed_closure(layout, number)? == closure.digest())
+}
+
+/// Returns what names the closure of a generation.
+pub fn committed_closure(layout: &Layout, number: u64) -> Result<Digest, StoreError> {
+    Ok(generation::load_record(layout, number)?.closure)
 }
 
 /// Switches a host. `program` is the file of this program, kept as the engine of what it writes.
@@ -160,6 +174,7 @@ pub fn switch(host: &mut Host<'_>, target: Target, program: &Path) -> Result<Out
     files::make_folder(&layout.run())?;
     let Some(_lock) = lock::try_lock(&layout.lock())? else { return Err(ActivateError::Locked) };
     recover(host)?;
+    release::sweep(layout, &host.tx)?;
     host.journal = Journal::begin(layout, &host.tx)?;
     let mut ended = attempt(host, target, program);
     let (tx, verdict) = (host.tx.clone(), Verdict::from(&ended));
@@ -175,12 +190,14 @@ fn attempt(host: &mut Host<'_>, target: Target, program: &Path) -> Result<Outcom
     let layout = host.layout;
     let from = held(layout)?;
     let (kind, wanted) = find(layout, from.as_ref(), target)?;
+    let committed = from.as_ref().map(|it| committed_closure(layout, it.number)).transpose()?;
+    enrol::enrol(layout, &host.options, &wanted.wish(), committed.as_ref())?;
     if let Some(from) = &from
         && is_held(layout, from, &wanted)?
     {
         let mut warnings = set_links(layout, None, &from.closure);
         warnings.extend(what_is_down(host.systemd, &from.closure)?);
-        let left = contracts::left_over(layout, &from.closure.manifest);
+        let left = contracts::due(layout, &from.closure.manifest, &host.options);
         warnings.extend(contracts::run(host, &left, &from.closure, &mut Progress::default()));
         warnings.extend(pending::restart_dataplane(host, &from.closure));
         return Ok(Outcome::Nothing { number: from.number, warnings });
@@ -242,6 +259,12 @@ impl Wanted {
         match self {
             Self::New(closure, _) | Self::Old(_, closure) => closure,
         }
+    }
+
+    /// Returns what a rollout would know of it.
+    fn wish(&self) -> Wish {
+        let cloud = if let Self::New(_, cloud) = self { cloud.clone() } else { None };
+        Wish { to: self.closure().digest(), cloud, time: history::seconds_now() }
     }
 
     /// Returns the number of a generation that the host has.

@@ -70,7 +70,8 @@ impl Switch {
         self.load(host)?;
         kernel::set(host.layout, &self.to.manifest, host.tools, &mut host.journal, &mut self.saved)?;
         let interrupted = host.interrupted;
-        perform_until(host, &self.plan.acts, &self.to, &mut self.progress, Some(interrupted))?;
+        let waits = host.options.part.as_ref().map(|part| part.waits.clone()).unwrap_or_default();
+        perform_until(host, &self.plan.acts, &self.to, &mut self.progress, &waits, Some(interrupted))?;
         if let Some(secs) = host.options.confirm_within {
             alarm::arm_for_confirmation(host, engine, secs)?;
             alarm::wait_for_word(host, secs)?;
@@ -141,7 +142,7 @@ impl Switch {
         }
         warnings.extend(alarm::disarm(host).iter().map(|it| chain(it)));
         // No timer takes back what comes now: the commit stands, and these tasks have deadlines of their own.
-        let last = contracts::left_over(layout, &self.to.manifest);
+        let last = contracts::due(layout, &self.to.manifest, &host.options);
         warnings.extend(contracts::run(host, &last, &self.to, &mut self.progress));
         if let Err(error) = history::add(layout, &self.event(&host.tx, End::Committed, None)) {
             warnings.push(chain(&error));

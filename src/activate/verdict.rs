@@ -15,8 +15,8 @@ use super::switch::Outcome;
 pub enum Verdict {
     /// The host was what it should be.
     Nothing {
-        /// The committed generation.
-        generation: u64,
+        /// The committed generation; none on a host that has none, and is to have none.
+        generation: Option<u64>,
         /// What is not as it should be all the same.
         warnings: Vec<String>,
     },
@@ -64,6 +64,13 @@ pub enum Verdict {
     },
     /// Another one is at it.
     Locked,
+    /// The host is part of a rollout that somebody else leads.
+    InRollout {
+        /// Names the rollout.
+        rollout: String,
+        /// Who leads it.
+        leader: String,
+    },
 }
 
 /// An error as it is told: its words, its causes, and the last lines of the unit that failed.
@@ -102,7 +109,7 @@ impl From<&Result<Outcome, ActivateError>> for Verdict {
     fn from(ended: &Result<Outcome, ActivateError>) -> Self {
         match ended {
             Ok(Outcome::Nothing { number, warnings }) => {
-                Self::Nothing { generation: *number, warnings: warnings.clone() }
+                Self::Nothing { generation: Some(*number), warnings: warnings.clone() }
             }
             Ok(Outcome::Committed { number, plan, stays, warnings }) => Self::Committed {
                 generation: *number,
@@ -122,6 +129,9 @@ impl From<&Result<Outcome, ActivateError>> for Verdict {
                 Self::Reverted { generation: *to, failure: failure.into(), tasks: tasks.clone() }
             }
             Err(ActivateError::Locked) => Self::Locked,
+            Err(ActivateError::InRollout { rollout, leader }) => {
+                Self::InRollout { rollout: rollout.clone(), leader: leader.clone() }
+            }
             Err(ActivateError::Refused(refusals)) => {
                 Self::Refused { reasons: refusals.iter().map(|it| Trouble::of(it)).collect() }
             }

@@ -101,24 +101,27 @@ fn run_switch(request: Request, interrupted: &AtomicBool) -> Exit {
     report(&verdict, Answer::Text)
 }
 
-fn run_recover(interrupted: &AtomicBool) -> Exit {
+/// Ends the switch that is open and that nobody is at, if there is one.
+pub fn recover_now(interrupted: &AtomicBool) -> Result<Option<Outcome>, ActivateError> {
     let layout = Layout::new("/");
-    let ended = take_lock(&layout).and_then(|_lock| {
-        let (mut systemd, mut tools) = (Pid1::connect(), HostTools);
-        recover(&mut Host {
-            layout: &layout,
-            systemd: &mut systemd,
-            tools: &mut tools,
-            vault: Vault::new(layout.host_keys()),
-            tx: String::new(),
-            options: Options::default(),
-            journal: Journal::default(),
-            alarms: Vec::new(),
-            standing: None,
-            interrupted,
-        })
-    });
-    match ended {
+    let _lock = take_lock(&layout)?;
+    let (mut systemd, mut tools) = (Pid1::connect(), HostTools);
+    recover(&mut Host {
+        layout: &layout,
+        systemd: &mut systemd,
+        tools: &mut tools,
+        vault: Vault::new(layout.host_keys()),
+        tx: String::new(),
+        options: Options::default(),
+        journal: Journal::default(),
+        alarms: Vec::new(),
+        standing: None,
+        interrupted,
+    })
+}
+
+fn run_recover(interrupted: &AtomicBool) -> Exit {
+    match recover_now(interrupted) {
         // It was taken back by somebody else meanwhile, or it was taken back now: both is well.
         Ok(None) => Exit::Done,
         Ok(Some(Outcome::Reverted { .. })) => Exit::Done,

@@ -1,16 +1,22 @@
 //! `kolla-lang confirm`: the word that a switch with `--confirm-within` waits for.
 
+use std::error::Error;
+
 use clap::Args;
 
 use super::exit::Exit;
 use super::follow::follow;
 use super::host::{Answer, Build, complain, require_root};
 use super::say::say_wrong;
+use super::switch::name_of_switch;
 use super::there::ThereArgs;
-use crate::activate::journal::{Reader, Record};
+use super::verdict::no_end;
+use crate::activate::journal::{self, Record};
 use crate::activate::layout::Layout;
+use crate::activate::part::{Open, Stage};
 use crate::activate::pid1::Pid1;
-use crate::store::files;
+use crate::activate::report::open;
+use crate::store::files::{self, FileError};
 
 /// Confirm the switch that waits for it; without a word in time the host goes back
 #[derive(Debug, Args)]
@@ -21,9 +27,15 @@ Exit codes are those of `switch`; 2 if no switch waits."
 pub struct ConfirmArgs {
     #[command(flatten)]
     there: ThereArgs,
+    /// Confirm this switch and no other
+    #[arg(long, value_name = "NAME", hide = true, value_parser = name_of_switch)]
+    tx: Option<String>,
     /// Print one JSON value
     #[arg(long)]
     json: bool,
+    /// Print each record of the switch as a line of JSON, and the end
+    #[arg(long, hide = true, conflicts_with = "json")]
+    events: bool,
 }
 
 /// Runs the command.
@@ -31,31 +43,42 @@ pub fn run(args: &ConfirmArgs, build: Build<'_>) -> Exit {
     if let Some(exit) = args.there.run(build, &["confirm"], args.json) {
         return exit;
     }
+    let answer = Answer::of(args.json).or_events(args.events);
     if let Err(exit) = require_root("confirm") {
-        return exit;
+        return no_end(exit, answer);
     }
     let layout = Layout::new("/");
-    let bytes = match files::read_if_there(&layout.journal()) {
-        Ok(bytes) => bytes.unwrap_or_default(),
-        Err(error) => return complain(&error, Exit::Refused),
-    };
-    let mut reader = Reader::default();
-    reader.feed(&bytes);
-    let (mut waits_for, mut last) = (None, None);
-    while let Some(record) = reader.next_record() {
-        match record {
-            Record::Asked { tx, .. } => last = Some(tx),
-            Record::Waiting { .. } => waits_for = last.clone(),
-            Record::Confirmed | Record::Reverting { .. } | Record::Recovering { .. } => waits_for = None,
-            _ => {}
+    match what_waits(&layout, args.tx.as_deref()) {
+        Ok(tx) => follow(&layout, &mut Pid1::connect(), Some(tx), answer),
+        Err(exit) => no_end(exit, answer),
+    }
+}
+
+/// Says the word to the switch that waits for it, and returns that. One that is named and has heard it before is only followed.
+fn what_waits(layout: &Layout, named: Option<&str>) -> Result<String, Exit> {
+    let refused = |error: &dyn Error| complain(error, Exit::Refused);
+    if let Some(tx) = named
+        && has_heard(layout, tx).map_err(|error| refused(&error))?
+    {
+        return Ok(tx.to_owned());
+    }
+    let is_it = |tx: &str| named.is_none_or(|named| named == tx);
+    match open(layout).map_err(|error| refused(&error))? {
+        Some(Open { tx, stage: Stage::Holding }) if is_it(&tx) => {
+            files::write_atomic(&layout.confirmation(), tx.as_bytes(), 0o600)
+                .map_err(|error| refused(&error))?;
+            Ok(tx)
+        }
+        _ => {
+            let which = named.map_or_else(|| "no switch".to_owned(), |tx| format!("no switch `{tx}`"));
+            say_wrong!("error: {which} of this host waits to be confirmed");
+            Err(Exit::Refused)
         }
     }
-    let Some(tx) = waits_for else {
-        say_wrong!("error: no switch of this host waits to be confirmed");
-        return Exit::Refused;
-    };
-    if let Err(error) = files::write_atomic(&layout.confirmation(), tx.as_bytes(), 0o600) {
-        return complain(&error, Exit::Refused);
-    }
-    follow(&layout, &mut Pid1::connect(), Some(tx), Answer::of(args.json))
+}
+
+fn has_heard(layout: &Layout, tx: &str) -> Result<bool, FileError> {
+    let records = journal::read_open(layout)?.unwrap_or_default();
+    let is_confirmed = journal::name_of(&records) == Some(tx) && records.contains(&Record::Confirmed);
+    Ok(is_confirmed || files::exists(&layout.closed_journal(tx)))
 }

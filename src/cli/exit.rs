@@ -45,7 +45,7 @@ impl From<&Verdict> for Exit {
             Verdict::Reverted { .. } => Self::Reverted,
             Verdict::Refused { .. } => Self::Refused,
             Verdict::Stuck { .. } => Self::Stuck,
-            Verdict::Locked => Self::Locked,
+            Verdict::Locked | Verdict::InRollout { .. } => Self::Locked,
         }
     }
 }

@@ -42,7 +42,7 @@ pub struct Asked<'a> {
     /// Whether a rollout that nobody leads is to go on.
     pub resume: bool,
     /// A rollout whose claim on hosts is given up.
-    pub take_over: Option<&'a str>,
+    pub take_over: Option<String>,
     /// Whether only to say what would be done.
     pub dry_run: bool,
     /// How to say it.
@@ -68,9 +68,9 @@ pub fn switch(asked: &Asked<'_>, build: Build<'_>) -> Result<Exit, Exit> {
     };
     let fleet = reach(built)?;
     let record = ledger.as_ref().map(Ledger::read).transpose().map_err(|error| refused(&error))?.flatten();
-    let record = record.filter(|it| asked.take_over != Some(it.rollout.as_str()));
+    let record = record.filter(|it| asked.take_over.as_ref() != Some(&it.rollout));
     let mut claims = seen::rollouts(&fleet.reports);
-    claims.retain(|rollout, _| asked.take_over != Some(rollout.as_str()));
+    claims.retain(|rollout, _| asked.take_over.as_ref() != Some(rollout));
     if !asked.resume {
         check_free(&claims, record.as_ref())?;
     }
@@ -113,7 +113,6 @@ pub fn switch(asked: &Asked<'_>, build: Build<'_>) -> Result<Exit, Exit> {
         ties: record.ties.clone(),
         fleet: fleet_of(&known, &asked.options),
         how: asked.how.clone(),
-        take_over: asked.take_over.map(str::to_owned),
         tell: &tell,
     };
     let end =

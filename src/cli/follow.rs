@@ -11,30 +11,37 @@ use super::exit::Exit;
 use super::host::{Answer, complain};
 use super::say::say_wrong;
 use super::switch::HowArgs;
-use super::verdict::{print_record, report};
-use crate::activate::alarm::{SWITCH_SERVICE, revert_service};
+use super::verdict::{no_end, print_event, print_record, report};
+use crate::activate::alarm::{SWITCH_SERVICE, is_attended, revert_service};
 use crate::activate::journal::{self, Reader, Record};
 use crate::activate::layout::Layout;
 use crate::activate::pid1::Pid1;
-use crate::activate::request::{Goal, Request};
+use crate::activate::request::{Goal, Options, Request};
 use crate::activate::switch::{Target, compare};
-use crate::activate::systemd::{Launch, Systemd, SystemdError};
+use crate::activate::systemd::{Launch, Systemd, SystemdError, UnitState};
 use crate::activate::verdict::Verdict;
-use crate::store::files;
+use crate::store::{files, lock};
 
 /// How often a journal is looked at.
 const LOOK: Duration = Duration::from_millis(40);
 /// How often it is asked whether somebody still writes it, and how often nobody may before that is believed.
 const ASK: Duration = Duration::from_secs(1);
 const N_SILENT: u32 = 4;
+/// How often it is looked whether a switch is gone that has told its end.
+const N_MOMENTS: u32 = 75;
 /// Seconds that a switch has to go back when it is told to end, before it is killed and recovery goes on.
 const STOP_SECS: u64 = 30;
 
 /// Switches this host and says how it went.
 pub fn run_switch(target: &Target, how: &HowArgs, answer: Answer) -> Exit {
+    switch_here(target, how.options(), how.tx(), answer)
+}
+
+/// Switches this host, by a switch that is called `tx`, and says how it went.
+pub fn switch_here(target: &Target, options: Options, tx: String, answer: Answer) -> Exit {
     let layout = Layout::new("/");
-    let (options, tx) = (how.options(), how.tx());
     let mut systemd = Pid1::connect();
+    let_end(&layout, &mut systemd);
     match compare(&layout, &mut systemd, target, &options) {
         Ok(None) => {}
         Ok(Some(outcome)) => return report(&Verdict::from(&Ok(outcome)), answer),
@@ -47,9 +54,22 @@ pub fn run_switch(target: &Target, how: &HowArgs, answer: Answer) -> Exit {
     match launch(&mut systemd, Request { tx: tx.clone(), goal, options }) {
         Ok(()) => {}
         Err(LaunchError::Systemd(SystemdError::Exists { .. })) => return report(&Verdict::Locked, answer),
-        Err(error) => return complain(&error, Exit::Refused),
+        Err(error) => return no_end(complain(&error, Exit::Refused), answer),
     }
     follow(&layout, &mut systemd, Some(tx), answer)
+}
+
+/// Lets a switch be gone that has told its end: for a moment it still has the lock and the name of its service.
+fn let_end(layout: &Layout, systemd: &mut dyn Systemd) {
+    for _ in 0..N_MOMENTS {
+        let has_service = |state: UnitState| !matches!(state.active.as_str(), "" | "inactive" | "failed");
+        let is_there = lock::is_taken(&layout.lock()).unwrap_or(false)
+            || systemd.state(SWITCH_SERVICE).is_ok_and(has_service);
+        if files::exists(&layout.journal()) || !is_there {
+            return;
+        }
+        std::thread::sleep(LOOK);
+    }
 }
 
 /// Why the service of a switch did not start.
@@ -84,37 +104,43 @@ pub fn follow_last(tx: Option<String>, answer: Answer) -> Exit {
     let layout = Layout::new("/");
     if tx.is_none() && !files::exists(&layout.journal()) && newest(&layout).is_none() {
         say_wrong!("error: there was no switch of this host that could be followed");
-        return Exit::Wrong;
+        return no_end(Exit::Wrong, answer);
     }
     follow(&layout, &mut Pid1::connect(), tx, answer)
 }
 
-/// Shows a switch until it ended; the one named, or the one that runs, or the last one.
+/// Shows a switch until it ended, the one named, or the one that runs, or the last one, and says how it ended.
 pub fn follow(layout: &Layout, systemd: &mut dyn Systemd, tx: Option<String>, answer: Answer) -> Exit {
+    match watch(layout, systemd, tx, answer) {
+        Ok(verdict) => report(&verdict, answer),
+        Err(exit) => no_end(exit, answer),
+    }
+}
+
+/// Shows a switch until it ended, and returns how. That nobody can say any more how it ends was printed when the exit code comes back.
+pub fn watch(
+    layout: &Layout,
+    systemd: &mut dyn Systemd,
+    tx: Option<String>,
+    answer: Answer,
+) -> Result<Verdict, Exit> {
     let mut watched = Watched { tx, file: None, reader: Reader::default() };
     let (mut asked, mut silent) = (Instant::now(), 0);
     loop {
-        match watched.look(layout, |record| {
-            if answer == Answer::Text {
-                print_record(record)
-            }
-        }) {
-            Ok(Some(verdict)) => return report(&verdict, answer),
-            Ok(None) => {}
-            Err(error) => return complain(&error, Exit::Stuck),
+        let looked = watched.look(layout, |record| match (answer, record) {
+            (Answer::Json, _) | (_, Record::End(_)) => {}
+            (Answer::Text, _) => print_record(record),
+            (Answer::Events, _) => print_event(record),
+        });
+        if let Some(verdict) = looked.map_err(|error| complain(&error, Exit::Stuck))? {
+            return Ok(verdict);
         }
         if asked.elapsed() >= ASK {
             asked = Instant::now();
-            let names = watched.tx.iter().map(|tx| revert_service(tx));
-            let timers = names.clone().map(|name| name.replace(".service", ".timer"));
-            let writers = names.chain(timers).chain([SWITCH_SERVICE.to_owned()]);
-            // Without systemd's word somebody may still be at it; the journal will tell.
-            let is_alive =
-                writers.into_iter().any(|name| systemd.state(&name).map_or(true, |state| state.is_up()));
-            silent = if is_alive { 0 } else { silent + 1 };
+            silent = if is_attended(systemd, watched.tx.as_deref()) { 0 } else { silent + 1 };
         }
         if silent >= N_SILENT {
-            return abandoned(systemd, watched.file.is_some());
+            return Err(abandoned(systemd, watched.file.is_some()));
         }
         std::thread::sleep(LOOK);
     }

@@ -121,12 +121,19 @@ pub enum Answer {
     Text,
     /// One JSON value at the end.
     Json,
+    /// One JSON value a line: each record of a switch as it is written, its end as the last.
+    Events,
 }
 
 impl Answer {
     /// Reads the flag that all commands have.
     pub fn of(json: bool) -> Self {
         if json { Self::Json } else { Self::Text }
+    }
+
+    /// Reads the flag that commands have which switch.
+    pub fn or_events(self, events: bool) -> Self {
+        if events { Self::Events } else { self }
     }
 }
 

@@ -18,11 +18,13 @@ pub mod gc;
 pub mod generations;
 pub mod host;
 pub mod lab;
+pub mod part;
 pub mod pin;
 pub mod plan;
 pub mod rendered;
 pub mod report;
 pub mod rollback;
+pub mod rollout;
 mod say;
 pub mod secrets;
 pub mod secrets_of;
@@ -76,6 +78,8 @@ enum Command {
     BootFiles(boot_files::BootFilesArgs),
     #[command(hide = true)]
     Store(store::StoreArgs),
+    #[command(hide = true)]
+    Rollout(rollout::RolloutArgs),
 }
 
 /// Runs the command line of this process and returns its exit code.
@@ -110,6 +114,7 @@ pub fn main() -> ExitCode {
         Command::Lab(args) => lab::run(args, &describe_lab::spec),
         Command::BootFiles(args) => boot_files::run(args),
         Command::Store(args) => store::run(args),
+        Command::Rollout(args) => rollout::run(args),
     };
     exit.into()
 }

@@ -13,6 +13,7 @@ use crate::activate::drift::certificates::Certificate;
 use crate::activate::drift::report::{Status, status};
 use crate::activate::drift::{Finding, Kind};
 use crate::activate::layout::Layout;
+use crate::activate::part::{Enrolled, Lead};
 use crate::activate::pid1::Pid1;
 use crate::activate::podman::HostTools;
 
@@ -71,6 +72,9 @@ fn print(status: &Status) {
             say!("generation {}  {}  {}", record.number, record.closure.short(), date(record.made));
         }
         None => say!("this host has no generation yet"),
+    }
+    if let Some(Enrolled { lead: Lead { rollout, leader, .. }, time, .. }) = &status.rollout {
+        say!("rollout {rollout}  led by {leader}  since {}", date(*time));
     }
     for Certificate { secret, expires } in &status.certificates {
         say!("certificate {secret}  until {}", date(*expires));

@@ -8,9 +8,11 @@ use super::exit::Exit;
 use super::fleet;
 use super::follow::{follow_last, run_switch};
 use super::host::{Answer, Build, FromArgs, complain, require_root};
+use super::part::PartArgs;
 use super::plan::WishArgs;
 use super::say::{say, say_wrong};
 use super::there;
+use super::verdict::no_end;
 use crate::activate::dry_run::{DryRun, dry_run};
 use crate::activate::history::seconds_now;
 use crate::activate::layout::Layout;
@@ -54,6 +56,9 @@ pub struct SwitchArgs {
     /// Print one JSON value
     #[arg(long)]
     json: bool,
+    /// Print each record of the switch as a line of JSON, and the end
+    #[arg(long, hide = true, conflicts_with_all = ["json", "dry_run", "host"])]
+    events: bool,
 }
 
 /// How a switch is to be done.
@@ -83,6 +88,8 @@ pub struct HowArgs {
     /// What the switch is called, so that it can be followed by name
     #[arg(long, value_name = "NAME", hide = true, value_parser = name_of_switch)]
     tx: Option<String>,
+    #[command(flatten)]
+    part: PartArgs,
 }
 
 impl HowArgs {
@@ -102,6 +109,7 @@ impl HowArgs {
             allow_behind,
             adopt: _,
             tx: _,
+            part,
         } = self;
         Options {
             confirm_within: *confirm_within,
@@ -110,12 +118,14 @@ impl HowArgs {
             allow_dataplane: *allow_dataplane,
             allow_one_way: *allow_one_way,
             allow_behind: allow_behind.iter().cloned().collect(),
+            part: part.part(),
+            take_over: part.take_over(),
         }
     }
 
     /// Returns what the switch is called.
     pub fn tx(&self) -> String {
-        self.tx.clone().unwrap_or_else(|| format!("{}-{}", seconds_now(), std::process::id()))
+        self.tx.clone().unwrap_or_else(new_name)
     }
 
     /// Returns them as words of a command line, but for the name of the switch.
@@ -129,6 +139,7 @@ impl HowArgs {
             allow_behind,
             adopt,
             tx: _,
+            part,
         } = self;
         let mut words = Vec::new();
         words.extend(confirm_within.map(|secs| format!("--confirm-within={secs}s")));
@@ -138,12 +149,18 @@ impl HowArgs {
         words.extend(allow_one_way.then(|| "--allow-one-way".to_owned()));
         words.extend(allow_behind.iter().map(|task| format!("--allow-behind={task}")));
         words.extend(adopt.iter().map(|name| format!("--adopt={name}")));
+        words.extend(part.words());
         words
     }
 }
 
+/// Makes a name for a switch.
+pub fn new_name() -> String {
+    format!("{}-{}", seconds_now(), std::process::id())
+}
+
 /// Reads the name of a switch, which becomes part of names of units and files.
-fn name_of_switch(text: &str) -> Result<String, String> {
+pub fn name_of_switch(text: &str) -> Result<String, String> {
     let is_name =
         !text.is_empty() && text.len() <= 40 && text.bytes().all(|it| it.is_ascii_digit() || it == b'-');
     if is_name { Ok(text.to_owned()) } else { Err("it is made of digits and `-`".to_owned()) }
@@ -160,8 +177,8 @@ fn seconds(text: &str) -> Result<u64, String> {
 
 /// Runs the command.
 pub fn run(args: &SwitchArgs, build: Build<'_>) -> Exit {
-    let SwitchArgs { from, local, host, dry_run, follow, wishes: _, resume: _, how, json } = args;
-    let answer = Answer::of(*json);
+    let SwitchArgs { from, local, host, dry_run, follow, wishes: _, resume: _, how, json, events } = args;
+    let answer = Answer::of(*json).or_events(*events);
     if let Some(host) = host {
         return switch_other(args, host, build).unwrap_or_else(|exit| exit);
     }
@@ -172,15 +189,15 @@ pub fn run(args: &SwitchArgs, build: Build<'_>) -> Exit {
         return follow_last(how.tx.clone(), answer);
     }
     if !dry_run && let Err(exit) = require_root("switch") {
-        return exit;
+        return no_end(exit, answer);
     }
     let (closure, cloud) = match from.closure(None, build) {
         Ok(found) => found,
-        Err(exit) => return exit,
+        Err(exit) => return no_end(exit, answer),
     };
     if !dry_run {
         if let Err(exit) = how.accept() {
-            return exit;
+            return no_end(exit, answer);
         }
         return run_switch(&Target::New { closure: Box::new(closure), cloud }, how, answer);
     }
@@ -191,7 +208,8 @@ pub fn run(args: &SwitchArgs, build: Build<'_>) -> Exit {
 const CONFIRM_WITHIN: u64 = 600;
 
 fn switch_all(args: &SwitchArgs, build: Build<'_>) -> Result<Exit, Exit> {
-    let SwitchArgs { from, local: _, host: _, dry_run, follow: _, wishes, resume, how, json } = args;
+    let SwitchArgs { from, local: _, host: _, dry_run, follow: _, wishes, resume, how, json, events: _ } =
+        args;
     if !how.adopt.is_empty() {
         say_wrong!("error: what is adopted lies on one host: name it with `--host`, or say `--local`");
         return Err(Exit::Wrong);
@@ -206,7 +224,7 @@ fn switch_all(args: &SwitchArgs, build: Build<'_>) -> Result<Exit, Exit> {
         options: how.options(),
         how: words,
         resume: *resume,
-        take_over: None,
+        take_over: how.part.take_over(),
         dry_run: *dry_run,
         answer: Answer::of(*json),
     };
@@ -215,7 +233,8 @@ fn switch_all(args: &SwitchArgs, build: Build<'_>) -> Result<Exit, Exit> {
 
 /// Switches another host: its closure is brought there, and the program that is brought there too does the rest.
 fn switch_other(args: &SwitchArgs, host: &str, build: Build<'_>) -> Result<Exit, Exit> {
-    let SwitchArgs { from, local: _, host: _, dry_run, follow, wishes: _, resume: _, how, json } = args;
+    let SwitchArgs { from, local: _, host: _, dry_run, follow, wishes: _, resume: _, how, json, events: _ } =
+        args;
     let mut built = build(from.file.as_deref())?;
     let to = there::find(&built, host)?;
     let there = there::reach(&to)?;

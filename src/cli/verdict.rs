@@ -51,7 +51,28 @@ pub fn report(verdict: &Verdict, answer: Answer) -> Exit {
     let exit = Exit::from(verdict);
     match answer {
         Answer::Json => say!("{:#}", to_json(verdict, exit)),
+        Answer::Events => print_event(&Record::End(verdict.clone())),
         Answer::Text => print(verdict),
+    }
+    exit
+}
+
+/// Prints a record as a line for programs.
+pub fn print_event(record: &Record) {
+    // Writing plain structs into memory cannot fail.
+    say!("{}", serde_json::to_string(record).unwrap_or_default());
+}
+
+/// Ends a command that has printed an error and has no switch to tell of: whoever reads events gets an end all the same.
+pub fn no_end(exit: Exit, answer: Answer) -> Exit {
+    if answer == Answer::Events {
+        let why = Trouble { message: "its errors say why".to_owned(), ..Trouble::default() };
+        let verdict = match exit {
+            Exit::Stuck => Verdict::Stuck { kept: 0, failure: why, problems: Vec::new() },
+            Exit::Locked => Verdict::Locked,
+            _ => Verdict::Refused { reasons: vec![why] },
+        };
+        print_event(&Record::End(verdict));
     }
     exit
 }
@@ -60,7 +81,10 @@ fn print(verdict: &Verdict) {
     let warn = |warnings: &[String]| warnings.iter().for_each(|it| say_wrong!("warning: {it}"));
     match verdict {
         Verdict::Nothing { generation, warnings } => {
-            say!("nothing to do: this host is on generation {generation}");
+            match generation {
+                Some(generation) => say!("nothing to do: this host is on generation {generation}"),
+                None => say!("nothing to do: this host has no generation"),
+            }
             warn(warnings);
         }
         Verdict::Committed { generation, plan: _, left, pending, skipped, stays, warnings } => {
@@ -105,6 +129,12 @@ fn print(verdict: &Verdict) {
         Verdict::Locked => {
             say_wrong!(
                 "error: another switch of this host is running; `kolla-lang switch --follow` shows it"
+            );
+        }
+        Verdict::InRollout { rollout, leader } => {
+            say_wrong!("error: this host is part of the rollout `{rollout}`, led by {leader}");
+            say_wrong!(
+                "  help: `kolla-lang switch --resume` ends it; `--take-over {rollout}` ends its claim to this host"
             );
         }
     }

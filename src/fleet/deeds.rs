@@ -15,7 +15,7 @@ use super::record::{Change, Place, Tie};
 use super::remote::{RemoteError, Sent};
 use super::rollout::{Command, Event};
 use crate::activate::journal::Record;
-use crate::activate::part::{Lead, Open, Report, Stage};
+use crate::activate::part::{Lead, Open, Part, Report, Stage};
 use crate::activate::verdict::{Trouble, Verdict};
 use crate::store::Digest;
 use crate::store::manifest::{Task, TaskClass};
@@ -65,8 +65,6 @@ pub struct Deeds<'a> {
     pub fleet: Fleet,
     /// Options of each switch, as words.
     pub how: Vec<String>,
-    /// The rollout whose claim on hosts is taken over, if that was asked for.
-    pub take_over: Option<String>,
     /// Who hears of it.
     pub tell: Tell<'a>,
 }
@@ -135,36 +133,23 @@ impl Deeds<'_> {
     /// Returns the words of a switch.
     fn words(&self, host: &str, goal: &Goal, tx: &str, finish: bool) -> Vec<String> {
         let Goal { change: Change { from, to }, cloud, tasks: _ } = goal;
-        let from = if finish { Some(to) } else { from.as_ref() };
+        let waits = self.ties.iter().map(|tie| &tie.after).filter(|it| it.host == host && !finish);
+        let part = Part {
+            lead: self.lead.clone(),
+            from: if finish { Some(to.clone()) } else { from.clone() },
+            waits: waits.map(|it| it.unit.clone()).collect(),
+            finish,
+        };
         let mut words = vec!["switch".to_owned(), format!("--stored={to}"), format!("--tx={tx}")];
         words.extend(cloud.iter().map(|cloud| format!("--cloud={cloud}")));
         words.extend(self.how.iter().cloned());
-        words.extend(self.lead_words());
-        words.push(format!("--from={}", from.map_or("none", Digest::as_str)));
-        words.extend(self.take_over.iter().map(|rollout| format!("--take-over={rollout}")));
-        if finish {
-            words.push("--finish".to_owned());
-        } else {
-            let waits: BTreeSet<&str> = self
-                .ties
-                .iter()
-                .filter(|it| it.after.host == host)
-                .map(|it| it.after.unit.as_str())
-                .collect();
-            words.extend(waits.iter().map(|unit| format!("--wait-for={unit}")));
-        }
+        words.extend(part.words());
         words.push("--events".to_owned());
         words
     }
 
-    fn lead_words(&self) -> [String; 3] {
-        let Lead { rollout, epoch, leader } = &self.lead;
-        [format!("--rollout={rollout}"), format!("--epoch={epoch}"), format!("--leader={leader}")]
-    }
-
     fn switched(&self, host: &str, ended: Result<Verdict, String>, events: &Sender<Event>) {
         let host = host.to_owned();
-        let returned = |host, why| Event::Returned { host, why };
         let event = match ended {
             Ok(Verdict::Committed { warnings, .. }) => {
                 self.warn(&host, &warnings);
@@ -172,16 +157,14 @@ impl Deeds<'_> {
             }
             // It is what it is to be: whoever confirms it finds it committed.
             Ok(Verdict::Nothing { .. }) => Event::Holding(host),
-            Ok(Verdict::Reverted { failure, tasks, .. }) => {
-                let stays = tasks.iter().map(|task| format!("task `{task}` was done and stays done"));
-                self.warn(&host, &stays.collect::<Vec<_>>());
-                returned(host, words_of(&failure))
+            Ok(verdict @ Verdict::Stuck { .. }) => Event::Lost { host, why: trouble(&verdict) },
+            Ok(verdict) => {
+                if let Verdict::Reverted { tasks, .. } = &verdict {
+                    let stays = tasks.iter().map(|task| format!("task `{task}` was done and stays done"));
+                    self.warn(&host, &stays.collect::<Vec<_>>());
+                }
+                Event::Returned { host, why: trouble(&verdict) }
             }
-            Ok(Verdict::Refused { reasons }) => {
-                returned(host, reasons.iter().map(words_of).collect::<Vec<_>>().join("; "))
-            }
-            Ok(Verdict::Locked { .. }) => returned(host, "another switch of it is running".to_owned()),
-            Ok(Verdict::Stuck { failure, .. }) => Event::Lost { host, why: words_of(&failure) },
             Err(why) => self.settled(host, why),
         };
         hear(events, event);
@@ -223,7 +206,7 @@ impl Deeds<'_> {
 
     fn go_back(&self, host: &str, events: &Sender<Event>) {
         let mut words = vec!["rollout".to_owned(), "back".to_owned()];
-        words.extend(self.lead_words());
+        words.extend(self.lead.words());
         words.push("--events".to_owned());
         let ended = self.watch(host, words.clone(), words, "", events);
         self.returned(host, ended, events);
@@ -231,12 +214,7 @@ impl Deeds<'_> {
 
     /// Tells whether a host that was to go back is back.
     fn returned(&self, host: &str, ended: Result<Verdict, String>, events: &Sender<Event>) {
-        let why = match ended {
-            Ok(Verdict::Stuck { failure, .. }) => words_of(&failure),
-            Ok(Verdict::Refused { reasons }) => reasons.iter().map(words_of).collect::<Vec<_>>().join("; "),
-            Ok(_) => "it did not go back".to_owned(),
-            Err(why) => why,
-        };
+        let why = ended.map_or_else(|why| why, |verdict| trouble(&verdict));
         let from = self.goals.get(host).and_then(|it| it.change.from.clone());
         let host = host.to_owned();
         let is_back = self.report(&host).is_ok_and(|it| it.open.is_none() && it.committed == from);
@@ -261,15 +239,7 @@ impl Deeds<'_> {
                 self.warn(&host, &warnings);
                 Event::Finished(host)
             }
-            Ok(Verdict::Refused { reasons }) => {
-                Event::Lost { host, why: reasons.iter().map(words_of).collect::<Vec<_>>().join("; ") }
-            }
-            Ok(Verdict::Reverted { failure, .. } | Verdict::Stuck { failure, .. }) => {
-                Event::Lost { host, why: words_of(&failure) }
-            }
-            Ok(Verdict::Locked { .. }) => {
-                Event::Lost { host, why: "another switch of it is running".to_owned() }
-            }
+            Ok(verdict) => Event::Lost { host, why: trouble(&verdict) },
             Err(why) => Event::Lost { host, why },
         };
         hear(events, event);
@@ -374,6 +344,19 @@ pub fn report(host: &super::remote::RemoteHost) -> Result<Report, RemoteError> {
 
 fn follow(tx: &str) -> Vec<String> {
     ["switch", "--follow", "--tx", tx, "--events"].map(str::to_owned).to_vec()
+}
+
+/// Says why a switch did not end as it was asked to.
+fn trouble(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Nothing { .. } | Verdict::Committed { .. } => "it is not what it was asked to be".to_owned(),
+        Verdict::Reverted { failure, .. } | Verdict::Stuck { failure, .. } => words_of(failure),
+        Verdict::Refused { reasons } => reasons.iter().map(words_of).collect::<Vec<_>>().join("; "),
+        Verdict::Locked => "another switch of it is running".to_owned(),
+        Verdict::InRollout { rollout, leader } => {
+            format!("it is part of the rollout {rollout}, which {leader} leads")
+        }
+    }
 }
 
 fn words_of(trouble: &Trouble) -> String {

@@ -11,9 +11,11 @@ use super::{Finding, Kind, certificates, containers, folder, places, units};
 use crate::activate::adopt::Book;
 use crate::activate::adopt::What;
 use crate::activate::adopt::containers::{kept_name, wanted};
+use crate::activate::enrol;
 use crate::activate::failure::Refusal;
 use crate::activate::generation::{self, Record};
 use crate::activate::layout::Layout;
+use crate::activate::part::Enrolled;
 use crate::activate::podman::Tools;
 use crate::activate::stock::Container;
 use crate::activate::switch::{Held, chain};
@@ -29,6 +31,8 @@ pub struct Status {
     pub generation: Option<Record>,
     /// A switch that began and did not end.
     pub transit: Option<Transit>,
+    /// The rollout that the host is part of.
+    pub rollout: Option<Enrolled>,
     /// When the certificates of the committed generation end.
     pub certificates: Vec<Certificate>,
     /// All that is not as it should be.
@@ -47,8 +51,14 @@ pub struct Transit {
 /// Looks at everything.
 pub fn status(layout: &Layout, systemd: &mut dyn Systemd, tools: &mut dyn Tools) -> Result<Status, Refusal> {
     let transit = transit(layout)?;
-    let mut status =
-        Status { version: 1, generation: None, transit, certificates: Vec::new(), findings: Vec::new() };
+    let mut status = Status {
+        version: 1,
+        generation: None,
+        transit,
+        rollout: enrol::load(layout)?,
+        certificates: Vec::new(),
+        findings: Vec::new(),
+    };
     let book = Book::load(layout)?;
     if let Some(transit) = &status.transit {
         status.findings.push(in_transit(transit));

@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::GcError;
+use crate::activate::enrol;
 use crate::activate::generation;
 use crate::activate::history;
 use crate::activate::journal::{Reader, Record};
 use crate::activate::layout::Layout;
-use crate::activate::listed::list;
+use crate::activate::listed::{Listed, list};
+use crate::activate::part::Enrolled;
 use crate::activate::pins;
 use crate::activate::podman::Tools;
 use crate::store::files;
@@ -41,6 +43,14 @@ impl Roots {
         roots.hold(before, "is where a rollback goes");
         for pin in pins::load(layout)? {
             roots.hold(Some(pin.number), &format!("is pinned as `{}`", pin.name));
+        }
+        if let Some(Enrolled { lead, from, to, .. }) = enrol::load(layout)? {
+            let closures = [from.as_ref(), Some(&to)];
+            let is_of_it =
+                |it: &&Listed| it.record.as_ref().is_some_and(|it| closures.contains(&Some(&it.closure)));
+            for it in listed.iter().filter(is_of_it) {
+                roots.hold(Some(it.number), &format!("belongs to the rollout `{}`", lead.rollout));
+            }
         }
         let newest = listed.iter().rev().filter(|it| it.committed).take(keep);
         for it in newest {

@@ -1,0 +1,134 @@
+//! What a host says of itself to whoever leads a rollout, or means to: what it is, what is open, what was done on it.
+//!
+//! Takes no lock and changes nothing: what it tells was true while it looked.
+
+use std::collections::BTreeSet;
+
+use super::alarm::is_attended;
+use super::contracts;
+use super::enrol;
+use super::failure::Refusal;
+use super::generation;
+use super::journal::{self, Record};
+use super::layout::Layout;
+use super::part::{Enrolled, Open, Report, Stage, VERSION};
+use super::podman::{Health, Tools};
+use super::stamps::{self, Finished, Stamps};
+use super::switch::{committed_closure, held};
+use super::systemd::Systemd;
+use crate::store::files::{self, FileError};
+use crate::store::manifest::TaskClass;
+use crate::store::{Digest, Manifest, Store};
+
+/// Looks at a host. `asked` names a closure whose tasks somebody wants to know about; without it, or if the host's store lacks it, it is
+/// the tasks of the committed generation.
+pub fn report(
+    layout: &Layout,
+    systemd: &mut dyn Systemd,
+    tools: &mut dyn Tools,
+    asked: Option<&Digest>,
+) -> Result<Report, Refusal> {
+    let held = held(layout)?;
+    let generation = held.as_ref().map(|it| it.number);
+    let manifest = held.as_ref().map(|it| &it.closure.manifest);
+    let enrolled = enrol::load(layout)?;
+    let wanted = asked.and_then(|digest| stored(layout, digest));
+    let stamps = match wanted.as_ref().or(manifest) {
+        Some(manifest) => stamps::read(layout, tools, manifest)?,
+        None => Stamps::new(),
+    };
+    let no_return = match &enrolled {
+        Some(enrolled) => no_return(layout, enrolled, manifest)?,
+        None => BTreeSet::new(),
+    };
+    let open = open(layout)?.map(|open| seen(systemd, open));
+    Ok(Report {
+        version: VERSION,
+        generation,
+        committed: generation.map(|number| committed_closure(layout, number)).transpose()?,
+        enrolled,
+        open,
+        finished: manifest.is_none_or(|it| contracts::left_over(layout, it).is_empty()),
+        stamps,
+        no_return,
+        down: manifest.map(|it| down(systemd, tools, it)).transpose()?.unwrap_or_default(),
+    })
+}
+
+/// Returns the switch that is open, as its journal tells.
+pub fn open(layout: &Layout) -> Result<Option<Open>, FileError> {
+    let Some(records) = journal::read_open(layout)? else { return Ok(None) };
+    // Not even the first line of one without a name reached the disk; nothing was touched.
+    let tx = journal::name_of(&records).unwrap_or_default().to_owned();
+    let mut stage = Stage::Switching;
+    for record in &records {
+        stage = match record {
+            Record::Reverting { .. } | Record::Recovering { .. } => Stage::Returning,
+            Record::Waiting { .. } if stage == Stage::Switching => Stage::Holding,
+            Record::Confirmed if stage == Stage::Holding => Stage::Switching,
+            _ => stage,
+        };
+    }
+    Ok(Some(Open { tx, stage }))
+}
+
+/// A switch that nobody is at goes back, as soon as somebody comes.
+fn seen(systemd: &mut dyn Systemd, open: Open) -> Open {
+    if is_attended(systemd, Some(&open.tx)) { open } else { Open { stage: Stage::Returning, ..open } }
+}
+
+/// Reads the manifest of a closure that is in the host's store. A store is made only by who brings something.
+fn stored(layout: &Layout, digest: &Digest) -> Option<Manifest> {
+    if !files::exists(&layout.store()) {
+        return None;
+    }
+    Some(Store::open(layout.store()).ok()?.load(digest).ok()?.manifest)
+}
+
+/// Returns the units of tasks that ran since a rollout began, and behind which there is no way back.
+fn no_return(
+    layout: &Layout,
+    enrolled: &Enrolled,
+    committed: Option<&Manifest>,
+) -> Result<BTreeSet<String>, Refusal> {
+    let ran = |it: &Finished| it.class != TaskClass::Expand && it.time >= enrolled.time;
+    let finished: Vec<Finished> = stamps::finished(layout)?.into_iter().filter(ran).collect();
+    if finished.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let trial = match generation::on_trial(layout)? {
+        Some(number) => Some(generation::load_closure(layout, number)?.manifest),
+        None => None,
+    };
+    // After a way back only the store knows what was tried.
+    let tried = stored(layout, &enrolled.to);
+    let known: Vec<&Manifest> = trial.iter().chain(committed).chain(&tried).collect();
+    let unit = |it: Finished| {
+        let mut tasks = known.iter().flat_map(|manifest| manifest.tasks.values());
+        let task = tasks.find(|task| task.once == it.once);
+        // That it ran must be said even where nobody knows any more by which unit.
+        task.map_or(it.task, |task| task.unit.clone())
+    };
+    Ok(finished.into_iter().map(unit).collect())
+}
+
+/// Returns the groups whose member on this host should be up and is not.
+fn down(
+    systemd: &mut dyn Systemd,
+    tools: &mut dyn Tools,
+    manifest: &Manifest,
+) -> Result<BTreeSet<String>, Refusal> {
+    let mut down = BTreeSet::new();
+    for (name, group) in &manifest.groups {
+        let is_member = |container: Option<&String>| container == Some(&group.container);
+        let Some((unit, spec)) = manifest.units.iter().find(|(_, it)| is_member(it.container.as_ref()))
+        else {
+            continue;
+        };
+        let is_active = systemd.state(unit)?.active == "active";
+        if !is_active || (spec.gate.healthy && tools.health(&group.container)? != Health::Healthy) {
+            down.insert(name.clone());
+        }
+    }
+    Ok(down)
+}

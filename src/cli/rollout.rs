@@ -1,0 +1,163 @@
+//! `kolla-lang rollout`: what whoever leads a rollout asks of a host, beside switching it. Not for people.
+
+use std::sync::atomic::AtomicBool;
+
+use clap::{Args, Subcommand};
+
+use super::activate::recover_now;
+use super::adopt::require_root_to_read;
+use super::exit::Exit;
+use super::follow::{switch_here, watch};
+use super::host::{Answer, complain, require_root};
+use super::part::LeadArgs;
+use super::say::say;
+use super::switch::{name_of_switch, new_name};
+use super::verdict::{no_end, report as tell};
+use crate::activate::alarm::{SWITCH_SERVICE, is_attended};
+use crate::activate::back::{Back, way_back};
+use crate::activate::enrol;
+use crate::activate::failure::ActivateError;
+use crate::activate::layout::Layout;
+use crate::activate::part::{Claim, Lead, Open, Stage};
+use crate::activate::pid1::Pid1;
+use crate::activate::podman::HostTools;
+use crate::activate::release;
+use crate::activate::report;
+use crate::activate::request::Options;
+use crate::activate::systemd::{Job, Systemd};
+use crate::activate::verdict::Verdict;
+use crate::store::Digest;
+
+/// Ask this host about a rollout, and lead it in one
+#[derive(Debug, Args)]
+pub struct RolloutArgs {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Print what this host is and how far it is, as JSON
+    Report {
+        /// A closure in the store, of whose tasks the stamps are printed
+        #[arg(long = "for", value_name = "DIGEST")]
+        asked: Option<Digest>,
+    },
+    /// Let units begin that wait for other hosts
+    Release {
+        /// The units
+        #[arg(value_name = "UNIT", required = true)]
+        units: Vec<String>,
+        /// The switch in which they wait
+        #[arg(long, value_name = "NAME", value_parser = name_of_switch)]
+        tx: String,
+    },
+    /// Go back to what this host was before the rollout
+    Back(BackArgs),
+    /// End this host's part in the rollout
+    End {
+        /// The rollout
+        #[arg(long, value_name = "NAME")]
+        rollout: String,
+        /// Which of those it is who led it, from 1
+        #[arg(long, value_name = "N")]
+        epoch: u64,
+    },
+}
+
+#[derive(Debug, Args)]
+struct BackArgs {
+    #[command(flatten)]
+    lead: LeadArgs,
+    /// Let units of the data plane be stopped and restarted
+    #[arg(long)]
+    allow_dataplane: bool,
+    /// What the switch back is called
+    #[arg(long, value_name = "NAME", value_parser = name_of_switch)]
+    tx: Option<String>,
+    /// Print each record of the journal as a line of JSON, and the end
+    #[arg(long)]
+    events: bool,
+}
+
+/// Runs the command.
+pub fn run(args: &RolloutArgs) -> Exit {
+    let layout = Layout::new("/");
+    let acted = match &args.what {
+        What::Report { asked } => print_report(&layout, asked.as_ref()),
+        What::Release { units, tx } => {
+            require_root("rollout release").and_then(|()| said(release::give(&layout, units, tx)))
+        }
+        What::End { rollout, epoch } => require_root("rollout end")
+            .and_then(|()| said(enrol::end(&layout, Claim { rollout, epoch: *epoch }))),
+        What::Back(args) => return back(&layout, args),
+    };
+    acted.map_or_else(|exit| exit, |()| Exit::Done)
+}
+
+fn print_report(layout: &Layout, asked: Option<&Digest>) -> Result<(), Exit> {
+    require_root_to_read("rollout report")?;
+    let report = report::report(layout, &mut Pid1::connect(), &mut HostTools, asked);
+    let report = report.map_err(|error| complain(&error, Exit::Refused))?;
+    // Writing plain structs with text keys into memory cannot fail.
+    say!("{}", serde_json::to_string(&report).unwrap_or_default());
+    Ok(())
+}
+
+fn said(done: Result<(), ActivateError>) -> Result<(), Exit> {
+    done.map_err(|error| tell(&Verdict::from(&Err(error)), Answer::Text))
+}
+
+/// Takes the host back: what is open ends first, and goes back by itself; what is committed goes back by a switch.
+fn back(layout: &Layout, args: &BackArgs) -> Exit {
+    let BackArgs { lead, allow_dataplane, tx, events } = args;
+    let answer = Answer::of(false).or_events(*events);
+    if let Err(exit) = require_root("rollout back") {
+        return no_end(exit, answer);
+    }
+    let lead = lead.lead();
+    let mut systemd = Pid1::connect();
+    let found = end_open(layout, &mut systemd, &lead, answer).and_then(|ended| {
+        let found = enrol::renew(layout, &lead).and_then(|enrolled| way_back(layout, &enrolled));
+        let found = found.map_err(|error| tell(&Verdict::from(&Err(error)), answer))?;
+        Ok((ended, found))
+    });
+    match found {
+        // Its own end tells more than that the host is there.
+        Ok((Some(verdict), Back::There(_))) => tell(&verdict, answer),
+        Ok((None, Back::There(generation))) => {
+            tell(&Verdict::Nothing { generation, warnings: Vec::new() }, answer)
+        }
+        Ok((_, Back::Switch(target, options))) => {
+            let options = Options { allow_dataplane: *allow_dataplane, ..*options };
+            switch_here(&target, options, tx.clone().unwrap_or_else(new_name), answer)
+        }
+        Err(exit) => exit,
+    }
+}
+
+/// Ends the switch that is open, if one is, and returns how it ended. What it was told when there is no going back from here is the error.
+fn end_open(
+    layout: &Layout,
+    systemd: &mut dyn Systemd,
+    lead: &Lead,
+    answer: Answer,
+) -> Result<Option<Verdict>, Exit> {
+    let refused = |error: ActivateError| tell(&Verdict::from(&Err(error)), answer);
+    enrol::find(layout, lead).map_err(refused)?;
+    let Some(Open { tx, stage }) = report::open(layout).map_err(|error| refused(error.into()))? else {
+        return Ok(None);
+    };
+    if !is_attended(systemd, Some(&tx)) {
+        recover_now(&AtomicBool::new(false)).map_err(refused)?;
+    } else if stage != Stage::Returning && systemd.state(SWITCH_SERVICE).is_ok_and(|it| it.is_up()) {
+        // It goes back by itself when it is told to end.
+        systemd.submit(Job::Stop, SWITCH_SERVICE).map_err(|error| refused(error.into()))?;
+    }
+    let tx = (!tx.is_empty()).then_some(tx);
+    match watch(layout, systemd, tx, answer) {
+        Ok(verdict @ Verdict::Stuck { .. }) => Err(tell(&verdict, answer)),
+        Ok(verdict) => Ok(Some(verdict)),
+        Err(exit) => Err(no_end(exit, answer)),
+    }
+}
