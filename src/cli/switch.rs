@@ -24,7 +24,7 @@ use crate::store::Closure;
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example: kolla-lang switch --host ctl01 --dry-run\n\nExit codes: 0 done, 1 the description is wrong, 2 refused and nothing touched, 3 failed and back \
-on the generation before, 4 done with warnings, 5 somebody must look, 6 another switch is running"
+on the generation before, 4 done with warnings, 5 somebody must look, 6 another switch is running or a rollout has this host"
 )]
 pub struct SwitchArgs {
     #[command(flatten)]
