@@ -19,6 +19,8 @@ mod keys;
 mod manifest;
 #[path = "switch/memory.rs"]
 mod memory;
+#[path = "switch/part.rs"]
+mod part;
 #[path = "switch/plain.rs"]
 mod plain;
 #[path = "switch/readers.rs"]
@@ -75,6 +77,7 @@ fn main() {
             .chain(gc::scenarios())
             .chain(memory::scenarios())
             .chain(readers::scenarios())
+            .chain(part::scenarios())
             .chain(plain::scenarios())
             .chain(secrets::scenarios())
             .map(|(name, run)| Trial::test(name, move || run().map_err(Failed::from))),

@@ -143,3 +143,16 @@ impl From<&Result<Outcome, ActivateError>> for Verdict {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ends_of_journals_from_before_rollouts_are_read() {
+        let read = |text: &str| serde_json::from_str::<Verdict>(text).ok();
+        let nothing = read(r#"{"outcome":"nothing","generation":3,"warnings":[]}"#);
+        assert_eq!(nothing, Some(Verdict::Nothing { generation: Some(3), warnings: Vec::new() }));
+        assert_eq!(read(r#"{"outcome":"locked"}"#), Some(Verdict::Locked));
+    }
+}

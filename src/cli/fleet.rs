@@ -13,6 +13,7 @@ use super::plan::refuse;
 use super::say::{say, say_wrong};
 use super::verdict::words_of;
 use crate::activate::history::seconds_now;
+use crate::activate::journal::Record as Journalled;
 use crate::activate::part::{Lead, Open, Report};
 use crate::activate::request::Options;
 use crate::fleet::crew::Crew;
@@ -114,6 +115,7 @@ pub fn switch(asked: &Asked<'_>, build: Build<'_>) -> Result<Exit, Exit> {
         fleet: fleet_of(&known, &asked.options),
         how: asked.how.clone(),
         tell: &tell,
+        waiting: Default::default(),
     };
     let end =
         lead(&mut record, first, &open, &deeds, &ledger).map_err(|error| complain(&error, Exit::Stuck))?;
@@ -312,6 +314,7 @@ fn print_told(host: &str, told: &Told<'_>, answer: Answer) {
         Told::Asked(Command::Return { .. }) => "return".to_owned(),
         Told::Asked(Command::Finish(_)) => "finish".to_owned(),
         Told::Sent(sent) => format!("sent     {} objects, {} bytes", sent.objects, sent.bytes),
+        Told::Record(Journalled::Waiting { .. }) => "ready    its gates hold".to_owned(),
         Told::Record(record) => match words_of(record) {
             Some(words) => words,
             None => return,

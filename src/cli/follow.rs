@@ -42,6 +42,10 @@ pub fn switch_here(target: &Target, options: Options, tx: String, answer: Answer
     let layout = Layout::new("/");
     let mut systemd = Pid1::connect();
     let_end(&layout, &mut systemd);
+    // Whoever asks again for a switch of that name lost sight of it.
+    if journal::is_open(&layout, &tx) || files::exists(&layout.closed_journal(&tx)) {
+        return follow(&layout, &mut systemd, Some(tx), answer);
+    }
     match compare(&layout, &mut systemd, target, &options) {
         Ok(None) => {}
         Ok(Some(outcome)) => return report(&Verdict::from(&Ok(outcome)), answer),

@@ -54,6 +54,8 @@ enum What {
     },
     /// Go back to what this host was before the rollout
     Back(BackArgs),
+    /// Note who leads the rollout from now on
+    Lead(LeadArgs),
     /// End this host's part in the rollout
     End {
         /// The rollout
@@ -90,6 +92,9 @@ pub fn run(args: &RolloutArgs) -> Exit {
         }
         What::End { rollout, epoch } => require_root("rollout end")
             .and_then(|()| said(enrol::end(&layout, Claim { rollout, epoch: *epoch }))),
+        What::Lead(args) => {
+            require_root("rollout lead").and_then(|()| said(enrol::renew(&layout, &args.lead()).map(drop)))
+        }
         What::Back(args) => return back(&layout, args),
     };
     acted.map_or_else(|exit| exit, |()| Exit::Done)

@@ -29,7 +29,7 @@ use crate::store::packed::Packed;
     after_help = "Examples: kolla-lang switch                  all hosts, over ssh, in waves that hurt no group\n          \
 kolla-lang switch --host ctl01     one of them\n          kolla-lang switch --local          this host\n\n\
 Exit codes: 0 done, 1 the description is wrong, 2 refused and nothing touched, 3 failed and back \
-on the generation before, 4 done with warnings, 5 somebody must look, 6 another switch is running"
+on the generation before, 4 done with warnings, 5 somebody must look, 6 another switch is running, or a rollout has a host"
 )]
 pub struct SwitchArgs {
     #[command(flatten)]

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::Sender;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -67,6 +68,15 @@ pub struct Deeds<'a> {
     pub how: Vec<String>,
     /// Who hears of it.
     pub tell: Tell<'a>,
+    /// Units that wait for other hosts.
+    pub waiting: Mutex<Waiting>,
+}
+
+/// Units that wait for other hosts. A host is told to begin with one when both it waits and it may: one of them comes first.
+#[derive(Debug, Default)]
+pub struct Waiting {
+    held: BTreeSet<Place>,
+    free: BTreeSet<Place>,
 }
 
 /// How often a host is asked for something short that fails, and how long is waited between.
@@ -87,7 +97,13 @@ impl Deeds<'_> {
         match command {
             Command::Switch { host, .. } => self.switch(host, events),
             Command::Release(place) => {
-                self.short(&place.host, &["rollout", "release", &place.unit, "--tx", tx], events);
+                let mut waiting = self.waiting();
+                waiting.free.insert(place.clone());
+                let is_held = waiting.held.contains(place);
+                drop(waiting);
+                if is_held {
+                    self.release(place, tx, events);
+                }
             }
             Command::Confirm(host) => self.short(host, &["confirm", "--tx", tx, "--events"], events),
             Command::Return { host, .. } => self.go_back(host, events),
@@ -287,9 +303,17 @@ impl Deeds<'_> {
                     hear(events, Event::NoReturn(place(&task.unit)));
                 }
             }
-            // Nobody knows of anything that it could wait for, as after a controller died whose record is gone.
-            Record::Held { unit } if !self.ties.iter().any(|tie| tie.after == place(unit)) => {
-                self.short(host, &["rollout", "release", unit, "--tx", tx], events);
+            Record::Held { unit } => {
+                let place = place(unit);
+                let mut waiting = self.waiting();
+                waiting.held.insert(place.clone());
+                // Where nobody knows of anything that it could wait for, the record is gone of who did, and what it waits for is over.
+                let may_begin =
+                    waiting.free.contains(&place) || !self.ties.iter().any(|tie| tie.after == place);
+                drop(waiting);
+                if may_begin {
+                    self.release(&place, tx, events);
+                }
             }
             Record::Waiting { .. } => {
                 // What was done before this switch is over too.
@@ -302,6 +326,14 @@ impl Deeds<'_> {
         }
     }
 
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn release(&self, place: &Place, tx: &str, events: &Sender<Event>) {
+        self.short(&place.host, &["rollout", "release", &place.unit, "--tx", tx], events);
+    }
+
     fn over(&self, place: Place, events: &Sender<Event>) {
         if self.ties.iter().any(|tie| tie.before == place) {
             hear(events, Event::Over(place));
@@ -312,6 +344,16 @@ impl Deeds<'_> {
     pub fn report(&self, host: &str) -> Result<Report, String> {
         let there = self.crew.host(host).ok_or_else(|| "it was not reached".to_owned())?;
         report(&there).map_err(|error| error.to_string())
+    }
+
+    /// Tells hosts who leads their rollout from now on: whoever led it before is refused.
+    pub fn take_over(&self) {
+        let lead = self.lead.words();
+        let words: Vec<&str> =
+            ["rollout", "lead"].into_iter().chain(lead.iter().map(String::as_str)).collect();
+        let hosts: Vec<String> = self.goals.keys().cloned().collect();
+        // A host that is not part of it yet says so, and hears it when it is asked to switch.
+        self.crew.each(&hosts, |_, host| host.ask(&words, &[]).ok());
     }
 
     /// Tells hosts that the rollout is over; one that does not hear of it says so to the next.

@@ -114,8 +114,8 @@ pub fn take(record: &mut Record, event: Event) -> Vec<Command> {
     }
     match event {
         Event::Over(place) => {
-            record.over.insert(place.clone());
-            return released(record, &place);
+            // It is told again where a connection was lost.
+            return if record.over.insert(place.clone()) { released(record, &place) } else { Vec::new() };
         }
         Event::NoReturn(place) => {
             record.no_return.insert(place);

@@ -7,7 +7,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::keys;
@@ -125,7 +125,12 @@ pub struct World {
     pub mounts: Vec<String>,
     /// Folders at which memory is mounted.
     pub memory: BTreeSet<PathBuf>,
+    /// What else happens each time that a switch waits.
+    pub meanwhile: Option<Rc<Meanwhile>>,
 }
+
+/// What happens while a switch waits.
+pub type Meanwhile = dyn Fn(&mut FakeSystemd);
 
 impl World {
     /// Returns the containers of the units that are up.
@@ -196,8 +201,9 @@ pub struct Fake {
     pub layout: Layout,
     pub world: Rc<RefCell<World>>,
     before: BTreeMap<String, u64>,
-    interrupted: AtomicBool,
-    switches: u64,
+    pub interrupted: Rc<AtomicBool>,
+    /// How many there were; the last one is called by that number.
+    pub switches: u64,
     boots: u64,
     pub options: Options,
 }
@@ -205,6 +211,15 @@ pub struct Fake {
 pub struct FakeSystemd {
     pub world: Rc<RefCell<World>>,
     pub layout: Layout,
+}
+
+impl FakeSystemd {
+    /// Has a unit run, or not any more, without any job.
+    pub fn set_active(&mut self, unit: &str, is_active: bool) {
+        let mut world = self.world.borrow_mut();
+        let entry = world.units.entry(unit.to_owned()).or_default();
+        entry.state.active = if is_active { "active".into() } else { "inactive".into() };
+    }
 }
 
 impl Systemd for FakeSystemd {
@@ -236,6 +251,10 @@ impl Systemd for FakeSystemd {
     }
 
     fn wait(&mut self, at_most: Duration) -> Result<Vec<(JobId, String)>, SystemdError> {
+        let meanwhile = self.world.borrow().meanwhile.clone();
+        if let Some(meanwhile) = meanwhile {
+            meanwhile(self);
+        }
         let mut world = self.world.borrow_mut();
         if world.fails("wait".into()) {
             return Err(SystemdError::Gone);
@@ -528,7 +547,7 @@ impl Fake {
             root,
             world: Rc::default(),
             before: BTreeMap::new(),
-            interrupted: AtomicBool::new(false),
+            interrupted: Rc::default(),
             switches: 0,
             boots: 0,
             options: Options::default(),
@@ -976,7 +995,7 @@ fn the_same_again_is_nothing() -> Result<(), String> {
 
 fn an_interrupted_switch_goes_back() -> Result<(), String> {
     let mut fake = Fake::with_generation(Some(&one("good")))?;
-    fake.interrupted = AtomicBool::new(true);
+    fake.interrupted.store(true, Ordering::Relaxed);
     let ended = fake.switch(&one("other"));
     expect(&ended, |it| {
         matches!(it, Ok(Outcome::Reverted { failure: Failure::Interrupted, to: Some(1), .. }))
