@@ -10,7 +10,7 @@ use super::host::{Answer, Build, FromArgs, complain, require_root};
 use super::part::PartArgs;
 use super::say::say;
 use super::there;
-use super::verdict::no_end;
+use super::verdict::{no_end, report};
 use crate::activate::dry_run::{DryRun, dry_run};
 use crate::activate::history::seconds_now;
 use crate::activate::layout::Layout;
@@ -18,6 +18,7 @@ use crate::activate::pid1::Pid1;
 use crate::activate::podman::HostTools;
 use crate::activate::request::{NoGate, Options};
 use crate::activate::switch::{Target, preview};
+use crate::activate::verdict::Verdict;
 use crate::store::Closure;
 
 /// Make this host be what the description says, and go back by itself if that fails
@@ -233,13 +234,17 @@ fn dry_run_here(closure: &Closure, options: &Options, answer: Answer) -> Exit {
         };
     }
     match dry_run(&layout, &mut Pid1::connect(), &mut HostTools, closure, options) {
-        Ok(DryRun { preview, pulls, kernel, refusals }) => {
+        Ok(DryRun { preview, pulls, kernel, refusals, barred }) => {
             print_preview(host, &preview, &Here { pulls, kernel }, answer);
             let refused = refusals.len() + preview.plan.refused.len();
             refusals.iter().for_each(|it| {
                 complain(it, Exit::Refused);
             });
-            if refused == 0 { Exit::Done } else { Exit::Refused }
+            match barred {
+                Some(error) => report(&Verdict::from(&Err(error)), Answer::Text),
+                None if refused == 0 => Exit::Done,
+                None => Exit::Refused,
+            }
         }
         Err(error) => complain(&error, Exit::Refused),
     }
