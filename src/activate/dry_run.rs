@@ -3,7 +3,8 @@
 //! The same functions plan and check here as in a switch; only the secrets that are missing are not made.
 
 use super::behind;
-use super::failure::Refusal;
+use super::enrol;
+use super::failure::{ActivateError, Refusal};
 use super::generation;
 use super::kernel;
 use super::layout::Layout;
@@ -27,6 +28,8 @@ pub struct DryRun {
     pub kernel: Vec<(String, String)>,
     /// What a switch would refuse over.
     pub refusals: Vec<Refusal>,
+    /// Why nobody but others may switch this host now.
+    pub barred: Option<ActivateError>,
 }
 
 /// Looks what a switch would do. Changes nothing.
@@ -37,12 +40,14 @@ pub fn dry_run(
     to: &Closure,
     options: &Options,
 ) -> Result<DryRun, Refusal> {
+    let claim = options.part.as_ref().map(|part| part.lead.claim());
+    let barred = enrol::admit(enrol::load(layout)?.as_ref(), claim, options.take_over.as_deref()).err();
     let mut preview = preview(layout, tools, to, options)?;
     if let Some(number) = preview.from
         && generation::load_record(layout, number)?.closure == to.digest()
     {
         // Nothing is to be done, and a switch ends there.
-        return Ok(DryRun { preview, pulls: Vec::new(), kernel: Vec::new(), refusals: Vec::new() });
+        return Ok(DryRun { preview, pulls: Vec::new(), kernel: Vec::new(), refusals: Vec::new(), barred });
     }
     let mut running = Vec::new();
     for stop in &preview.plan.stops {
@@ -59,5 +64,5 @@ pub fn dry_run(
     let Checked { missing, mut refusals } =
         check(layout, systemd, tools, &Vault::new(layout.host_keys()), to, &place);
     refusals.extend(behind::refusals(layout, tools, to, None, options)?);
-    Ok(DryRun { preview, pulls: missing, kernel: kernel::steps(layout, &to.manifest), refusals })
+    Ok(DryRun { preview, pulls: missing, kernel: kernel::steps(layout, &to.manifest), refusals, barred })
 }

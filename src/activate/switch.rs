@@ -134,14 +134,14 @@ pub fn compare(
     if lock::is_taken(&layout.lock())? {
         return Err(ActivateError::Locked);
     }
+    if files::exists(&layout.journal()) || files::exists(&layout.trial()) {
+        return Ok(None);
+    }
     let claim = options.part.as_ref().map(|part| part.lead.claim());
     let enrolled = enrol::load(layout)?;
     enrol::admit(enrolled.as_ref(), claim, options.take_over.as_deref())?;
     // What becomes of the record is decided and written under the lock.
     if claim.is_some() || enrolled.is_some() {
-        return Ok(None);
-    }
-    if files::exists(&layout.journal()) || files::exists(&layout.trial()) {
         return Ok(None);
     }
     let Some(from) = held(layout)? else { return Ok(None) };

@@ -28,13 +28,13 @@ pub struct ConfirmArgs {
     #[command(flatten)]
     there: ThereArgs,
     /// Confirm this switch and no other
-    #[arg(long, value_name = "NAME", hide = true, value_parser = name_of_switch)]
+    #[arg(long, value_name = "NAME", hide = true, conflicts_with = "host", value_parser = name_of_switch)]
     tx: Option<String>,
     /// Print one JSON value
     #[arg(long)]
     json: bool,
     /// Print each record of the switch as a line of JSON, and the end
-    #[arg(long, hide = true, conflicts_with = "json")]
+    #[arg(long, hide = true, conflicts_with_all = ["json", "host"])]
     events: bool,
 }
 

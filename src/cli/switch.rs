@@ -12,7 +12,7 @@ use super::part::PartArgs;
 use super::plan::WishArgs;
 use super::say::{say, say_wrong};
 use super::there;
-use super::verdict::no_end;
+use super::verdict::{no_end, report};
 use crate::activate::dry_run::{DryRun, dry_run};
 use crate::activate::history::seconds_now;
 use crate::activate::layout::Layout;
@@ -20,6 +20,7 @@ use crate::activate::pid1::Pid1;
 use crate::activate::podman::HostTools;
 use crate::activate::request::{NoGate, Options};
 use crate::activate::switch::{Target, preview};
+use crate::activate::verdict::Verdict;
 use crate::store::Closure;
 use crate::store::packed::Packed;
 
@@ -276,13 +277,17 @@ fn dry_run_here(closure: &Closure, options: &Options, answer: Answer) -> Exit {
         };
     }
     match dry_run(&layout, &mut Pid1::connect(), &mut HostTools, closure, options) {
-        Ok(DryRun { preview, pulls, kernel, refusals }) => {
+        Ok(DryRun { preview, pulls, kernel, refusals, barred }) => {
             print_preview(host, &preview, &Here { pulls, kernel }, answer);
             let refused = refusals.len() + preview.plan.refused.len();
             refusals.iter().for_each(|it| {
                 complain(it, Exit::Refused);
             });
-            if refused == 0 { Exit::Done } else { Exit::Refused }
+            match barred {
+                Some(error) => report(&Verdict::from(&Err(error)), Answer::Text),
+                None if refused == 0 => Exit::Done,
+                None => Exit::Refused,
+            }
         }
         Err(error) => complain(&error, Exit::Refused),
     }

@@ -65,7 +65,10 @@ struct Said {
 fn said(fake: &Fake, to: &Closure) -> Result<Said, String> {
     let (mut systemd, mut tools) = (fake.systemd(), fake.tools());
     let run = dry_run(&fake.layout, &mut systemd, &mut tools, to, &fake.options);
-    let DryRun { preview, pulls, kernel, refusals } = run.map_err(|error| chain(&error))?;
+    let DryRun { preview, pulls, kernel, refusals, barred } = run.map_err(|error| chain(&error))?;
+    if let Some(error) = barred {
+        return Err(error.to_string());
+    }
     let is_refused = !refusals.is_empty() || !preview.plan.refused.is_empty();
     let mut lines: Vec<String> = preview.plan.to_text().lines().map(str::to_owned).collect();
     lines.extend(pulls.iter().map(|image| format!("{:<8} {image}  ", "pull")));

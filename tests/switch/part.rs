@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use kolla_lang::activate::back::{Back, way_back};
+use kolla_lang::activate::dry_run::dry_run;
 use kolla_lang::activate::failure::{ActivateError, Failure, Refusal};
 use kolla_lang::activate::gc::Roots;
 use kolla_lang::activate::journal::{Reader, Record};
@@ -226,7 +227,13 @@ fn a_host_of_a_rollout_is_nobody_elses() -> Result<(), String> {
         }
     }
     fake.options.part = None;
+    let barred = |fake: &Fake| {
+        let dry = dry_run(&fake.layout, &mut fake.systemd(), &mut fake.tools(), &from, &fake.options);
+        Ok::<_, String>(dry.map_err(|error| chain(&error))?.barred.map(|error| error.to_string()))
+    };
+    is(&barred(&fake)?.unwrap_or_default(), words)?;
     fake.options.take_over = Some("demo-1".to_owned());
+    want(barred(&fake)?.is_none(), &"a dry run says otherwise")?;
     want(matches!(fake.switch(&to), Ok(Outcome::Nothing { number: 2, .. })), &"it is that already")?;
     want(enrolled(&fake)?.is_none(), &"its claim is over")?;
     fake.options.take_over = None;
