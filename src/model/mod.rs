@@ -18,7 +18,7 @@ pub use container::{
     Ask, Change, Container, Contract, File, Format, Gate, Health, Limits, Mount, Network, OnUnhealthy,
     Permission, Probe, Propagation, Restart, Run, Source, Ulimit,
 };
-pub use host::{Backend, Bridge, Driver, Host, RawUnit, Timer, UnitChange, Volume, decode_host};
+pub use host::{Backend, Bridge, Driver, Host, Interface, RawUnit, Timer, UnitChange, Volume, decode_host};
 pub use secret::{Alphabet, SecretKind};
 
 use kl::source::Span;

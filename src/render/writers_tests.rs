@@ -33,6 +33,8 @@ fn host(podman: &str) -> Host {
         at: Span::new(1, 2),
         roles: vec![],
         addresses: vec![],
+        interfaces: vec![],
+        links: vec![],
         ssh: Ssh { user: text("root"), address: text(""), port: 22, key: None },
         podman: text(podman),
         systemd: if podman.starts_with("4.3") { 252 } else { 257 },
