@@ -2,6 +2,7 @@
 
 use super::container::{Container, File};
 use super::decode;
+use super::precheck::{Precheck, prechecks};
 use super::read::Reader;
 use super::{At, Text, errors};
 use kl::data::Data;
@@ -26,6 +27,8 @@ pub struct Host {
     pub interfaces: Vec<(Arc<str>, Interface)>,
     /// Hardware addresses by the names that their interfaces are given, sorted.
     pub links: Vec<(Arc<str>, Text)>,
+    /// What must hold before it is first switched, by name, sorted.
+    pub prechecks: Vec<(Arc<str>, Precheck)>,
     /// How to reach it.
     pub ssh: Ssh,
     /// The version of its podman.
@@ -194,6 +197,7 @@ pub fn decode_host(name: &str, data: &Data) -> (Host, Problems) {
             .map(|(key, it)| (key.clone(), interface(read, it)))
             .collect(),
         links: map(read, "links").iter().map(|(key, it)| (key.clone(), read.text(it))).collect(),
+        prechecks: prechecks(read, data),
         ssh: ssh(read, data),
         podman: read.text(podman),
         systemd: read.number(systemd).value,

@@ -8,6 +8,7 @@ pub mod container;
 mod decode;
 pub mod errors;
 pub mod host;
+pub mod precheck;
 mod read;
 pub mod secret;
 
@@ -19,6 +20,7 @@ pub use container::{
     Permission, Probe, Propagation, Restart, Run, Source, Ulimit,
 };
 pub use host::{Backend, Bridge, Driver, Host, Interface, RawUnit, Timer, UnitChange, Volume, decode_host};
+pub use precheck::{Precheck, Protocol, Question};
 pub use secret::{Alphabet, SecretKind};
 
 use kl::source::Span;

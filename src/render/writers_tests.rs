@@ -35,6 +35,7 @@ fn host(podman: &str) -> Host {
         addresses: vec![],
         interfaces: vec![],
         links: vec![],
+        prechecks: vec![],
         ssh: Ssh { user: text("root"), address: text(""), port: 22, key: None },
         podman: text(podman),
         systemd: if podman.starts_with("4.3") { 252 } else { 257 },

@@ -11,6 +11,7 @@ pub mod gate;
 pub mod lock;
 pub mod manifest;
 pub mod objects;
+pub mod precheck;
 pub mod sealed;
 pub mod secret;
 pub mod sweep;
