@@ -2,7 +2,7 @@
 //!
 //! Knows nothing of what a task does; its class and its stamp say all. What goes back within one switch is not asked here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::failure::Refusal;
 use super::history::{self, End, Event};
@@ -13,9 +13,9 @@ use super::stamps::{self, Finished};
 use crate::store::manifest::TaskClass;
 use crate::store::{Closure, Digest};
 
-/// Returns a refusal for each finished task that a closure lies before, but for those that somebody named. `number` is the
-/// generation that is asked for by its number; a new one lies where the same closure was committed last, and what never was
-/// lies behind nothing: who describes a host anew knows what became of it.
+/// Returns a refusal for each finished task that a closure lies before, but for those that somebody named, and for each name that no
+/// finished task has. `number` is the generation that is asked for by its number; a new one lies where the same closure was
+/// committed last, and what never was lies behind nothing: who describes a host anew knows what became of it.
 pub fn refusals(
     layout: &Layout,
     tools: &mut dyn Tools,
@@ -23,26 +23,40 @@ pub fn refusals(
     number: Option<u64>,
     options: &Options,
 ) -> Result<Vec<Refusal>, Refusal> {
+    let all = stamps::finished(layout)?;
+    let mut refusals = misnamed(&all, options);
     let lies_before = |it: &Finished| {
         let is_known = to.manifest.tasks.values().any(|task| task.once == it.once);
         it.class != TaskClass::Expand && !is_known && !options.allow_behind.contains(&it.task)
     };
-    let mut finished: Vec<Finished> = stamps::finished(layout)?.into_iter().filter(lies_before).collect();
+    let mut finished: Vec<Finished> = all.into_iter().filter(lies_before).collect();
     if finished.is_empty() {
-        return Ok(Vec::new());
+        return Ok(refusals);
     }
     let number = match number {
         Some(number) => Some(number),
         None => last_with(&history::load(layout)?, &to.digest()),
     };
-    let Some(number) = number else { return Ok(Vec::new()) };
+    let Some(number) = number else { return Ok(refusals) };
     finished.retain(|it| number < it.generation);
     let asks = finished.iter().any(|it| !it.volumes.is_empty());
     let volumes = if asks { tools.volumes()? } else { BTreeMap::new() };
     // What a task did to a volume is gone with the volume.
     finished.retain(|it| it.is_there(&volumes));
     let refusal = |it: Finished| Refusal::Behind { task: it.task, done_for: it.generation, number };
-    Ok(finished.into_iter().map(refusal).collect())
+    refusals.extend(finished.into_iter().map(refusal));
+    Ok(refusals)
+}
+
+/// Returns a refusal for each name that somebody gave and no finished task has: a slip of the pen allows nothing.
+fn misnamed(finished: &[Finished], options: &Options) -> Vec<Refusal> {
+    let names: BTreeSet<&String> = finished.iter().map(|it| &it.task).collect();
+    let unknown = options.allow_behind.iter().filter(|it| !names.contains(it));
+    let refusal = |it: &String| Refusal::NoSuchTask {
+        task: it.clone(),
+        finished: names.iter().map(|it| (*it).clone()).collect(),
+    };
+    unknown.map(refusal).collect()
 }
 
 /// Returns the last generation that was committed with a closure.

@@ -169,6 +169,7 @@ pub fn empty_like(manifest: &Manifest) -> Manifest {
         volumes: Vec::new(),
         images: Vec::new(),
         secrets: BTreeMap::new(),
+        prechecks: BTreeMap::new(),
     }
 }
 

@@ -53,6 +53,8 @@ pub enum Refusal {
          that is there again, `--allow-behind {task}`"
     )]
     Behind { task: String, done_for: u64, number: u64 },
+    #[error("`--allow-behind {task}` names no task that was finished on this host{}", instead(finished))]
+    NoSuchTask { task: String, finished: Vec<String> },
     #[error("there is no generation {number} on this host")]
     NoGeneration { number: u64 },
     #[error("there is no generation before this one")]
@@ -113,6 +115,10 @@ fn generation_of(closure: Option<&Digest>) -> String {
 
 fn listed(all: &[String]) -> String {
     all.iter().map(|it| format!("\n    {it}")).collect()
+}
+
+fn instead(names: &[String]) -> String {
+    if names.is_empty() { String::new() } else { format!("\n  help: finished were {}", names.join(", ")) }
 }
 
 /// Every cause of a refusal at hand makes one.

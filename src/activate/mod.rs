@@ -31,6 +31,7 @@ pub mod perform;
 pub mod pid1;
 pub mod pins;
 pub mod podman;
+pub mod prechecks;
 pub mod preflight;
 pub mod recover;
 pub mod release;

@@ -104,7 +104,7 @@ fn check_podman(manifest: &Manifest, tools: &mut dyn Tools) -> Result<(), Refusa
 }
 
 /// Reads the numbers of a version; what follows them, like `-dev`, counts nothing.
-fn numbers(version: &str) -> Vec<u32> {
+pub(super) fn numbers(version: &str) -> Vec<u32> {
     let digits = |part: &str| part.chars().take_while(char::is_ascii_digit).collect::<String>();
     version.split('.').map_while(|part| digits(part).parse().ok()).collect()
 }

@@ -9,7 +9,7 @@ use super::host::Answer;
 use super::report;
 use super::say::say_wrong;
 use crate::lab::{LabHost, LabPort, LabSpec, release_with};
-use crate::model::{Cloud, decode_cloud, decode_host};
+use crate::model::{Cloud, Host, Interface, decode_cloud, decode_host};
 
 /// Reads the hosts of a lab out of the cloud that a file describes. What is wrong was printed.
 pub fn spec(file: Option<&Path>) -> Result<LabSpec, Exit> {
@@ -22,11 +22,8 @@ pub fn spec(file: Option<&Path>) -> Result<LabSpec, Exit> {
     let (cloud, cloud_problems) = decode_cloud(compiled.root());
     let (hosts, part_problems) = compiled.parts(JobsArgs { jobs: None }.count(), |name, data| {
         let (host, problems) = decode_host(name, &data);
-        let networks = host
-            .addresses
-            .iter()
-            .filter_map(|(network, address)| port(&cloud, network, address.value.parse().ok()?))
-            .collect::<Vec<_>>();
+        let ports = host.interfaces.iter().filter_map(|(network, it)| port(&cloud, &host, network, it));
+        let networks = ports.collect();
         let release = release_with(host.podman.as_str());
         (LabHost { name: name.to_string(), release, networks }, problems.in_part(name))
     });
@@ -45,8 +42,16 @@ pub fn spec(file: Option<&Path>) -> Result<LabSpec, Exit> {
     }
 }
 
-fn port(cloud: &Cloud, network: &str, address: std::net::IpAddr) -> Option<LabPort> {
+/// Returns a host's port in a network. A VLAN is a network like others: its port has the name of the VLAN's interface.
+fn port(cloud: &Cloud, host: &Host, network: &str, it: &Interface) -> Option<LabPort> {
     let (_, site) = cloud.networks.iter().find(|(name, _)| &**name == network)?;
-    let interface = site.interface.to_string();
-    Some(LabPort { network: network.to_owned(), cidr: site.cidr?, address, interface })
+    let address = host.addresses.iter().find(|(name, _)| &**name == network);
+    let mac = host.links.iter().find(|(name, _)| **name == *it.link.as_str());
+    Some(LabPort {
+        network: network.to_owned(),
+        cidr: site.cidr?,
+        address: address.and_then(|(_, it)| it.value.parse().ok()),
+        interface: it.name.to_string(),
+        mac: mac.map(|(_, it)| it.to_string()),
+    })
 }

@@ -21,6 +21,7 @@ pub mod lab;
 pub mod part;
 pub mod pin;
 pub mod plan;
+pub mod prechecks;
 pub mod rendered;
 pub mod report;
 pub mod rollback;
@@ -60,6 +61,7 @@ enum Command {
     Why(why::WhyArgs),
     Explain(explain::ExplainArgs),
     Plan(plan::PlanArgs),
+    Prechecks(prechecks::PrechecksArgs),
     Diff(diff::DiffArgs),
     Switch(switch::SwitchArgs),
     Rollback(rollback::RollbackArgs),
@@ -99,6 +101,7 @@ pub fn main() -> ExitCode {
         Command::Why(args) => why::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Plan(args) => plan::run(args, &build::build),
+        Command::Prechecks(args) => prechecks::run(args, &build::build),
         Command::Diff(args) => diff::run(args, &build::build),
         Command::Switch(args) => switch::run(args, &build::build),
         Command::Rollback(args) => rollback::run(args, &build::build),

@@ -132,7 +132,15 @@ pub(super) fn system<'a>(
     move |source| LabError::File { deed, path: path.to_owned(), source: source.into() }
 }
 
+/// What a busy machine makes a program say although nothing is wrong: crun could not seal its copy of itself, for one.
+const PASSING: &str = "Device or resource busy";
+
 impl LabError {
+    /// Returns whether the same program is likely to succeed when it is run again.
+    pub(super) fn is_passing(&self) -> bool {
+        matches!(self, Self::Tool { said, .. } if said.contains(PASSING))
+    }
+
     /// Returns what to do next, where that is known.
     pub fn help(&self) -> Option<String> {
         match self {
@@ -213,5 +221,25 @@ impl std::error::Error for LabError {
             }
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_busy_machine_refuses_is_passing() {
+        let tool = |said: &str| LabError::Tool {
+            command: "podman build".to_owned(),
+            status: "exit status: 125".to_owned(),
+            said: said.to_owned(),
+        };
+        let busy = "crun: Close_Fd sealing memfd copy: Device or resource busy\nError: building at STEP 3";
+        assert!(tool(busy).is_passing());
+        assert!(!tool("E: Unable to locate package nova-api").is_passing());
+        assert!(!tool("").is_passing());
+        let source = io::Error::from(io::ErrorKind::ResourceBusy);
+        assert!(!LabError::Spawn { command: "podman build".to_owned(), source }.is_passing());
     }
 }

@@ -20,7 +20,7 @@ use super::image::STORE;
 use super::mounts::remove_all;
 use super::network::Networks;
 use super::record::Record;
-use super::spec::{LabHost, LabSpec};
+use super::spec::{LabHost, LabPort, LabSpec};
 use super::{LabError, nspawn, tool};
 
 /// How long a host may take to boot. Two cores busy with a build need a few seconds; a healthy boot is under two.
@@ -210,11 +210,9 @@ impl<'a> Host<'a> {
         }
         let answer = tool::output(inside(init).args(["ip", "-oneline", "address", "show"]))?;
         let addresses = String::from_utf8_lossy(&answer.stdout).into_owned();
-        let missing = self.spec.networks.iter().find(|port| {
-            let address = format!("{}/{}", port.address, port.cidr.prefix_len());
-            !addresses.split_whitespace().any(|it| it == address)
-        });
-        Ok(missing.map(|port| format!("{} has no {} yet", port.interface, port.address)))
+        let mut wanted = self.spec.networks.iter().filter_map(|port| Some((port, address(port)?)));
+        let missing = wanted.find(|(_, it)| !addresses.split_whitespace().any(|there| there == it));
+        Ok(missing.map(|(port, it)| format!("{} has no {it} yet", port.interface)))
     }
 
     fn spawn(&self, mounted: &Mounted, parts: &Parts, networks: &Networks) -> Result<(), LabError> {
@@ -276,21 +274,17 @@ impl<'a> Host<'a> {
         write(root, "etc/hostname", &format!("{}\n", self.spec.name))?;
         let mut hosts = "127.0.0.1 localhost\n::1 localhost\n".to_owned();
         for host in &self.lab.hosts {
-            for (idx, port) in host.networks.iter().enumerate() {
+            let named = host.networks.iter().filter_map(|port| Some((port, port.address?)));
+            for (idx, (port, address)) in named.enumerate() {
                 let name = &host.name;
                 let names = if idx == 0 { name.clone() } else { format!("{name}-{}", port.network) };
-                hosts.push_str(&format!("{} {names}\n", port.address));
+                hosts.push_str(&format!("{address} {names}\n"));
             }
         }
         write(root, "etc/hosts", &hosts)?;
         for port in &self.spec.networks {
-            let text = format!(
-                "[Match]\nName={}\n\n[Network]\nAddress={}/{}\nKeepConfiguration=static\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n",
-                port.interface,
-                port.address,
-                port.cidr.prefix_len()
-            );
-            write(root, &format!("etc/systemd/network/10-{}.network", port.interface), &text)?;
+            let path = format!("etc/systemd/network/10-{}.network", port.interface);
+            write(root, &path, &network_file(port))?;
         }
         for share in &self.lab.shares {
             let path = root.join(share.to.strip_prefix("/").unwrap_or(&share.to));
@@ -366,6 +360,25 @@ impl<'a> Host<'a> {
     }
 }
 
+/// Returns the address of a port with its prefix, if it has one.
+fn address(port: &LabPort) -> Option<String> {
+    port.address.map(|it| format!("{it}/{}", port.cidr.prefix_len()))
+}
+
+/// Returns what systemd-networkd of a host is told of a port.
+fn network_file(port: &LabPort) -> String {
+    let mut text = format!("[Match]\nName={}\n", port.interface);
+    if let Some(mac) = &port.mac {
+        text.push_str(&format!("\n[Link]\nMACAddress={mac}\n"));
+    }
+    text.push_str("\n[Network]\n");
+    if let Some(address) = address(port) {
+        text.push_str(&format!("Address={address}\n"));
+    }
+    text.push_str("KeepConfiguration=static\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n");
+    text
+}
+
 /// Returns a command in all namespaces of a host; what it runs is to be added as arguments.
 fn inside(init: i32) -> Command {
     let mut command = Command::new("nsenter");
@@ -402,4 +415,26 @@ fn install_program(root: &Path, program: &Path) -> Result<(), LabError> {
 fn write(root: &Path, path: &str, text: &str) -> Result<(), LabError> {
     let path = root.join(path);
     fs::write(&path, text).map_err(file("write", &path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_is_told_what_is_described() {
+        let port = |address: Option<&str>, mac: Option<&str>| LabPort {
+            network: "storage".to_owned(),
+            cidr: "10.0.1.0/24".parse().unwrap(),
+            address: address.map(|it| it.parse().unwrap()),
+            interface: "eth1.20".to_owned(),
+            mac: mac.map(str::to_owned),
+        };
+        let with_both = network_file(&port(Some("10.0.1.11"), Some("52:54:00:00:00:0a")));
+        let (head, network) = with_both.split_once("[Network]\n").unwrap();
+        assert_eq!(head, "[Match]\nName=eth1.20\n\n[Link]\nMACAddress=52:54:00:00:00:0a\n\n");
+        assert!(network.starts_with("Address=10.0.1.11/24\n"), "{network}");
+        let with_none = network_file(&port(None, None));
+        assert!(!with_none.contains("Address=") && !with_none.contains("[Link]"), "{with_none}");
+    }
 }

@@ -5,6 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use super::cache::{Cache, Site};
 use super::cgroup::Cgroup;
@@ -17,6 +18,9 @@ use crate::store::digest::Hasher;
 
 /// Where the store lies in a host; /etc/containers/storage.conf in stdlib names the same.
 pub(super) const STORE: &str = "/srv/store";
+
+/// How long a failure that passes is given to do so.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Returns a store with all images of a set, building what is not there yet.
 pub(super) fn store(
@@ -77,7 +81,7 @@ fn build(
     let builder = Builder::new(host_root, &binds, site)?;
     let rootfs = set.reference("rootfs");
     tell("importing the service images' root file system");
-    builder.podman(&["import", "--quiet", "/build/root.tar", &rootfs])?;
+    builder.podman(&["import", "--quiet", "/build/root.tar", &rootfs], tell)?;
     for (idx, image) in set.images.iter().enumerate() {
         let reference = set.reference(image.name);
         tell(&format!("building {reference} ({} of {})", idx + 1, set.images.len()));
@@ -95,7 +99,7 @@ fn build(
         command.extend(["--layers=false", "--file", &layer, "--tag", &reference]);
         command.extend(args.iter().map(String::as_str));
         command.push("/build/context");
-        builder.podman(&command)?;
+        builder.podman(&command, tell)?;
     }
     Ok(())
 }
@@ -121,13 +125,13 @@ impl Builder {
     }
 
     /// Runs podman on the store that is being made.
-    fn podman(&self, args: &[&str]) -> Result<String, LabError> {
+    fn podman(&self, args: &[&str], tell: Tell) -> Result<String, LabError> {
         let mut command = tool::tied("sh");
         nspawn::join(&mut command, &self.group);
         command.arg("systemd-nspawn").args(nspawn::arguments(&self.overlay.root)).args(&self.binds);
         command.args(["--private-network", "--pipe", "podman", "--root", STORE, "--runroot", "/tmp/podman"]);
         command.args(["--storage-driver=overlay", "--events-backend=none"]).args(args);
-        tool::run(&mut command)
+        tool::run_again(&mut command, PAUSE, tell)
     }
 }
 

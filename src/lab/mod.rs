@@ -204,7 +204,7 @@ impl Lab {
                 Ok(HostStatus {
                     name: spec.name.clone(),
                     pid: host.running()?.and_then(|it| it.init()),
-                    addresses: spec.networks.iter().map(|it| it.address.to_string()).collect(),
+                    addresses: spec.networks.iter().filter_map(|it| Some(it.address?.to_string())).collect(),
                 })
             })
             .collect()

@@ -36,7 +36,7 @@ pub struct LabHost {
     /// Debian's code name of its release; by default that of the images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<String>,
-    /// Its network ports. The first network's address is the one its name stands for in /etc/hosts.
+    /// Its network ports. The first address is the one its name stands for in /etc/hosts.
     pub networks: Vec<LabPort>,
 }
 
@@ -48,10 +48,14 @@ pub struct LabPort {
     pub network: String,
     /// The network's addresses.
     pub cidr: IpNet,
-    /// The host's own address in it.
-    pub address: IpAddr,
+    /// The host's own address in it, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<IpAddr>,
     /// The name of the interface in the host.
     pub interface: String,
+    /// Its hardware address; by default one that the kernel makes up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mac: Option<String>,
 }
 
 /// A folder of this machine that every host sees.
@@ -85,18 +89,19 @@ impl LabSpec {
                 return wrong(format!("two hosts are called `{}`", host.name));
             }
             let mut interfaces = BTreeSet::new();
-            for LabPort { network, cidr, address, interface } in &host.networks {
+            for LabPort { network, cidr, address, interface, mac: _ } in &host.networks {
                 interface_name(interface)?;
                 if !interfaces.insert(interface) {
                     return wrong(format!("host `{}` has two interfaces `{interface}`", host.name));
-                }
-                if !cidr.contains(address) {
-                    return wrong(format!("{address} of host `{}` is not in {network}, {cidr}", host.name));
                 }
                 if let Some(first) = cidrs.insert(network, *cidr)
                     && first != *cidr
                 {
                     return wrong(format!("network `{network}` is both {first} and {cidr}"));
+                }
+                let Some(address) = address else { continue };
+                if !cidr.contains(address) {
+                    return wrong(format!("{address} of host `{}` is not in {network}, {cidr}", host.name));
                 }
                 if let Some(first) = addresses.insert((network, *address), &host.name) {
                     return wrong(format!("`{first}` and `{}` both are {address} in {network}", host.name));
@@ -183,7 +188,7 @@ mod tests {
         );
         let spec = parse_spec(&text, Path::new("spec.json")).expect("it is whole");
         assert_eq!(spec.networks().into_iter().collect::<Vec<_>>(), ["internal"]);
-        assert_eq!(spec.hosts[1].networks[0].address.to_string(), "10.0.0.12");
+        assert_eq!(spec.hosts[1].networks[0].address, Some("10.0.0.12".parse().unwrap()));
     }
 
     #[test]

@@ -40,8 +40,6 @@ pub struct Cloud {
 pub struct SiteNetwork {
     /// Its addresses; absent only after a mistake.
     pub cidr: Option<IpNet>,
-    /// The interface on every host that has an address in it.
-    pub interface: Text,
     /// Largest packet.
     pub mtu: u64,
     /// The way out.
@@ -212,13 +210,13 @@ fn values<T>(all: Vec<(Arc<str>, T)>) -> Vec<T> {
 }
 
 fn site_network(read: &mut Reader, data: &Data) -> SiteNetwork {
-    let (interface, mtu) = (read.field(data, "interface"), read.field(data, "mtu"));
+    let mtu = read.field(data, "mtu");
     let cidr = match &read.field(data, "cidr").kind {
         DataKind::Cidr(cidr) => Some(*cidr),
         _ => None,
     };
     let gateway = address(read.field(data, "gateway"));
-    SiteNetwork { cidr, interface: read.text(interface), mtu: read.number(mtu).value, gateway }
+    SiteNetwork { cidr, mtu: read.number(mtu).value, gateway }
 }
 
 fn vip(read: &mut Reader, data: &Data) -> Vip {

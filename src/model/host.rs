@@ -2,6 +2,7 @@
 
 use super::container::{Container, File};
 use super::decode;
+use super::precheck::{Precheck, prechecks};
 use super::read::Reader;
 use super::{At, Text, errors};
 use kl::data::Data;
@@ -22,6 +23,12 @@ pub struct Host {
     pub roles: Vec<Text>,
     /// Its addresses by network, sorted.
     pub addresses: Vec<(Arc<str>, Text)>,
+    /// How it is plugged into each network, by network, sorted.
+    pub interfaces: Vec<(Arc<str>, Interface)>,
+    /// Hardware addresses by the names that their interfaces are given, sorted.
+    pub links: Vec<(Arc<str>, Text)>,
+    /// What must hold before it is first switched, by name, sorted.
+    pub prechecks: Vec<(Arc<str>, Precheck)>,
     /// How to reach it.
     pub ssh: Ssh,
     /// The version of its podman.
@@ -46,6 +53,15 @@ pub struct Host {
     pub sysctls: Vec<(Arc<str>, Text)>,
     /// Kernel modules, sorted.
     pub modules: Vec<Text>,
+}
+
+/// How a host is plugged into a network.
+#[derive(Clone, Debug)]
+pub struct Interface {
+    /// The interface that the cable is in.
+    pub link: Text,
+    /// What carries its address: the same, or a VLAN on it.
+    pub name: Text,
 }
 
 /// How to reach a host.
@@ -176,6 +192,12 @@ pub fn decode_host(name: &str, data: &Data) -> (Host, Problems) {
         at: data.origin.at,
         roles: read.texts(roles),
         addresses: map(read, "addresses").iter().map(|(key, it)| (key.clone(), read.display(it))).collect(),
+        interfaces: map(read, "interfaces")
+            .iter()
+            .map(|(key, it)| (key.clone(), interface(read, it)))
+            .collect(),
+        links: map(read, "links").iter().map(|(key, it)| (key.clone(), read.text(it))).collect(),
+        prechecks: prechecks(read, data),
         ssh: ssh(read, data),
         podman: read.text(podman),
         systemd: read.number(systemd).value,
@@ -217,6 +239,11 @@ fn check_names(read: &mut Reader, host: &Host) {
             read.report(report.label(first_at, "the other one"));
         }
     }
+}
+
+fn interface(read: &mut Reader, data: &Data) -> Interface {
+    let (link, name) = (read.field(data, "link"), read.field(data, "name"));
+    Interface { link: read.text(link), name: read.text(name) }
 }
 
 fn ssh(read: &mut Reader, data: &Data) -> Ssh {

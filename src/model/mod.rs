@@ -8,6 +8,7 @@ pub mod container;
 mod decode;
 pub mod errors;
 pub mod host;
+pub mod precheck;
 mod read;
 pub mod secret;
 
@@ -18,7 +19,8 @@ pub use container::{
     Ask, Change, Container, Contract, File, Format, Gate, Health, Limits, Mount, Network, OnUnhealthy,
     Permission, Probe, Propagation, Restart, Run, Source, Ulimit,
 };
-pub use host::{Backend, Bridge, Driver, Host, RawUnit, Timer, UnitChange, Volume, decode_host};
+pub use host::{Backend, Bridge, Driver, Host, Interface, RawUnit, Timer, UnitChange, Volume, decode_host};
+pub use precheck::{Precheck, Protocol, Question};
 pub use secret::{Alphabet, SecretKind};
 
 use kl::source::Span;

@@ -7,6 +7,7 @@ use super::lower::{self, whole_secs};
 use super::lowered::{Form, Lowered, Lowering};
 use super::podman::{Rules, lacks_once};
 use super::policy::{change, gate, groups, step};
+use super::precheck::prechecks;
 use super::seal::{Draft, digests};
 use super::unit::UnitText;
 use super::{quadlet, run, secret, systemd};
@@ -85,6 +86,7 @@ fn empty_manifest(cloud: &Cloud, host: &Host) -> Manifest {
         volumes: host.volumes.iter().map(|(name, _)| name.to_string()).collect(),
         images: Vec::new(),
         secrets: BTreeMap::new(),
+        prechecks: prechecks(host),
     }
 }
 

@@ -14,6 +14,7 @@ mod lowered;
 mod marks;
 mod podman;
 mod policy;
+mod precheck;
 mod quadlet;
 mod run;
 mod seal;

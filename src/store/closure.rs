@@ -121,6 +121,7 @@ mod tests {
             volumes: vec![],
             images: vec![],
             secrets: BTreeMap::from([("db".to_owned(), secret)]),
+            prechecks: BTreeMap::new(),
         }
     }
 

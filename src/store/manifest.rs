@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::digest::Digest;
 pub use super::gate::{Ask, Gate, Probe};
+use super::precheck::Precheck;
 pub use super::secret::{Alphabet, SecretKind};
 
 /// The version of this schema; a reader refuses a higher one.
@@ -74,6 +75,9 @@ pub struct Manifest {
     /// The secrets that holes name, by name.
     #[serde(default)]
     pub secrets: BTreeMap<String, SecretSpec>,
+    /// What must hold before the host's first switch, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub prechecks: BTreeMap<String, Precheck>,
 }
 
 /// Says how units reach systemd.

@@ -12,6 +12,7 @@ pub mod lock;
 pub mod manifest;
 pub mod objects;
 pub mod packed;
+pub mod precheck;
 pub mod sealed;
 pub mod secret;
 pub mod sweep;

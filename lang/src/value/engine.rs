@@ -8,8 +8,7 @@ use crate::data::Data;
 use crate::diag::Problems;
 use crate::live::{NodeId, Value};
 use crate::merge::trie::{self, Trie};
-use crate::source::Span;
-use crate::types::hir::{CheckH, DefId, Ek, Ex, Program};
+use crate::types::hir::{DefId, Ek, Ex, Program};
 use crate::types::ty::{Ty, TyId};
 use std::sync::Arc;
 
@@ -175,50 +174,5 @@ impl Pass<'_> {
             self.set_wholes(own, Once::Done(wholes));
         }
         self.own_part = Some((frozen, own));
-    }
-
-    fn checks(&mut self) {
-        let eng = self.eng;
-        for check in &eng.program.checks {
-            let mut frame = Frame::of(Arc::from([]));
-            self.check_lines(&check.body, &mut frame, check);
-        }
-    }
-
-    fn check_lines(&mut self, lines: &[CheckH], frame: &mut Frame, check: &crate::types::hir::CheckDef) {
-        for line in lines {
-            match line {
-                CheckH::Let(slot, ex) => {
-                    let value = self.eval(ex, frame);
-                    frame.set(*slot, value);
-                }
-                CheckH::Require(cond, message, at) => {
-                    self.witnesses = Some(Vec::new());
-                    let value = self.eval(cond, frame);
-                    let witnesses: Vec<(String, Span)> = self.witnesses.take().unwrap_or_default();
-                    if matches!(value, Value::Bool(false)) {
-                        let detail = message.as_ref().map(|m| self.eval(m, frame));
-                        let detail = detail.as_ref().and_then(Value::as_str).map(|s| s.to_string());
-                        let diagnostic = errors::check(
-                            *at,
-                            &check.title,
-                            check.warn,
-                            detail.as_deref(),
-                            check.at,
-                            &witnesses,
-                        );
-                        self.report(diagnostic);
-                    }
-                }
-                CheckH::For(each, body) => {
-                    self.rounds(each, frame, &mut |pass, frame| pass.check_lines(body, frame, check));
-                }
-                CheckH::If(cond, body) => {
-                    if matches!(self.eval(cond, frame), Value::Bool(true)) {
-                        self.check_lines(body, frame, check);
-                    }
-                }
-            }
-        }
     }
 }

@@ -1,8 +1,11 @@
 //! The words of the reports of merging and evaluation.
 
+use super::check::Read;
 use crate::diag::{Code, Diagnostic, did_you_mean};
 use crate::rank::strength_name;
 use crate::source::Span;
+use crate::types::hir::CheckDef;
+use std::collections::BTreeMap;
 
 /// Two values for one leaf.
 pub fn conflict(path: &str, places: &[(Span, u8)]) -> Diagnostic {
@@ -101,30 +104,51 @@ pub fn broken_where(at: Span, path: &str, value: &str, cond: Span, through: Opti
     out.help("change the value so that the condition holds")
 }
 
-/// A check that failed.
+/// How many witnesses, and how many places of values, a failed check shows.
+const SHOWN: usize = 6;
+
+/// A check that failed, with the rounds that prove it and the values that it read.
 pub fn check(
+    check: &CheckDef,
     at: Span,
-    title: &str,
-    warn: bool,
     detail: Option<&str>,
-    title_at: Span,
-    witnesses: &[(String, Span)],
+    rounds: &[(String, Span)],
+    reads: &[Read],
 ) -> Diagnostic {
+    let title = &check.title;
     let message = match detail {
         Some(detail) => format!("{title}: {detail}"),
         None => format!("check failed: {title}"),
     };
-    let mut out = if warn {
+    let mut out = if check.warn {
         Diagnostic::warning(Code::Check, at, message)
     } else {
         Diagnostic::error(Code::Check, at, message)
     };
-    out = out.here("this does not hold").label(title_at, "the check");
-    for (text, place) in witnesses.iter().take(6) {
+    out = out.here("this does not hold").label(check.at, "the check");
+    for (text, place) in rounds.iter().take(SHOWN) {
         out = out.label(*place, text.clone());
     }
-    let shown: Vec<&str> = witnesses.iter().take(6).map(|(t, _)| t.as_str()).collect();
+    for (place, texts) in by_place(reads) {
+        out = out.label(place, texts.join(", "));
+    }
+    let shown: Vec<&str> = rounds.iter().take(SHOWN).map(|(text, _)| text.as_str()).collect();
     if shown.is_empty() { out } else { out.help(format!("witnesses: {}", shown.join("; "))) }
+}
+
+/// The values that were read last, which are nearest to the demand, by the places where they were written.
+fn by_place(reads: &[Read]) -> BTreeMap<Span, Vec<&str>> {
+    let mut last: Vec<&Read> = Vec::new();
+    for read in reads.iter().rev() {
+        if last.len() < SHOWN && !last.contains(&read) {
+            last.push(read);
+        }
+    }
+    let mut places: BTreeMap<Span, Vec<&str>> = BTreeMap::new();
+    for Read { at, text } in last.into_iter().rev() {
+        places.entry(*at).or_default().push(text);
+    }
+    places
 }
 
 /// Overflow, division by zero, an address outside its network.

@@ -421,9 +421,14 @@ impl Pass<'_> {
         };
         let source = self.eval(&bind.source, frame);
         let two = matches!(bind.kind, BindKind::Indexed | BindKind::Entries);
+        let before = self.n_noted();
         for (first, second) in self.bound(bind.kind, &source, &bind.source) {
             if self.spent {
                 return;
+            }
+            self.forget(before);
+            if bind.kind == BindKind::Entries {
+                self.note_round(&source, &first);
             }
             frame.set(bind.slot, first);
             if two {
@@ -431,6 +436,7 @@ impl Pass<'_> {
             }
             self.rounds_from(each, level + 1, frame, run);
         }
+        self.forget(before);
     }
 
     fn body(&mut self, entries: &[BodyEntry], frame: &mut Frame) -> Value {
@@ -593,27 +599,27 @@ impl Pass<'_> {
         frame: &mut Frame,
         at: Span,
     ) -> Value {
-        let wants_witnesses = self.witnesses.is_some();
+        let (wants_evidence, before) = (self.wants_evidence(), self.n_noted());
         let mut items = Vec::new();
         let mut labels: Vec<String> = Vec::new();
+        let mut reads = Vec::new();
         let mut failed = false;
         self.rounds(each, frame, &mut |pass, frame| {
             let value = pass.eval(item, frame);
             failed |= value.is_error();
             items.push(value);
-            if wants_witnesses {
+            if wants_evidence {
                 labels.push(pass.round_label(each, frame));
+                reads.push(pass.noted_since(before));
             }
         });
         if failed {
             return Value::Error;
         }
         let value = (super::builtins::get(index).run)(self, &[Value::List(items.clone().into())], &[ty], at);
-        if wants_witnesses && matches!(value, Value::Bool(false)) {
+        if wants_evidence && matches!(value, Value::Bool(false)) {
             let found = super::builtins::witnesses(super::builtins::get(index).name, &items, &labels);
-            if let Some(witnesses) = &mut self.witnesses {
-                witnesses.extend(found.into_iter().map(|text| (text, at)));
-            }
+            self.testify(found, &reads, at);
         }
         value
     }

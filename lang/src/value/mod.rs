@@ -2,6 +2,7 @@
 //! names the map whose entries are evaluated apart from each other.
 
 pub mod builtins;
+mod check;
 mod child;
 pub mod engine;
 pub mod errors;

@@ -80,8 +80,8 @@ pub struct Pass<'p> {
     pub defaults: Map<usize, Value>,
     /// The empty environment.
     pub nothing: Arc<[Value]>,
-    /// While a check's demand is evaluated: what would prove it wrong.
-    pub witnesses: Option<Vec<(String, Span)>>,
+    /// While a check that failed is evaluated again: what proves it wrong.
+    pub evidence: Option<super::check::Evidence>,
     /// When `why` asks: the leaves read, and what lost inside `&`.
     pub trace: Option<super::why::Trace>,
 }
@@ -110,7 +110,7 @@ impl<'p> Pass<'p> {
             tried: Map::default(),
             defaults: Map::default(),
             nothing: Arc::from([]),
-            witnesses: None,
+            evidence: None,
             trace: None,
         };
         if base.is_none() {

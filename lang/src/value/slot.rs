@@ -42,8 +42,9 @@ impl Pass<'_> {
     pub fn field(&mut self, id: NodeId, field: u32) -> Value {
         let id = self.canon(id);
         match self.field_slot(id, field) {
-            Slot::Value(value, _) => {
+            Slot::Value(value, src) => {
                 self.traced(Spot::Field(id, field));
+                self.note(Spot::Field(id, field), &value, src);
                 return value;
             }
             Slot::Child(child) => return Value::Node(child),
@@ -75,8 +76,9 @@ impl Pass<'_> {
     pub fn entry(&mut self, id: NodeId, key: &Arc<str>) -> Value {
         let id = self.canon(id);
         match self.entry_slot(id, key) {
-            Slot::Value(value, _) => {
+            Slot::Value(value, src) => {
                 self.traced(Spot::Entry(id, key));
+                self.note(Spot::Entry(id, key), &value, src);
                 return value;
             }
             Slot::Child(child) => return Value::Node(self.canon(child)),

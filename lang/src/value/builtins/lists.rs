@@ -1,5 +1,6 @@
 //! Lists, sets and maps, and the functions that check a whole cloud.
 
+use super::super::check::Witness;
 use super::super::errors;
 use super::super::pass::Pass;
 use super::Builtin;
@@ -292,13 +293,13 @@ fn zero(pass: &Pass<'_>, types: &[TyId]) -> Value {
 }
 
 /// What proves a check wrong: the rounds of a generator that break it, in words.
-pub fn witnesses(name: &str, items: &[Value], labels: &[String]) -> Vec<String> {
+pub fn witnesses(name: &str, items: &[Value], labels: &[String]) -> Vec<Witness> {
     let mut out = Vec::new();
     match name {
         "all" => {
-            for (item, label) in items.iter().zip(labels) {
+            for (i, (item, label)) in items.iter().zip(labels).enumerate() {
                 if matches!(item, Value::Bool(false)) {
-                    out.push(format!("not for {label}"));
+                    out.push(Witness { text: format!("not for {label}"), rounds: vec![i] });
                 }
             }
         }
@@ -308,7 +309,8 @@ pub fn witnesses(name: &str, items: &[Value], labels: &[String]) -> Vec<String> 
             for pair in order.windows(2) {
                 if items[pair[0]].order(&items[pair[1]]) == Ordering::Equal {
                     let value = super::super::settle::plain(&items[pair[0]]);
-                    out.push(format!("{value} for {} and for {}", labels[pair[0]], labels[pair[1]]));
+                    let text = format!("{value} for {} and for {}", labels[pair[0]], labels[pair[1]]);
+                    out.push(Witness { text, rounds: pair.to_vec() });
                 }
             }
         }
@@ -328,7 +330,8 @@ pub fn witnesses(name: &str, items: &[Value], labels: &[String]) -> Vec<String> 
                             .any(|x| as_items(b).iter().any(|y| x.order(y) == Ordering::Equal)),
                     };
                     if shared {
-                        out.push(format!("{} and {} share something", labels[i], labels[j]));
+                        let text = format!("{} and {} share something", labels[i], labels[j]);
+                        out.push(Witness { text, rounds: vec![i, j] });
                         if out.len() > 5 {
                             break 'outer;
                         }

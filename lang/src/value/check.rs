@@ -1,0 +1,154 @@
+//! Checks of the whole tree. One that fails is evaluated once more, and what it reads then is noted: its report shows the lines
+//! that the values come from. Its words are in `errors`.
+
+use super::errors;
+use super::eval::Frame;
+use super::memo::{NO_DEF, Src};
+use super::pass::Pass;
+use super::slot::Spot;
+use crate::live::Value;
+use crate::source::Span;
+use crate::types::hir::{CheckDef, CheckH, Ex};
+use std::sync::Arc;
+
+/// What is noted while a check that failed is evaluated again.
+#[derive(Debug, Default)]
+pub struct Evidence {
+    /// Leaves that were read in the rounds that are open, the last one last.
+    reads: Vec<Read>,
+    /// Rounds of a generator that prove the check wrong, in words, and where the generator is.
+    rounds: Vec<(String, Span)>,
+}
+
+/// A leaf that was read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Read {
+    /// Where its value was written.
+    pub at: Span,
+    /// Its path and its value, in words.
+    pub text: String,
+}
+
+/// Something that proves a check wrong.
+#[derive(Debug)]
+pub struct Witness {
+    /// It in words.
+    pub text: String,
+    /// The rounds of the generator that it is made of.
+    pub rounds: Vec<usize>,
+}
+
+impl Pass<'_> {
+    /// Evaluates all checks, and reports those that fail.
+    pub(super) fn checks(&mut self) {
+        let eng = self.eng;
+        for check in &eng.program.checks {
+            if !self.check_holds(check) {
+                self.evidence = Some(Evidence::default());
+                self.check_holds(check);
+                self.evidence = None;
+            }
+        }
+    }
+
+    fn check_holds(&mut self, check: &CheckDef) -> bool {
+        self.lines_hold(&check.body, &mut Frame::of(Arc::from([])), check)
+    }
+
+    fn lines_hold(&mut self, lines: &[CheckH], frame: &mut Frame, check: &CheckDef) -> bool {
+        let mut holds = true;
+        for line in lines {
+            match line {
+                CheckH::Let(slot, ex) => {
+                    let value = self.eval(ex, frame);
+                    frame.set(*slot, value);
+                }
+                CheckH::Require(cond, message, at) => {
+                    let before = self.n_noted();
+                    if matches!(self.eval(cond, frame), Value::Bool(false)) {
+                        holds = false;
+                        self.report_check(check, *at, message.as_ref(), frame);
+                    }
+                    self.forget(before);
+                }
+                CheckH::For(each, body) => {
+                    self.rounds(each, frame, &mut |pass, frame| holds &= pass.lines_hold(body, frame, check));
+                }
+                CheckH::If(cond, body) => {
+                    if matches!(self.eval(cond, frame), Value::Bool(true)) {
+                        holds &= self.lines_hold(body, frame, check);
+                    }
+                }
+            }
+        }
+        holds
+    }
+
+    /// Reports a demand that does not hold, once there is evidence.
+    fn report_check(&mut self, check: &CheckDef, at: Span, message: Option<&Ex>, frame: &mut Frame) {
+        let Some(evidence) = &mut self.evidence else { return };
+        let (rounds, reads) = (std::mem::take(&mut evidence.rounds), evidence.reads.clone());
+        let detail = message.map(|it| self.eval(it, frame));
+        let detail = detail.as_ref().and_then(Value::as_str).map(|it| &**it);
+        self.report(errors::check(check, at, detail, &rounds, &reads));
+    }
+
+    /// Says whether what is read is noted.
+    pub(super) fn wants_evidence(&self) -> bool {
+        self.evidence.is_some()
+    }
+
+    /// Notes a leaf that was read.
+    pub(super) fn note(&mut self, spot: Spot<'_>, value: &Value, src: Src) {
+        if !self.wants_evidence() {
+            return;
+        }
+        let path = self.spot_path(spot);
+        let text = match value {
+            Value::Bool(_) | Value::Int(_) | Value::Str(_) | Value::Ip(_) | Value::Cidr(_) => {
+                format!("{path} is {}", super::settle::plain(value))
+            }
+            // A default that cannot be told in a word tells nothing.
+            _ if src.def == NO_DEF => return,
+            _ => path,
+        };
+        if let Some(evidence) = &mut self.evidence {
+            evidence.reads.push(Read { at: src.at, text });
+        }
+    }
+
+    /// Notes the entry of a map that a round is about; all of them were read before the first round.
+    pub(super) fn note_round(&mut self, map: &Value, key: &Value) {
+        if let (true, Value::Node(id), Value::Str(key)) = (self.wants_evidence(), map, key) {
+            self.entry(*id, key);
+        }
+    }
+
+    /// How many leaves are noted.
+    pub(super) fn n_noted(&self) -> usize {
+        self.evidence.as_ref().map_or(0, |it| it.reads.len())
+    }
+
+    /// Forgets the leaves that were noted after the first `n`: they belong to another round.
+    pub(super) fn forget(&mut self, n: usize) {
+        if let Some(evidence) = &mut self.evidence {
+            evidence.reads.truncate(n);
+        }
+    }
+
+    /// The leaves that were noted after the first `n`.
+    pub(super) fn noted_since(&self, n: usize) -> Vec<Read> {
+        let reads = self.evidence.as_ref().and_then(|it| it.reads.get(n..));
+        reads.map(<[Read]>::to_vec).unwrap_or_default()
+    }
+
+    /// Keeps what proves a check wrong, with what its rounds read.
+    pub(super) fn testify(&mut self, witnesses: Vec<Witness>, reads: &[Vec<Read>], at: Span) {
+        let Some(evidence) = &mut self.evidence else { return };
+        for Witness { text, rounds } in witnesses {
+            let read = rounds.iter().filter_map(|it| reads.get(*it)).flatten();
+            evidence.reads.extend(read.cloned());
+            evidence.rounds.push((text, at));
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! What must hold before a host's first switch, as the manifest has it.
+
+use crate::model::{self, Host, Protocol, Question};
+use crate::plan::order::service;
+use crate::store::precheck::{self, Precheck};
+use std::collections::BTreeMap;
+
+/// Returns the prechecks of a host by name.
+pub fn prechecks(host: &Host) -> BTreeMap<String, Precheck> {
+    let one = |(name, it): &(std::sync::Arc<str>, model::Precheck)| {
+        Some((name.to_string(), Precheck { ask: question(&it.ask)?, help: it.help.to_string() }))
+    };
+    host.prechecks.iter().filter_map(one).collect()
+}
+
+/// Returns a question; none where something of it is wrong, which was reported.
+fn question(ask: &Question) -> Option<precheck::Question> {
+    Some(match ask {
+        Question::Port { port, address, protocol, of } => precheck::Question::Port {
+            port: *port,
+            address: *address,
+            protocol: match protocol {
+                Protocol::Tcp => precheck::Protocol::Tcp,
+                Protocol::Udp => precheck::Protocol::Udp,
+            },
+            unit: of.as_ref().map(|it| service(it.as_str())),
+        },
+        Question::Space { path, free } => precheck::Question::Space { path: path.to_string(), bytes: *free },
+        Question::Module(name) => precheck::Question::Module { name: name.to_string() },
+        Question::Version { command, least } => precheck::Question::Version {
+            command: command.iter().map(ToString::to_string).collect(),
+            least: least.to_string(),
+        },
+        Question::Resolves(name) => precheck::Question::Resolves { name: name.to_string() },
+        Question::Ping(address) => precheck::Question::Ping { address: (*address)? },
+        Question::Tcp(address, port) => precheck::Question::Tcp { address: (*address)?, port: *port },
+        Question::Clock => precheck::Question::Clock,
+    })
+}
