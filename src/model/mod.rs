@@ -12,7 +12,7 @@ mod read;
 pub mod secret;
 
 pub use cloud::{
-    Class, Cloud, Group, Member, Rejoin, Sealed, SecretSpec, SiteNetwork, Task, Vip, decode_cloud,
+    Class, Cloud, Group, Member, Sealed, SecretSpec, SiteNetwork, Task, Vip, decode_cloud,
 };
 pub use container::{
     Ask, Change, Container, Contract, File, Format, Gate, Health, Limits, Mount, Network, OnUnhealthy,
