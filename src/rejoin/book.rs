@@ -136,14 +136,14 @@ impl Book {
     }
 
     /// Tells the member to begin, if the attempt for which promises were gathered still stands.
-    pub fn begins(&mut self, host: &str, attempt: &str, now: Instant) -> bool {
+    pub fn begins(&mut self, host: &str, attempt: &str, word: Word, now: Instant) -> bool {
         let stands = |it: &Promise| {
             it.to == host && it.round == attempt && now.duration_since(it.at) < LONGEST_ATTEMPT
         };
         if !self.promise.as_ref().is_some_and(stands) {
             return false;
         }
-        self.tell(Word::Begin, Some(attempt.to_owned()), now)
+        self.tell(word, Some(attempt.to_owned()), now)
     }
 
     /// Tells the member to join, if it waits.
@@ -199,12 +199,12 @@ mod tests {
     #[test]
     fn a_member_begins_only_in_an_attempt_that_stands() {
         let (mut book, now) = (waiting(), Instant::now());
-        assert!(!book.begins("me", "1", now));
+        assert!(!book.begins("me", "1", Word::Begin, now));
         assert!(book.promise("me", "1", &[], now));
         assert_eq!(book.round("me").as_deref(), Some("1"));
-        assert!(!book.begins("me", "2", now));
-        assert!(!book.begins("me", "1", now + LONGEST_ATTEMPT));
-        assert!(book.begins("me", "1", now));
+        assert!(!book.begins("me", "2", Word::Begin, now));
+        assert!(!book.begins("me", "1", Word::Begin, now + LONGEST_ATTEMPT));
+        assert!(book.begins("me", "1", Word::Begin, now));
         assert_eq!((book.state(), book.round("me").as_deref()), (State::Starts, Some("1")));
         assert!(!book.promise("b", "1", &[], now));
     }

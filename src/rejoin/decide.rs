@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::words::{Answer, Position, State};
+use super::words::{Answer, Position, State, Word};
 
 /// What a member that waits knows.
 #[derive(Debug)]
@@ -25,8 +25,8 @@ pub struct Known<'a> {
 pub enum Decision {
     /// It joins the others.
     Join,
-    /// It begins, once each of these promised to wait for it.
-    Begin(Vec<String>),
+    /// It begins by this word, once each of these promised to wait for it.
+    Begin(Word, Vec<String>),
     /// It waits, and this is why.
     Wait(String),
 }
@@ -61,7 +61,8 @@ pub fn decide(known: &Known<'_>) -> Decision {
         _ => false,
     };
     if missed.is_empty() || is_enough {
-        return Decision::Begin(waiting.keys().map(|it| (*it).to_owned()).collect());
+        let word = if silent.is_empty() || is_enough { Word::Begin } else { Word::BeginAnew };
+        return Decision::Begin(word, waiting.keys().map(|it| (*it).to_owned()).collect());
     }
     Decision::Wait(format!("no answer for the member of {}", missed.join(" and ")))
 }
@@ -130,7 +131,7 @@ mod tests {
         };
         let found = match decide(&known) {
             Decision::Join => "join".to_owned(),
-            Decision::Begin(asked) => format!("begin, promised by {}", asked.join(" ")),
+            Decision::Begin(word, asked) => format!("{}, promised by {}", word.line().trim(), asked.join(" ")),
             Decision::Wait(why) => why,
         };
         assert!(found.starts_with(expected), "{words:?}: {found}, not {expected}");
@@ -172,8 +173,8 @@ mod tests {
 
     #[test]
     fn an_operator_counts_hosts_as_gone() {
-        check("a:5, a:4, gone", "begin, promised by h2");
-        check("a:5, gone, gone", "begin, promised by ");
+        check("a:5, a:4, gone", "begin-anew, promised by h2");
+        check("a:5, gone, gone", "begin-anew, promised by ");
         check("a:5, a:6, gone", "h2 came further");
         check("nothing, gone, gone", "its volume has no data");
     }

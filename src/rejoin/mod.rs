@@ -10,6 +10,8 @@ mod decide;
 pub mod door;
 pub mod report;
 mod rounds;
+#[cfg(test)]
+mod simulation;
 pub mod words;
 
 use std::collections::BTreeMap;

@@ -9,7 +9,7 @@ use super::ask::ask_all;
 use super::decide::{Decision, Known, decide};
 use super::door::Door;
 use super::report::{self, Report};
-use super::words::{Answer, Position, Request, State};
+use super::words::{Answer, Position, Request, State, Word};
 use crate::activate::layout::Layout;
 
 /// How long after a round the next one begins.
@@ -49,7 +49,7 @@ fn round(door: &Door, layout: &Layout, position: &Position) -> Report {
             door.book().joins(Instant::now());
             None
         }
-        Decision::Begin(needed) => begin(door, &needed, &without),
+        Decision::Begin(word, needed) => begin(door, word, &needed, &without),
         Decision::Wait(why) => {
             send_back(group, &answers);
             Some(why)
@@ -63,7 +63,7 @@ fn round(door: &Door, layout: &Layout, position: &Position) -> Report {
 }
 
 /// Has the member begin if all that are needed promise to wait for it; else returns why it waits.
-fn begin(door: &Door, needed: &[String], without: &BTreeSet<String>) -> Option<String> {
+fn begin(door: &Door, word: Word, needed: &[String], without: &BTreeSet<String>) -> Option<String> {
     let group = &door.group;
     let without: Vec<String> = without.iter().cloned().collect();
     // A name for the attempt that no other one has, here or before a reboot.
@@ -82,7 +82,7 @@ fn begin(door: &Door, needed: &[String], without: &BTreeSet<String>) -> Option<S
         .filter(|host| !answers.get(*host).is_some_and(|it| it.promised))
         .map(String::as_str)
         .collect();
-    if refused.is_empty() && door.book().begins(&group.host, &round, Instant::now()) {
+    if refused.is_empty() && door.book().begins(&group.host, &round, word, Instant::now()) {
         return None;
     }
     door.book().gives_up(&group.host);

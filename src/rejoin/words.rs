@@ -62,8 +62,10 @@ impl fmt::Display for Position {
 /// What a member is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Word {
-    /// Begin the group anew with your data.
+    /// Begin the group with your data, all of which goes on.
     Begin,
+    /// Begin with your data, but as a new history: somebody who is gone may have come further in the old one.
+    BeginAnew,
     /// Join the others.
     Join,
 }
@@ -73,6 +75,7 @@ impl Word {
     pub fn line(self) -> &'static str {
         match self {
             Self::Begin => "begin\n",
+            Self::BeginAnew => "begin-anew\n",
             Self::Join => "join\n",
         }
     }
