@@ -15,7 +15,7 @@ use super::say::{say, say_wrong};
 use super::there::ThereArgs;
 use crate::activate::layout::Layout;
 use crate::rejoin::report::{self, Report};
-use crate::rejoin::words::State;
+use crate::rejoin::words::{Position, State};
 
 /// How long the door has to take up what was said: a few of its rounds.
 const WITHIN: Duration = Duration::from_secs(60);
@@ -105,8 +105,8 @@ fn refuse(report: &Report, gone: &BTreeSet<String>) -> Result<(), Exit> {
         let wrong = match report.members.get(host) {
             None => "has no member in this group",
             _ if *host == report.host => "is this host",
+            Some(None | Some(State::Unknown | State::Waits(Position::Unreadable))) => continue,
             Some(Some(_)) => "answers: it is not gone",
-            Some(None) => continue,
         };
         say_wrong!("error: {host} {wrong}");
         say_wrong!("  help: `kolla-lang recover {}` says who does not answer", report.group);

@@ -64,12 +64,13 @@ pub fn decide(known: &Known<'_>) -> Decision {
         let word = if silent.is_empty() || is_enough { Word::Begin } else { Word::BeginAnew };
         return Decision::Begin(word, waiting.keys().map(|it| (*it).to_owned()).collect());
     }
-    Decision::Wait(format!("no answer for the member of {}", missed.join(" and ")))
+    Decision::Wait(format!("no position of {}", missed.join(" and ")))
 }
 
+/// Who waits and counts: whoever has data of which nobody knows how far they came may have come furthest.
 fn waits<'a>(host: &'a str, answer: &'a Answer) -> Option<(&'a str, &'a Position)> {
     match &answer.state {
-        State::Waits(position) => Some((host, position)),
+        State::Waits(position) if *position != Position::Unreadable => Some((host, position)),
         _ => None,
     }
 }
@@ -81,8 +82,12 @@ fn has_nothing_to_begin_with(mine: &Position, waiting: &BTreeMap<&str, &Position
         (Position::At { history, .. }, Position::At { history: other, .. }) => history != other,
         _ => false,
     };
-    if *mine == Position::Nothing {
-        return Some("its volume has no data: it begins nothing, and joins the others".to_owned());
+    match mine {
+        Position::Nothing => return Some("it has no data: it begins nothing, and joins the others".to_owned()),
+        Position::Unreadable => {
+            return Some("its data cannot be read: it begins nothing, and joins the others".to_owned());
+        }
+        Position::New | Position::At { .. } => {}
     }
     let (other, _) = waiting.iter().find(|(_, it)| differs(it))?;
     Some(format!("its data and those of {other} are of different beginnings: empty the volume of the one that is wrong"))
@@ -92,7 +97,7 @@ fn has_nothing_to_begin_with(mine: &Position, waiting: &BTreeMap<&str, &Position
 fn rank<'a>(host: &'a str, position: &Position) -> (u64, bool, Reverse<&'a str>) {
     let (number, last) = match position {
         Position::At { number, last, .. } => (number.saturating_add(1), *last),
-        Position::Nothing | Position::New => (0, false),
+        Position::Nothing | Position::Unreadable | Position::New => (0, false),
     };
     (number, last, Reverse(host))
 }
@@ -157,8 +162,10 @@ mod tests {
 
     #[test]
     fn fewer_wait_for_the_others() {
-        check("a:5, a:4, -", "no answer for the member of h3");
-        check("a:5, ?, -", "no answer for the member of h2 and h3");
+        check("a:5, a:4, -", "no position of h3");
+        check("a:5, ?, -", "no position of h2 and h3");
+        check("a:5, unreadable, a:5", "no position of h2");
+        check("unreadable, a:5, a:5", "its data cannot be read");
         check("a:5, starts, a:4", "h2 was started");
         check("a:5, b:4, a:4", "its data and those of h2 are of different beginnings");
     }
@@ -166,7 +173,7 @@ mod tests {
     #[test]
     fn the_last_to_leave_needs_more_than_half() {
         check("a:5 last, a:5, -", "begin, promised by h2");
-        check("a:5 last, -, -", "no answer for the member of h2 and h3");
+        check("a:5 last, -, -", "no position of h2 and h3");
         check("a:5 last, a:6, -", "h2 came further");
         check("a:5 last, a:5, -, -", "no answer");
     }
@@ -176,7 +183,7 @@ mod tests {
         check("a:5, a:4, gone", "begin-anew, promised by h2");
         check("a:5, gone, gone", "begin-anew, promised by ");
         check("a:5, a:6, gone", "h2 came further");
-        check("nothing, gone, gone", "its volume has no data");
+        check("nothing, gone, gone", "it has no data");
     }
 
     #[test]
@@ -184,6 +191,6 @@ mod tests {
         check("new, -, -", "begin, promised by ");
         check("new, nothing, ?", "begin, promised by h2");
         check("new, a:5, -", "its data and those of h2");
-        check("nothing, nothing, nothing", "its volume has no data");
+        check("nothing, nothing, nothing", "it has no data");
     }
 }

@@ -57,7 +57,8 @@ impl Site {
         let names = self.names();
         let drawn = self.draw(names.len() as u64) as usize;
         let Some(name) = names.get(drawn).cloned() else { return };
-        self.now += Duration::from_millis(self.draw(1500));
+        let passed = Duration::from_millis(self.draw(1500));
+        self.now += passed;
         match self.draw(40) {
             0 => self.power_off(&name),
             1 if self.draw(4) == 0 => names.iter().for_each(|it| self.power_off(it)),

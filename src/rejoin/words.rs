@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 pub enum Position {
     /// It has no data, or none to be relied on.
     Nothing,
+    /// It has data, and nobody can say how far they came.
+    Unreadable,
     /// Its data were just made, for a group that has not begun yet.
     New,
     /// It has data.
@@ -26,7 +28,7 @@ pub enum Position {
 }
 
 impl Position {
-    /// Reads what a member says behind `member`: `nothing`, `new`, or `HISTORY:NUMBER` with ` last` behind it or not.
+    /// Reads what a member says behind `member`: `nothing`, `unreadable`, `new`, or `HISTORY:NUMBER` with ` last` behind it or not.
     pub fn parse(text: &str) -> Option<Self> {
         let (place, last) = match text.trim().strip_suffix(" last") {
             Some(place) => (place, true),
@@ -34,6 +36,7 @@ impl Position {
         };
         match (place, place.split_once(':'), last) {
             ("nothing", _, false) => Some(Self::Nothing),
+            ("unreadable", _, false) => Some(Self::Unreadable),
             ("new", _, false) => Some(Self::New),
             (_, Some((history, number)), last) if is_word(history) => {
                 Some(Self::At { history: history.to_owned(), number: number.parse().ok()?, last })
@@ -51,6 +54,7 @@ impl fmt::Display for Position {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Nothing => out.write_str("no data"),
+            Self::Unreadable => out.write_str("data that cannot be read"),
             Self::New => out.write_str("new data"),
             Self::At { history, number, last } => {
                 write!(out, "{history}:{number}{}", if *last { ", the last to leave" } else { "" })
@@ -154,6 +158,7 @@ mod tests {
         let at = |number, last| Some(Position::At { history: "6f-1".to_owned(), number, last });
         let cases = [
             ("nothing", Some(Position::Nothing)),
+            ("unreadable", Some(Position::Unreadable)),
             ("new\n", Some(Position::New)),
             ("6f-1:17", at(17, false)),
             ("6f-1:17 last", at(17, true)),
