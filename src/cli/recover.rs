@@ -92,7 +92,9 @@ fn read(layout: &Layout, group: &str) -> Result<Report, Exit> {
         Ok(Some(report)) => Ok(report),
         Ok(None) => {
             say_wrong!("error: no member of `{group}` on this host waits for others");
-            say_wrong!("  help: run it on a host of the group; `systemctl status {group}-rejoin.service` says whether its door is open");
+            say_wrong!(
+                "  help: run it on a host of the group; `systemctl status {group}-rejoin.service` says whether its door is open"
+            );
             Err(Exit::Refused)
         }
         Err(error) => Err(complain(&error, Exit::Refused)),
@@ -125,10 +127,13 @@ pub fn print(report: &Report) {
     for (member, state) in members {
         say!("  {member:<12}  {}", words(state.as_ref()));
     }
-    let silent: Vec<&str> = members.iter().filter(|(_, it)| it.is_none()).map(|(it, _)| it.as_str()).collect();
+    let silent: Vec<&str> =
+        members.iter().filter(|(_, it)| it.is_none()).map(|(it, _)| it.as_str()).collect();
     if waits.is_some() && !silent.is_empty() {
         let without = silent.iter().map(|it| format!(" --without {it}")).collect::<String>();
-        say!("  help: start what is missing. If it is gone for good, `kolla-lang recover {group}{without}` begins without it:");
+        say!(
+            "  help: start what is missing. If it is gone for good, `kolla-lang recover {group}{without}` begins without it:"
+        );
         say!("        what it alone had written is lost, and it must not come back cut off from the others");
     }
 }

@@ -11,9 +11,7 @@ pub mod host;
 mod read;
 pub mod secret;
 
-pub use cloud::{
-    Class, Cloud, Group, Member, Sealed, SecretSpec, SiteNetwork, Task, Vip, decode_cloud,
-};
+pub use cloud::{Class, Cloud, Group, Member, Sealed, SecretSpec, SiteNetwork, Task, Vip, decode_cloud};
 pub use container::{
     Ask, Change, Container, Contract, File, Format, Gate, Health, Limits, Mount, Network, OnUnhealthy,
     Permission, Probe, Propagation, Restart, Run, Source, Ulimit,

@@ -66,8 +66,11 @@ pub(super) fn order(cloud: &Cloud, host: &Host, tasks: &[&Task], problems: &mut 
     }
     let needed: BTreeSet<&str> =
         host.containers.iter().flat_map(|it| &it.needs_units).map(At::as_str).collect();
-    let (needed, others): (Vec<_>, Vec<_>) =
-        host.units.iter().map(|(name, unit)| (name.to_string(), unit)).partition(|(name, _)| needed.contains(&**name));
+    let (needed, others): (Vec<_>, Vec<_>) = host
+        .units
+        .iter()
+        .map(|(name, unit)| (name.to_string(), unit))
+        .partition(|(name, _)| needed.contains(&**name));
     for (name, _) in needed {
         let (waits_for, elsewhere) = (BTreeMap::new(), Elsewhere::default());
         nodes.insert(name, Node { wait: Wait::Started, waits_for, elsewhere });

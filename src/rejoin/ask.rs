@@ -15,8 +15,13 @@ const WITHIN: Duration = Duration::from_secs(5);
 const LONGEST: u64 = 16 * 1024;
 
 /// Asks some hosts at once, and returns what those that answered said.
-pub fn ask_all<'a>(group: &Group, hosts: impl Iterator<Item = &'a String>, request: &Request) -> BTreeMap<String, Answer> {
-    let named: Vec<(&String, SocketAddr)> = hosts.filter_map(|host| Some((host, group.door(host)?))).collect();
+pub fn ask_all<'a>(
+    group: &Group,
+    hosts: impl Iterator<Item = &'a String>,
+    request: &Request,
+) -> BTreeMap<String, Answer> {
+    let named: Vec<(&String, SocketAddr)> =
+        hosts.filter_map(|host| Some((host, group.door(host)?))).collect();
     thread::scope(|scope| {
         let asked: Vec<_> =
             named.into_iter().map(|(host, door)| (host, scope.spawn(move || ask(door, request)))).collect();

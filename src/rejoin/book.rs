@@ -95,7 +95,9 @@ impl Book {
     pub fn round(&self, host: &str) -> Option<String> {
         match &self.stand {
             Stand::Told { round, .. } => round.clone(),
-            Stand::Waits { .. } => self.promise.as_ref().filter(|it| it.to == host).map(|it| it.round.clone()),
+            Stand::Waits { .. } => {
+                self.promise.as_ref().filter(|it| it.to == host).map(|it| it.round.clone())
+            }
             Stand::Unknown => None,
         }
     }

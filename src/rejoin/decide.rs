@@ -43,7 +43,8 @@ pub fn decide(known: &Known<'_>) -> Decision {
     if let Some((other, _)) = answers.iter().find(|(_, it)| it.state == State::Starts) {
         return Decision::Wait(format!("{other} was started and takes no part yet"));
     }
-    let waiting: BTreeMap<&str, &Position> = answers.iter().filter_map(|(it, answer)| waits(it, answer)).collect();
+    let waiting: BTreeMap<&str, &Position> =
+        answers.iter().filter_map(|(it, answer)| waits(it, answer)).collect();
     if let Some(why) = has_nothing_to_begin_with(position, &waiting) {
         return Decision::Wait(why);
     }
@@ -51,7 +52,8 @@ pub fn decide(known: &Known<'_>) -> Decision {
     if let Some((first, _)) = waiting.iter().find(|(it, other)| rank(it, other) > mine) {
         return Decision::Wait(format!("{first} came further, and begins when it can"));
     }
-    let silent: Vec<&str> = hosts.iter().map(String::as_str).filter(|it| it != host && !waiting.contains_key(it)).collect();
+    let silent: Vec<&str> =
+        hosts.iter().map(String::as_str).filter(|it| it != host && !waiting.contains_key(it)).collect();
     let missed: Vec<&str> = silent.iter().copied().filter(|it| !without.contains(*it)).collect();
     let is_enough = match position {
         // Nobody else has data: there was no group yet.
@@ -83,14 +85,18 @@ fn has_nothing_to_begin_with(mine: &Position, waiting: &BTreeMap<&str, &Position
         _ => false,
     };
     match mine {
-        Position::Nothing => return Some("it has no data: it begins nothing, and joins the others".to_owned()),
+        Position::Nothing => {
+            return Some("it has no data: it begins nothing, and joins the others".to_owned());
+        }
         Position::Unreadable => {
             return Some("its data cannot be read: it begins nothing, and joins the others".to_owned());
         }
         Position::New | Position::At { .. } => {}
     }
     let (other, _) = waiting.iter().find(|(_, it)| differs(it))?;
-    Some(format!("its data and those of {other} are of different beginnings: empty the volume of the one that is wrong"))
+    Some(format!(
+        "its data and those of {other} are of different beginnings: empty the volume of the one that is wrong"
+    ))
 }
 
 /// Who came furthest: the greatest. Of equals the one that was the last to leave, then the first by name.
@@ -136,7 +142,9 @@ mod tests {
         };
         let found = match decide(&known) {
             Decision::Join => "join".to_owned(),
-            Decision::Begin(word, asked) => format!("{}, promised by {}", word.line().trim(), asked.join(" ")),
+            Decision::Begin(word, asked) => {
+                format!("{}, promised by {}", word.line().trim(), asked.join(" "))
+            }
             Decision::Wait(why) => why,
         };
         assert!(found.starts_with(expected), "{words:?}: {found}, not {expected}");

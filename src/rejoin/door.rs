@@ -106,7 +106,8 @@ impl Door {
                 return stream.write_all(word.line().as_bytes());
             }
             match stream.read(&mut [0; 64]) {
-                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {}
+                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
+                }
                 Ok(n) if n > 0 => {}
                 _ => {
                     self.book().goes(number);
@@ -137,7 +138,8 @@ impl Door {
 
     /// Asks the member whether it takes part.
     pub fn takes_part(&self) -> bool {
-        let probe = Probe { ask: Ask::Command { command: self.group.probe.clone() }, timeout_secs: PROBE_SECS };
+        let probe =
+            Probe { ask: Ask::Command { command: self.group.probe.clone() }, timeout_secs: PROBE_SECS };
         matches!(HostTools.probe(Some(&self.group.container), &probe), Ok(Probed::Good))
     }
 

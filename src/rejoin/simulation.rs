@@ -162,12 +162,18 @@ impl Site {
         self.n_rounds += 1;
         let round = self.n_rounds.to_string();
         let host = self.host(name);
-        let (Some(answers), Some(position), None) = (host.heard.take(), host.book.position(), &host.attempt) else {
+        let (Some(answers), Some(position), None) = (host.heard.take(), host.book.position(), &host.attempt)
+        else {
             return;
         };
         answers.iter().for_each(|(other, answer)| host.book.hears(other, answer));
-        let known =
-            Known { host: name, hosts: &hosts, position: &position, answers: &answers, without: &host.without };
+        let known = Known {
+            host: name,
+            hosts: &hosts,
+            position: &position,
+            answers: &answers,
+            without: &host.without,
+        };
         match decide(&known) {
             Decision::Join if host.book.joins(now) => (host.runs, host.takes_part) = (true, joinable),
             Decision::Begin(word, needed) => {
@@ -203,7 +209,8 @@ impl Site {
         if !self.host(name).book.begins(name, round, word, now) {
             return self.host(name).book.gives_up(name);
         }
-        let running: Vec<&String> = self.hosts.iter().filter(|(_, it)| it.takes_part).map(|(it, _)| it).collect();
+        let running: Vec<&String> =
+            self.hosts.iter().filter(|(_, it)| it.takes_part).map(|(it, _)| it).collect();
         assert!(running.is_empty(), "{name} begins while {running:?} take part");
         let host = self.host(name);
         assert!(host.number >= acknowledged, "{name} begins with {} of {acknowledged}", host.number);

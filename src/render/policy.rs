@@ -12,8 +12,7 @@ use std::collections::BTreeMap;
 pub fn groups(cloud: &Cloud, host: &Host) -> BTreeMap<String, manifest::Group> {
     let texts = |all: &[Text]| all.iter().map(At::to_string).collect::<Vec<_>>();
     let mine = |group: &model::Group| {
-        let model::Group { name, at: _, members, quorum, max_unavailable, probe, progress, patience } =
-            group;
+        let model::Group { name, at: _, members, quorum, max_unavailable, probe, progress, patience } = group;
         let member = members.iter().find(|member| member.host == host.name)?;
         let group = manifest::Group {
             container: member.container.to_string(),
