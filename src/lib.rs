@@ -8,6 +8,7 @@ pub mod fleet;
 pub mod lab;
 pub mod model;
 pub mod plan;
+pub mod rejoin;
 pub mod render;
 pub mod secrets;
 pub mod stdlib;

@@ -22,6 +22,8 @@ pub mod part;
 pub mod pin;
 pub mod plan;
 pub mod prechecks;
+pub mod recover;
+pub mod rejoin;
 pub mod rendered;
 pub mod report;
 pub mod rollback;
@@ -67,6 +69,7 @@ enum Command {
     Rollback(rollback::RollbackArgs),
     Confirm(confirm::ConfirmArgs),
     Status(status::StatusArgs),
+    Recover(recover::RecoverArgs),
     Generations(generations::GenerationsArgs),
     Adopt(adopt::AdoptArgs),
     Pin(pin::PinArgs),
@@ -78,6 +81,8 @@ enum Command {
     Activate(activate::ActivateArgs),
     #[command(hide = true)]
     BootFiles(boot_files::BootFilesArgs),
+    #[command(hide = true)]
+    Rejoin(rejoin::RejoinArgs),
     #[command(hide = true)]
     Store(store::StoreArgs),
     #[command(hide = true)]
@@ -109,6 +114,7 @@ pub fn main() -> ExitCode {
         Command::Activate(args) => activate::run(args),
         Command::Status(args) => status::run(args, &build::build),
         Command::Generations(args) => generations::run(args, &build::build),
+        Command::Recover(args) => recover::run(args, &build::build),
         Command::Adopt(args) => adopt::run(args),
         Command::Pin(args) => pin::run(args),
         Command::Unpin(args) => pin::run_unpin(args),
@@ -116,6 +122,7 @@ pub fn main() -> ExitCode {
         Command::Secrets(args) => secrets::run(args),
         Command::Lab(args) => lab::run(args, &describe_lab::spec),
         Command::BootFiles(args) => boot_files::run(args),
+        Command::Rejoin(args) => rejoin::run(args),
         Command::Store(args) => store::run(args),
         Command::Rollout(args) => rollout::run(args),
     };

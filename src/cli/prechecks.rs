@@ -11,6 +11,7 @@ use super::there;
 use crate::activate::layout::Layout;
 use crate::activate::pid1::Pid1;
 use crate::activate::prechecks::{Checked, ThisHost, prechecks};
+use crate::store::packed::Packed;
 
 /// Say what must hold on this host before its first switch, and does not
 #[derive(Debug, Args)]
@@ -45,8 +46,9 @@ fn ask_other(from: &FromArgs, host: &str, json: bool, build: Build<'_>) -> Resul
     let to = there::find(&built, host)?;
     let there = there::reach(&to)?;
     let closure = built.closures.remove(host).ok_or(Exit::Wrong)?;
-    let (digest, _) = there.send(&closure).map_err(|error| complain(&error, Exit::Refused))?;
-    let stored = format!("--stored={digest}");
+    let packed = Packed::of(&closure).map_err(|error| complain(&error, Exit::Refused))?;
+    there.send(&packed).map_err(|error| complain(&error, Exit::Refused))?;
+    let stored = format!("--stored={}", packed.digest());
     let words: Vec<&str> = ["prechecks", &stored].into_iter().chain(json.then_some("--json")).collect();
     there::run_there(&there, &words)
 }

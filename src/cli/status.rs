@@ -7,6 +7,7 @@ use super::adopt::require_root_to_read;
 use super::exit::Exit;
 use super::generations::date;
 use super::host::{Build, complain};
+use super::recover;
 use super::say::say;
 use super::there::ThereArgs;
 use crate::activate::drift::certificates::Certificate;
@@ -16,6 +17,7 @@ use crate::activate::layout::Layout;
 use crate::activate::part::{Enrolled, Lead};
 use crate::activate::pid1::Pid1;
 use crate::activate::podman::HostTools;
+use crate::rejoin::report::{self, Report};
 
 /// Say which generation this host is on, and where the host is not what it says
 #[derive(Debug, Args)]
@@ -45,13 +47,21 @@ pub fn run(args: &StatusArgs, build: Build<'_>) -> Exit {
         Ok(status) => status,
         Err(error) => return complain(&error, Exit::Refused),
     };
-    let exit = exit_of(&status);
+    let waiting = match report::waiting(&Layout::new("/")) {
+        Ok(waiting) => waiting,
+        Err(error) => return complain(&error, Exit::Refused),
+    };
+    let exit = match exit_of(&status) {
+        Exit::Done if !waiting.is_empty() => Exit::Warnings,
+        exit => exit,
+    };
     if *json {
         let mut value = json!(status);
+        value["waiting"] = json!(waiting);
         value["exit"] = json!(exit as u8);
         say!("{value:#}");
     } else {
-        print(&status);
+        print(&status, &waiting);
     }
     exit
 }
@@ -66,7 +76,7 @@ pub fn exit_of(status: &Status) -> Exit {
     }
 }
 
-fn print(status: &Status) {
+fn print(status: &Status, waiting: &[Report]) {
     match &status.generation {
         Some(record) => {
             say!("generation {}  {}  {}", record.number, record.closure.short(), date(record.made));
@@ -82,6 +92,7 @@ fn print(status: &Status) {
     for finding in &status.findings {
         print_finding(finding);
     }
+    waiting.iter().for_each(recover::print);
     let drift = status.findings.iter().filter(|it| it.is_drift()).count();
     match drift {
         0 => say!("this host is what its generation says"),

@@ -110,8 +110,6 @@ pub struct Group {
     pub progress: Vec<Text>,
     /// How long a member may take.
     pub patience: Duration,
-    /// How it begins again after all members were lost.
-    pub rejoin: Option<Rejoin>,
 }
 
 /// A member of a group.
@@ -121,15 +119,6 @@ pub struct Member {
     pub host: Arc<str>,
     /// Its container.
     pub container: Text,
-}
-
-/// How a group that lost all its members begins again.
-#[derive(Clone, Debug)]
-pub struct Rejoin {
-    /// Prints how far a member had come.
-    pub position: Vec<Text>,
-    /// Run on the member that had come furthest.
-    pub begin: Vec<Text>,
 }
 
 /// How the value of a secret is made.
@@ -254,7 +243,6 @@ fn group(read: &mut Reader, name: &Arc<str>, data: &Data) -> Group {
     let (members, quorum) = (read.field(data, "members"), read.field(data, "quorum"));
     let (max_unavailable, patience) = (read.field(data, "max_unavailable"), read.field(data, "patience"));
     let (probe, progress) = (read.field(data, "probe"), read.field(data, "progress"));
-    let rejoin = read.field(data, "rejoin");
     Group {
         name: name.clone(),
         at: data.origin.at,
@@ -271,10 +259,6 @@ fn group(read: &mut Reader, name: &Arc<str>, data: &Data) -> Group {
         probe: read.texts(probe),
         progress: read.texts(progress),
         patience: read.duration(patience),
-        rejoin: (!matches!(rejoin.kind, DataKind::None | DataKind::Error)).then(|| {
-            let (position, begin) = (read.field(rejoin, "position"), read.field(rejoin, "begin"));
-            Rejoin { position: read.texts(position), begin: read.texts(begin) }
-        }),
     }
 }
 

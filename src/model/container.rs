@@ -97,6 +97,8 @@ pub struct Container {
     pub stop_signal: Option<Text>,
     /// Containers of the host that are started before.
     pub needs: Vec<Text>,
+    /// Units written by hand that are started before.
+    pub needs_units: Vec<Text>,
     /// Tasks that are done before.
     pub after: Vec<Text>,
     /// What a change does to it.

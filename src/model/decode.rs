@@ -65,6 +65,7 @@ pub(super) fn container(read: &mut Reader, name: &Arc<str>, data: &Data) -> Cont
         stop: duration(read, "stop"),
         stop_signal: opt_text(read, "stop_signal"),
         needs: texts(read, "needs"),
+        needs_units: texts(read, "needs_units"),
         after: texts(read, "after"),
         change: change(read, data),
         drain: texts(read, "drain"),

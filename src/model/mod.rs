@@ -12,9 +12,7 @@ pub mod precheck;
 mod read;
 pub mod secret;
 
-pub use cloud::{
-    Class, Cloud, Group, Member, Rejoin, Sealed, SecretSpec, SiteNetwork, Task, Vip, decode_cloud,
-};
+pub use cloud::{Class, Cloud, Group, Member, Sealed, SecretSpec, SiteNetwork, Task, Vip, decode_cloud};
 pub use container::{
     Ask, Change, Container, Contract, File, Format, Gate, Health, Limits, Mount, Network, OnUnhealthy,
     Permission, Probe, Propagation, Restart, Run, Source, Ulimit,

@@ -1,7 +1,7 @@
 //! The order in which a host's units may start: acyclic, and the same for the same description. Across hosts nothing is
 //! ordered here, but a circle that goes through several hosts is found.
 
-use crate::model::{Class, Cloud, Container, Host, Task, Text, errors};
+use crate::model::{At, Class, Cloud, Container, Host, Task, Text, errors};
 use kl::diag::Problems;
 use kl::source::Span;
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,7 +47,7 @@ struct Node {
     elsewhere: Elsewhere,
 }
 
-/// Orders containers and tasks; then what waits for nothing: timers and units written by hand.
+/// Orders containers, tasks and the units written by hand that containers need; then what nobody waits for: timers and other units.
 pub(super) fn order(cloud: &Cloud, host: &Host, tasks: &[&Task], problems: &mut Problems) -> Vec<Step> {
     check_contracts(cloud, host, tasks, problems);
     let awaited = awaited_containers(cloud, host, tasks);
@@ -64,13 +64,23 @@ pub(super) fn order(cloud: &Cloud, host: &Host, tasks: &[&Task], problems: &mut 
             (task_waits(cloud, host, task), elsewhere(cloud, host, &task.after, &task.after_healthy));
         nodes.insert(service(&task.name), Node { wait: Wait::Done, waits_for, elsewhere });
     }
+    let needed: BTreeSet<&str> =
+        host.containers.iter().flat_map(|it| &it.needs_units).map(At::as_str).collect();
+    let (needed, others): (Vec<_>, Vec<_>) = host
+        .units
+        .iter()
+        .map(|(name, unit)| (name.to_string(), unit))
+        .partition(|(name, _)| needed.contains(&**name));
+    for (name, _) in needed {
+        let (waits_for, elsewhere) = (BTreeMap::new(), Elsewhere::default());
+        nodes.insert(name, Node { wait: Wait::Started, waits_for, elsewhere });
+    }
     let mut steps = sorted(nodes).unwrap_or_else(|circle| {
         problems.push(errors::order_cycle(&circle));
         Vec::new()
     });
     let timers = host.timers.iter().map(|(name, _)| format!("{name}.timer"));
-    let units =
-        host.units.iter().filter(|(_, unit)| !unit.wanted_by.is_empty()).map(|(name, _)| name.to_string());
+    let units = others.into_iter().filter(|(_, unit)| !unit.wanted_by.is_empty()).map(|(name, _)| name);
     let step = |unit| Step { unit, after: Vec::new(), elsewhere: Elsewhere::default(), wait: Wait::Started };
     steps.extend(timers.chain(units).map(step));
     steps
@@ -187,7 +197,8 @@ fn members<'a>(cloud: &'a Cloud, host: &Host, group: &Text) -> Vec<&'a str> {
 }
 
 fn container_waits(container: &Container) -> BTreeMap<String, Span> {
-    container.needs.iter().chain(&container.after).map(|it| (service(it.as_str()), it.at)).collect()
+    let services = container.needs.iter().chain(&container.after).map(|it| (service(it.as_str()), it.at));
+    services.chain(container.needs_units.iter().map(|it| (it.to_string(), it.at))).collect()
 }
 
 fn task_waits(cloud: &Cloud, host: &Host, task: &Task) -> BTreeMap<String, Span> {

@@ -61,6 +61,7 @@ pub fn container(
         stop,
         stop_signal,
         needs,
+        needs_units,
         after,
         change: _,
         drain,
@@ -68,9 +69,10 @@ pub fn container(
         gate: _,
     } = it;
     head(out, cloud, name, "container");
-    for need in needs {
-        out.out.unit.add("Unit", "Wants", service(need.as_str()));
-        out.out.unit.add("Unit", "After", service(need.as_str()));
+    let units = needs_units.iter().map(Text::to_string);
+    for need in needs.iter().map(|it| service(it.as_str())).chain(units) {
+        out.out.unit.add("Unit", "Wants", &need);
+        out.out.unit.add("Unit", "After", need);
     }
     // Of another host's tasks systemd here knows nothing; the order across hosts is the switch's.
     for task in after {

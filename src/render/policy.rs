@@ -12,13 +12,8 @@ use std::collections::BTreeMap;
 pub fn groups(cloud: &Cloud, host: &Host) -> BTreeMap<String, manifest::Group> {
     let texts = |all: &[Text]| all.iter().map(At::to_string).collect::<Vec<_>>();
     let mine = |group: &model::Group| {
-        let model::Group { name, at: _, members, quorum, max_unavailable, probe, progress, patience, rejoin } =
-            group;
+        let model::Group { name, at: _, members, quorum, max_unavailable, probe, progress, patience } = group;
         let member = members.iter().find(|member| member.host == host.name)?;
-        let rejoin = rejoin.as_ref().map(|model::Rejoin { position, begin }| manifest::Rejoin {
-            position: texts(position),
-            begin: texts(begin),
-        });
         let group = manifest::Group {
             container: member.container.to_string(),
             hosts: members.iter().map(|member| member.host.to_string()).collect(),
@@ -27,7 +22,6 @@ pub fn groups(cloud: &Cloud, host: &Host) -> BTreeMap<String, manifest::Group> {
             probe: texts(probe),
             progress: texts(progress),
             patience_secs: whole_secs(*patience),
-            rejoin,
         };
         Some((name.to_string(), group))
     };

@@ -130,6 +130,7 @@ fn container(contract: Contract) -> Container {
         stop: Duration::from_secs(30),
         stop_signal: Some(text("SIGQUIT")),
         needs: texts(&["db"]),
+        needs_units: Vec::new(),
         after: texts(&["web-bootstrap"]),
         change: Change::Restart,
         drain: texts(&["web", "--drain", "50%"]),

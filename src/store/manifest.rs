@@ -313,19 +313,6 @@ pub struct Group {
     pub progress: Vec<String>,
     /// Seconds that a member may take to become healthy.
     pub patience_secs: u64,
-    /// How the group begins again after all members were lost.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rejoin: Option<Rejoin>,
-}
-
-/// How a group that lost all its members begins again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Rejoin {
-    /// Prints how far a member had come.
-    pub position: Vec<String>,
-    /// Run on the member that had come furthest.
-    pub begin: Vec<String>,
 }
 
 /// One step of a host's plan.

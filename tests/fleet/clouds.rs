@@ -132,7 +132,6 @@ impl Cloud {
             probe: vec![],
             progress: vec![],
             patience_secs: 60,
-            rejoin: None,
         }
     }
 }

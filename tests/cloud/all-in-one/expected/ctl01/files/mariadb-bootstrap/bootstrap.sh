@@ -13,4 +13,7 @@ mkdir -p /var/log/kolla/mariadb
     mysql_install_db --skip-test-db
     mariadbd --bootstrap --wsrep-on=OFF < /etc/kolla-task/root.sql
 } 2>&1 | tee -a /var/log/kolla/mariadb/mariadb-bootstrap.log
+# Until the cluster is healthy this says that it never was; the first member begins with it, unless another one has data.
+touch "$data/.new"
 rm "$data/.bootstrapping"
+sync

@@ -13,10 +13,7 @@ mkdir -p /var/log/kolla/mariadb
     mysql_install_db --skip-test-db
     mariadbd --bootstrap --wsrep-on=OFF < /etc/kolla-task/root.sql
 } 2>&1 | tee -a /var/log/kolla/mariadb/mariadb-bootstrap.log
-{% if members > 1 %}
-# Read by the first start and taken away once the cluster is healthy. Should that start be repeated later, Galera refuses by
-# itself: it is no longer safe to bootstrap.
-printf '[mysqld]\nwsrep_cluster_address = gcomm://\n' > "$data/my.cnf"
-chmod 0600 "$data/my.cnf"
-{% endif %}
+# Until the cluster is healthy this says that it never was; the first member begins with it, unless another one has data.
+touch "$data/.new"
 rm "$data/.bootstrapping"
+sync

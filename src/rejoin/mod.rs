@@ -1,0 +1,55 @@
+//! Who of a group begins after all of its members were down. A member that starts says at its host's door how far it had come, and is
+//! told to begin or to join; the doors of a group ask each other.
+//!
+//! Knows no service: a member is a container that speaks the protocol of `words`. Why there is never more than one beginning:
+//! docs/decisions, 2026-11-27, who begins.
+
+pub mod ask;
+mod book;
+mod decide;
+pub mod door;
+pub mod report;
+mod rounds;
+#[cfg(test)]
+mod simulation;
+pub mod words;
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// A group as one of its hosts knows it.
+#[derive(Debug, Clone)]
+pub struct Group {
+    /// Its name.
+    pub name: String,
+    /// This host.
+    pub host: String,
+    /// The addresses of all hosts with a member, this one's too.
+    pub addresses: BTreeMap<String, IpAddr>,
+    /// Where each of them is asked.
+    pub port: u16,
+    /// This host's container in it.
+    pub container: String,
+    /// Run in the container: 0 when it takes part.
+    pub probe: Vec<String>,
+    /// How long a member may take to become healthy.
+    pub patience: Duration,
+}
+
+impl Group {
+    /// Returns all hosts with a member, sorted.
+    pub fn hosts(&self) -> Vec<String> {
+        self.addresses.keys().cloned().collect()
+    }
+
+    /// Returns where a host is asked, if it has a member.
+    pub fn door(&self, host: &str) -> Option<SocketAddr> {
+        self.addresses.get(host).map(|address| SocketAddr::new(*address, self.port))
+    }
+
+    /// Returns the other hosts with a member, sorted.
+    pub fn others(&self) -> impl Iterator<Item = &String> {
+        self.addresses.keys().filter(|host| **host != self.host)
+    }
+}

@@ -1,0 +1,106 @@
+//! As long as the member of this host waits, asks the others again and again, and tells it what follows.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::Group;
+use super::ask::ask_all;
+use super::decide::{Decision, Known, decide};
+use super::door::Door;
+use super::report::{self, Report};
+use super::words::{Answer, Position, Request, State, Word};
+use crate::activate::layout::Layout;
+
+/// How long after a round the next one begins.
+const BETWEEN: Duration = Duration::from_secs(2);
+
+/// Goes on as long as the door is open.
+pub fn go_on(door: &Door) {
+    let layout = Layout::new("/");
+    let mut written = None;
+    loop {
+        let position = door.book().position();
+        let report = match position {
+            Some(position) => round(door, &layout, &position),
+            None => report_of(&door.group, door.book().state(), None, &BTreeMap::new()),
+        };
+        if written.as_ref() != Some(&report) {
+            // Nobody but a reader is the worse for it, and the next round tries again.
+            written = report::write(&layout, &report).is_ok().then_some(report);
+        }
+        thread::sleep(BETWEEN);
+    }
+}
+
+/// One round, and what came of it.
+fn round(door: &Door, layout: &Layout, position: &Position) -> Report {
+    let group = &door.group;
+    let asked = Request::State { group: group.name.clone() };
+    let answers = ask_all(group, group.others(), &asked);
+    for (host, answer) in &answers {
+        door.book().hears(host, answer);
+    }
+    let without = report::gone(layout, &group.name);
+    let hosts = group.hosts();
+    let known = Known { host: &group.host, hosts: &hosts, position, answers: &answers, without: &without };
+    let why = match decide(&known) {
+        Decision::Join => {
+            door.book().joins(Instant::now());
+            None
+        }
+        Decision::Begin(word, needed) => begin(door, word, &needed, &without),
+        Decision::Wait(why) => {
+            send_back(group, &answers);
+            Some(why)
+        }
+    };
+    if why.is_none() {
+        // It was for this beginning. Should it stay, the next one still wants it to be true: a host that answers is not gone.
+        let _stays = report::forget_gone(layout, &group.name);
+    }
+    report_of(group, door.book().state(), why, &answers)
+}
+
+/// Has the member begin if all that are needed promise to wait for it; else returns why it waits.
+fn begin(door: &Door, word: Word, needed: &[String], without: &BTreeSet<String>) -> Option<String> {
+    let group = &door.group;
+    let without: Vec<String> = without.iter().cloned().collect();
+    // A name for the attempt that no other one has, here or before a reboot.
+    let Ok(round) = std::fs::read_to_string("/proc/sys/kernel/random/uuid") else {
+        return Some("this host has no random numbers".to_owned());
+    };
+    let round = round.trim().to_owned();
+    if !door.book().promise(&group.host, &round, &without, Instant::now()) {
+        return Some("it promised another member to wait for it".to_owned());
+    }
+    let request =
+        Request::Promise { group: group.name.clone(), to: group.host.clone(), round: round.clone(), without };
+    let answers = ask_all(group, needed.iter(), &request);
+    let refused: Vec<&str> = needed
+        .iter()
+        .filter(|host| !answers.get(*host).is_some_and(|it| it.promised))
+        .map(String::as_str)
+        .collect();
+    if refused.is_empty() && door.book().begins(&group.host, &round, word, Instant::now()) {
+        return None;
+    }
+    door.book().gives_up(&group.host);
+    Some(format!("{} did not promise to wait for it", refused.join(" and ")))
+}
+
+/// Where all wait or were started and nobody takes part, those that were started long ago should wait too: one that runs without
+/// taking part keeps the others from beginning.
+fn send_back(group: &Group, answers: &BTreeMap<String, Answer>) {
+    let started = answers.iter().filter(|(_, it)| it.state == State::Starts).map(|(host, _)| host);
+    ask_all(group, started, &Request::StepBack { group: group.name.clone() });
+}
+
+fn report_of(group: &Group, own: State, waits: Option<String>, answers: &BTreeMap<String, Answer>) -> Report {
+    let state = |host: &String| match host == &group.host {
+        true => Some(own.clone()),
+        false => answers.get(host).map(|it| it.state.clone()),
+    };
+    let members = group.hosts().into_iter().map(|host| (host.clone(), state(&host))).collect();
+    Report { version: 1, group: group.name.clone(), host: group.host.clone(), waits, members }
+}
