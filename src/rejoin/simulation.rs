@@ -15,7 +15,6 @@ struct Host {
     number: u64,
     is_last: bool,
     is_on: bool,
-    runs: bool,
     takes_part: bool,
     book: Book,
     heard: Option<BTreeMap<String, Answer>>,
@@ -92,13 +91,15 @@ impl Site {
         let host = self.host(name);
         // Leaving in order takes no majority away; only the last one may say so.
         host.is_last = host.takes_part && parts == 1;
-        (host.runs, host.takes_part) = (false, false);
+        host.takes_part = false;
     }
 
     fn boot(&mut self, name: &str) {
         self.host(name).is_on = true;
         // What an operator said was true of a host that was off.
-        self.hosts.values_mut().for_each(|it| drop(it.without.remove(name)));
+        for host in self.hosts.values_mut() {
+            host.without.remove(name);
+        }
     }
 
     /// A member that ended, or never was, comes; one that takes no part steps back.
@@ -107,7 +108,6 @@ impl Site {
         if !host.is_on || host.takes_part || host.book.position().is_some() {
             return;
         }
-        host.runs = false;
         let position = match host.number {
             0 => Position::Nothing,
             number => Position::At { history: host.history.to_string(), number, last: host.is_last },
@@ -175,7 +175,7 @@ impl Site {
             without: &host.without,
         };
         match decide(&known) {
-            Decision::Join if host.book.joins(now) => (host.runs, host.takes_part) = (true, joinable),
+            Decision::Join if host.book.joins(now) => host.takes_part = joinable,
             Decision::Begin(word, needed) => {
                 let without: Vec<String> = host.without.iter().cloned().collect();
                 if host.book.promise(name, &round, &without, now) {
@@ -215,7 +215,7 @@ impl Site {
         let host = self.host(name);
         assert!(host.number >= acknowledged, "{name} begins with {} of {acknowledged}", host.number);
         assert!(host.history == history, "{name} begins with history {}, not {history}", host.history);
-        (host.runs, host.takes_part, host.is_last) = (true, true, false);
+        (host.takes_part, host.is_last) = (true, false);
         self.n_begun += 1;
         if word == Word::BeginAnew {
             self.history = self.n_begun;
