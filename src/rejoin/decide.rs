@@ -55,15 +55,10 @@ pub fn decide(known: &Known<'_>) -> Decision {
     let silent: Vec<&str> =
         hosts.iter().map(String::as_str).filter(|it| it != host && !waiting.contains_key(it)).collect();
     let missed: Vec<&str> = silent.iter().copied().filter(|it| !without.contains(*it)).collect();
-    let is_enough = match position {
-        // Nobody else has data: there was no group yet.
-        Position::New => true,
-        // Nobody came further, and more than half agree that nobody began without this one.
-        Position::At { last: true, .. } => 2 * (waiting.len() + 1) > hosts.len(),
-        _ => false,
-    };
-    if missed.is_empty() || is_enough {
-        let word = if silent.is_empty() || is_enough { Word::Begin } else { Word::BeginAnew };
+    // Where nobody else has data there was no group yet, and nobody to wait for.
+    let is_first = *position == Position::New;
+    if missed.is_empty() || is_first {
+        let word = if silent.is_empty() || is_first { Word::Begin } else { Word::BeginAnew };
         return Decision::Begin(word, waiting.keys().map(|it| (*it).to_owned()).collect());
     }
     Decision::Wait(format!("no position of {}", missed.join(" and ")))
@@ -179,11 +174,10 @@ mod tests {
     }
 
     #[test]
-    fn the_last_to_leave_needs_more_than_half() {
-        check("a:5 last, a:5, -", "begin, promised by h2");
-        check("a:5 last, -, -", "no position of h2 and h3");
+    fn the_last_to_leave_waits_for_all_too() {
+        check("a:5 last, a:5, a:5", "begin, promised by h2 h3");
+        check("a:5 last, a:5, -", "no position of h3");
         check("a:5 last, a:6, -", "h2 came further");
-        check("a:5 last, a:5, -, -", "no answer");
     }
 
     #[test]

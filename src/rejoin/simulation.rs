@@ -15,7 +15,6 @@ struct Host {
     number: u64,
     is_last: bool,
     is_on: bool,
-    runs: bool,
     takes_part: bool,
     book: Book,
     heard: Option<BTreeMap<String, Answer>>,
@@ -57,7 +56,7 @@ impl Site {
         let names = self.names();
         let drawn = self.draw(names.len() as u64) as usize;
         let Some(name) = names.get(drawn).cloned() else { return };
-        let passed = Duration::from_millis(self.draw(1500));
+        let passed = Duration::from_millis(self.draw(60));
         self.now += passed;
         match self.draw(40) {
             0 => self.power_off(&name),
@@ -89,16 +88,22 @@ impl Site {
 
     fn stop(&mut self, name: &str) {
         let parts = self.hosts.values().filter(|it| it.takes_part).count();
+        let acknowledged = self.acknowledged.max(self.host(name).number);
         let host = self.host(name);
         // Leaving in order takes no majority away; only the last one may say so.
         host.is_last = host.takes_part && parts == 1;
-        (host.runs, host.takes_part) = (false, false);
+        if host.takes_part {
+            host.number = acknowledged;
+        }
+        host.takes_part = false;
     }
 
     fn boot(&mut self, name: &str) {
         self.host(name).is_on = true;
         // What an operator said was true of a host that was off.
-        self.hosts.values_mut().for_each(|it| drop(it.without.remove(name)));
+        for host in self.hosts.values_mut() {
+            host.without.remove(name);
+        }
     }
 
     /// A member that ended, or never was, comes; one that takes no part steps back.
@@ -107,7 +112,6 @@ impl Site {
         if !host.is_on || host.takes_part || host.book.position().is_some() {
             return;
         }
-        host.runs = false;
         let position = match host.number {
             0 => Position::Nothing,
             number => Position::At { history: host.history.to_string(), number, last: host.is_last },
@@ -175,7 +179,7 @@ impl Site {
             without: &host.without,
         };
         match decide(&known) {
-            Decision::Join if host.book.joins(now) => (host.runs, host.takes_part) = (true, joinable),
+            Decision::Join if host.book.joins(now) => host.takes_part = joinable,
             Decision::Begin(word, needed) => {
                 let without: Vec<String> = host.without.iter().cloned().collect();
                 if host.book.promise(name, &round, &without, now) {
@@ -215,7 +219,7 @@ impl Site {
         let host = self.host(name);
         assert!(host.number >= acknowledged, "{name} begins with {} of {acknowledged}", host.number);
         assert!(host.history == history, "{name} begins with history {}, not {history}", host.history);
-        (host.runs, host.takes_part, host.is_last) = (true, true, false);
+        (host.takes_part, host.is_last) = (true, false);
         self.n_begun += 1;
         if word == Word::BeginAnew {
             self.history = self.n_begun;
@@ -233,5 +237,5 @@ fn nobody_begins_beside_another_or_without_what_was_acknowledged() {
         (0..1500).for_each(|_| site.step());
         n_begun += site.n_begun;
     }
-    assert!(n_begun > 3000, "{n_begun} beginnings are too few to have seen anything");
+    assert!(n_begun > 300, "{n_begun} beginnings are too few to have seen anything");
 }
