@@ -211,8 +211,10 @@ const CONFIRM_WITHIN: u64 = 600;
 fn switch_all(args: &SwitchArgs, build: Build<'_>) -> Result<Exit, Exit> {
     let SwitchArgs { from, local: _, host: _, dry_run, follow: _, wishes, resume, how, json, events: _ } =
         args;
-    if !how.adopt.is_empty() {
-        say_wrong!("error: what is adopted lies on one host: name it with `--host`, or say `--local`");
+    if !how.adopt.is_empty() || !how.allow_behind.is_empty() {
+        say_wrong!(
+            "error: `--adopt` and `--allow-behind` are about one host: name it with `--host`, or say `--local`"
+        );
         return Err(Exit::Wrong);
     }
     let mut words = how.words();

@@ -457,7 +457,6 @@ fn group(container: &str) -> Group {
         probe: vec![],
         progress: vec![],
         patience_secs: 60,
-        rejoin: None,
     }
 }
 
