@@ -10,7 +10,7 @@ position() {
     if [ -e "$data/.new" ]; then echo new; return; fi
     if [ ! -e "$data/mysql" ] || grep -q '^uuid: *00000000-' "$data/grastate.dat" 2>/dev/null; then echo nothing; return; fi
     case $recovered in
-        ''|00000000-*|*:-1) echo nothing ;;
+        ''|00000000-*|*:-1) echo unreadable ;;
         *) echo "$recovered$(sed -n 's/^safe_to_bootstrap: *1$/ last/p' "$data/grastate.dat" 2>/dev/null)" ;;
     esac
 }
@@ -25,7 +25,7 @@ told() {
 }
 
 if [ -e "$data/mysql" ] && [ ! -e "$data/.new" ]; then
-    recovered=$(mariadbd --wsrep-recover --disable-log-error 2>&1 | sed -n 's/.*WSREP: Recovered position: *//p' | tail -n 1 | cut -d, -f1)
+    recovered=$(mariadbd --wsrep-recover --disable-log-error 2>&1 | sed -n 's/.*WSREP: Recovered position: *//p' | tail -n 1 | cut -d, -f1) || recovered=
 fi
 position=$(position)
 until word=$(told "$position" 2>/dev/null); do sleep 1; done
