@@ -56,7 +56,7 @@ pub fn decide(known: &Known<'_>) -> Decision {
         hosts.iter().map(String::as_str).filter(|it| it != host && !waiting.contains_key(it)).collect();
     let missed: Vec<&str> = silent.iter().copied().filter(|it| !without.contains(*it)).collect();
     // Where nobody else has data there was no group yet, and nobody to wait for.
-    let is_first = *position == Position::New;
+    let is_first = **position == Position::New;
     if missed.is_empty() || is_first {
         let word = if silent.is_empty() || is_first { Word::Begin } else { Word::BeginAnew };
         return Decision::Begin(word, waiting.keys().map(|it| (*it).to_owned()).collect());
