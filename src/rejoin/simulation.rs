@@ -134,10 +134,7 @@ impl Site {
     fn operator(&mut self, name: &str) {
         let off: BTreeSet<String> =
             self.hosts.iter().filter(|(_, it)| !it.is_on).map(|(name, _)| name.clone()).collect();
-        // With a host that is off, what it alone had is counted as lost.
-        let left = self.hosts.values().filter(|it| it.is_on).map(|it| it.number).max();
         if self.draw(10) == 0 && self.hosts.values().all(|it| !it.takes_part) {
-            self.acknowledged = left.unwrap_or(self.acknowledged).min(self.acknowledged);
             self.host(name).without = off;
         }
     }
@@ -216,15 +213,19 @@ impl Site {
         let running: Vec<&String> =
             self.hosts.iter().filter(|(_, it)| it.takes_part).map(|(it, _)| it).collect();
         assert!(running.is_empty(), "{name} begins while {running:?} take part");
+        self.n_begun += 1;
+        let n_begun = self.n_begun;
         let host = self.host(name);
+        (host.takes_part, host.is_last) = (true, false);
+        if word == Word::BeginAnew {
+            // What the hosts that are gone had beside it is lost by an operator's word.
+            host.history = n_begun;
+            let number = host.number;
+            (self.history, self.acknowledged) = (n_begun, number);
+            return;
+        }
         assert!(host.number >= acknowledged, "{name} begins with {} of {acknowledged}", host.number);
         assert!(host.history == history, "{name} begins with history {}, not {history}", host.history);
-        (host.takes_part, host.is_last) = (true, false);
-        self.n_begun += 1;
-        if word == Word::BeginAnew {
-            self.history = self.n_begun;
-            self.host(name).history = self.n_begun;
-        }
     }
 }
 
