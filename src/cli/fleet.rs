@@ -297,8 +297,9 @@ fn goals(fleet: &Fleet, record: &Record) -> BTreeMap<String, Goal> {
 /// Names who leads, for people.
 fn leader() -> String {
     let user = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
-    let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    format!("{}@{machine}", user.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw())))
+    let uid = rustix::process::getuid();
+    let nameless = || if uid.is_root() { "root".to_owned() } else { format!("uid-{}", uid.as_raw()) };
+    format!("{}@{}", user.unwrap_or_else(nameless), rustix::system::uname().nodename().to_string_lossy())
 }
 
 fn print_told(host: &str, told: &Told<'_>, answer: Answer) {
