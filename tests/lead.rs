@@ -1,0 +1,248 @@
+//! Whoever leads a rollout, with hosts that are played by tests/fleet/ssh.py: waves, hosts that fail, break off or are silent, a second
+//! leader, and leaders that are killed at drawn moments and resumed with and without their record. No two members of a quorum of three
+//! are ever away at once, and every rollout ends on one cloud everywhere.
+//!
+//! `SEED=n` draws the same moments again, `CASES=n` kills that often; both are printed.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+const HOSTS: [&str; 4] = ["cmp01", "ctl01", "ctl02", "ctl03"];
+/// The change that touches the quorum, and what was before it.
+const ROUNDS: [&str; 2] = ["tests/fleet/site/cloud.kl", "tests/fleet/site/next.kl"];
+
+fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+/// Hosts that are played, and an operator with records of his own.
+struct Site {
+    folder: TempDir,
+}
+
+impl Site {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
+        let site = Self { folder };
+        for name in ["hosts", "operator", "other", "bin"] {
+            fs::create_dir(site.at(name)).unwrap_or_else(|error| panic!("{error}"));
+        }
+        site.install_ssh().unwrap_or_else(|error| panic!("{error}"));
+        site
+    }
+
+    /// Puts what is played where it is found as `ssh`, run by Python itself: what stands before it on a PATH may be slow.
+    fn install_ssh(&self) -> std::io::Result<()> {
+        let asked = Command::new("python3").args(["-c", "import sys; print(sys.executable)"]).output()?;
+        let python = String::from_utf8_lossy(&asked.stdout).trim().to_owned();
+        let ssh = self.at("bin/ssh");
+        fs::write(&ssh, format!("#!{python} -SE\n{}", fs::read_to_string("tests/fleet/ssh.py")?))?;
+        fs::set_permissions(&ssh, fs::Permissions::from_mode(0o755))
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The command of an operator, whose records lie in a folder of this test.
+    fn command(&self, operator: &str, words: &[&str]) -> Command {
+        let mut command = if rustix::process::geteuid().is_root() {
+            // The records of root are the machine's.
+            let line =
+                r#"mkdir -p /var/lib/kolla-lang && mount --bind "$RECORDS" /var/lib/kolla-lang && exec "$@""#;
+            let mut command = Command::new("unshare");
+            command.args(["--mount", "sh", "-c", line, "sh", env!("CARGO_BIN_EXE_kolla-lang")]);
+            command.env("RECORDS", self.at(operator));
+            command
+        } else {
+            Command::new(env!("CARGO_BIN_EXE_kolla-lang"))
+        };
+        let path = std::env::var("PATH").unwrap_or_default();
+        command.args(words).env("PATH", format!("{}:{path}", self.at("bin").display()));
+        command.env("FAKE_HOSTS", self.at("hosts"));
+        command.env("XDG_DATA_HOME", self.at(operator)).env("USER", operator);
+        command
+    }
+
+    fn run(&self, operator: &str, words: &[&str]) -> Output {
+        self.command(operator, words).output().unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Runs a command, wants this exit code and returns what it said.
+    fn expect(&self, code: i32, words: &[&str]) -> String {
+        said(&self.run("operator", words), code)
+    }
+
+    fn mark(&self, host: &str, word: &str) {
+        fs::create_dir_all(self.at("hosts").join(host)).unwrap_or_else(|error| panic!("{error}"));
+        fs::write(self.at("hosts").join(host).join(word), "").unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    fn unmark(&self, host: &str, word: &str) {
+        fs::remove_file(self.at("hosts").join(host).join(word)).unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    /// What each host has committed.
+    fn committed(&self) -> [Option<String>; 4] {
+        HOSTS.map(|host| fs::read_to_string(self.at("hosts").join(host).join("committed")).ok())
+    }
+
+    /// Wants nothing to be open anywhere, and nobody hurt.
+    fn check_at_rest(&self) {
+        for host in HOSTS {
+            for word in ["open", "rollout"] {
+                assert!(!self.at("hosts").join(host).join(word).exists(), "{host} still has `{word}`");
+            }
+        }
+        let hurt = fs::read_to_string(self.at("hosts").join("hurt")).unwrap_or_default();
+        assert_eq!(hurt, "", "members were away at once");
+    }
+
+    fn forget(&self) {
+        for place in ["operator/rollouts", "operator/kolla-lang/rollouts"] {
+            let _was_not_there = fs::remove_dir_all(self.folder.path().join(place));
+        }
+    }
+}
+
+fn said(output: &Output, code: i32) -> String {
+    let text = [&output.stdout, &output.stderr].map(|it| String::from_utf8_lossy(it).into_owned()).concat();
+    assert_eq!(output.status.code(), Some(code), "{text}");
+    text
+}
+
+/// The two clouds as all hosts have them, the second one last.
+fn both(site: &Site) -> [[Option<String>; 4]; 2] {
+    ROUNDS.map(|file| {
+        site.expect(0, &["switch", file]);
+        site.check_at_rest();
+        site.committed()
+    })
+}
+
+#[test]
+fn bare_hosts_are_one_wave_and_a_change_of_a_quorum_goes_host_by_host() {
+    let site = Site::new();
+    let said = site.expect(0, &["switch", ROUNDS[0]]);
+    assert!(said.contains("demo: 4 hosts in 1 wave"), "{said}");
+    assert!(said.contains("ctl01  hold     api.service"), "{said}");
+    site.check_at_rest();
+    assert!(site.expect(0, &["switch", ROUNDS[0]]).contains("nothing to do"));
+    let said = site.expect(0, &["switch", ROUNDS[1]]);
+    assert!(said.contains("demo: 3 hosts in 3 waves"), "{said}");
+    site.check_at_rest();
+}
+
+#[test]
+fn a_host_that_fails_takes_all_back() {
+    let site = Site::new();
+    site.expect(0, &["switch", ROUNDS[0]]);
+    let before = site.committed();
+    for host in ["ctl01", "ctl03"] {
+        site.mark(host, "fails");
+        let said = site.expect(3, &["switch", ROUNDS[1]]);
+        assert!(said.contains(&format!("{host}: its gates do not hold")), "{said}");
+        site.unmark(host, "fails");
+        assert_eq!(site.committed(), before);
+        site.check_at_rest();
+    }
+    site.expect(0, &["switch", ROUNDS[1]]);
+    assert_ne!(site.committed(), before);
+}
+
+#[test]
+fn a_silent_host_is_left_behind_unless_others_of_its_quorum_would_be_touched() {
+    let site = Site::new();
+    site.mark("cmp01", "down");
+    let said = site.expect(4, &["switch", ROUNDS[0]]);
+    assert!(said.contains("cmp01 is behind"), "{said}");
+    site.unmark("cmp01", "down");
+    site.expect(0, &["switch", "--resume", ROUNDS[0]]);
+    let before = site.committed();
+    assert!(before.iter().all(Option::is_some));
+    site.mark("ctl03", "down");
+    let said = site.expect(2, &["switch", ROUNDS[1]]);
+    assert!(said.contains("no wave spares the group `db`"), "{said}");
+    site.unmark("ctl03", "down");
+    assert_eq!(site.committed(), before);
+    site.check_at_rest();
+}
+
+#[test]
+fn a_connection_that_breaks_is_called_again() {
+    let site = Site::new();
+    site.mark("ctl02", "loses");
+    let said = site.expect(0, &["switch", ROUNDS[0]]);
+    assert!(said.contains("ctl02  lost     the connection"), "{said}");
+    site.check_at_rest();
+}
+
+#[test]
+fn who_comes_second_is_refused_by_name_until_he_takes_over() {
+    let site = Site::new();
+    site.expect(0, &["switch", ROUNDS[0]]);
+    let mut first =
+        site.command("operator", &["switch", ROUNDS[1]]).spawn().unwrap_or_else(|error| panic!("{error}"));
+    let is_enrolled = || HOSTS.iter().any(|host| site.at("hosts").join(host).join("rollout").exists());
+    let began = Instant::now();
+    while !is_enrolled() {
+        assert!(began.elapsed() < Duration::from_secs(60), "no host is part of the rollout");
+        sleep(Duration::from_millis(2));
+    }
+    first.kill().unwrap_or_else(|error| panic!("{error}"));
+    let _killed = first.wait();
+    let refused = said(&site.run("other", &["switch", ROUNDS[1]]), 6);
+    assert!(refused.contains("which operator@"), "{refused}");
+    // The description of another cloud cannot go on with this one.
+    assert!(
+        said(&site.run("other", &["switch", "--resume", ROUNDS[0]]), 2)
+            .contains("and this description makes")
+    );
+    said(&site.run("other", &["switch", "--resume", ROUNDS[1]]), 0);
+    site.check_at_rest();
+}
+
+#[test]
+fn a_leader_may_die_at_any_moment() {
+    let (seed, n_cases) = (number("SEED", 1), number("CASES", 3));
+    println!("leaders that are killed: seed {seed}, {n_cases} moments");
+    let site = Site::new();
+    let clouds = both(&site);
+    let began = Instant::now();
+    site.expect(0, &["switch", ROUNDS[0]]);
+    let takes = began.elapsed().as_micros() as u64;
+    let (mut state, mut ends) = (seed, BTreeSet::new());
+    for case in 0..n_cases {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let at = Duration::from_micros((state >> 33) % takes);
+        let round = (case as usize + 1) % 2;
+        let mut leader = site
+            .command("operator", &["switch", ROUNDS[round]])
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{error}"));
+        sleep(at);
+        leader.kill().unwrap_or_else(|error| panic!("{error}"));
+        let _killed = leader.wait();
+        let is_lost = case % 3 == 2;
+        if is_lost {
+            site.forget();
+        }
+        let said = site.expect(0, &["switch", "--resume", ROUNDS[round]]);
+        assert_eq!(
+            site.committed(),
+            clouds[round],
+            "killed after {at:?}, its record lost: {is_lost}\n{said}"
+        );
+        site.check_at_rest();
+        ends.insert(said.lines().last().unwrap_or_default().to_owned());
+    }
+    println!("they ended with {ends:?}");
+}
