@@ -6,7 +6,6 @@ on without a connection. What happens to it is decided by files in its folder: `
 """
 
 import fcntl
-import hashlib
 import json
 import os
 import shlex
@@ -16,6 +15,8 @@ from pathlib import Path
 
 ROOT = Path(os.environ["FAKE_HOSTS"])
 LOST, STEP = 255, 0.01
+# No host waits longer than this, or for a test that is gone.
+UNTIL = time.monotonic() + 120
 
 
 def read(path):
@@ -28,8 +29,10 @@ def write(path, value):
     new.rename(path)
 
 
-def digest(text):
-    return hashlib.sha256(text.encode()).hexdigest()
+def wait():
+    time.sleep(STEP)
+    if time.monotonic() > UNTIL or not ROOT.exists():
+        os._exit(LOST)
 
 
 class Host:
@@ -146,7 +149,7 @@ class Host:
                     return LOST
                 if record["record"] == "end":
                     return 0 if record["outcome"] == "committed" else 3
-            time.sleep(STEP)
+            wait()
 
     def confirm(self, words):
         tx, it = words["tx"], self.open()
@@ -164,7 +167,7 @@ class Host:
         if it := self.open():
             (self.at / f"interrupted-{it['tx']}").touch()
             while self.open():
-                time.sleep(STEP)
+                wait()
             verdict = json.loads((self.at / "journals" / it["tx"]).read_text().splitlines()[-1])
         if read(self.committed) == record["to"] and record["from"]:
             write(self.committed, record["from"])
@@ -234,7 +237,7 @@ class Switching:
         pending = {unit: after for unit, after in pending.items() if unit not in once or once[unit][1] not in done}
         held = set()
         while pending:
-            time.sleep(STEP)
+            wait()
             if self.is_there("interrupted"):
                 return self.revert("it was told to end")
             for unit in [it for it, after in pending.items() if not after & set(pending)]:
@@ -252,7 +255,7 @@ class Switching:
             return self.revert("its gates do not hold")
         self.tell("waiting", secs=600)
         while not self.is_there("confirmed"):
-            time.sleep(STEP)
+            wait()
             if self.is_there("interrupted"):
                 return self.revert("it was told to end")
         self.tell("confirmed")
@@ -261,7 +264,7 @@ class Switching:
     def revert(self, why):
         trouble = {"message": why}
         self.tell("reverting", to=None, failure=trouble)
-        time.sleep(STEP)
+        wait()
         return {"outcome": "reverted", "generation": None, "failure": trouble, "tasks": []}
 
 
