@@ -64,6 +64,13 @@ switch_host() { # CODE [option…]
   "$kolla" check "$cloud/cloud.kl" >"$work/check.txt" 2>&1 || { cat "$work/check.txt" >&2; die "the description is wrong"; }
   lab copy "$host" "$cloud" /root/cloud >/dev/null
   in_host "$want" "$work/switch.txt" kolla-lang switch /root/cloud/cloud.kl --local "$@"
+  await_end
+}
+
+# A switch tells its end a moment before it is over, and `status` tells of that moment.
+await_end() {
+  on_host 'for i in $(seq 100); do systemctl is-active --quiet kolla-lang-switch.service || exit 0; sleep 0.1; done; exit 1' ||
+    die "a switch that has ended runs on"
 }
 
 # The ids and start times of all containers but those named, one line each, sorted.
