@@ -117,7 +117,8 @@ fn all_before(fleet: &FleetPlan) -> Result<Vec<BTreeSet<usize>>, String> {
     Ok(done.into_values().collect())
 }
 
-/// Whatever a unit waits for, through others that do nothing too, is over before it begins.
+/// Whatever a unit waits for, through others that do nothing too, is over before it begins. Behind a task that does nothing there is nothing:
+/// it was done before, and so was what it waits for.
 fn waits_kept(
     cloud: &Cloud,
     known: &BTreeMap<String, Known>,
@@ -142,7 +143,7 @@ fn waits_kept(
             match node {
                 Some(node) if before.contains(&node) || wave(&fleet.nodes[node]) < wave(it) => {}
                 Some(_) => return Err(format!("{} does not wait for {}", it.node.unit, unit_name(wait))),
-                None if seen.insert(wait) => open.push(wait),
+                None if !cloud.things[wait].is_task && seen.insert(wait) => open.push(wait),
                 None => {}
             }
         }

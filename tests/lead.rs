@@ -210,6 +210,132 @@ fn who_comes_second_is_refused_by_name_until_he_takes_over() {
 }
 
 #[test]
+fn what_was_before_is_there_again_on_all_hosts_that_changed() {
+    let site = Site::new();
+    let said = site.expect(2, &["rollback", "--file", ROUNDS[0]]);
+    assert!(said.contains("no host that was reached has a generation"), "{said}");
+    let [first, second] = both(&site);
+    let said = site.expect(0, &["rollback", "--dry-run", "--file", ROUNDS[1]]);
+    assert!(said.contains("demo: 3 hosts in 3 waves"), "{said}");
+    assert_eq!(site.committed(), second);
+    site.expect(0, &["rollback", "--file", ROUNDS[1]]);
+    site.check_at_rest();
+    assert_eq!(site.committed(), first);
+    // All are on their first generation now.
+    let said = site.expect(2, &["rollback", "--file", ROUNDS[1]]);
+    assert!(said.contains("on the first generation: there is nothing to go back to"), "{said}");
+    site.expect(0, &["switch", ROUNDS[1]]);
+    assert_eq!(site.committed(), second);
+
+    // One that fails on its way back takes all to where they were; one that is silent is left as it is, if its quorum allows it.
+    site.mark("ctl02", "fails");
+    site.expect(3, &["rollback", "--file", ROUNDS[1]]);
+    site.unmark("ctl02", "fails");
+    assert_eq!(site.committed(), second);
+    site.check_at_rest();
+    site.mark("cmp01", "down");
+    site.expect(0, &["rollback", "--file", ROUNDS[1]]);
+    site.unmark("cmp01", "down");
+    assert_eq!(site.committed(), first);
+    site.check_at_rest();
+}
+
+#[test]
+fn a_plan_that_was_kept_is_done_or_nothing_is() {
+    let site = Site::new();
+    let file = site.at("plan.json").display().to_string();
+    site.expect(0, &["switch", "--dry-run", "--save", &file, ROUNDS[0]]);
+    assert!(site.committed().iter().all(Option::is_none));
+    let said = site.expect(2, &["switch", "--plan", &file, ROUNDS[1]]);
+    assert!(said.contains("ctl01 is to become "), "{said}");
+    site.expect(0, &["switch", "--plan", &file, ROUNDS[0]]);
+    site.check_at_rest();
+    site.expect(0, &["switch", "--dry-run", "--save", &file, ROUNDS[1]]);
+    // What a host is has changed since.
+    site.expect(0, &["switch", ROUNDS[1]]);
+    let said = site.expect(2, &["switch", "--plan", &file, ROUNDS[1]]);
+    assert!(said.contains("nothing is to be done on ctl01 any more"), "{said}");
+    fs::write(&file, "{}").unwrap_or_else(|error| panic!("{error}"));
+    let said = site.expect(1, &["switch", "--plan", &file, ROUNDS[1]]);
+    assert!(said.contains("is no plan that can be used"), "{said}");
+}
+
+#[test]
+fn all_of_a_cloud_is_taken_away_by_its_name() {
+    let site = Site::new();
+    site.expect(0, &["switch", ROUNDS[0]]);
+    let before = site.committed();
+    let said = site.expect(1, &["destroy", "dem", "--file", ROUNDS[0]]);
+    assert!(said.contains("the cloud `demo`, and `dem` was named; nothing was touched"), "{said}");
+    assert_eq!(site.committed(), before);
+    site.mark("cmp01", "down");
+    let said = site.expect(4, &["destroy", "demo", "--file", ROUNDS[0]]);
+    assert!(said.contains("ctl02  done: this host has nothing"), "{said}");
+    site.unmark("cmp01", "down");
+    let [cmp01, others @ ..] = site.committed();
+    assert!(cmp01.is_some() && others.iter().all(Option::is_none));
+}
+
+#[test]
+fn hosts_that_have_nothing_are_asked_before() {
+    let site = Site::new();
+    site.mark("ctl02", "unready");
+    let said = site.expect(2, &["switch", ROUNDS[0]]);
+    assert!(said.contains("ctl02: clock: the clock is synchronised: it is not"), "{said}");
+    assert!(said.contains("nothing was touched"), "{said}");
+    assert!(site.committed().iter().all(Option::is_none));
+    site.check_at_rest();
+    site.expect(0, &["switch", "--no-prechecks", ROUNDS[0]]);
+    // Those that have something are not.
+    site.expect(0, &["switch", ROUNDS[1]]);
+}
+
+#[test]
+fn hosts_of_a_role_alone() {
+    let site = Site::new();
+    let said = site.expect(1, &["switch", "--role", "contrl", ROUNDS[0]]);
+    assert!(said.contains("no host has the role `contrl`"), "{said}");
+    let said = site.expect(0, &["switch", "--role", "control", ROUNDS[0]]);
+    assert!(said.contains("done: all hosts that were meant are on the cloud"), "{said}");
+    let [cmp01, ctl01, ..] = site.committed();
+    assert!(cmp01.is_none() && ctl01.is_some());
+    site.expect(0, &["switch", ROUNDS[0]]);
+    let first = site.committed();
+    assert!(first.iter().all(Option::is_some));
+    site.expect(0, &["switch", "--role", "control", ROUNDS[1]]);
+    assert_ne!(site.committed(), first);
+    let said = site.expect(0, &["switch", "--role", "control", ROUNDS[1]]);
+    assert!(said.contains("nothing to do: all hosts that were meant"), "{said}");
+    site.expect(0, &["rollback", "--role", "control", "--file", ROUNDS[1]]);
+    assert_eq!(site.committed(), first);
+    site.check_at_rest();
+}
+
+#[test]
+fn a_rollback_whose_leader_dies_goes_on_whatever_the_description_says() {
+    let site = Site::new();
+    let [first, second] = both(&site);
+    let mut leader = site
+        .command("operator", &["rollback", "--file", ROUNDS[1]])
+        .spawn()
+        .unwrap_or_else(|error| panic!("{error}"));
+    let is_enrolled = || HOSTS.iter().any(|host| site.at("hosts").join(host).join("rollout").exists());
+    let began = Instant::now();
+    while !is_enrolled() {
+        assert!(began.elapsed() < Duration::from_secs(60), "no host is part of the rollout");
+        sleep(Duration::from_millis(2));
+    }
+    leader.kill().unwrap_or_else(|error| panic!("{error}"));
+    let _killed = leader.wait();
+    assert_ne!(site.committed(), first);
+    site.expect(0, &["switch", "--resume", ROUNDS[1]]);
+    site.check_at_rest();
+    assert_eq!(site.committed(), first);
+    site.expect(0, &["switch", ROUNDS[1]]);
+    assert_eq!(site.committed(), second);
+}
+
+#[test]
 fn a_leader_may_die_at_any_moment() {
     let (seed, n_cases) = (number("SEED", 1), number("CASES", 3));
     println!("leaders that are killed: seed {seed}, {n_cases} moments");

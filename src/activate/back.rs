@@ -10,7 +10,6 @@ use super::layout::Layout;
 use super::part::{Enrolled, Part};
 use super::request::Options;
 use super::switch::{Target, committed_closure};
-use crate::store::{Digest, StoreError};
 
 /// What takes a host back.
 #[derive(Debug)]
@@ -23,7 +22,7 @@ pub enum Back {
 
 /// Finds out what takes a host back on which no switch is open.
 pub fn way_back(layout: &Layout, enrolled: &Enrolled) -> Result<Back, ActivateError> {
-    let Enrolled { lead, from, to, .. } = enrolled;
+    let Enrolled { lead, from, to, cloud, time: _ } = enrolled;
     let number = generation::booted(layout)?;
     let committed = number.map(|it| committed_closure(layout, it)).transpose()?;
     if committed == *from {
@@ -33,19 +32,8 @@ pub fn way_back(layout: &Layout, enrolled: &Enrolled) -> Result<Back, ActivateEr
     if committed.as_ref() != Some(to) {
         return Err(Refusal::NotFrom { wanted: Some(to.clone()), found: committed }.into());
     }
-    let Some(number) = newest_with(layout, former)? else {
-        return Err(Refusal::NoGenerationOf { closure: former.clone() }.into());
-    };
     let part = Part { lead: lead.clone(), from: committed, waits: BTreeSet::new(), finish: false };
     let options = Options { part: Some(part), ..Options::default() };
-    Ok(Back::Switch(Target::Number(number), Box::new(options)))
-}
-
-/// Returns the newest generation with a closure.
-fn newest_with(layout: &Layout, closure: &Digest) -> Result<Option<u64>, StoreError> {
-    let mut numbers = generation::numbers(layout)?;
-    numbers.sort_unstable();
-    // What is wrong with a generation is said where it is needed.
-    let has_it = |number: &u64| committed_closure(layout, *number).is_ok_and(|it| it == *closure);
-    Ok(numbers.into_iter().rev().find(has_it))
+    let target = Target::Again { closure: former.clone(), cloud: cloud.clone() };
+    Ok(Back::Switch(target, Box::new(options)))
 }

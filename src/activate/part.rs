@@ -2,11 +2,11 @@
 //!
 //! The host's own record wins over the controller's. While it is there, nobody else switches this host.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::stamps::Stamp;
+use super::stamps::Done;
 use crate::store::Digest;
 
 /// The version of [`Report`].
@@ -98,18 +98,36 @@ pub struct Report {
     pub generation: Option<u64>,
     /// The closure of the committed generation; none if there is no generation.
     pub committed: Option<Digest>,
+    /// The digest of the cloud that the committed generation was made for, where that is known.
+    pub cloud: Option<Digest>,
+    /// Seconds since 1970, when the committed generation was made.
+    pub made: u64,
+    /// What it was before: where a rollback leads to.
+    pub before: Option<Former>,
     /// The rollout it is part of.
     pub enrolled: Option<Enrolled>,
     /// The switch that is open.
     pub open: Option<Open>,
     /// Whether no task of class `contract` of the committed generation is left to run.
     pub finished: bool,
-    /// Stamps of the tasks that the host is asked about, by name.
-    pub stamps: BTreeMap<String, Stamp>,
+    /// All tasks that were done on it.
+    pub done: Done,
     /// Units of tasks that ran since this rollout began and behind which there is no way back.
     pub no_return: BTreeSet<String>,
     /// Groups whose member on it should be up and is not.
     pub down: BTreeSet<String>,
+}
+
+/// What a host was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Former {
+    /// The closure of the generation.
+    pub closure: Digest,
+    /// The digest of the cloud that it was made for, where that is known.
+    pub cloud: Option<Digest>,
+    /// Seconds since 1970, when it was made.
+    pub made: u64,
 }
 
 /// A switch that is open.

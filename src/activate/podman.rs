@@ -34,6 +34,8 @@ pub trait Tools: Stock + Memory {
     fn progress(&mut self, container: &str, command: &[String]) -> Option<f64>;
     /// Returns all volumes with what tells each from a later one of the same name.
     fn volumes(&mut self) -> Result<BTreeMap<String, String>, ToolError>;
+    /// Removes a volume with all that is in it.
+    fn remove_volume(&mut self, name: &str) -> Result<(), ToolError>;
     /// Runs a command in a container.
     fn exec(&mut self, container: &str, command: &[String]) -> Result<(), ToolError>;
     /// Has Quadlet read a folder without doing anything, and returns what it would make of it.
@@ -193,6 +195,10 @@ impl Tools for HostTools {
         let output = succeed(Command::new("podman").args(["volume", "ls", "--format", format]))?;
         let pair = |line: &str| line.split_once(' ').map(|(name, made)| (name.to_owned(), made.to_owned()));
         Ok(text(&output.stdout).lines().filter_map(pair).collect())
+    }
+
+    fn remove_volume(&mut self, name: &str) -> Result<(), ToolError> {
+        succeed(Command::new("podman").args(["volume", "rm", name])).map(drop)
     }
 
     fn exec(&mut self, container: &str, command: &[String]) -> Result<(), ToolError> {

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::ask::{self, Answer};
 use super::kernel;
@@ -23,7 +23,7 @@ use crate::store::precheck::{Precheck, Protocol, Question, size};
 const CONNECT: Duration = Duration::from_secs(5);
 
 /// What was found of one precheck.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checked {
     /// Its name.
     pub name: String,

@@ -9,34 +9,25 @@ use super::contracts;
 use super::enrol;
 use super::failure::Refusal;
 use super::generation;
+use super::history;
 use super::journal::{self, Record};
 use super::layout::Layout;
-use super::part::{Enrolled, Open, Report, Stage, VERSION};
+use super::part::{Enrolled, Former, Open, Report, Stage, VERSION};
 use super::podman::{Health, Tools};
-use super::stamps::{self, Finished, Stamps};
-use super::switch::{committed_closure, held};
+use super::stamps::{self, Finished};
+use super::switch::held;
 use super::systemd::Systemd;
 use crate::store::files::{self, FileError};
 use crate::store::manifest::TaskClass;
 use crate::store::{Digest, Manifest, Store};
 
-/// Looks at a host. `asked` names a closure whose tasks somebody wants to know about; without it, or if the host's store lacks it, it is
-/// the tasks of the committed generation.
-pub fn report(
-    layout: &Layout,
-    systemd: &mut dyn Systemd,
-    tools: &mut dyn Tools,
-    asked: Option<&Digest>,
-) -> Result<Report, Refusal> {
+/// Looks at a host.
+pub fn report(layout: &Layout, systemd: &mut dyn Systemd, tools: &mut dyn Tools) -> Result<Report, Refusal> {
     let held = held(layout)?;
     let generation = held.as_ref().map(|it| it.number);
     let manifest = held.as_ref().map(|it| &it.closure.manifest);
+    let record = generation.map(|number| generation::load_record(layout, number)).transpose()?;
     let enrolled = enrol::load(layout)?;
-    let wanted = asked.and_then(|digest| stored(layout, digest));
-    let stamps = match wanted.as_ref().or(manifest) {
-        Some(manifest) => stamps::read(layout, tools, manifest)?,
-        None => Stamps::new(),
-    };
     let no_return = match &enrolled {
         Some(enrolled) => no_return(layout, enrolled, manifest)?,
         None => BTreeSet::new(),
@@ -45,14 +36,27 @@ pub fn report(
     Ok(Report {
         version: VERSION,
         generation,
-        committed: generation.map(|number| committed_closure(layout, number)).transpose()?,
+        committed: record.as_ref().map(|it| it.closure.clone()),
+        cloud: record.as_ref().and_then(|it| it.cloud.clone()),
+        made: record.as_ref().map_or(0, |it| it.made),
+        before: generation.map(|number| former(layout, number)).transpose()?.flatten(),
         enrolled,
         open,
         finished: manifest.is_none_or(|it| contracts::left_over(layout, it).is_empty()),
-        stamps,
+        done: stamps::done(layout, tools)?,
         no_return,
         down: manifest.map(|it| down(systemd, tools, it)).transpose()?.unwrap_or_default(),
     })
+}
+
+/// Returns what the host was before a generation, if it has that one still.
+fn former(layout: &Layout, number: u64) -> Result<Option<Former>, Refusal> {
+    let before = history::before(&history::load(layout)?, number);
+    let Some(number) = before.filter(|number| files::exists(&layout.generation(*number))) else {
+        return Ok(None);
+    };
+    let generation::Record { closure, cloud, made, .. } = generation::load_record(layout, number)?;
+    Ok(Some(Former { closure, cloud, made }))
 }
 
 /// Returns the switch that is open, as its journal tells.
@@ -77,7 +81,6 @@ fn seen(systemd: &mut dyn Systemd, open: Open) -> Open {
     if is_attended(systemd, Some(&open.tx)) { open } else { Open { stage: Stage::Returning, ..open } }
 }
 
-/// Reads the manifest of a closure that is in the host's store. A store is made only by who brings something.
 fn stored(layout: &Layout, digest: &Digest) -> Option<Manifest> {
     if !files::exists(&layout.store()) {
         return None;

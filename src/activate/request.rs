@@ -38,6 +38,13 @@ pub enum Goal {
     },
     /// A generation that the host has.
     Number(u64),
+    /// The newest generation that the host has with a closure.
+    Again {
+        /// Names the closure.
+        closure: Digest,
+        /// The digest of the cloud that is to be, where that is known.
+        cloud: Option<Digest>,
+    },
     /// The generation before the committed one.
     Before,
 }
@@ -121,6 +128,9 @@ impl Goal {
                 Self::New { closure, cloud: cloud.clone() }
             }
             Target::Number(number) => Self::Number(*number),
+            Target::Again { closure, cloud } => {
+                Self::Again { closure: closure.clone(), cloud: cloud.clone() }
+            }
             Target::Before => Self::Before,
         })
     }
@@ -132,6 +142,7 @@ impl Goal {
                 Target::New { closure: Box::new(Store::open(layout.store())?.load(&closure)?), cloud }
             }
             Self::Number(number) => Target::Number(number),
+            Self::Again { closure, cloud } => Target::Again { closure, cloud },
             Self::Before => Target::Before,
         })
     }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::failure::Refusal;
 use super::generation;
 use super::history::seconds_now;
 use super::layout::Layout;
@@ -27,6 +28,9 @@ pub enum Stamp {
 
 /// The stamps of a manifest's tasks, by the task's name; one without a stamp was never done.
 pub type Stamps = BTreeMap<String, Stamp>;
+
+/// What was done on a host: by a task's key, the volumes that it wrote to and that are not what they were, each with what became of it.
+pub type Done = BTreeMap<String, BTreeMap<String, String>>;
 
 /// A stamp as it is written.
 #[derive(Debug, Serialize, Deserialize)]
@@ -51,23 +55,28 @@ struct Written {
 /// Reads the stamps of all tasks of a manifest. Podman is asked only if one of them names a volume.
 pub fn read(layout: &Layout, tools: &mut dyn Tools, manifest: &Manifest) -> Result<Stamps, ToolError> {
     let mut stamps = Stamps::new();
-    let mut known: Option<BTreeMap<String, String>> = None;
+    let mut known = None;
     for (name, task) in &manifest.tasks {
         let stamp = match written(layout, &task.once) {
             None => continue,
             Some(Err(why)) => Stamp::Doubtful(why),
-            Some(Ok(written)) if written.volumes.is_empty() => Stamp::Done,
-            Some(Ok(written)) => {
-                let volumes = match &mut known {
-                    Some(volumes) => volumes,
-                    None => known.insert(tools.volumes()?),
-                };
-                judge(task, &written, volumes)
-            }
+            Some(Ok(written)) => judge(task, &lost(&written, tools, &mut known)?),
         };
         stamps.insert(name.clone(), stamp);
     }
     Ok(stamps)
+}
+
+/// Reads all that was done on a host. Podman is asked only if a stamp names a volume. A stamp that is damaged tells nothing here.
+pub fn done(layout: &Layout, tools: &mut dyn Tools) -> Result<Done, Refusal> {
+    let mut known = None;
+    all(layout)?.into_iter().map(|it| Ok((it.once.clone(), lost(&it, tools, &mut known)?))).collect()
+}
+
+/// Returns the stamps of a manifest's tasks, given all that was done on its host.
+pub fn of(manifest: &Manifest, done: &Done) -> Stamps {
+    let stamp = |(name, task): (&String, &Task)| Some((name.clone(), judge(task, done.get(&task.once)?)));
+    manifest.tasks.iter().filter_map(stamp).collect()
 }
 
 /// A task that was done on this host, as its stamp tells.
@@ -97,33 +106,57 @@ impl Finished {
 /// Returns all tasks that were done on this host, sorted by name, then by generation. A stamp that is damaged tells nothing here, nor does
 /// one from before classes were noted: a task is not taken for done by what might have been its stamp.
 pub fn finished(layout: &Layout) -> Result<Vec<Finished>, FileError> {
+    let noted = |it: Written| {
+        let Written { version: _, task, once, time, class, generation, volumes } = it;
+        Some(Finished { task, once, class: class?, generation: generation?, time, volumes })
+    };
+    let mut finished: Vec<Finished> = all(layout)?.into_iter().filter_map(noted).collect();
+    finished.sort_by(|a, b| (&a.task, a.generation).cmp(&(&b.task, b.generation)));
+    Ok(finished)
+}
+
+/// Reads all stamps but damaged ones.
+fn all(layout: &Layout) -> Result<Vec<Written>, FileError> {
     let mut all = Vec::new();
     for name in files::names(&layout.done())? {
         let Some(bytes) = files::read_if_there(&layout.done().join(name))? else { continue };
-        let Ok(Written { version: 1, task, once, time, class, generation, volumes }) =
-            serde_json::from_slice(&bytes)
-        else {
-            continue;
-        };
-        if let (Some(class), Some(generation)) = (class, generation) {
-            all.push(Finished { task, once, class, generation, time, volumes });
-        }
+        all.extend(serde_json::from_slice::<Written>(&bytes).ok().filter(|it| it.version == 1));
     }
-    all.sort_by(|a, b| (&a.task, a.generation).cmp(&(&b.task, b.generation)));
     Ok(all)
 }
 
-/// Says whether the volumes that a task writes to are those it wrote to.
-fn judge(task: &Task, written: &Written, volumes: &BTreeMap<String, String>) -> Stamp {
-    let other =
-        |name: &&String| written.volumes.get(*name).is_some_and(|was| volumes.get(*name) != Some(was));
-    match task.volumes.iter().find(other) {
-        Some(volume) if volumes.contains_key(volume) => {
-            Stamp::Doubtful(format!("its volume {volume} was made anew since"))
-        }
-        Some(volume) => Stamp::Doubtful(format!("its volume {volume} is gone")),
-        None => Stamp::Done,
+/// Returns the volumes that a task wrote to and that are not what they were, with what became of each. `known` are podman's, once it was asked.
+fn lost(
+    written: &Written,
+    tools: &mut dyn Tools,
+    known: &mut Option<BTreeMap<String, String>>,
+) -> Result<BTreeMap<String, String>, ToolError> {
+    if written.volumes.is_empty() {
+        return Ok(BTreeMap::new());
     }
+    let known = match known {
+        Some(known) => known,
+        None => known.insert(tools.volumes()?),
+    };
+    Ok(lost_of(written, known))
+}
+
+fn lost_of(written: &Written, known: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let other = |(name, was): (&String, &String)| {
+        let end = match known.get(name) {
+            Some(is) if is == was => return None,
+            Some(_) => "was made anew since",
+            None => "is gone",
+        };
+        Some((name.clone(), format!("its volume {name} {end}")))
+    };
+    written.volumes.iter().filter_map(other).collect()
+}
+
+/// Says whether the volumes that a task writes to are those it wrote to, given those that are not.
+fn judge(task: &Task, lost: &BTreeMap<String, String>) -> Stamp {
+    let why = task.volumes.iter().find_map(|volume| lost.get(volume));
+    why.map_or(Stamp::Done, |why| Stamp::Doubtful(why.clone()))
 }
 
 /// Says whether a task with this key was completed on the host, whatever became of its volumes.
@@ -178,6 +211,7 @@ pub fn path(layout: &Layout, once: &str) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::manifest::Backend;
 
     fn task() -> Task {
         Task {
@@ -198,10 +232,23 @@ mod tests {
         let layout = Layout::new(root.path());
         set_done(&layout, "t", &task(), &volumes("1")).unwrap_or_else(|error| panic!("{error}"));
         let Some(Ok(stamp)) = written(&layout, "k") else { panic!("no stamp") };
-        assert_eq!(judge(&task(), &stamp, &volumes("1")), Stamp::Done);
-        assert!(matches!(judge(&task(), &stamp, &volumes("2")), Stamp::Doubtful(_)));
-        assert!(matches!(judge(&task(), &stamp, &BTreeMap::new()), Stamp::Doubtful(_)));
+        let judged = |known: BTreeMap<String, String>| judge(&task(), &lost_of(&stamp, &known));
+        assert_eq!(judged(volumes("1")), Stamp::Done);
+        assert!(matches!(judged(volumes("2")), Stamp::Doubtful(_)));
+        assert!(matches!(judged(BTreeMap::new()), Stamp::Doubtful(_)));
         assert!(is_done(&layout, "k") && !is_done(&layout, "other"));
+    }
+
+    #[test]
+    fn a_task_of_another_key_was_not_done_with_it() {
+        let mut manifest = Manifest::new("site", "h1", Backend::Quadlet, "1");
+        manifest.tasks.insert("t".into(), task());
+        manifest.tasks.insert("u".into(), Task { once: "l".into(), ..task() });
+        let lost = BTreeMap::from([("w".to_owned(), "its volume w is gone".to_owned())]);
+        let done = Done::from([("k".to_owned(), lost)]);
+        assert_eq!(of(&manifest, &done), Stamps::from([("t".to_owned(), Stamp::Done)]));
+        manifest.tasks.insert("t".into(), Task { volumes: vec!["v".into(), "w".into()], ..task() });
+        assert!(matches!(of(&manifest, &done).get("t"), Some(Stamp::Doubtful(_))));
     }
 
     #[test]

@@ -305,7 +305,8 @@ fn stops(units: &BTreeMap<String, UnitChange>, from: Option<&Manifest>) -> Vec<S
     users.chain(others().filter(is_network)).filter_map(stop).collect()
 }
 
-/// Puts acts into the manifest's order; one that waits for an untouched unit waits for what that one waits for.
+/// Puts acts into the manifest's order; one that waits for an untouched unit waits for what that one waits for. A unit that drains is
+/// restarted before those that do not: what it is finishing they may have to answer.
 fn in_order(mut verbs: BTreeMap<&str, (Verb, String)>, to: &Manifest) -> Vec<Act> {
     let mut acts: Vec<Act> = Vec::new();
     let mut barriers: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
@@ -316,7 +317,11 @@ fn in_order(mut verbs: BTreeMap<&str, (Verb, String)>, to: &Manifest) -> Vec<Act
             acts.push(act(name, unit, verb, reason, Vec::new(), Wait::Started));
         }
     }
-    for step in &to.order {
+    let early = up_to_drains(&verbs, to);
+    let mut drains: BTreeSet<usize> = BTreeSet::new();
+    let (first, others): (Vec<_>, Vec<_>) =
+        to.order.iter().partition(|step| early.contains(step.unit.as_str()));
+    for step in first.into_iter().chain(others) {
         let uses = to.units.get(&step.unit).map(|unit| unit.uses.as_slice()).unwrap_or_default();
         let mut after: BTreeSet<usize> = step
             .after
@@ -329,7 +334,12 @@ fn in_order(mut verbs: BTreeMap<&str, (Verb, String)>, to: &Manifest) -> Vec<Act
         if let (Some((verb, reason)), Some(unit)) =
             (verbs.remove(step.unit.as_str()), to.units.get(&step.unit))
         {
-            let waits = after.iter().copied().collect();
+            if verb == Verb::Restart && unit.drains {
+                drains.insert(acts.len());
+            } else if verb == Verb::Restart && !early.contains(step.unit.as_str()) {
+                after.extend(&drains);
+            }
+            let waits = after.into_iter().collect();
             after = BTreeSet::from([acts.len()]);
             acts.push(act(&step.unit, unit, verb, reason, waits, step.wait));
         }
@@ -342,6 +352,22 @@ fn in_order(mut verbs: BTreeMap<&str, (Verb, String)>, to: &Manifest) -> Vec<Act
         }
     }
     acts
+}
+
+/// Returns the units that drain and are restarted, with all that they wait for.
+fn up_to_drains<'a>(verbs: &BTreeMap<&str, (Verb, String)>, to: &'a Manifest) -> BTreeSet<&'a str> {
+    let is_drained = |name: &str| {
+        let is_restarted = verbs.get(name).is_some_and(|(verb, _)| *verb == Verb::Restart);
+        is_restarted && to.units.get(name).is_some_and(|unit| unit.drains)
+    };
+    let mut early = BTreeSet::new();
+    for step in to.order.iter().rev() {
+        if is_drained(&step.unit) || early.contains(step.unit.as_str()) {
+            early.insert(step.unit.as_str());
+            early.extend(step.after.iter().map(String::as_str));
+        }
+    }
+    early
 }
 
 fn act(name: &str, unit: &Unit, verb: Verb, reason: String, after: Vec<usize>, wait: Wait) -> Act {

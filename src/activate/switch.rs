@@ -32,7 +32,7 @@ use super::transaction::{Switch, discard, set_links};
 use super::verdict::Verdict;
 use crate::secrets::vault::merged;
 use crate::secrets::{Vault, deliver};
-use crate::store::files;
+use crate::store::files::{self, FileError};
 use crate::store::manifest::{Delivery, UnitKind};
 use crate::store::{Closure, Digest, StoreError, lock};
 
@@ -48,6 +48,13 @@ pub enum Target {
     },
     /// A generation that the host has.
     Number(u64),
+    /// The newest generation that the host has with a closure.
+    Again {
+        /// Names the closure.
+        closure: Digest,
+        /// The digest of the cloud that is to be, where that is known.
+        cloud: Option<Digest>,
+    },
     /// The generation before the committed one.
     Before,
 }
@@ -148,6 +155,7 @@ pub fn compare(
     let is_held = match target {
         Target::New { closure, .. } => is_closure(layout, from.number, closure)?,
         Target::Number(number) => *number == from.number,
+        Target::Again { closure, .. } => committed_closure(layout, from.number)? == *closure,
         Target::Before => false,
     };
     let is_over = contracts::left_over(layout, &from.closure.manifest).is_empty();
@@ -251,50 +259,62 @@ fn attempt(host: &mut Host<'_>, target: Target, program: &Path) -> Result<Outcom
 /// What was asked for, with its closure.
 enum Wanted {
     New(Box<Closure>, Option<Digest>),
-    Old(u64, Box<Closure>),
+    Old(u64, Box<Closure>, Option<Digest>),
 }
 
 impl Wanted {
     fn closure(&self) -> &Closure {
         match self {
-            Self::New(closure, _) | Self::Old(_, closure) => closure,
+            Self::New(closure, _) | Self::Old(_, closure, _) => closure,
         }
     }
 
     /// Returns what a rollout would know of it.
     fn wish(&self) -> Wish {
-        let cloud = if let Self::New(_, cloud) = self { cloud.clone() } else { None };
-        Wish { to: self.closure().digest(), cloud, time: history::seconds_now() }
+        let (Self::New(_, cloud) | Self::Old(_, _, cloud)) = self;
+        Wish { to: self.closure().digest(), cloud: cloud.clone(), time: history::seconds_now() }
     }
 
     /// Returns the number of a generation that the host has.
     fn number(&self) -> Option<u64> {
         match self {
             Self::New(..) => None,
-            Self::Old(number, _) => Some(*number),
+            Self::Old(number, ..) => Some(*number),
         }
     }
 }
 
 fn find(layout: &Layout, from: Option<&Held>, target: Target) -> Result<(Kind, Wanted), ActivateError> {
-    let number = match target {
+    let (number, cloud) = match target {
         Target::New { closure, cloud } => return Ok((Kind::Switch, Wanted::New(closure, cloud))),
-        Target::Number(number) => number,
+        Target::Number(number) => (number, None),
+        Target::Again { closure, cloud } => {
+            (newest_with(layout, &closure)?.ok_or(Refusal::NoGenerationOf { closure })?, cloud)
+        }
         Target::Before => {
             let booted = from.ok_or(Refusal::NothingBooted)?.number;
-            history::before(&history::load(layout)?, booted).ok_or(Refusal::NothingBefore)?
+            (history::before(&history::load(layout)?, booted).ok_or(Refusal::NothingBefore)?, None)
         }
     };
     if !layout.generation(number).join("manifest.json").exists() {
         return Err(Refusal::NoGeneration { number }.into());
     }
-    Ok((Kind::Rollback, Wanted::Old(number, Box::new(generation::load_closure(layout, number)?))))
+    Ok((Kind::Rollback, Wanted::Old(number, Box::new(generation::load_closure(layout, number)?), cloud)))
+}
+
+/// Returns the newest generation with a closure.
+fn newest_with(layout: &Layout, closure: &Digest) -> Result<Option<u64>, FileError> {
+    let mut numbers = generation::numbers(layout)?;
+    numbers.sort_unstable();
+    // What is wrong with a generation is said where it is needed.
+    let has_it = |number: &u64| committed_closure(layout, *number).is_ok_and(|it| it == *closure);
+    Ok(numbers.into_iter().rev().find(has_it))
 }
 
 /// Says whether the committed generation is what was asked for.
 fn is_held(layout: &Layout, from: &Held, wanted: &Wanted) -> Result<bool, StoreError> {
     Ok(match wanted {
-        Wanted::Old(number, _) => *number == from.number,
+        Wanted::Old(number, ..) => *number == from.number,
         Wanted::New(closure, _) => is_closure(layout, from.number, closure)?,
     })
 }
@@ -310,7 +330,7 @@ fn prepare(
         if refusals.is_empty() { Ok(()) } else { Err(ActivateError::Refused(refusals)) }
     };
     match wanted {
-        Wanted::Old(number, closure) => {
+        Wanted::Old(number, closure, _) => {
             refuse(preflight(host, &closure, &layout.generation(number)))?;
             let engine = generation::install(layout, program)?;
             Ok((number, *closure, engine))

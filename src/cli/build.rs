@@ -6,7 +6,7 @@ use kl::Compiled;
 use kl::data::Data;
 use kl::diag::{Diagnostic, Problems};
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -54,6 +54,8 @@ pub struct Made {
     pub wanted: BTreeMap<String, Wanted>,
     /// How each host is reached.
     pub reach: BTreeMap<String, Reach>,
+    /// The roles of each host.
+    pub roles: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// Evaluates, decodes, plans and renders every host.
@@ -75,7 +77,8 @@ pub fn make(described: &Described, jobs: usize) -> Made {
             problems.extend(found);
             let (closure, found) = render_host(&plan);
             problems.extend(found);
-            (closure, host_waits(&host), host.ssh)
+            let roles = host.roles.iter().map(ToString::to_string).collect();
+            (closure, host_waits(&host), host.ssh, roles)
         });
         bar.inc(1);
         (name.to_string(), closure, problems.in_part(name))
@@ -84,10 +87,11 @@ pub fn make(described: &Described, jobs: usize) -> Made {
     let mut problems = compiled.problems().clone();
     problems.extend(part_problems);
     let (mut closures, mut waits) = (BTreeMap::new(), Vec::new());
-    let (mut keys, mut reach) = (BTreeMap::new(), BTreeMap::new());
+    let (mut keys, mut reach, mut roles) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     for (name, made, found) in parts {
         problems.extend(found);
-        if let Some((closure, host_waits, ssh)) = made {
+        if let Some((closure, host_waits, ssh, its_roles)) = made {
+            roles.insert(name.clone(), its_roles);
             reach.insert(name.clone(), reach_of(&name, &ssh));
             keys.insert(name.clone(), ssh.key);
             closures.insert(name, closure);
@@ -100,7 +104,7 @@ pub fn make(described: &Described, jobs: usize) -> Made {
         check_fleet(&cloud, &waits, &mut problems);
         wanted = secrets_of::wanted(&cloud, &closures, &keys, &mut problems);
     }
-    Made { closures, problems: problems.sorted(), wanted, reach }
+    Made { closures, problems: problems.sorted(), wanted, reach, roles }
 }
 
 /// Says how a host is reached.
@@ -145,7 +149,7 @@ pub fn build(file: Option<&Path>) -> Result<Built, Exit> {
     let closures = made.closures;
     let digests = closures.iter().map(|(name, closure)| (name.clone(), closure.digest())).collect();
     let cloud = record(&closures, digests).digest();
-    Ok(Built { closures, cloud: Some(cloud), reach: made.reach })
+    Ok(Built { closures, cloud: Some(cloud), reach: made.reach, roles: made.roles })
 }
 
 fn record(closures: &BTreeMap<String, Closure>, digests: BTreeMap<String, Digest>) -> BuildRecord {

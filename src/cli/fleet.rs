@@ -1,8 +1,8 @@
-//! `kolla-lang switch` without `--local` or `--host`: all hosts of the description, in waves that hurt no group.
+//! `kolla-lang switch` and `rollback` without `--local` or `--host`: all hosts of the description, in waves that hurt no group.
 //!
-//! Brings together what the description says and what the hosts say; what is asked of whom is decided in [`crate::fleet`].
+//! Brings together what is wanted and what the hosts say; what is asked of whom is decided in [`crate::fleet`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde_json::json;
@@ -11,10 +11,10 @@ use super::exit::Exit;
 use super::host::{Answer, Build, Built, complain, complain_of};
 use super::plan::refuse;
 use super::say::{say, say_wrong};
-use super::verdict::words_of;
+use super::told::{Teller, are, print_told, say_end};
 use crate::activate::history::seconds_now;
-use crate::activate::journal::Record as Journalled;
-use crate::activate::part::{Lead, Open, Report};
+use crate::activate::part::{Former, Lead, Open, Report};
+use crate::activate::prechecks::Checked;
 use crate::activate::request::Options;
 use crate::fleet::crew::Crew;
 use crate::fleet::deeds::{self, Deeds, Goal, Told};
@@ -22,18 +22,23 @@ use crate::fleet::errors::listed;
 use crate::fleet::lead::lead;
 use crate::fleet::ledger::{Ledger, LedgerError};
 use crate::fleet::plan::{FleetPlan, Known, fleet_of, plan_fleet};
-use crate::fleet::record::{Change, Course, End, Phase, Record};
-use crate::fleet::remote::{Program, RemoteError};
+use crate::fleet::record::{Change, End, HostRecord, Record, Way};
+use crate::fleet::remote::{Program, RemoteError, RemoteHost};
 use crate::fleet::rollout::{Command, begin, resume};
+use crate::fleet::saved::{self, Saved};
 use crate::fleet::seen;
 use crate::fleet::waves::Wishes;
 use crate::store::packed::Packed;
-use crate::store::{Closure, Digest, Store, data_folder};
+use crate::store::{Closure, Digest, Store, data_folder, files};
 
 /// What is asked of a fleet.
 pub struct Asked<'a> {
     /// The description.
     pub file: Option<&'a Path>,
+    /// What hosts are to become.
+    pub aim: Aim,
+    /// Roles whose hosts alone are meant; none for all hosts.
+    pub roles: &'a [String],
     /// What is asked of the waves.
     pub wishes: Wishes,
     /// What is asked of each switch, as the host takes it and as words.
@@ -46,28 +51,49 @@ pub struct Asked<'a> {
     pub take_over: Option<String>,
     /// Whether only to say what would be done.
     pub dry_run: bool,
+    /// Whether prechecks are asked of hosts that have nothing yet.
+    pub prechecks: bool,
+    /// Where to keep the plan.
+    pub save: Option<&'a Path>,
+    /// A plan that was kept: nothing else may be done.
+    pub plan: Option<&'a Path>,
     /// How to say it.
     pub answer: Answer,
+}
+
+/// What hosts are to become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Aim {
+    /// What the description says.
+    Described,
+    /// What they were before the newest cloud among them.
+    Before,
 }
 
 /// The hosts that were reached, and what is known of all.
 struct Fleet {
     crew: Crew,
     reports: BTreeMap<String, Report>,
+    store: Store,
+    /// What each host is to be.
     closures: BTreeMap<String, Closure>,
     digests: BTreeMap<String, Digest>,
     cloud: Digest,
+    way: Way,
+    /// Hosts that are meant to stay what they are.
+    others: BTreeSet<String>,
 }
 
 /// Runs the command.
-pub fn switch(asked: &Asked<'_>, build: Build<'_>) -> Result<Exit, Exit> {
+pub fn run(asked: &Asked<'_>, build: Build<'_>) -> Result<Exit, Exit> {
     let built = build(asked.file)?;
     let name = built.closures.values().next().map(|it| it.manifest.cloud.clone()).unwrap_or_default();
     let ledger = match asked.dry_run {
         true => None,
         false => Some(open_ledger(&name)?),
     };
-    let fleet = reach(built)?;
+    let others = others(&built, asked.roles)?;
+    let mut fleet = reach(built, others)?;
     let record = ledger.as_ref().map(Ledger::read).transpose().map_err(|error| refused(&error))?.flatten();
     let record = record.filter(|it| asked.take_over.as_ref() != Some(&it.rollout));
     let mut claims = seen::rollouts(&fleet.reports);
@@ -75,13 +101,19 @@ pub fn switch(asked: &Asked<'_>, build: Build<'_>) -> Result<Exit, Exit> {
     if !asked.resume {
         check_free(&claims, record.as_ref())?;
     }
+    match (&record, asked.aim) {
+        (Some(record), _) => recall(&mut fleet, record)?,
+        (None, Aim::Before) => look_back(&mut fleet)?,
+        (None, Aim::Described) => leave_others(&mut fleet)?,
+    }
     let known = known(&fleet)?;
+    check_allowed(&known, &asked.options.allow_behind)?;
     let rollout = record.as_ref().map(|it| it.rollout.clone()).or_else(|| claims.keys().next().cloned());
     let is_new = rollout.is_none();
     let rollout = rollout.unwrap_or_else(|| format!("{}-{}", seconds_now(), std::process::id()));
     check_same(&fleet, &rollout, record.as_ref(), &claims)?;
-    let mut record = match record {
-        Some(record) => record,
+    let (mut record, plan) = match record {
+        Some(record) => (record, None),
         None => {
             let plan = match plan_fleet(&known, &asked.options, &asked.wishes) {
                 Ok(plan) => plan,
@@ -90,39 +122,51 @@ pub fn switch(asked: &Asked<'_>, build: Build<'_>) -> Result<Exit, Exit> {
             if asked.answer == Answer::Text {
                 say!("{}", plan.to_text().trim_end());
             }
+            let record = new_record(&fleet, &known, &plan, &rollout);
+            if let Some(path) = asked.save {
+                let text = Saved::of(&record).to_text();
+                files::write_atomic(path, text.as_bytes(), 0o644).map_err(|error| refused(&error))?;
+            }
             if asked.dry_run {
                 if asked.answer == Answer::Json {
                     say!("{}", json!({ "version": 1, "plan": plan }));
                 }
                 return Ok(Exit::Done);
             }
-            new_record(&fleet, &known, &plan, &rollout)
+            asked.plan.map(|path| check_saved(path, &record)).transpose()?;
+            (record, Some(plan))
         }
     };
     let Some(ledger) = ledger else { return Ok(Exit::Done) };
     if record.hosts.is_empty() {
-        return Ok(say_end(&record, &End::Done, asked.answer));
+        return Ok(say_end(&record, &End::Done, fleet.others.is_empty(), asked.answer));
     }
     send(&fleet, &record, asked.answer)?;
+    if is_new && asked.prechecks {
+        check_first(&fleet, &record)?;
+    }
     let (first, open) =
         if is_new { (begin(&mut record), BTreeMap::new()) } else { take_up(&mut record, &fleet) };
-    let tell = |host: &str, told: &Told<'_>| print_told(host, told, asked.answer);
+    let teller = Teller::new(asked.answer, plan.as_ref());
+    let tell = |host: &str, told: &Told<'_>| teller.tell(host, told);
     let deeds = Deeds {
         crew: &fleet.crew,
         lead: Lead { rollout, epoch: record.epoch, leader: leader() },
-        goals: goals(&fleet, &record),
+        goals: goals(&known, &record, &asked.options.allow_behind),
+        way: record.way,
         ties: record.ties.clone(),
         fleet: fleet_of(&known, &asked.options),
         how: asked.how.clone(),
         tell: &tell,
         waiting: Default::default(),
     };
-    let end =
-        lead(&mut record, first, &open, &deeds, &ledger).map_err(|error| complain(&error, Exit::Stuck))?;
+    let ended = lead(&mut record, first, &open, &deeds, &ledger);
+    teller.end();
+    let end = ended.map_err(|error| complain(&error, Exit::Stuck))?;
     if !matches!(end, End::Stopped { .. }) {
         ledger.close(&record.rollout).map_err(|error| complain(&error, Exit::Warnings))?;
     }
-    Ok(say_end(&record, &end, asked.answer))
+    Ok(say_end(&record, &end, fleet.others.is_empty(), asked.answer))
 }
 
 fn refused(error: &dyn std::error::Error) -> Exit {
@@ -137,9 +181,38 @@ fn open_ledger(cloud: &str) -> Result<Ledger, Exit> {
     })
 }
 
+/// Returns the hosts that have none of these roles, if there are any to be had.
+fn others(built: &Built, roles: &[String]) -> Result<BTreeSet<String>, Exit> {
+    let known: BTreeSet<&String> = built.roles.values().flatten().collect();
+    if let Some(role) = roles.iter().find(|role| !known.contains(role)) {
+        say_wrong!("error: no host has the role `{role}`");
+        say_wrong!("  help: there are {}", listed(&known.into_iter().cloned().collect::<Vec<_>>()));
+        return Err(Exit::Wrong);
+    }
+    let is_other = |its: &BTreeSet<String>| !roles.is_empty() && !roles.iter().any(|role| its.contains(role));
+    Ok(built.roles.iter().filter(|(_, its)| is_other(its)).map(|(name, _)| name.clone()).collect())
+}
+
+/// Refuses to do anything else than what a plan said that was kept.
+fn check_saved(path: &Path, record: &Record) -> Result<(), Exit> {
+    let text = files::read_text(path).map_err(|error| complain(&error, Exit::Wrong))?;
+    let saved = saved::parse_saved(&text).map_err(|why| {
+        say_wrong!("error: {} is no plan that can be used: {why}", path.display());
+        Exit::Wrong
+    })?;
+    let differences = saved.differences(record);
+    if differences.is_empty() {
+        return Ok(());
+    }
+    say_wrong!("error: this is not what {} says any more", path.display());
+    differences.iter().for_each(|it| say_wrong!("  {it}"));
+    say_wrong!("  help: look at it anew with `--dry-run --save FILE`; nothing was touched");
+    Err(Exit::Refused)
+}
+
 /// Reaches all hosts and asks each what it is. One that cannot be reached is left out, and is said.
-fn reach(built: Built) -> Result<Fleet, Exit> {
-    let Built { closures, cloud, reach } = built;
+fn reach(built: Built, others: BTreeSet<String>) -> Result<Fleet, Exit> {
+    let Built { closures, cloud, reach, roles: _ } = built;
     let program = Program::load().map_err(|error| refused(&error))?;
     let (crew, unreached) = Crew::reach(&reach, &program);
     for error in unreached.values() {
@@ -155,10 +228,10 @@ fn reach(built: Built) -> Result<Fleet, Exit> {
     for (name, report) in crew.each(&names, |_, host| deeds::report(host)) {
         reports.insert(name, report.map_err(|error| refused(&error))?);
     }
-    let digests: BTreeMap<String, Digest> =
-        closures.iter().map(|(name, closure)| (name.clone(), closure.digest())).collect();
+    let digests = closures.iter().map(|(name, closure)| (name.clone(), closure.digest())).collect();
+    let store = Store::default_root().and_then(Store::open).map_err(|error| refused(&error))?;
     let cloud = cloud.ok_or(Exit::Bug)?;
-    Ok(Fleet { crew, reports, closures, digests, cloud })
+    Ok(Fleet { crew, reports, store, closures, digests, cloud, way: Way::New, others })
 }
 
 /// Refuses to begin where another rollout has not ended.
@@ -180,12 +253,7 @@ fn check_free(claims: &BTreeMap<String, (String, Vec<String>)>, record: Option<&
     Err(Exit::Locked)
 }
 
-fn are(hosts: &[String]) -> String {
-    let verb = if hosts.len() == 1 { "is" } else { "are" };
-    format!("{} {verb}", listed(hosts))
-}
-
-/// Checks that this description is the one that a rollout is about.
+/// Checks that this description is the one that a rollout is about, of which no record tells.
 fn check_same(
     fleet: &Fleet,
     rollout: &str,
@@ -211,7 +279,7 @@ fn check_same(
                 fleet.cloud.short()
             );
             say_wrong!(
-                "  help: take the description as it was then; or `--take-over {rollout}` gives that rollout up; nothing was touched"
+                "  help: its record is not on this machine, so take the description as it was then; or `--take-over {rollout}` gives that rollout up; nothing was touched"
             );
             Err(Exit::Refused)
         }
@@ -219,27 +287,110 @@ fn check_same(
     }
 }
 
-/// Says of each host what it is and what it is to be. What it is lies in our store, or is brought from the host.
-fn known(fleet: &Fleet) -> Result<BTreeMap<String, Known>, Exit> {
-    let store = Store::default_root().and_then(Store::open).map_err(|error| refused(&error))?;
-    let names: Vec<String> = fleet.reports.keys().cloned().collect();
-    let from =
-        |name: &str, host: &crate::fleet::remote::RemoteHost| -> Result<Option<Closure>, RemoteError> {
-            let Some(digest) = fleet.reports.get(name).and_then(seen::origin) else { return Ok(None) };
-            if fleet.digests.get(name) == Some(digest) {
-                return Ok(fleet.closures.get(name).cloned());
-            }
-            match store.load(digest) {
-                Ok(closure) => Ok(Some(closure)),
-                Err(_) => host.take(digest, &store).map(Some),
-            }
-        };
-    let mut origins = BTreeMap::new();
-    for (name, from) in fleet.crew.each(&names, from) {
-        origins.insert(name, from.map_err(|error| refused(&error))?);
+/// Takes what hosts are to be from the record of a rollout that began: the description may say something else by now.
+fn recall(fleet: &mut Fleet, record: &Record) -> Result<(), Exit> {
+    let wanted: BTreeMap<String, Digest> =
+        record.hosts.iter().map(|(name, host)| (name.clone(), host.to.clone())).collect();
+    aim(fleet, wanted)?;
+    (fleet.cloud, fleet.way) = (record.cloud.clone(), record.way);
+    Ok(())
+}
+
+/// Finds what hosts were before the newest cloud among them. A host that it did not change stays what it is.
+fn look_back(fleet: &mut Fleet) -> Result<(), Exit> {
+    let made_for = |it: &&Report| it.cloud.is_some();
+    let newest = fleet.reports.values().filter(made_for).max_by_key(|it| it.made).map(|it| it.cloud.clone());
+    let Some(newest) = newest else {
+        say_wrong!("error: no host that was reached has a generation that was made with all of a cloud");
+        say_wrong!("  help: `kolla-lang rollback --host NAME` takes one host back; nothing was touched");
+        return Err(Exit::Refused);
+    };
+    let (mut wanted, mut formers, mut bare) = (BTreeMap::new(), Vec::new(), Vec::new());
+    for (name, Report { committed, cloud, before, .. }) in &fleet.reports {
+        let Some(committed) = committed else { continue };
+        let is_meant = *cloud == newest && !fleet.others.contains(name);
+        let former = before.as_ref().filter(|_| is_meant);
+        if is_meant && former.is_none() {
+            bare.push(name.clone());
+        }
+        wanted.insert(name.clone(), former.map_or(committed, |it| &it.closure).clone());
+        formers.extend(former);
     }
+    if !bare.is_empty() {
+        say_wrong!("error: {} on the first generation: there is nothing to go back to", are(&bare));
+        say_wrong!("  help: `kolla-lang rollback --host NAME` takes another one back; nothing was touched");
+        return Err(Exit::Refused);
+    }
+    let last: Option<&Former> = formers.into_iter().max_by_key(|it| it.made);
+    let cloud = last.map_or(newest, |it| it.cloud.clone());
+    aim(fleet, wanted)?;
+    drop_bare(fleet, |_| true);
+    (fleet.cloud, fleet.way) = (cloud.unwrap_or_else(|| fleet.cloud.clone()), Way::Again);
+    Ok(())
+}
+
+/// Lets hosts that are not meant stay what they are: they count in their groups, and nothing is asked of them.
+fn leave_others(fleet: &mut Fleet) -> Result<(), Exit> {
+    let committed = |name: &String| Some((name.clone(), fleet.reports.get(name)?.committed.clone()?));
+    let wanted = fleet.others.iter().filter_map(committed).collect();
+    aim(fleet, wanted)?;
+    let others = fleet.others.clone();
+    drop_bare(fleet, |name| others.contains(name));
+    Ok(())
+}
+
+/// Leaves out hosts that have no generation, and so none to stay or to go back to.
+fn drop_bare(fleet: &mut Fleet, is_asked: impl Fn(&String) -> bool) {
+    let is_bare = |name: &String| fleet.reports.get(name).is_some_and(|it| it.committed.is_none());
+    fleet.closures.retain(|name, _| !(is_asked(name) && is_bare(name)));
+}
+
+/// Says what hosts are to be.
+fn aim(fleet: &mut Fleet, wanted: BTreeMap<String, Digest>) -> Result<(), Exit> {
+    let closures = fetch(fleet, &wanted)?;
+    fleet.closures.extend(closures);
+    fleet.digests.extend(wanted);
+    Ok(())
+}
+
+/// Returns closures of hosts: as they were built, as they lie in our store, or brought from the host.
+fn fetch(fleet: &Fleet, wanted: &BTreeMap<String, Digest>) -> Result<BTreeMap<String, Closure>, Exit> {
+    let mut closures = BTreeMap::new();
+    let mut elsewhere = Vec::new();
+    for (name, digest) in wanted {
+        if fleet.digests.get(name) == Some(digest)
+            && let Some(closure) = fleet.closures.get(name)
+        {
+            closures.insert(name.clone(), closure.clone());
+        } else if let Ok(closure) = fleet.store.load(digest) {
+            closures.insert(name.clone(), closure);
+        } else {
+            elsewhere.push(name.clone());
+        }
+    }
+    let take = |name: &str, host: &RemoteHost| host.take(&wanted[name], &fleet.store);
+    for (name, taken) in fleet.crew.each(&elsewhere, take) {
+        closures.insert(name, taken.map_err(|error| refused(&error))?);
+    }
+    if let Some(name) = elsewhere.iter().find(|name| !closures.contains_key(*name)) {
+        say_wrong!(
+            "error: what {name} is to be, {}, is not in this store, and {name} was not reached",
+            wanted[name].short()
+        );
+        say_wrong!(
+            "  help: go on from the machine where the rollout began, or once {name} can be reached; nothing was touched"
+        );
+        return Err(Exit::Refused);
+    }
+    Ok(closures)
+}
+
+/// Says of each host what it is and what it is to be.
+fn known(fleet: &Fleet) -> Result<BTreeMap<String, Known>, Exit> {
+    let origin = |(name, report): (&String, &Report)| Some((name.clone(), seen::origin(report)?.clone()));
+    let mut origins = fetch(fleet, &fleet.reports.iter().filter_map(origin).collect())?;
     let known = |(name, to): (&String, &Closure)| {
-        let from = origins.remove(name).flatten();
+        let from = origins.remove(name);
         (name.clone(), seen::known(fleet.reports.get(name), from, to.clone()))
     };
     Ok(fleet.closures.iter().map(known).collect())
@@ -250,9 +401,14 @@ fn new_record(fleet: &Fleet, known: &BTreeMap<String, Known>, plan: &FleetPlan, 
         let from = known.from.as_ref().map(Closure::digest);
         Some((name.clone(), Change { from, to: fleet.digests.get(name)?.clone() }))
     };
-    let changes =
-        known.iter().filter(|(name, _)| !plan.unchanged.contains(name)).filter_map(change).collect();
+    // Nobody knows what a silent host was before.
+    let is_part = |(name, known): &(&String, &Known)| {
+        let is_known = known.reachable || fleet.way == Way::New;
+        is_known && !plan.unchanged.contains(name) && !fleet.others.contains(*name)
+    };
+    let changes = known.iter().filter(is_part).filter_map(change).collect();
     let mut record = Record::of(plan, rollout, fleet.cloud.clone(), &changes);
+    record.way = fleet.way;
     seen::add_unfinished(&mut record, &fleet.reports, &fleet.digests);
     record
 }
@@ -267,9 +423,13 @@ fn take_up(record: &mut Record, fleet: &Fleet) -> (Vec<Command>, BTreeMap<String
     (commands, open.collect())
 }
 
-/// Brings what hosts lack into their stores, all at once, before any of them is touched.
+/// Brings what hosts lack into their stores, all at once, before any of them is touched; and into ours, so that the rollout can go on when
+/// the description says something else.
 fn send(fleet: &Fleet, record: &Record, answer: Answer) -> Result<(), Exit> {
     let names: Vec<String> = record.hosts.keys().cloned().collect();
+    for closure in names.iter().filter_map(|name| fleet.closures.get(name)) {
+        fleet.store.add(closure).map_err(|error| refused(&error))?;
+    }
     let sent = fleet.crew.each(&names, |name, host| {
         let Some(closure) = fleet.closures.get(name) else { return Ok(None) };
         host.send(&Packed::of(closure)?).map(Some)
@@ -285,13 +445,65 @@ fn send(fleet: &Fleet, record: &Record, answer: Answer) -> Result<(), Exit> {
     Ok(())
 }
 
-fn goals(fleet: &Fleet, record: &Record) -> BTreeMap<String, Goal> {
-    let goal = |(name, host): (&String, &crate::fleet::record::HostRecord)| {
-        let tasks = fleet.closures.get(name).map(|it| it.manifest.tasks.clone()).unwrap_or_default();
+/// Asks hosts that have nothing yet what must hold before their first switch, and refuses to begin where it does not.
+fn check_first(fleet: &Fleet, record: &Record) -> Result<(), Exit> {
+    let is_bare = |name: &&String| fleet.reports.get(*name).is_some_and(|it| it.committed.is_none());
+    let names: Vec<String> = record.hosts.keys().filter(is_bare).cloned().collect();
+    let mut holds = true;
+    for (name, asked) in fleet.crew.each(&names, |name, host| prechecks_of(host, &record.hosts[name].to)) {
+        for Checked { name: precheck, wanted, reason, help } in asked.map_err(|error| refused(&error))? {
+            let Some(reason) = reason else { continue };
+            say_wrong!("error: {name}: {precheck}: {wanted}: {reason}");
+            help.iter().for_each(|it| say_wrong!("  help: {it}"));
+            holds = false;
+        }
+    }
+    if holds {
+        return Ok(());
+    }
+    say_wrong!("  help: `--no-prechecks` begins all the same; nothing was touched");
+    Err(Exit::Refused)
+}
+
+fn prechecks_of(host: &RemoteHost, closure: &Digest) -> Result<Vec<Checked>, RemoteError> {
+    /// What `prechecks --json` prints, as far as it matters here.
+    #[derive(serde::Deserialize)]
+    struct Answered {
+        prechecks: Vec<Checked>,
+    }
+    let mut text = String::new();
+    let (code, said) =
+        host.follow(&["prechecks", &format!("--stored={closure}"), "--json"], |line| text += line)?;
+    match (code, serde_json::from_str::<Answered>(&text)) {
+        (Some(_), Ok(answered)) => Ok(answered.prechecks),
+        _ => Err(RemoteError::Answer {
+            host: host.name().to_owned(),
+            said: if said.is_empty() { text } else { said },
+        }),
+    }
+}
+
+fn goals(
+    known: &BTreeMap<String, Known>,
+    record: &Record,
+    allowed: &BTreeSet<String>,
+) -> BTreeMap<String, Goal> {
+    let goal = |(name, host): (&String, &HostRecord)| {
+        let known = known.get(name);
+        let tasks = known.map(|it| it.to.manifest.tasks.clone()).unwrap_or_default();
         let change = Change { from: host.from.clone(), to: host.to.clone() };
-        (name.clone(), Goal { change, cloud: Some(record.cloud.clone()), tasks })
+        let behind = known.map(|it| it.done_on_it(allowed)).unwrap_or_default();
+        (name.clone(), Goal { change, cloud: Some(record.cloud.clone()), tasks, behind })
     };
     record.hosts.iter().map(goal).collect()
+}
+
+/// Refuses the name of a task that no host has: a slip of the pen allows nothing.
+fn check_allowed(known: &BTreeMap<String, Known>, allowed: &BTreeSet<String>) -> Result<(), Exit> {
+    let done: BTreeSet<String> = known.values().flat_map(|it| it.done_on_it(allowed)).collect();
+    let Some(name) = allowed.difference(&done).next() else { return Ok(()) };
+    say_wrong!("error: `--allow-behind {name}` names no task of what hosts are now; nothing was touched");
+    Err(Exit::Refused)
 }
 
 /// Names who leads, for people.
@@ -300,86 +512,4 @@ fn leader() -> String {
     let uid = rustix::process::getuid();
     let nameless = || if uid.is_root() { "root".to_owned() } else { format!("uid-{}", uid.as_raw()) };
     format!("{}@{}", user.unwrap_or_else(nameless), rustix::system::uname().nodename().to_string_lossy())
-}
-
-fn print_told(host: &str, told: &Told<'_>, answer: Answer) {
-    let words = match told {
-        Told::Warning(words) => {
-            say_wrong!("warning: {host}: {words}");
-            return;
-        }
-        _ if answer != Answer::Text => return,
-        Told::Asked(Command::Switch { .. }) => "switch".to_owned(),
-        Told::Asked(Command::Release(place)) => format!("release  {}", place.unit),
-        Told::Asked(Command::Confirm(_)) => "confirm".to_owned(),
-        Told::Asked(Command::Return { .. }) => "return".to_owned(),
-        Told::Asked(Command::Finish(_)) => "finish".to_owned(),
-        Told::Sent(sent) => format!("sent     {} objects, {} bytes", sent.objects, sent.bytes),
-        Told::Record(Journalled::Waiting { .. }) => "ready    its gates hold".to_owned(),
-        Told::Record(record) => match words_of(record) {
-            Some(words) => words,
-            None => return,
-        },
-        Told::Said(words) => (*words).to_owned(),
-        Told::Lost => "lost     the connection; the host goes on by itself, and is called again".to_owned(),
-    };
-    say!("{host}  {words}");
-}
-
-fn say_end(record: &Record, end: &End, answer: Answer) -> Exit {
-    let exit = match end {
-        End::Done => Exit::Done,
-        End::Behind => Exit::Warnings,
-        End::Returned { .. } => Exit::Reverted,
-        End::Stopped { .. } => Exit::Stuck,
-    };
-    if answer == Answer::Json {
-        say!(
-            "{}",
-            json!({ "version": 1, "rollout": record.rollout, "cloud": record.cloud, "hosts": record.hosts, "end": end, "exit": exit as u8 })
-        );
-        return exit;
-    }
-    let of_phase = |phase: Phase| -> Vec<String> {
-        record.hosts.iter().filter(|(_, it)| it.phase == phase).map(|(name, _)| name.clone()).collect()
-    };
-    match end {
-        End::Done if record.hosts.is_empty() => {
-            say!("nothing to do: all hosts are on the cloud {}", record.cloud.short())
-        }
-        End::Done => say!("done: all hosts are on the cloud {}", record.cloud.short()),
-        End::Behind => {
-            say_wrong!("warning: {} behind and left out", are(&of_phase(Phase::Behind)));
-            say_wrong!("  help: `kolla-lang switch --resume` does it, once it can be reached");
-        }
-        End::Returned { why } => {
-            say_wrong!("error: {why}");
-            say_wrong!("all hosts are back where they were");
-        }
-        End::Stopped { why } => {
-            say_wrong!("error: {why}");
-            let way = match record.course {
-                Course::Forward => "forward",
-                Course::Back { .. } => "back",
-            };
-            say_wrong!("the rollout {} stopped on its way {way}, and somebody must look", record.rollout);
-            for (name, host) in &record.hosts {
-                say_wrong!("  {name}  {}", phase_words(host.phase));
-            }
-            say_wrong!("  help: `kolla-lang switch --resume` asks the hosts again and goes on");
-        }
-    }
-    exit
-}
-
-fn phase_words(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Waiting | Phase::Returned => "is where it was",
-        Phase::Switching | Phase::Holding | Phase::Confirming => "was in the middle of its switch",
-        Phase::Committed | Phase::Finishing => "is committed",
-        Phase::Finished => "is committed, and did what was left for the end",
-        Phase::Returning => "was on its way back",
-        Phase::Behind => "was not reached at first",
-        Phase::Lost => "nobody knows, or it cannot go on by itself",
-    }
 }

@@ -76,6 +76,16 @@ fn let_end(layout: &Layout, systemd: &mut dyn Systemd) {
     }
 }
 
+/// Lets a journal that has told the end be closed: until then the host is in transit for whoever asks it next.
+fn let_close(layout: &Layout, tx: Option<&str>) {
+    for _ in 0..N_MOMENTS {
+        if !tx.is_some_and(|tx| journal::is_open(layout, tx)) {
+            return;
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
 /// Why the service of a switch did not start.
 #[derive(Debug, thiserror::Error)]
 enum LaunchError {
@@ -137,6 +147,7 @@ pub fn watch(
             (Answer::Events, _) => print_event(record),
         });
         if let Some(verdict) = looked.map_err(|error| complain(&error, Exit::Stuck))? {
+            let_close(layout, watched.tx.as_deref());
             return Ok(verdict);
         }
         if asked.elapsed() >= ASK {

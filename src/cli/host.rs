@@ -2,7 +2,7 @@
 //!
 //! Decides nothing about switches; that is in [`crate::activate`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
@@ -23,6 +23,8 @@ pub struct Built {
     pub cloud: Option<Digest>,
     /// How each host is reached.
     pub reach: BTreeMap<String, Reach>,
+    /// The roles of each host.
+    pub roles: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// Builds the cloud that a file describes, or `cloud.kl`. What is wrong with it was printed when the exit code comes back.

@@ -8,6 +8,7 @@ pub mod check;
 pub mod confirm;
 pub mod describe;
 pub mod describe_lab;
+pub mod destroy;
 pub mod diff;
 pub mod eval;
 pub mod exit;
@@ -35,6 +36,7 @@ pub mod status;
 pub mod store;
 pub mod switch;
 pub mod there;
+mod told;
 pub mod value;
 pub mod verdict;
 pub mod why;
@@ -67,6 +69,7 @@ enum Command {
     Diff(diff::DiffArgs),
     Switch(switch::SwitchArgs),
     Rollback(rollback::RollbackArgs),
+    Destroy(destroy::DestroyArgs),
     Confirm(confirm::ConfirmArgs),
     Status(status::StatusArgs),
     Recover(recover::RecoverArgs),
@@ -110,6 +113,7 @@ pub fn main() -> ExitCode {
         Command::Diff(args) => diff::run(args, &build::build),
         Command::Switch(args) => switch::run(args, &build::build),
         Command::Rollback(args) => rollback::run(args, &build::build),
+        Command::Destroy(args) => destroy::run(args, &build::build),
         Command::Confirm(args) => confirm::run(args, &build::build),
         Command::Activate(args) => activate::run(args),
         Command::Status(args) => status::run(args, &build::build),

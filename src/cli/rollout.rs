@@ -26,7 +26,6 @@ use crate::activate::report;
 use crate::activate::request::Options;
 use crate::activate::systemd::{Job, Systemd};
 use crate::activate::verdict::Verdict;
-use crate::store::Digest;
 
 /// Ask this host about a rollout, and lead it in one
 #[derive(Debug, Args)]
@@ -38,11 +37,7 @@ pub struct RolloutArgs {
 #[derive(Debug, Subcommand)]
 enum What {
     /// Print what this host is and how far it is, as JSON
-    Report {
-        /// A closure in the store, of whose tasks the stamps are printed
-        #[arg(long = "for", value_name = "DIGEST")]
-        asked: Option<Digest>,
-    },
+    Report,
     /// Let units begin that wait for other hosts
     Release {
         /// The units
@@ -86,7 +81,7 @@ struct BackArgs {
 pub fn run(args: &RolloutArgs) -> Exit {
     let layout = Layout::new("/");
     let acted = match &args.what {
-        What::Report { asked } => print_report(&layout, asked.as_ref()),
+        What::Report => print_report(&layout),
         What::Release { units, tx } => {
             require_root("rollout release").and_then(|()| said(release::give(&layout, units, tx)))
         }
@@ -100,9 +95,9 @@ pub fn run(args: &RolloutArgs) -> Exit {
     acted.map_or_else(|exit| exit, |()| Exit::Done)
 }
 
-fn print_report(layout: &Layout, asked: Option<&Digest>) -> Result<(), Exit> {
+fn print_report(layout: &Layout) -> Result<(), Exit> {
     require_root_to_read("rollout report")?;
-    let report = report::report(layout, &mut Pid1::connect(), &mut HostTools, asked);
+    let report = report::report(layout, &mut Pid1::connect(), &mut HostTools);
     let report = report.map_err(|error| complain(&error, Exit::Refused))?;
     // Writing plain structs with text keys into memory cannot fail.
     say!("{}", serde_json::to_string(&report).unwrap_or_default());

@@ -1,11 +1,13 @@
 //! `kolla-lang switch`: make all hosts be what the description says, or this one, or another one, over ssh.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use super::adopt::accept_all;
 use super::diff::{Here, print_preview};
 use super::exit::Exit;
-use super::fleet;
+use super::fleet::{self, Aim};
 use super::follow::{follow_last, run_switch};
 use super::host::{Answer, Build, FromArgs, complain, require_root};
 use super::part::PartArgs;
@@ -44,9 +46,21 @@ pub struct SwitchArgs {
     /// Say what would be done, and do nothing
     #[arg(long)]
     dry_run: bool,
+    /// Do not ask hosts that have nothing yet what must hold before their first switch
+    #[arg(long, conflicts_with_all = ["local", "host", "closure", "stored", "follow", "dry_run", "resume"])]
+    no_prechecks: bool,
+    /// With `--dry-run` and all hosts: keep the plan, for `--plan`
+    #[arg(long, value_name = "FILE", requires = "dry_run", conflicts_with_all = ["local", "host", "closure", "stored"])]
+    save: Option<PathBuf>,
+    /// Do what this plan says that was kept, or nothing where a host or the description is something else by now
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["local", "host", "closure", "stored", "follow", "dry_run", "resume"])]
+    plan: Option<PathBuf>,
     /// Ask for nothing: show the switch that runs, or how the last one went
     #[arg(long, conflicts_with_all = ["dry_run", "confirm_within", "deadline", "adopt"])]
     follow: bool,
+    /// Act on the hosts with this role, of all
+    #[arg(long, value_name = "ROLE", conflicts_with_all = ["local", "host", "closure", "stored", "follow", "resume"])]
+    role: Vec<String>,
     #[command(flatten)]
     wishes: WishArgs,
     /// Go on with the rollout of this cloud that nobody leads any more, from its record or from what its hosts tell
@@ -131,14 +145,22 @@ impl HowArgs {
 
     /// Returns them as words of a command line, but for the name of the switch.
     pub fn words(&self) -> Vec<String> {
+        let mut words = self.words_for_any();
+        words.extend(self.allow_behind.iter().map(|task| format!("--allow-behind={task}")));
+        words.extend(self.adopt.iter().map(|name| format!("--adopt={name}")));
+        words
+    }
+
+    /// Returns those that are about no host in particular.
+    fn words_for_any(&self) -> Vec<String> {
         let Self {
             confirm_within,
             deadline,
             no_gate,
             allow_dataplane,
             allow_one_way,
-            allow_behind,
-            adopt,
+            allow_behind: _,
+            adopt: _,
             tx: _,
             part,
         } = self;
@@ -148,10 +170,36 @@ impl HowArgs {
         words.extend(no_gate.iter().map(|name| format!("--no-gate={name}")));
         words.extend(allow_dataplane.then(|| "--allow-dataplane".to_owned()));
         words.extend(allow_one_way.then(|| "--allow-one-way".to_owned()));
-        words.extend(allow_behind.iter().map(|task| format!("--allow-behind={task}")));
-        words.extend(adopt.iter().map(|name| format!("--adopt={name}")));
         words.extend(part.words());
         words
+    }
+}
+
+/// Seconds that a host of a wave waits for the others, if nothing else is asked for.
+const CONFIRM_WITHIN: u64 = 600;
+
+impl HowArgs {
+    /// Refuses what is about one host.
+    pub fn check_for_many(&self) -> Result<(), Exit> {
+        if self.adopt.is_empty() {
+            return Ok(());
+        }
+        say_wrong!("error: `--adopt` is about one host: name it with `--host`, or say `--local`");
+        Err(Exit::Wrong)
+    }
+
+    /// Returns them as words for hosts that wait for each other. What a host may go back behind is said to those that have done it.
+    pub fn words_for_many(&self) -> Vec<String> {
+        let mut words = self.words_for_any();
+        if self.confirm_within.is_none() {
+            words.push(format!("--confirm-within={CONFIRM_WITHIN}s"));
+        }
+        words
+    }
+
+    /// Returns the rollout whose claim ends.
+    pub fn take_over(&self) -> Option<String> {
+        self.part.take_over()
     }
 }
 
@@ -178,7 +226,7 @@ fn seconds(text: &str) -> Result<u64, String> {
 
 /// Runs the command.
 pub fn run(args: &SwitchArgs, build: Build<'_>) -> Exit {
-    let SwitchArgs { from, local, host, dry_run, follow, wishes: _, resume: _, how, json, events } = args;
+    let SwitchArgs { from, local, host, dry_run, follow, how, json, events, .. } = args;
     let answer = Answer::of(*json).or_events(*events);
     if let Some(host) = host {
         return switch_other(args, host, build).unwrap_or_else(|exit| exit);
@@ -205,39 +253,30 @@ pub fn run(args: &SwitchArgs, build: Build<'_>) -> Exit {
     dry_run_here(&closure, &how.options(), answer)
 }
 
-/// Seconds that a host of a wave waits for the others, if nothing else is asked for.
-const CONFIRM_WITHIN: u64 = 600;
-
 fn switch_all(args: &SwitchArgs, build: Build<'_>) -> Result<Exit, Exit> {
-    let SwitchArgs { from, local: _, host: _, dry_run, follow: _, wishes, resume, how, json, events: _ } =
-        args;
-    if !how.adopt.is_empty() || !how.allow_behind.is_empty() {
-        say_wrong!(
-            "error: `--adopt` and `--allow-behind` are about one host: name it with `--host`, or say `--local`"
-        );
-        return Err(Exit::Wrong);
-    }
-    let mut words = how.words();
-    if how.confirm_within.is_none() {
-        words.push(format!("--confirm-within={CONFIRM_WITHIN}s"));
-    }
+    let SwitchArgs { from, dry_run, no_prechecks, save, plan, role, wishes, resume, how, json, .. } = args;
+    how.check_for_many()?;
     let asked = fleet::Asked {
         file: from.file.as_deref(),
+        aim: Aim::Described,
+        roles: role,
         wishes: wishes.wishes(),
         options: how.options(),
-        how: words,
+        how: how.words_for_many(),
         resume: *resume,
-        take_over: how.part.take_over(),
+        take_over: how.take_over(),
         dry_run: *dry_run,
+        prechecks: !no_prechecks,
+        save: save.as_deref(),
+        plan: plan.as_deref(),
         answer: Answer::of(*json),
     };
-    fleet::switch(&asked, build)
+    fleet::run(&asked, build)
 }
 
 /// Switches another host: its closure is brought there, and the program that is brought there too does the rest.
 fn switch_other(args: &SwitchArgs, host: &str, build: Build<'_>) -> Result<Exit, Exit> {
-    let SwitchArgs { from, local: _, host: _, dry_run, follow, wishes: _, resume: _, how, json, events: _ } =
-        args;
+    let SwitchArgs { from, dry_run, follow, how, json, .. } = args;
     let mut built = build(from.file.as_deref())?;
     let to = there::find(&built, host)?;
     let there = there::reach(&to)?;

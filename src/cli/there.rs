@@ -30,6 +30,11 @@ pub struct ThereArgs {
 }
 
 impl ThereArgs {
+    /// Names a host, if there is one to be named.
+    pub fn new(host: Option<String>, file: Option<PathBuf>) -> Self {
+        Self { host, file }
+    }
+
     /// Runs a command on the host that was named, if one was.
     pub fn run(&self, build: Build<'_>, words: &[&str], json: bool) -> Option<Exit> {
         self.act(build, |_, there| {
@@ -110,7 +115,8 @@ pub fn switch_there(to: &Reach, there: &RemoteHost, words: &[&str], tx: &str, js
     Exit::Stuck
 }
 
-fn exit_of(code: i32) -> Exit {
+/// Returns the exit that a host's command ended with.
+pub fn exit_of(code: i32) -> Exit {
     [Exit::Done, Exit::Wrong, Exit::Refused, Exit::Reverted, Exit::Warnings, Exit::Stuck, Exit::Locked]
         .into_iter()
         .find(|exit| *exit as i32 == code)

@@ -12,7 +12,7 @@ use super::crew::Crew;
 use super::errors::Refusal;
 use super::gate;
 use super::members::Fleet;
-use super::record::{Change, Place, Tie};
+use super::record::{Change, Place, Tie, Way};
 use super::remote::{RemoteError, Sent};
 use super::rollout::{Command, Event};
 use crate::activate::journal::Record;
@@ -30,6 +30,8 @@ pub struct Goal {
     pub cloud: Option<Digest>,
     /// Its tasks, by name.
     pub tasks: BTreeMap<String, Task>,
+    /// Finished tasks that it may go back behind, by name.
+    pub behind: BTreeSet<String>,
 }
 
 /// What is told while a rollout goes on.
@@ -60,6 +62,8 @@ pub struct Deeds<'a> {
     pub lead: Lead,
     /// What hosts are to be, by name.
     pub goals: BTreeMap<String, Goal>,
+    /// How hosts become that.
+    pub way: Way,
     /// Which units wait for which.
     pub ties: Vec<Tie>,
     /// What the waves were planned from.
@@ -148,7 +152,7 @@ impl Deeds<'_> {
 
     /// Returns the words of a switch.
     fn words(&self, host: &str, goal: &Goal, tx: &str, finish: bool) -> Vec<String> {
-        let Goal { change: Change { from, to }, cloud, tasks: _ } = goal;
+        let Goal { change: Change { from, to }, cloud, tasks: _, behind } = goal;
         let waits = self.ties.iter().map(|tie| &tie.after).filter(|it| it.host == host && !finish);
         let part = Part {
             lead: self.lead.clone(),
@@ -156,9 +160,14 @@ impl Deeds<'_> {
             waits: waits.map(|it| it.unit.clone()).collect(),
             finish,
         };
-        let mut words = vec!["switch".to_owned(), format!("--stored={to}"), format!("--tx={tx}")];
+        let verb = match self.way {
+            Way::New => "switch",
+            Way::Again => "rollback",
+        };
+        let mut words = vec![verb.to_owned(), format!("--stored={to}"), format!("--tx={tx}")];
         words.extend(cloud.iter().map(|cloud| format!("--cloud={cloud}")));
         words.extend(self.how.iter().cloned());
+        words.extend(behind.iter().map(|task| format!("--allow-behind={task}")));
         words.extend(part.words());
         words.push("--events".to_owned());
         words
@@ -358,14 +367,8 @@ impl Deeds<'_> {
 
     /// Tells hosts that the rollout is over; one that does not hear of it says so to the next.
     pub fn dismiss(&self, hosts: &[String]) {
-        let Lead { rollout, epoch, leader: _ } = &self.lead;
-        let words = [
-            "rollout".to_owned(),
-            "end".to_owned(),
-            format!("--rollout={rollout}"),
-            format!("--epoch={epoch}"),
-        ];
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let [rollout, epoch, _leader] = self.lead.words();
+        let words = ["rollout", "end", &rollout, &epoch];
         for (host, ended) in self.crew.each(hosts, |_, host| host.ask(&words, &[])) {
             if let Err(error) = ended {
                 (self.tell)(&host, &Told::Warning(&error.to_string()));

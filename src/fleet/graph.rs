@@ -69,7 +69,10 @@ pub fn graph(sides: &BTreeMap<&str, Side<'_>>) -> Result<Graph, Refusal> {
         (*place, before.iter().filter(|it| it.0 == place.0).copied().collect::<BTreeSet<_>>())
     });
     let own = own.collect();
-    let (all, known) = (barriers(&waits, &acted)?, barriers(&own, &acted)?);
+    let tasks =
+        sides.iter().flat_map(|(host, side)| side.to.tasks.values().map(|it| (*host, it.unit.as_str())));
+    let tasks = tasks.collect();
+    let (all, known) = (barriers(&waits, &acted, &tasks)?, barriers(&own, &acted, &tasks)?);
     for (place, idx) in &acted {
         let before = nodes_before(place, &waits, &all);
         let more: Vec<usize> = before.difference(&nodes_before(place, &own, &known)).copied().collect();
@@ -156,10 +159,12 @@ fn waits<'a>(
     steps.iter().map(of_step).collect()
 }
 
-/// The nodes that a step stands for: its own if it acts, else those of all that it waits for.
+/// The nodes that a step stands for: its own if it acts, else those of all that it waits for. A task that does not act was done before, and
+/// so was all that it waits for.
 fn barriers<'a>(
     waits: &BTreeMap<Place<'a>, BTreeSet<Place<'a>>>,
     acted: &BTreeMap<Place<'a>, usize>,
+    tasks: &BTreeSet<Place<'a>>,
 ) -> Result<BTreeMap<Place<'a>, BTreeSet<usize>>, Refusal> {
     let mut users: BTreeMap<Place, Vec<Place>> = BTreeMap::new();
     for (place, before) in waits {
@@ -171,7 +176,11 @@ fn barriers<'a>(
     while let Some(place) = ready.pop() {
         open.remove(&place);
         let own = acted.get(&place).map(|idx| BTreeSet::from([*idx]));
-        let barrier = own.unwrap_or_else(|| nodes_before(&place, waits, &barriers));
+        let barrier = match own {
+            Some(own) => own,
+            None if tasks.contains(&place) => BTreeSet::new(),
+            None => nodes_before(&place, waits, &barriers),
+        };
         barriers.insert(place, barrier);
         for user in users.remove(&place).unwrap_or_default() {
             if let Some(n) = open.get_mut(&user) {

@@ -19,6 +19,7 @@ pub mod record;
 pub mod remote;
 pub mod rollout;
 pub mod rules;
+pub mod saved;
 pub mod seen;
 pub mod ssh;
 pub mod waves;

@@ -71,6 +71,12 @@ pub struct LeftOn {
 }
 
 impl Known {
+    /// Returns which of these tasks the host has in what it is.
+    pub fn done_on_it(&self, names: &BTreeSet<String>) -> BTreeSet<String> {
+        let tasks = self.from.as_ref().map(|it| &it.manifest.tasks);
+        names.iter().filter(|name| tasks.is_some_and(|it| it.contains_key(*name))).cloned().collect()
+    }
+
     /// Takes for known what an earlier build says: all of it was switched to, all of its tasks were done.
     pub fn since(from: Option<Closure>, to: Closure) -> Self {
         let stamps = from.as_ref().map(|from| done_in(&from.manifest, &to.manifest)).unwrap_or_default();

@@ -24,6 +24,9 @@ pub struct Record {
     pub epoch: u64,
     /// The digest of the cloud that is to be.
     pub cloud: Digest,
+    /// How hosts become that.
+    #[serde(default)]
+    pub way: Way,
     /// The digest of the plan.
     pub plan: Digest,
     /// The hosts of each wave.
@@ -44,8 +47,20 @@ pub struct Record {
     pub no_return: BTreeSet<Place>,
 }
 
+/// How hosts become what they are to be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Way {
+    /// By a new generation.
+    #[default]
+    New,
+    /// By the newest generation that they have of it.
+    Again,
+}
+
 /// What a host is and becomes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Change {
     /// What it is; none if it has no generation.
     pub from: Option<Digest>,
@@ -167,6 +182,7 @@ impl Record {
             rollout: rollout.to_owned(),
             epoch: 1,
             cloud,
+            way: Way::New,
             plan: plan.digest(),
             waves: plan.waves.waves.iter().map(|wave| wave.hosts.clone()).collect(),
             last,

@@ -6,6 +6,7 @@ use super::plan::Known;
 use super::record::{Phase, Place, Record};
 use super::rollout::{Open, Seen};
 use crate::activate::part::{Report, Stage};
+use crate::activate::stamps;
 use crate::store::{Closure, Digest};
 
 /// Returns what a rollout begins from on a host: what the host was when it became part of it, else what it is.
@@ -16,8 +17,9 @@ pub fn origin(report: &Report) -> Option<&Digest> {
 /// Says what a plan knows of a host: nothing but what it was when it cannot be asked.
 pub fn known(report: Option<&Report>, from: Option<Closure>, to: Closure) -> Known {
     match report {
-        Some(Report { stamps, down, .. }) => {
-            Known { from, to, stamps: stamps.clone(), reachable: true, down: down.clone() }
+        Some(Report { done, down, .. }) => {
+            let stamps = stamps::of(&to.manifest, done);
+            Known { from, to, stamps, reachable: true, down: down.clone() }
         }
         None => Known { from, to, stamps: BTreeMap::new(), reachable: false, down: BTreeSet::new() },
     }

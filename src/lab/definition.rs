@@ -48,13 +48,15 @@ pub(super) struct SetFile {
     pub tag: String,
 }
 
-/// One image: a layer on `base`.
+/// One image: a layer on `base`, or on one that is built before it.
 #[derive(Debug, Clone)]
 pub(super) struct Image {
-    /// Its name in the registry.
-    pub name: &'static str,
+    /// Its folder: its name in the registry, and behind an `@` its tag, where that is not the set's.
+    pub folder: &'static str,
     /// The layer, as a Containerfile.
     pub containerfile: &'static str,
+    /// Packages of the Python index, each with its version, that its context has beside Kolla's scripts.
+    pub wheels: Vec<&'static str>,
 }
 
 impl RootDefinition {
@@ -77,15 +79,16 @@ impl ImageSet {
         let Self { about: SetFile { suite: _, kolla, registry, tag }, root, images } = self;
         let mut hasher = Hasher::new("lab images 1");
         hasher.field(root.digest().as_str()).field(kolla).field(registry).field(tag);
-        for Image { name, containerfile } in images {
-            hasher.field(name).field(containerfile);
+        for Image { folder, containerfile, wheels } in images {
+            hasher.field(folder).field(containerfile).field(wheels.join(" "));
         }
         hasher.finish()
     }
 
-    /// Returns an image's whole name.
-    pub fn reference(&self, image: &str) -> String {
-        format!("{}/{image}:{}", self.about.registry, self.about.tag)
+    /// Returns an image's whole name, given its folder's.
+    pub fn reference(&self, folder: &str) -> String {
+        let (name, tag) = folder.split_once('@').unwrap_or((folder, &self.about.tag));
+        format!("{}/{name}:{tag}", self.about.registry)
     }
 }
 
@@ -136,11 +139,17 @@ pub(super) fn images() -> ImageSet {
     let about = set_file();
     let mut names = stdlib::folders("images/kolla");
     names.sort_by_key(|name| (*name != "base", *name));
-    let of = |name: &str, file: &str| text(&format!("images/kolla/{name}/{file}"));
+    let of = |folder: &str, file: &str| text(&format!("images/kolla/{folder}/{file}"));
+    let wheels = |folder: &str| stdlib::text(&format!("images/kolla/{folder}/wheels")).map(packages);
     let mut all: Vec<_> = names.iter().flat_map(|name| packages(of(name, "packages"))).collect();
     all.sort_unstable();
     all.dedup();
-    let images = names.iter().map(|name| Image { name, containerfile: of(name, "Containerfile") }).collect();
+    let image = |folder: &&'static str| Image {
+        folder,
+        containerfile: of(folder, "Containerfile"),
+        wheels: wheels(folder).unwrap_or_default(),
+    };
+    let images = names.iter().map(image).collect();
     let root = RootDefinition {
         suite: about.suite.clone(),
         packages: all,
@@ -177,11 +186,15 @@ mod tests {
     #[test]
     fn base_is_built_first_and_the_others_stand_on_it() {
         let set = images();
-        assert_eq!(set.images[0].name, "base");
-        for image in &set.images[1..] {
-            assert!(image.containerfile.contains("FROM ${REGISTRY}/base:${TAG}"), "{}", image.name);
+        assert_eq!(set.images[0].folder, "base");
+        for (idx, image) in set.images.iter().enumerate().skip(1) {
+            let is_below = |it: &&Image| {
+                image.containerfile.contains(&format!("FROM ${{REGISTRY}}/{}:${{TAG}}", it.folder))
+            };
+            assert!(set.images[..idx].iter().any(|it| is_below(&it)), "{}", image.folder);
         }
         assert_eq!(set.reference("keystone"), "localhost/kolla/keystone:epoxy");
+        assert_eq!(set.reference("keystone@flamingo"), "localhost/kolla/keystone:flamingo");
     }
 
     #[test]

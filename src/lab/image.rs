@@ -36,28 +36,44 @@ pub(super) fn store(
             tell(&format!("installing {} packages for the service images", set.root.packages.len()));
             rootfs::build(&set.root, Form::Archive, site)
         })?;
-        let version = Hasher::new("kolla").field(&set.about.kolla).finish();
-        let context = parts("scripts").once("kolla", &version, |site| {
-            tell(&format!("fetching Kolla's scripts {}", set.about.kolla));
-            fetch_kolla(&set.about.kolla, site)
+        let wheels: Vec<&str> = set.images.iter().flat_map(|it| it.wheels.iter().copied()).collect();
+        let version = Hasher::new("context").field(&set.about.kolla).field(wheels.join(" ")).finish();
+        let context = parts("scripts").once("context", &version, |site| {
+            tell(&format!("fetching Kolla's scripts {} and {}", set.about.kolla, wheels.join(", ")));
+            fetch_context(&set.about.kolla, &wheels, site)
         })?;
         build(set, host_root, &archive, &context, site, tell)
     })
 }
 
-/// Fetches the `kolla` package and keeps its `docker` folder, which is what images are built from.
-fn fetch_kolla(version: &str, site: &Site) -> Result<(), LabError> {
-    let (wheels, package) = (site.scratch.join("wheels"), site.scratch.join("package"));
+/// Fetches the `kolla` package and keeps its `docker` folder, which is what images are built from; beside it, each below `wheels/` under
+/// its own name, other packages as they are installed.
+fn fetch_context(kolla: &str, wheels: &[&str], site: &Site) -> Result<(), LabError> {
+    let package = fetch(&format!("kolla=={kolla}"), site)?;
+    let docker = package.join(format!("kolla-{kolla}.data/data/share/kolla/docker"));
+    fs::rename(&docker, &site.result).map_err(file("take Kolla's scripts from", &docker))?;
+    let below = site.result.join("wheels");
+    fs::create_dir(&below).map_err(file("create", &below))?;
+    for wheel in wheels {
+        let name = wheel.split("==").next().unwrap_or(wheel);
+        let package = fetch(wheel, site)?;
+        fs::rename(&package, below.join(name)).map_err(file("take a package from", &package))?;
+    }
+    Ok(())
+}
+
+/// Fetches a package of the Python index without what it needs, and unpacks it; returns where.
+fn fetch(wheel: &str, site: &Site) -> Result<PathBuf, LabError> {
+    let (archives, package) = (site.scratch.join(wheel), site.scratch.join(format!("{wheel}.package")));
     let mut pip = tool::tied("python3");
     pip.args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]);
-    pip.args(["--only-binary=:all:", "--dest"]).arg(&wheels).arg(format!("kolla=={version}"));
+    pip.args(["--only-binary=:all:", "--dest"]).arg(&archives).arg(wheel);
     tool::run(&mut pip)?;
-    let entries = fs::read_dir(&wheels).map_err(file("list", &wheels))?;
-    for wheel in entries.flatten() {
-        tool::run(Command::new("python3").args(["-m", "zipfile", "-e"]).arg(wheel.path()).arg(&package))?;
+    let entries = fs::read_dir(&archives).map_err(file("list", &archives))?;
+    for archive in entries.flatten() {
+        tool::run(Command::new("python3").args(["-m", "zipfile", "-e"]).arg(archive.path()).arg(&package))?;
     }
-    let docker = package.join(format!("kolla-{version}.data/data/share/kolla/docker"));
-    fs::rename(&docker, &site.result).map_err(file("take Kolla's scripts from", &docker))
+    Ok(package)
 }
 
 /// Builds the images one after the other into the store at `site.result`.
@@ -74,7 +90,7 @@ fn build(
         fs::create_dir(dir).map_err(file("create", dir))?;
     }
     for image in &set.images {
-        let path = layers.join(image.name);
+        let path = layers.join(image.folder);
         fs::write(&path, image.containerfile).map_err(file("write", &path))?;
     }
     let binds = [(archive, "/build/root.tar"), (context, "/build/context"), (&layers, "/build/layers")];
@@ -83,9 +99,9 @@ fn build(
     tell("importing the service images' root file system");
     builder.podman(&["import", "--quiet", "/build/root.tar", &rootfs], tell)?;
     for (idx, image) in set.images.iter().enumerate() {
-        let reference = set.reference(image.name);
+        let reference = set.reference(image.folder);
         tell(&format!("building {reference} ({} of {})", idx + 1, set.images.len()));
-        let layer = format!("/build/layers/{}", image.name);
+        let layer = format!("/build/layers/{}", image.folder);
         let args = [
             ("ROOTFS", rootfs.as_str()),
             ("ARCH", std::env::consts::ARCH),

@@ -98,7 +98,8 @@ fn has_nothing_to_begin_with(mine: &Position, waiting: &BTreeMap<&str, &Position
 fn rank<'a>(host: &'a str, position: &Position) -> (u64, bool, Reverse<&'a str>) {
     let (number, last) = match position {
         Position::At { number, last, .. } => (number.saturating_add(1), *last),
-        Position::Nothing | Position::Unreadable | Position::New => (0, false),
+        Position::New => (1, false),
+        Position::Nothing | Position::Unreadable => (0, false),
     };
     (number, last, Reverse(host))
 }
@@ -194,5 +195,9 @@ mod tests {
         check("new, nothing, ?", "begin, promised by h2");
         check("new, a:5, -", "its data and those of h2");
         check("nothing, nothing, nothing", "it has no data");
+        assert!(
+            rank("h2", &Position::New) > rank("h1", &Position::Nothing),
+            "whoever has nothing came no further"
+        );
     }
 }

@@ -64,29 +64,17 @@ pub fn render_host(plan: &HostPlan<'_>) -> (Closure, Problems) {
 }
 
 fn empty_manifest(cloud: &Cloud, host: &Host) -> Manifest {
+    let backend = match host.backend.value {
+        Backend::Quadlet => manifest::Backend::Quadlet,
+        Backend::Systemd => manifest::Backend::Systemd,
+    };
     Manifest {
-        version: manifest::VERSION,
-        cloud: cloud.name.to_string(),
-        host: host.name.to_string(),
-        machine_id: None,
-        backend: match host.backend.value {
-            Backend::Quadlet => manifest::Backend::Quadlet,
-            Backend::Systemd => manifest::Backend::Systemd,
-        },
-        engine: env!("CARGO_PKG_VERSION").to_owned(),
-        podman: None,
-        units: BTreeMap::new(),
-        folders: Vec::new(),
-        tasks: BTreeMap::new(),
         groups: groups(cloud, host),
-        order: Vec::new(),
-        files: BTreeMap::new(),
         sysctls: host.sysctls.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
         modules: host.modules.iter().map(At::to_string).collect(),
         volumes: host.volumes.iter().map(|(name, _)| name.to_string()).collect(),
-        images: Vec::new(),
-        secrets: BTreeMap::new(),
         prechecks: prechecks(host),
+        ..Manifest::new(cloud.name.to_string(), host.name.to_string(), backend, env!("CARGO_PKG_VERSION"))
     }
 }
 
@@ -187,10 +175,11 @@ impl Output<'_> {
             start_secs: whole_secs(it.start),
             boot: true,
         });
-        if let (model::Network::Bridge(bridge), Some(unit)) =
-            (&it.network, self.closure.manifest.units.get_mut(&service(&it.name)))
-        {
-            unit.uses = vec![network_service(bridge.as_str())];
+        if let Some(unit) = self.closure.manifest.units.get_mut(&service(&it.name)) {
+            unit.drains = !it.drain.is_empty();
+            if let model::Network::Bridge(bridge) = &it.network {
+                unit.uses = vec![network_service(bridge.as_str())];
+            }
         }
     }
 
@@ -375,6 +364,7 @@ impl Output<'_> {
             stop_secs,
             start_secs,
             boot,
+            drains: false,
             network: None,
             uses: Vec::new(),
         };

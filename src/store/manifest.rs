@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::digest::Digest;
+use super::gate::is_false;
 pub use super::gate::{Ask, Gate, Probe};
 use super::precheck::Precheck;
 pub use super::secret::{Alphabet, SecretKind};
@@ -117,6 +118,9 @@ pub struct Unit {
     pub start_secs: u64,
     /// Whether it is started by a switch and at boot; a oneshot behind a timer or a task is not.
     pub boot: bool,
+    /// Whether it finishes what it does before it is stopped.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub drains: bool,
     /// What podman calls its network, for units of kind network. It names all that cannot change while the network lives.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network: Option<String>,
@@ -381,6 +385,42 @@ pub struct SecretSpec {
 }
 
 impl Manifest {
+    /// Returns the manifest of a host that has nothing.
+    pub fn new(
+        cloud: impl Into<String>,
+        host: impl Into<String>,
+        backend: Backend,
+        engine: impl Into<String>,
+    ) -> Self {
+        Self {
+            version: VERSION,
+            cloud: cloud.into(),
+            host: host.into(),
+            machine_id: None,
+            backend,
+            engine: engine.into(),
+            podman: None,
+            units: BTreeMap::new(),
+            folders: Vec::new(),
+            tasks: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            order: Vec::new(),
+            files: BTreeMap::new(),
+            sysctls: BTreeMap::new(),
+            modules: Vec::new(),
+            volumes: Vec::new(),
+            images: Vec::new(),
+            secrets: BTreeMap::new(),
+            prechecks: BTreeMap::new(),
+        }
+    }
+
+    /// Returns the manifest of the same host with nothing on it.
+    pub fn emptied(&self) -> Self {
+        let Self { cloud, host, machine_id, backend, engine, .. } = self.clone();
+        Self { machine_id, ..Self::new(cloud, host, backend, engine) }
+    }
+
     /// Returns the secrets that the host opens: a hole names a part that is one, or none names it and it was granted as a whole.
     pub fn opened(&self) -> BTreeSet<&str> {
         let (mut named, mut opened) = (BTreeSet::new(), BTreeSet::new());

@@ -150,6 +150,7 @@ fn unit(idx: usize, thing: &Thing, version: u8) -> Unit {
         start_secs: 10,
         boot: !thing.is_task,
         network: None,
+        drains: false,
         uses: vec![],
     }
 }

@@ -2,7 +2,8 @@
 
 A host is a folder below $FAKE_HOSTS. It keeps a store, takes part in rollouts as a host does, and runs its switches in processes that go
 on without a connection. What happens to it is decided by files in its folder: `down`, nobody answers; `fails`, its gates do not hold;
-`loses`, the next connection that follows a switch breaks. Two members of the group `db` that are away at once are noted in `hurt`.
+`unready`, a precheck
+does not hold; `loses`, the next connection that follows a switch breaks. Two members of the group `db` that are away at once are noted in `hurt`.
 """
 
 import fcntl
@@ -40,7 +41,7 @@ class Host:
         self.name, self.at = name, ROOT / name
         for folder in ("objects", "journals", "released"):
             (self.at / folder).mkdir(parents=True, exist_ok=True)
-        self.committed, self.rollout = self.at / "committed", self.at / "rollout"
+        self.committed, self.rollout, self.trail = self.at / "committed", self.at / "rollout", self.at / "trail"
 
     def manifest(self, closure):
         if closure is None:
@@ -50,6 +51,20 @@ class Host:
 
     def done(self):
         return set(read(self.at / "done") or [])
+
+    def commit(self, closure, cloud, again):
+        """Notes a new generation, or that one is there again: what came after it is behind it no more."""
+        trail, made = self.generations()
+        if again:
+            trail = trail[:len(trail) - trail[::-1].index(closure)] if closure in trail else trail + [closure]
+        else:
+            trail, made[closure] = trail + [closure], {"closure": closure, "cloud": cloud, "made": time.time_ns()}
+        write(self.trail, [trail, made])
+        write(self.committed, closure)
+
+    def generations(self):
+        """The closures as they were committed, oldest first, and what is known of each."""
+        return read(self.trail) or ([], {})
 
     # The store.
 
@@ -99,15 +114,18 @@ class Host:
 
     def report(self):
         committed = read(self.committed)
-        tasks = self.manifest(committed)["tasks"]
-        stamps = {name: "done" for name, task in tasks.items() if task["once"] in self.done()}
+        trail, made = self.generations()
+        now = made[trail[-1]] if trail else {"cloud": None, "made": 0}
         print(json.dumps({
             "version": 1, "generation": committed and 1, "committed": committed, "enrolled": read(self.rollout), "open": self.open(),
-            "finished": True, "stamps": stamps, "no_return": [], "down": [],
+            "finished": True, "done": {once: {} for once in self.done()}, "no_return": [], "down": [], "cloud": now["cloud"], "made": now["made"],
+            "before": made[trail[-2]] if len(trail) > 1 else None,
         }))
 
     def switch(self, words):
         tx, to = words["tx"], words["stored"]
+        if words["again"] and to not in self.generations()[1]:
+            return self.end({"outcome": "refused", "reasons": [{"message": "it has no such generation"}]})
         journal = self.at / "journals" / tx
         if not journal.exists():
             if refused := self.admit(words):
@@ -170,7 +188,7 @@ class Host:
                 wait()
             verdict = json.loads((self.at / "journals" / it["tx"]).read_text().splitlines()[-1])
         if read(self.committed) == record["to"] and record["from"]:
-            write(self.committed, record["from"])
+            self.commit(record["from"], None, True)
             verdict = {"outcome": "committed", "generation": 1, "plan": {}, "left": [], "stays": [], "warnings": []}
         return self.end(verdict or {"outcome": "nothing", "generation": 1, "warnings": []})
 
@@ -223,7 +241,7 @@ class Switching:
         if touches:
             self.away(lambda names: names - {self.host.name})
         if verdict["outcome"] == "committed":
-            write(self.host.committed, self.to)
+            self.host.commit(self.to, self.words.get("cloud"), self.words["again"])
         (self.host.at / "open").unlink()
         self.tell("end", **verdict)
 
@@ -300,8 +318,16 @@ def run(host, line):
             return host.leave(options)
         case ["switch"] if "follow" in options:
             return host.follow(options["tx"])
-        case ["switch"]:
-            return host.switch(options)
+        case ["switch" | "rollback" as verb]:
+            return host.switch(options | {"again": verb == "rollback"})
+        case ["destroy"] if "local" in options:
+            for it in (host.committed, host.trail):
+                it.unlink(missing_ok=True)
+            return print("done: this host has nothing")
+        case ["prechecks"]:
+            unready = {"reason": "it is not", "help": "mend it"} if (host.at / "unready").exists() else {}
+            print(json.dumps({"version": 1, "prechecks": [{"name": "clock", "wanted": "the clock is synchronised"} | unready]}))
+            return 2 if unready else 0
         case ["confirm"]:
             return host.confirm(options)
     print(f"no host knows {line}", file=sys.stderr)

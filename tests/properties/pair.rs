@@ -167,6 +167,7 @@ fn unit(kind: UnitKind, digests: Digests, change: Change, boot: bool) -> Unit {
         start_secs: 10,
         boot,
         network: None,
+        drains: false,
         uses: vec![],
     }
 }

@@ -422,6 +422,12 @@ impl Tools for FakeTools {
         Ok(self.0.borrow().volumes.clone())
     }
 
+    fn remove_volume(&mut self, name: &str) -> Result<(), ToolError> {
+        self.call(&format!("podman volume rm {name}"))?;
+        self.0.borrow_mut().volumes.remove(name);
+        Ok(())
+    }
+
     fn exec(&mut self, container: &str, _: &[String]) -> Result<(), ToolError> {
         self.call(&format!("exec {container}"))
     }

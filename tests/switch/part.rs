@@ -13,12 +13,11 @@ use kolla_lang::activate::gc::Roots;
 use kolla_lang::activate::journal::{Reader, Record};
 use kolla_lang::activate::part::{Claim, Enrolled, Lead, Open, Part, Report, Stage};
 use kolla_lang::activate::report::report;
-use kolla_lang::activate::stamps::Stamp;
 use kolla_lang::activate::switch::{Outcome, Target, chain, compare};
 use kolla_lang::activate::systemd::Systemd as _;
 use kolla_lang::activate::{enrol, release, stamps};
 use kolla_lang::store::manifest::Group;
-use kolla_lang::store::{Closure, Digest, Store, files};
+use kolla_lang::store::{Closure, Digest, files};
 
 use super::fake::{Ended, Fake, FakeSystemd, Rescue, Scenario};
 
@@ -38,6 +37,8 @@ pub fn scenarios() -> Vec<Scenario> {
         ("back-from-committed", back_from_committed),
         ("back-to-nothing", back_to_nothing),
         ("what-a-rollout-needs-stays", what_a_rollout_needs_stays),
+        ("an-earlier-generation-again-within-a-rollout", an_earlier_generation_again_within_a_rollout),
+        ("nothing-on-a-host", nothing_on_a_host),
         ("a-host-tells-how-it-is", a_host_tells_how_it_is),
         ("a-host-tells-behind-what-there-is-no-way-back", a_host_tells_of_no_return),
     ]
@@ -126,8 +127,8 @@ fn held(fake: &Fake) -> Vec<String> {
     told(fake).into_iter().filter_map(unit).collect()
 }
 
-fn tell(fake: &Fake, asked: Option<&Digest>) -> Result<Report, String> {
-    report(&fake.layout, &mut fake.systemd(), &mut fake.tools(), asked).map_err(|error| chain(&error))
+fn tell(fake: &Fake) -> Result<Report, String> {
+    report(&fake.layout, &mut fake.systemd(), &mut fake.tools()).map_err(|error| chain(&error))
 }
 
 fn a_unit_waits_until_it_is_released() -> Result<(), String> {
@@ -290,7 +291,7 @@ fn a_contract_waits_for_the_end() -> Result<(), String> {
     fake.options.part = Some(part(1, Some(&from), &[]));
     committed(&fake.switch(&to))?;
     let is_done = |fake: &Fake| stamps::is_done(&fake.layout, "drop two");
-    want(!is_done(&fake) && !tell(&fake, None)?.finished, &fake.world.borrow().log)?;
+    want(!is_done(&fake) && !tell(&fake)?.finished, &fake.world.borrow().log)?;
     // The same again is no reason to run it either.
     want(matches!(fake.switch(&to), Ok(Outcome::Nothing { number: 2, .. })), &"it is that already")?;
     want(!is_done(&fake), &fake.world.borrow().log)?;
@@ -299,7 +300,7 @@ fn a_contract_waits_for_the_end() -> Result<(), String> {
     want(matches!(seen, Ok(None)), &seen)?;
     let ended = fake.switch(&to);
     want(matches!(&ended, Ok(Outcome::Nothing { number: 2, warnings }) if warnings.is_empty()), &ended)?;
-    want(is_done(&fake) && tell(&fake, None)?.finished, &fake.world.borrow().log)
+    want(is_done(&fake) && tell(&fake)?.finished, &fake.world.borrow().log)
 }
 
 fn who_ends_a_switch_runs_no_contract() -> Result<(), String> {
@@ -405,15 +406,18 @@ fn a_host_tells_how_it_is() -> Result<(), String> {
     to.manifest.groups.insert("database".to_owned(), group("db"));
     to.manifest.groups.insert("apis".to_owned(), group("api"));
     let mut fake = Fake::with_generation(None)?;
-    let bare = tell(&fake, Some(&to.digest()))?;
+    let bare = tell(&fake)?;
     let nothing = Report {
         version: 1,
         generation: None,
         committed: None,
+        cloud: None,
+        made: 0,
+        before: None,
         enrolled: None,
         open: None,
         finished: true,
-        stamps: [].into(),
+        done: [].into(),
         no_return: [].into(),
         down: [].into(),
     };
@@ -430,7 +434,7 @@ fn a_host_tells_how_it_is() -> Result<(), String> {
             systemd.set_active("kolla-lang-switch.service", is_there);
             let mut tools = super::fake::FakeTools(Rc::clone(&systemd.world));
             let layout = systemd.layout.clone();
-            let said = report(&layout, systemd, &mut tools, None).map_err(|error| chain(&error));
+            let said = report(&layout, systemd, &mut tools).map_err(|error| chain(&error));
             reports.borrow_mut().push(said.map(|it| it.open));
         }
         let path = systemd.layout.confirmation();
@@ -439,13 +443,54 @@ fn a_host_tells_how_it_is() -> Result<(), String> {
     committed(&fake.switch(&to))?;
     let open = |stage| Ok(Some(Open { tx: "2".to_owned(), stage }));
     want(*seen.borrow() == [open(Stage::Holding), open(Stage::Returning)], &seen)?;
-    let after = tell(&fake, None)?;
+    let after = tell(&fake)?;
     want(after.committed == Some(to.digest()) && after.generation == Some(2), &after)?;
+    let before = after.before.as_ref().map(|it| (&it.closure, &it.cloud));
+    want(before == Some((&from.digest(), &None)) && after.made > 0, &after)?;
     want(after.enrolled == enrolled(&fake)? && after.open.is_none() && after.down.is_empty(), &after)?;
     fake.world.borrow_mut().unhealthy.insert("db".to_owned());
-    want(tell(&fake, None)?.down == ["database".to_owned()].into(), &"one is unhealthy")?;
+    want(tell(&fake)?.down == ["database".to_owned()].into(), &"one is unhealthy")?;
     fake.systemd().set_active("api.service", false);
-    want(tell(&fake, None)?.down == ["apis".to_owned(), "database".to_owned()].into(), &"both are down")
+    want(tell(&fake)?.down == ["apis".to_owned(), "database".to_owned()].into(), &"both are down")
+}
+
+/// A host that goes back within a rollout commits the generation that it has, and notes what cloud that is for.
+fn an_earlier_generation_again_within_a_rollout() -> Result<(), String> {
+    let (first, second) = (site("one"), site("two"));
+    let mut fake = Fake::with_generation(Some(&first))?;
+    committed(&fake.switch(&second))?;
+    fake.options.part = Some(part(1, Some(&second), &[]));
+    let cloud = Some(Digest::of(b"cloud"));
+    let again = || Target::Again { closure: first.digest(), cloud: cloud.clone() };
+    let ended = fake.activate(again());
+    want(matches!(ended, Ok(Outcome::Committed { number: 1, .. })), &ended)?;
+    want(enrolled(&fake)?.is_some_and(|it| it.to == first.digest() && it.cloud == cloud), &"its record")?;
+    let twice = fake.activate(again());
+    want(matches!(twice, Ok(Outcome::Nothing { number: 1, .. })), &twice)?;
+    let unknown = Target::Again { closure: site("three").digest(), cloud: None };
+    let refused = fake.activate(unknown);
+    want(
+        matches!(&refused, Err(ActivateError::Refused(why)) if matches!(why[0], Refusal::NotFrom { .. } | Refusal::NoGenerationOf { .. })),
+        &refused,
+    )
+}
+
+/// What a host had is gone when it is switched to nothing, but for its volumes, and comes back.
+fn nothing_on_a_host() -> Result<(), String> {
+    let there = site("one");
+    let mut fake = Fake::with_generation(Some(&there))?;
+    let volumes = fake.world.borrow().volumes.clone();
+    let runs = |fake: &Fake| {
+        let world = fake.world.borrow();
+        let is_up = |unit: &&String| world.units.get(*unit).is_some_and(|it| it.state.active == "active");
+        there.manifest.units.keys().filter(is_up).count()
+    };
+    let nothing = Closure::new(there.manifest.emptied());
+    committed(&fake.switch(&nothing))?;
+    want(runs(&fake) == 0, &"something runs")?;
+    want(fake.world.borrow().volumes == volumes, &"its volumes")?;
+    committed(&fake.activate(Target::Before))?;
+    want(runs(&fake) > 0, &"nothing runs")
 }
 
 fn group(container: &str) -> Group {
@@ -463,18 +508,16 @@ fn group(container: &str) -> Group {
 fn a_host_tells_of_no_return() -> Result<(), String> {
     let (from, to) = (with_task("one", "one-way"), with_task("two", "one-way"));
     let mut fake = Fake::with_generation(Some(&from))?;
-    let store = Store::open(fake.layout.store()).map_err(|error| chain(&error))?;
-    let digest = store.add(&to).map_err(|error| chain(&error))?;
     fake.options.part = Some(part(1, Some(&from), &["db.service"]));
     fake.options.allow_one_way = true;
-    want(tell(&fake, Some(&digest))?.stamps.is_empty(), &"nothing of it is done")?;
+    want(!tell(&fake)?.done.contains_key("drop two"), &"nothing of it is done")?;
     // What ran before it began is no part of it.
     std::thread::sleep(Duration::from_millis(1100));
     release_after(&fake, 1, "db.service");
     committed(&fake.switch(&to))?;
-    let after = tell(&fake, None)?;
+    let after = tell(&fake)?;
     want(after.no_return == ["drop.service".to_owned()].into(), &after)?;
-    want(after.stamps == [("drop".to_owned(), Stamp::Done)].into(), &after)?;
+    want(after.done.get("drop two") == Some(&[].into()), &after)?;
     let enrolled = enrol::find(&fake.layout, &lead("demo-1", 1)).map_err(|error| error.to_string())?;
     let Ok(Back::Switch(target, options)) = way_back(&fake.layout, &enrolled) else {
         return Err("there is a way back".to_owned());

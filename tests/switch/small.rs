@@ -110,6 +110,7 @@ fn add_unit(closure: &mut Closure, name: &str, spec: &Value) -> Result<(), Strin
         start_secs: 30,
         boot: task.is_none() && spec["boot"] != false,
         network: None,
+        drains: spec["drains"] == true,
         uses: list(spec, "uses").iter().filter_map(Value::as_str).map(str::to_owned).collect(),
     };
     if let Some(once) = task {
@@ -177,6 +178,7 @@ fn other(kind: UnitKind, path: String, text: &str) -> Unit {
         start_secs: 30,
         boot: false,
         network: None,
+        drains: false,
         uses: vec![],
     }
 }
