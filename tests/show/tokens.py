@@ -1,7 +1,8 @@
-"""Asks Keystone for a token every 100 ms, until a file appears; prints how many questions there were and which failed.
+"""Asks Keystone for a token every 100 ms, until a file appears; prints how many questions there were and which failed, in seconds since
+`began`, which is a time of the clock.
 
-Runs where clouds.yaml lies, with the password in it: `tokens.py STOP-FILE LONGEST-SECONDS`. While four wait for their answer none is
-asked: a machine that is busy would fail for the questions, and not for what they ask about.
+Runs where clouds.yaml lies, with the password in it: `tokens.py STOP-FILE LONGEST-SECONDS [CLOUDS.JSON]`. While four wait for their answer
+none is asked: a machine that is busy would fail for the questions, and not for what they ask about.
 """
 
 import http.client
@@ -12,11 +13,16 @@ import threading
 import time
 from urllib.parse import urlsplit
 
-import yaml
-
 stop_file, longest = sys.argv[1], float(sys.argv[2])
-with open(os.path.expanduser("~/.config/openstack/clouds.yaml"), encoding="utf-8") as file:
-    auth = yaml.safe_load(file)["clouds"]["default"]["auth"]
+if sys.argv[3:]:
+    with open(sys.argv[3], encoding="utf-8") as file:
+        clouds = json.load(file)
+else:
+    import yaml
+
+    with open(os.path.expanduser("~/.config/openstack/clouds.yaml"), encoding="utf-8") as file:
+        clouds = yaml.safe_load(file)
+auth = clouds["clouds"]["default"]["auth"]
 url = urlsplit(auth["auth_url"])
 user = {"name": auth["username"], "password": auth["password"], "domain": {"name": auth["user_domain_name"]}}
 project = {"name": auth["project_name"], "domain": {"name": auth["project_domain_name"]}}
@@ -35,7 +41,7 @@ def ask():
         return type(error).__name__
 
 
-began = time.monotonic()
+began, clock = time.monotonic(), time.time()
 answers, waiting = [], threading.Semaphore(4)
 
 
@@ -55,4 +61,4 @@ while time.monotonic() - began < longest and not os.path.exists(stop_file):
 for thread in threads:
     thread.join()
 failed = sorted((at, status) for at, status, _ in answers if status != "201")
-print(json.dumps({"asked": len(answers), "failed": failed, "slowest_s": round(max(took for *_, took in answers), 1)}))
+print(json.dumps({"began": round(clock, 1), "asked": len(answers), "failed": failed, "slowest_s": round(max(took for *_, took in answers), 1)}))

@@ -7,7 +7,7 @@ set --
 # state file is none; what InnoDB has on disk is asked for then, as mariadbd-safe does. A state of zeros means data that are not whole.
 recovered=
 position() {
-    if [ -e "$data/.new" ]; then echo new; return; fi
+    if [ -e "$data/.new" ] || [ -e "$data/.restored" ]; then echo new; return; fi
     if [ ! -e "$data/mysql" ] || grep -q '^uuid: *00000000-' "$data/grastate.dat" 2>/dev/null; then echo nothing; return; fi
     case $recovered in
         ''|00000000-*|*:-1) echo unreadable ;;
@@ -24,7 +24,7 @@ told() {
     echo "$word"
 }
 
-if [ -e "$data/mysql" ] && [ ! -e "$data/.new" ]; then
+if [ "$(position)" != new ] && [ -e "$data/mysql" ]; then
     recovered=$(mariadbd --wsrep-recover --disable-log-error 2>&1 | sed -n 's/.*WSREP: Recovered position: *//p' | tail -n 1 | cut -d, -f1) || recovered=
 fi
 position=$(position)
@@ -44,4 +44,5 @@ case $word in
         ;;
 esac
 [ "$word" = join ] || set -- --wsrep-new-cluster
-exec mariadbd ${recovered:+"--wsrep_start_position=$recovered"} "$@"
+[ -z "$recovered" ] || set -- "--wsrep_start_position=$recovered" "$@"
+exec mariadbd "$@"

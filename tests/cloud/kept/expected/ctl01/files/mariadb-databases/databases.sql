@@ -1,0 +1,1 @@
+-- Galera keeps the statements that it replicates in a file: of a password they hold the hash.
