@@ -67,11 +67,13 @@ switch_host() { # CODE [option…]
   await_end
 }
 
-# A switch tells its end a moment before it is over, and `status` tells of that moment.
-await_end() {
-  on_host 'for i in $(seq 100); do systemctl is-active --quiet kolla-lang-switch.service || exit 0; sleep 0.1; done; exit 1' ||
-    die "a switch that has ended runs on"
+# Waits until a line of shell in the host ends well; what it prints then is printed here: until_on_host SECONDS 'line'
+until_on_host() {
+  on_host "for i in \$(seq $(($1 * 10))); do $2 && exit 0; sleep 0.1; done; exit 1" || die "not within $1 s: $2"
 }
+
+# A switch tells its end a moment before it is over, and `status` tells of that moment.
+await_end() { until_on_host 10 '! systemctl is-active --quiet kolla-lang-switch.service'; }
 
 # The ids and start times of all containers but those named, one line each, sorted.
 containers() { # [EXCEPT]

@@ -33,6 +33,14 @@ build_tool() {
   [ -x "$kolla" ] || die "cargo build --release made no $kolla"
 }
 
+# Takes over compiled dependencies into another target folder that has none yet, and nothing else: take_compiled FOLDER PROFILE
+take_compiled() {
+  local part
+  [ -d "$target/$2/deps" ] && ! [ -d "$1/$2" ] || return 0
+  mkdir -p "$1/$2"
+  for part in deps build .fingerprint; do cp -a "$target/$2/$part" "$1/$2/"; done
+}
+
 # Runs a command, keeps what it printed, and wants this exit code: expect CODE FILE command…
 expect() {
   local want=$1 out=$2 code=0
