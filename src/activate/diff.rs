@@ -130,7 +130,7 @@ impl Difference {
 
 /// Compares two closures; from nothing, everything is new.
 pub fn diff(from: Option<&Closure>, to: &Closure) -> Difference {
-    let nothing = Closure::new(Manifest { units: BTreeMap::new(), ..empty_like(&to.manifest) });
+    let nothing = Closure::new(to.manifest.emptied());
     let from = from.unwrap_or(&nothing);
     let sides = Sides { old: Texts::of(from), new: Texts::of(to) };
     let files = sides.changes();
@@ -146,31 +146,6 @@ pub fn diff(from: Option<&Closure>, to: &Closure) -> Difference {
     let mut kernel = compare_keys(&from.manifest.sysctls, &to.manifest.sysctls);
     kernel.extend(compare_keys(&loaded(&from.manifest), &loaded(&to.manifest)));
     Difference { units, files, kernel }
-}
-
-/// Returns a manifest of the same host that describes nothing.
-pub fn empty_like(manifest: &Manifest) -> Manifest {
-    Manifest {
-        version: manifest.version,
-        cloud: manifest.cloud.clone(),
-        host: manifest.host.clone(),
-        machine_id: manifest.machine_id.clone(),
-        backend: manifest.backend,
-        engine: manifest.engine.clone(),
-        podman: None,
-        units: BTreeMap::new(),
-        folders: Vec::new(),
-        tasks: BTreeMap::new(),
-        groups: BTreeMap::new(),
-        order: Vec::new(),
-        files: BTreeMap::new(),
-        sysctls: BTreeMap::new(),
-        modules: Vec::new(),
-        volumes: Vec::new(),
-        images: Vec::new(),
-        secrets: BTreeMap::new(),
-        prechecks: BTreeMap::new(),
-    }
 }
 
 fn loaded(manifest: &Manifest) -> BTreeMap<String, String> {

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::diff::{Action, Differs, UnitChange, action, add_users, empty_like};
+use super::diff::{Action, Differs, UnitChange, action, add_users};
 use super::request::Options;
 use super::stamps::Stamps;
 use super::steps::{Plan, plan_units};
@@ -73,7 +73,7 @@ fn running(observed: &Observed, definitions: &[&Manifest], to: &Manifest) -> Man
         Some((name.clone(), unit.clone()))
     };
     let order = definitions.first().unwrap_or(&to).order.clone();
-    Manifest { units: observed.iter().filter_map(definition).collect(), order, ..empty_like(to) }
+    Manifest { units: observed.iter().filter_map(definition).collect(), order, ..to.emptied() }
 }
 
 /// Decides what is done with a unit that runs.

@@ -21,8 +21,29 @@ use crate::store::files::{self, FileError};
 use crate::store::manifest::TaskClass;
 use crate::store::{Digest, Manifest, Store};
 
-/// Looks at a host.
+/// How often a host is looked at again whose switch came further meanwhile.
+const N_LOOKS: usize = 5;
+
+/// Looks at a host. Its switch goes on meanwhile: what was seen before and after it came further does not fit together, and is looked at again.
 pub fn report(layout: &Layout, systemd: &mut dyn Systemd, tools: &mut dyn Tools) -> Result<Report, Refusal> {
+    let mut before = open(layout)?;
+    for _ in 1..N_LOOKS {
+        let report = look(layout, systemd, tools, before.clone())?;
+        let after = open(layout)?;
+        if after == before {
+            return Ok(report);
+        }
+        before = after;
+    }
+    look(layout, systemd, tools, before)
+}
+
+fn look(
+    layout: &Layout,
+    systemd: &mut dyn Systemd,
+    tools: &mut dyn Tools,
+    open: Option<Open>,
+) -> Result<Report, Refusal> {
     let held = held(layout)?;
     let generation = held.as_ref().map(|it| it.number);
     let manifest = held.as_ref().map(|it| &it.closure.manifest);
@@ -32,7 +53,7 @@ pub fn report(layout: &Layout, systemd: &mut dyn Systemd, tools: &mut dyn Tools)
         Some(enrolled) => no_return(layout, enrolled, manifest)?,
         None => BTreeSet::new(),
     };
-    let open = open(layout)?.map(|open| seen(systemd, open));
+    let open = open.map(|open| seen(systemd, open));
     Ok(Report {
         version: VERSION,
         generation,

@@ -127,9 +127,11 @@ pub struct World {
     pub memory: BTreeSet<PathBuf>,
     /// What else happens each time that a switch waits.
     pub meanwhile: Option<Rc<Meanwhile>>,
+    /// What else happens each time that a unit's state is asked for.
+    pub asked: Option<Rc<Meanwhile>>,
 }
 
-/// What happens while a switch waits.
+/// What happens while somebody waits or asks.
 pub type Meanwhile = dyn Fn(&mut FakeSystemd);
 
 impl World {
@@ -270,6 +272,10 @@ impl Systemd for FakeSystemd {
     }
 
     fn state(&mut self, unit: &str) -> Result<UnitState, SystemdError> {
+        let asked = self.world.borrow().asked.clone();
+        if let Some(asked) = asked {
+            asked(self);
+        }
         let mut world = self.world.borrow_mut();
         if world.fails(format!("state {unit}")) {
             return Err(SystemdError::Gone);

@@ -2,6 +2,7 @@
 //! nobody else's meanwhile.
 
 use std::cell::RefCell;
+use std::fs;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -448,6 +449,13 @@ fn a_host_tells_how_it_is() -> Result<(), String> {
     let before = after.before.as_ref().map(|it| (&it.closure, &it.cloud));
     want(before == Some((&from.digest(), &None)) && after.made > 0, &after)?;
     want(after.enrolled == enrolled(&fake)? && after.open.is_none() && after.down.is_empty(), &after)?;
+    // Its switch closes the journal and is gone while it is asked whether somebody is at it.
+    let (open, closed) = (fake.layout.journal(), fake.layout.closed_journal("2"));
+    fs::rename(&closed, &open).map_err(|error| error.to_string())?;
+    fake.world.borrow_mut().asked = Some(Rc::new(move |_| fs::rename(&open, &closed).unwrap_or(())));
+    let over = tell(&fake)?;
+    fake.world.borrow_mut().asked = None;
+    want(over == after, &over)?;
     fake.world.borrow_mut().unhealthy.insert("db".to_owned());
     want(tell(&fake)?.down == ["database".to_owned()].into(), &"one is unhealthy")?;
     fake.systemd().set_active("api.service", false);
