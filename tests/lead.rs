@@ -312,6 +312,21 @@ fn hosts_of_a_role_alone() {
 }
 
 #[test]
+fn what_is_for_the_end_waits_for_hosts_that_were_not_meant() {
+    const UPGRADE: &str = "tests/fleet/site/upgrade.kl";
+    let site = Site::new();
+    site.expect(0, &["switch", ROUNDS[0]]);
+    let said = site.expect(0, &["switch", "--role", "control", "--allow-one-way", UPGRADE]);
+    assert!(said.contains("what is for the end waits on ctl02 until all hosts are"), "{said}");
+    assert!(!said.contains("finish"), "{said}");
+    let said = site.expect(0, &["switch", "--allow-one-way", UPGRADE]);
+    assert!(said.contains("ctl02  finish"), "{said}");
+    let said = site.expect(0, &["switch", "--allow-one-way", UPGRADE]);
+    assert!(said.contains("nothing to do") && !said.contains("finish"), "{said}");
+    site.check_at_rest();
+}
+
+#[test]
 fn a_rollback_whose_leader_dies_goes_on_whatever_the_description_says() {
     let site = Site::new();
     let [first, second] = both(&site);

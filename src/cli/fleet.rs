@@ -82,6 +82,8 @@ struct Fleet {
     way: Way,
     /// Hosts that are meant to stay what they are.
     others: BTreeSet<String>,
+    /// Whether one of these is something else than what is described: old code lives on.
+    lags: bool,
 }
 
 /// Runs the command.
@@ -122,7 +124,10 @@ pub fn run(asked: &Asked<'_>, build: Build<'_>) -> Result<Exit, Exit> {
             if asked.answer == Answer::Text {
                 say!("{}", plan.to_text().trim_end());
             }
-            let record = new_record(&fleet, &known, &plan, &rollout);
+            let mut record = new_record(&fleet, &known, &plan, &rollout);
+            if fleet.lags {
+                hold_last(&mut record, asked.answer);
+            }
             if let Some(path) = asked.save {
                 let text = Saved::of(&record).to_text();
                 files::write_atomic(path, text.as_bytes(), 0o644).map_err(|error| refused(&error))?;
@@ -231,7 +236,7 @@ fn reach(built: Built, others: BTreeSet<String>) -> Result<Fleet, Exit> {
     let digests = closures.iter().map(|(name, closure)| (name.clone(), closure.digest())).collect();
     let store = Store::default_root().and_then(Store::open).map_err(|error| refused(&error))?;
     let cloud = cloud.ok_or(Exit::Bug)?;
-    Ok(Fleet { crew, reports, store, closures, digests, cloud, way: Way::New, others })
+    Ok(Fleet { crew, reports, store, closures, digests, cloud, way: Way::New, others, lags: false })
 }
 
 /// Refuses to begin where another rollout has not ended.
@@ -332,8 +337,11 @@ fn look_back(fleet: &mut Fleet) -> Result<(), Exit> {
 /// Lets hosts that are not meant stay what they are: they count in their groups, and nothing is asked of them.
 fn leave_others(fleet: &mut Fleet) -> Result<(), Exit> {
     let committed = |name: &String| Some((name.clone(), fleet.reports.get(name)?.committed.clone()?));
+    let lags = |name: &String| committed(name).map(|(_, it)| it) != fleet.digests.get(name).cloned();
+    let is_part = fleet.others.iter().any(lags);
     let wanted = fleet.others.iter().filter_map(committed).collect();
     aim(fleet, wanted)?;
+    fleet.lags = is_part;
     let others = fleet.others.clone();
     drop_bare(fleet, |name| others.contains(name));
     Ok(())
@@ -409,8 +417,18 @@ fn new_record(fleet: &Fleet, known: &BTreeMap<String, Known>, plan: &FleetPlan, 
     let changes = known.iter().filter(is_part).filter_map(change).collect();
     let mut record = Record::of(plan, rollout, fleet.cloud.clone(), &changes);
     record.way = fleet.way;
-    seen::add_unfinished(&mut record, &fleet.reports, &fleet.digests);
+    if !fleet.lags {
+        seen::add_unfinished(&mut record, &fleet.reports, &fleet.digests);
+    }
     record
+}
+
+/// Leaves what is for the end to a switch of all hosts: until then somebody runs what is old.
+fn hold_last(record: &mut Record, answer: Answer) {
+    let held = std::mem::take(&mut record.last);
+    if !held.is_empty() && answer == Answer::Text {
+        say!("what is for the end waits on {} until all hosts are what the description says", listed(&held));
+    }
 }
 
 /// Goes on with a rollout: from its record, or as its hosts tell.

@@ -52,6 +52,11 @@ class Host:
     def done(self):
         return set(read(self.at / "done") or [])
 
+    def left(self):
+        """Tasks for the end of what it is that were not done."""
+        tasks = self.manifest(read(self.committed))["tasks"].values()
+        return {task["once"] for task in tasks if task["class"] == "contract"} - self.done()
+
     def commit(self, closure, cloud, again):
         """Notes a new generation, or that one is there again: what came after it is behind it no more."""
         trail, made = self.generations()
@@ -118,7 +123,7 @@ class Host:
         now = made[trail[-1]] if trail else {"cloud": None, "made": 0}
         print(json.dumps({
             "version": 1, "generation": committed and 1, "committed": committed, "enrolled": read(self.rollout), "open": self.open(),
-            "finished": True, "done": {once: {} for once in self.done()}, "no_return": [], "down": [], "cloud": now["cloud"], "made": now["made"],
+            "finished": not self.left(), "done": {once: {} for once in self.done()}, "no_return": [], "down": [], "cloud": now["cloud"], "made": now["made"],
             "before": made[trail[-2]] if len(trail) > 1 else None,
         }))
 
@@ -136,6 +141,8 @@ class Host:
             record = read(self.rollout) or {"from": former, "to": to, "cloud": words.get("cloud"), "time": 0}
             write(self.rollout, record | {"lead": self.lead_of(words)})
             if committed == to:
+                if "finish" in words:
+                    write(self.at / "done", sorted(self.done() | self.left()))
                 return self.end({"outcome": "nothing", "generation": 1, "warnings": []})
             journal.write_text(json.dumps({"record": "asked", "version": 2, "tx": tx, "boot_id": "", "time": 0}) + "\n")
             write(self.at / "open", tx)
@@ -251,7 +258,8 @@ class Switching:
     def act(self):
         done, changed = self.host.done(), self.changed()
         once = {task["unit"]: (name, task["once"]) for name, task in self.new["tasks"].items()}
-        pending = {it["unit"]: set(it.get("after", [])) for it in self.new["order"] if it["unit"] in changed}
+        last = {task["unit"] for task in self.new["tasks"].values() if task["class"] == "contract"}
+        pending = {it["unit"]: set(it.get("after", [])) for it in self.new["order"] if it["unit"] in changed - last}
         pending = {unit: after for unit, after in pending.items() if unit not in once or once[unit][1] not in done}
         held = set()
         while pending:
