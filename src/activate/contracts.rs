@@ -27,6 +27,9 @@ pub fn run(host: &mut Host<'_>, acts: &[Act], closure: &Closure, progress: &mut 
 
 /// Returns those that are to run now: in a rollout only at its end, when no host is left that runs anything old.
 pub fn due(layout: &Layout, manifest: &Manifest, options: &Options) -> Vec<Act> {
+    if options.leave_last {
+        return Vec::new();
+    }
     let is_end = options.part.as_ref().is_some_and(|part| part.finish);
     // The record speaks also for a switch that somebody else ends. What cannot be read is no proof that all hosts are done.
     let is_over = matches!(enrol::load(layout), Ok(None));

@@ -11,6 +11,7 @@ use super::history::Kind;
 use super::journal::{Begin, Journal, Record, VERSION, boot_id};
 use super::layout::Layout;
 use super::perform::{Host, Progress};
+use super::request::Options;
 use super::steps::Plan;
 use super::stock::Stock;
 use super::switch::{Held, Outcome, held};
@@ -53,8 +54,8 @@ pub fn recover(host: &mut Host<'_>) -> Result<Option<Outcome>, ActivateError> {
     let own = (
         std::mem::replace(&mut host.journal, journal),
         std::mem::replace(&mut host.tx, told.tx.clone()),
-        // How somebody wants the next switch is nothing to this one.
-        std::mem::take(&mut host.options),
+        // How somebody wants the next switch is nothing to this one, and nobody is here to say that no other host runs what is old.
+        std::mem::replace(&mut host.options, Options { leave_last: true, ..Options::default() }),
     );
     host.alarms = told.alarms.clone();
     let ended = end(host, told);

@@ -65,6 +65,8 @@ pub struct Options {
     pub allow_one_way: bool,
     /// Finished tasks that the host may go back behind, by name.
     pub allow_behind: BTreeSet<String>,
+    /// Whether tasks of class `contract` are left to a later switch.
+    pub leave_last: bool,
     /// The part in a rollout, if this switch is one.
     pub part: Option<Part>,
     /// The rollout whose claim to this host ends.

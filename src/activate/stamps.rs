@@ -29,8 +29,18 @@ pub enum Stamp {
 /// The stamps of a manifest's tasks, by the task's name; one without a stamp was never done.
 pub type Stamps = BTreeMap<String, Stamp>;
 
-/// What was done on a host: by a task's key, the volumes that it wrote to and that are not what they were, each with what became of it.
-pub type Done = BTreeMap<String, BTreeMap<String, String>>;
+/// What was done on a host: by the name of a stamp's file, which follows from the task's key, what the stamp tells.
+pub type Done = BTreeMap<String, Trace>;
+
+/// What a stamp tells, whichever task it is looked up for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Trace {
+    /// The task was done. The volumes that it wrote to and that are not what they were, each with what became of it.
+    Done(BTreeMap<String, String>),
+    /// It is none that could be trusted, and no proof that nothing was done either: why.
+    Damaged(String),
+}
 
 /// A stamp as it is written.
 #[derive(Debug, Serialize, Deserialize)]
@@ -52,31 +62,35 @@ struct Written {
     volumes: BTreeMap<String, String>,
 }
 
-/// Reads the stamps of all tasks of a manifest. Podman is asked only if one of them names a volume.
-pub fn read(layout: &Layout, tools: &mut dyn Tools, manifest: &Manifest) -> Result<Stamps, ToolError> {
-    let mut stamps = Stamps::new();
-    let mut known = None;
-    for (name, task) in &manifest.tasks {
-        let stamp = match written(layout, &task.once) {
-            None => continue,
-            Some(Err(why)) => Stamp::Doubtful(why),
-            Some(Ok(written)) => judge(task, &lost(&written, tools, &mut known)?),
-        };
-        stamps.insert(name.clone(), stamp);
-    }
-    Ok(stamps)
-}
-
-/// Reads all that was done on a host. Podman is asked only if a stamp names a volume. A stamp that is damaged tells nothing here.
+/// Reads all that was done on a host. Podman is asked only if a stamp names a volume.
 pub fn done(layout: &Layout, tools: &mut dyn Tools) -> Result<Done, Refusal> {
     let mut known = None;
-    all(layout)?.into_iter().map(|it| Ok((it.once.clone(), lost(&it, tools, &mut known)?))).collect()
+    let mut done = Done::new();
+    for (name, stamp) in all(layout)? {
+        let trace = match stamp {
+            Ok(written) => Trace::Done(lost(&written, tools, &mut known)?),
+            Err(why) => Trace::Damaged(why),
+        };
+        done.insert(name, trace);
+    }
+    Ok(done)
 }
 
 /// Returns the stamps of a manifest's tasks, given all that was done on its host.
 pub fn of(manifest: &Manifest, done: &Done) -> Stamps {
-    let stamp = |(name, task): (&String, &Task)| Some((name.clone(), judge(task, done.get(&task.once)?)));
+    let stamp = |(name, task): (&String, &Task)| {
+        let stamp = match done.get(&file_name(&task.once))? {
+            Trace::Done(lost) => judge(task, lost),
+            Trace::Damaged(why) => Stamp::Doubtful(why.clone()),
+        };
+        Some((name.clone(), stamp))
+    };
     manifest.tasks.iter().filter_map(stamp).collect()
+}
+
+/// Returns what was done where a manifest was switched to: all of its tasks.
+pub fn after(manifest: &Manifest) -> Done {
+    manifest.tasks.values().map(|task| (file_name(&task.once), Trace::Done(BTreeMap::new()))).collect()
 }
 
 /// A task that was done on this host, as its stamp tells.
@@ -110,19 +124,29 @@ pub fn finished(layout: &Layout) -> Result<Vec<Finished>, FileError> {
         let Written { version: _, task, once, time, class, generation, volumes } = it;
         Some(Finished { task, once, class: class?, generation: generation?, time, volumes })
     };
-    let mut finished: Vec<Finished> = all(layout)?.into_iter().filter_map(noted).collect();
+    let mut finished: Vec<Finished> = all(layout)?.into_values().filter_map(|it| noted(it.ok()?)).collect();
     finished.sort_by(|a, b| (&a.task, a.generation).cmp(&(&b.task, b.generation)));
     Ok(finished)
 }
 
-/// Reads all stamps but damaged ones.
-fn all(layout: &Layout) -> Result<Vec<Written>, FileError> {
-    let mut all = Vec::new();
+/// Reads all stamps, by the names of their files.
+fn all(layout: &Layout) -> Result<BTreeMap<String, Result<Written, String>>, FileError> {
+    let mut all = BTreeMap::new();
     for name in files::names(&layout.done())? {
-        let Some(bytes) = files::read_if_there(&layout.done().join(name))? else { continue };
-        all.extend(serde_json::from_slice::<Written>(&bytes).ok().filter(|it| it.version == 1));
+        let stamp = read(layout, &name)?;
+        all.extend(stamp.map(|it| (name, it)));
     }
     Ok(all)
+}
+
+/// Reads a stamp. A damaged one is none that could be trusted, and no proof that nothing was done either.
+fn read(layout: &Layout, name: &str) -> Result<Option<Result<Written, String>>, FileError> {
+    let Some(bytes) = files::read_if_there(&layout.done().join(name))? else { return Ok(None) };
+    Ok(Some(match serde_json::from_slice::<Written>(&bytes) {
+        Ok(written) if written.version == 1 && file_name(&written.once) == name => Ok(written),
+        Ok(written) => Err(format!("its stamp is of version {} or another task's", written.version)),
+        Err(_) => Err("its stamp is damaged".to_owned()),
+    }))
 }
 
 /// Returns the volumes that a task wrote to and that are not what they were, with what became of each. `known` are podman's, once it was asked.
@@ -161,20 +185,7 @@ fn judge(task: &Task, lost: &BTreeMap<String, String>) -> Stamp {
 
 /// Says whether a task with this key was completed on the host, whatever became of its volumes.
 pub fn is_done(layout: &Layout, once: &str) -> bool {
-    matches!(written(layout, once), Some(Ok(_)))
-}
-
-/// Reads a stamp. A damaged one is none that could be trusted, and no proof that nothing was done either.
-fn written(layout: &Layout, once: &str) -> Option<Result<Written, String>> {
-    let bytes = match files::read_if_there(&path(layout, once)) {
-        Ok(bytes) => bytes?,
-        Err(error) => return Some(Err(format!("its stamp cannot be read: {error}"))),
-    };
-    Some(match serde_json::from_slice::<Written>(&bytes) {
-        Ok(written) if written.version == 1 && written.once == once => Ok(written),
-        Ok(written) => Err(format!("its stamp is of version {} or another task's", written.version)),
-        Err(_) => Err("its stamp is damaged".to_owned()),
-    })
+    matches!(read(layout, &file_name(once)), Ok(Some(Ok(_))))
 }
 
 /// Notes that a task was completed, on disk when it returns.
@@ -204,8 +215,12 @@ pub fn set_done(
 
 /// Returns where a task's stamp lies.
 pub fn path(layout: &Layout, once: &str) -> PathBuf {
-    // A key is any text, a file name is not.
-    layout.done().join(format!("{}.json", Digest::of(once.as_bytes())))
+    layout.done().join(file_name(once))
+}
+
+/// A key is any text, a file name is not.
+fn file_name(once: &str) -> String {
+    format!("{}.json", Digest::of(once.as_bytes()))
 }
 
 #[cfg(test)]
@@ -231,7 +246,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
         let layout = Layout::new(root.path());
         set_done(&layout, "t", &task(), &volumes("1")).unwrap_or_else(|error| panic!("{error}"));
-        let Some(Ok(stamp)) = written(&layout, "k") else { panic!("no stamp") };
+        let Ok(Some(Ok(stamp))) = read(&layout, &file_name("k")) else { panic!("no stamp") };
         let judged = |known: BTreeMap<String, String>| judge(&task(), &lost_of(&stamp, &known));
         assert_eq!(judged(volumes("1")), Stamp::Done);
         assert!(matches!(judged(volumes("2")), Stamp::Doubtful(_)));
@@ -245,10 +260,15 @@ mod tests {
         manifest.tasks.insert("t".into(), task());
         manifest.tasks.insert("u".into(), Task { once: "l".into(), ..task() });
         let lost = BTreeMap::from([("w".to_owned(), "its volume w is gone".to_owned())]);
-        let done = Done::from([("k".to_owned(), lost)]);
+        let done = Done::from([(file_name("k"), Trace::Done(lost))]);
         assert_eq!(of(&manifest, &done), Stamps::from([("t".to_owned(), Stamp::Done)]));
         manifest.tasks.insert("t".into(), Task { volumes: vec!["v".into(), "w".into()], ..task() });
         assert!(matches!(of(&manifest, &done).get("t"), Some(Stamp::Doubtful(_))));
+        let done = Done::from([(file_name("l"), Trace::Damaged("its stamp is damaged".to_owned()))]);
+        assert_eq!(
+            of(&manifest, &done),
+            Stamps::from([("u".to_owned(), Stamp::Doubtful("its stamp is damaged".to_owned()))])
+        );
     }
 
     #[test]
@@ -271,8 +291,9 @@ mod tests {
         for text in ["", "{\"version\":1,\"ta", "{\"version\":7,\"task\":\"t\",\"once\":\"k\",\"time\":0}"] {
             files::make_folder(&layout.done()).unwrap_or_else(|error| panic!("{error}"));
             std::fs::write(path(&layout, "k"), text).unwrap_or_else(|error| panic!("{error}"));
-            assert!(matches!(written(&layout, "k"), Some(Err(_))), "{text}");
-            assert!(!is_done(&layout, "k"));
+            let Ok(stamps) = all(&layout) else { panic!("{text}: no stamps") };
+            assert!(stamps.values().all(Result::is_err) && stamps.len() == 1, "{text}");
+            assert!(!is_done(&layout, "k"), "{text}");
         }
     }
 }

@@ -119,7 +119,7 @@ pub fn preview(
 ) -> Result<Preview, Refusal> {
     let from = held(layout)?;
     let difference = diff(from.as_ref().map(|it| &it.closure), to);
-    let stamps = stamps::read(layout, tools, &to.manifest)?;
+    let stamps = stamps::of(&to.manifest, &stamps::done(layout, tools)?);
     let manifest = from.as_ref().map(|it| &it.closure.manifest);
     let plan = plan(&difference, manifest, &to.manifest, &stamps, options);
     Ok(Preview { from: from.map(|it| it.number), difference, plan })
@@ -213,7 +213,7 @@ fn attempt(host: &mut Host<'_>, target: Target, program: &Path) -> Result<Outcom
 
     let from_closure = from.as_ref().map(|it| &it.closure);
     let difference = diff(from_closure, wanted.closure());
-    let stamps = stamps::read(layout, host.tools, &wanted.closure().manifest)?;
+    let stamps = stamps::of(&wanted.closure().manifest, &stamps::done(layout, host.tools)?);
     let manifest = from_closure.map(|it| &it.manifest);
     let mut plan = plan(&difference, manifest, &wanted.closure().manifest, &stamps, &host.options);
     let planned = |it: &Refused| Refusal::Planned { unit: it.unit.clone(), reason: it.reason.clone() };

@@ -94,7 +94,7 @@ enum To<'a> {
 fn compare(layout: &Layout, number: u64, to: &Closure) -> Result<Preview, Refusal> {
     let from = generation::load_closure(layout, number)?;
     let difference = diff(Some(&from), to);
-    let stamps = stamps::read(layout, &mut HostTools, &to.manifest)?;
+    let stamps = stamps::of(&to.manifest, &stamps::done(layout, &mut HostTools)?);
     let plan = plan(&difference, Some(&from.manifest), &to.manifest, &stamps, &Options::default());
     Ok(Preview { from: Some(number), difference, plan })
 }

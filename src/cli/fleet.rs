@@ -82,7 +82,7 @@ struct Fleet {
     way: Way,
     /// Hosts that are meant to stay what they are.
     others: BTreeSet<String>,
-    /// Whether one of these is something else than what is described: old code lives on.
+    /// Whether one of these is something else than what is described, or somebody said so: old code lives on.
     lags: bool,
 }
 
@@ -108,6 +108,7 @@ pub fn run(asked: &Asked<'_>, build: Build<'_>) -> Result<Exit, Exit> {
         (None, Aim::Before) => look_back(&mut fleet)?,
         (None, Aim::Described) => leave_others(&mut fleet)?,
     }
+    fleet.lags |= asked.options.leave_last;
     let known = known(&fleet)?;
     check_allowed(&known, &asked.options.allow_behind)?;
     let rollout = record.as_ref().map(|it| it.rollout.clone()).or_else(|| claims.keys().next().cloned());

@@ -97,6 +97,9 @@ pub struct HowArgs {
     /// Go back behind this finished task, when what it changed is there again
     #[arg(long, value_name = "TASK")]
     allow_behind: Vec<String>,
+    /// Leave tasks that come after the commit to another switch, as `--host` does where there are other hosts: they may run what is old
+    #[arg(long, overrides_with = "leave_last")]
+    leave_last: bool,
     /// Accept by name what is there: a path or a container that `status` or a refusal names
     #[arg(long, value_name = "NAME")]
     adopt: Vec<String>,
@@ -122,6 +125,7 @@ impl HowArgs {
             allow_dataplane,
             allow_one_way,
             allow_behind,
+            leave_last,
             adopt: _,
             tx: _,
             part,
@@ -133,6 +137,7 @@ impl HowArgs {
             allow_dataplane: *allow_dataplane,
             allow_one_way: *allow_one_way,
             allow_behind: allow_behind.iter().cloned().collect(),
+            leave_last: *leave_last,
             part: part.part(),
             take_over: part.take_over(),
         }
@@ -148,6 +153,7 @@ impl HowArgs {
         let mut words = self.words_for_any();
         words.extend(self.allow_behind.iter().map(|task| format!("--allow-behind={task}")));
         words.extend(self.adopt.iter().map(|name| format!("--adopt={name}")));
+        words.extend(self.leave_last.then(|| "--leave-last".to_owned()));
         words
     }
 
@@ -160,6 +166,7 @@ impl HowArgs {
             allow_dataplane,
             allow_one_way,
             allow_behind: _,
+            leave_last: _,
             adopt: _,
             tx: _,
             part,
@@ -279,6 +286,7 @@ fn switch_other(args: &SwitchArgs, host: &str, build: Build<'_>) -> Result<Exit,
     let SwitchArgs { from, dry_run, follow, how, json, .. } = args;
     let mut built = build(from.file.as_deref())?;
     let to = there::find(&built, host)?;
+    let last = there::leave_last(&built);
     let there = there::reach(&to)?;
     let mut words = vec!["switch".to_owned()];
     words.extend(json.then(|| "--json".to_owned()));
@@ -296,6 +304,7 @@ fn switch_other(args: &SwitchArgs, host: &str, build: Build<'_>) -> Result<Exit,
         words.extend(built.cloud.map(|cloud| format!("--cloud={cloud}")));
         words.extend(dry_run.then(|| "--dry-run".to_owned()));
         words.extend(how.words());
+        words.extend(last.map(str::to_owned));
         words.push(format!("--tx={tx}"));
     }
     let words: Vec<&str> = words.iter().map(String::as_str).collect();

@@ -37,7 +37,7 @@ impl ThereArgs {
 
     /// Runs a command on the host that was named, if one was.
     pub fn run(&self, build: Build<'_>, words: &[&str], json: bool) -> Option<Exit> {
-        self.act(build, |_, there| {
+        self.act(build, |_, _, there| {
             let words: Vec<&str> = words.iter().copied().chain(json.then_some("--json")).collect();
             run_there(there, &words)
         })
@@ -45,17 +45,23 @@ impl ThereArgs {
 
     /// Runs a command that switches the host that was named, if one was; the switch is called `tx`.
     pub fn run_switch(&self, build: Build<'_>, words: &[String], tx: &str, json: bool) -> Option<Exit> {
-        self.act(build, |to, there| {
-            let words: Vec<&str> = words.iter().map(String::as_str).chain(json.then_some("--json")).collect();
+        self.act(build, |built, to, there| {
+            let words = words.iter().map(String::as_str).chain(json.then_some("--json"));
+            let words: Vec<&str> = words.chain(leave_last(built)).collect();
             Ok(switch_there(to, there, &words, tx, json))
         })
     }
 
-    fn act(&self, build: Build<'_>, act: impl Fn(&Reach, &RemoteHost) -> Result<Exit, Exit>) -> Option<Exit> {
+    fn act(
+        &self,
+        build: Build<'_>,
+        act: impl Fn(&Built, &Reach, &RemoteHost) -> Result<Exit, Exit>,
+    ) -> Option<Exit> {
         let host = self.host.as_deref()?;
         let run = || {
-            let to = find(&build(self.file.as_deref())?, host)?;
-            act(&to, &reach(&to)?)
+            let built = build(self.file.as_deref())?;
+            let to = find(&built, host)?;
+            act(&built, &to, &reach(&to)?)
         };
         Some(run().unwrap_or_else(|exit| exit))
     }
@@ -64,6 +70,11 @@ impl ThereArgs {
 /// Finds how a host is reached.
 pub fn find(built: &Built, host: &str) -> Result<Reach, Exit> {
     built.reach.get(host).cloned().ok_or_else(|| no_host(host, built.reach.keys()))
+}
+
+/// Returns the word that leaves what is for the end to a switch of all hosts, if there are others: they may run what is old.
+pub fn leave_last(built: &Built) -> Option<&'static str> {
+    (built.reach.len() > 1).then_some("--leave-last")
 }
 
 /// Connects to a host, with this program on it.

@@ -12,10 +12,10 @@ use super::members::{Fleet, Group, Host, Order, State};
 use super::waves::{Waves, Wishes, plan_waves};
 use crate::activate::diff::diff;
 use crate::activate::request::Options;
-use crate::activate::stamps::{Stamp, Stamps};
+use crate::activate::stamps::{self, Stamps};
 use crate::activate::steps::{Left, Plan, plan};
 use crate::store::manifest::TaskClass;
-use crate::store::{Closure, Digest, Manifest};
+use crate::store::{Closure, Digest};
 
 /// What is known of one host before the switch.
 #[derive(Debug, Clone)]
@@ -79,17 +79,10 @@ impl Known {
 
     /// Takes for known what an earlier build says: all of it was switched to, all of its tasks were done.
     pub fn since(from: Option<Closure>, to: Closure) -> Self {
-        let stamps = from.as_ref().map(|from| done_in(&from.manifest, &to.manifest)).unwrap_or_default();
+        let done = from.as_ref().map(|from| stamps::after(&from.manifest)).unwrap_or_default();
+        let stamps = stamps::of(&to.manifest, &done);
         Self { from, to, stamps, reachable: true, down: BTreeSet::new() }
     }
-}
-
-/// The tasks of a manifest that another one did under the same key.
-fn done_in(from: &Manifest, to: &Manifest) -> Stamps {
-    let done: BTreeSet<&str> = from.tasks.values().map(|task| task.once.as_str()).collect();
-    let is_done = |once: &str| done.contains(once);
-    let tasks = to.tasks.iter().filter(|(_, task)| is_done(&task.once));
-    tasks.map(|(name, _)| (name.clone(), Stamp::Done)).collect()
 }
 
 /// One host with its own plan.

@@ -3,10 +3,12 @@
 A host is a folder below $FAKE_HOSTS. It keeps a store, takes part in rollouts as a host does, and runs its switches in processes that go
 on without a connection. What happens to it is decided by files in its folder: `down`, nobody answers; `fails`, its gates do not hold;
 `unready`, a precheck
-does not hold; `loses`, the next connection that follows a switch breaks. Two members of the group `db` that are away at once are noted in `hurt`.
+does not hold; `loses`, the next connection that follows a switch breaks. Two members of the group `db` that are away at once are noted in
+`hurt`.
 """
 
 import fcntl
+import hashlib
 import json
 import os
 import shlex
@@ -28,6 +30,11 @@ def write(path, value):
     new = path.with_name(f"{path.name}.{os.getpid()}")
     new.write_text(json.dumps(value))
     new.rename(path)
+
+
+def stamp(once):
+    """The name of the stamp of a task with this key."""
+    return f"{hashlib.sha256(once.encode()).hexdigest()}.json"
 
 
 def wait():
@@ -123,7 +130,8 @@ class Host:
         now = made[trail[-1]] if trail else {"cloud": None, "made": 0}
         print(json.dumps({
             "version": 1, "generation": committed and 1, "committed": committed, "enrolled": read(self.rollout), "open": self.open(),
-            "finished": not self.left(), "done": {once: {} for once in self.done()}, "no_return": [], "down": [], "cloud": now["cloud"], "made": now["made"],
+            "finished": not self.left(), "done": {stamp(once): {"done": {}} for once in self.done()}, "no_return": [], "down": [],
+            "cloud": now["cloud"], "made": now["made"],
             "before": made[trail[-2]] if len(trail) > 1 else None,
         }))
 

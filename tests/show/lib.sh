@@ -2,7 +2,9 @@
 # Sourced, never run. A script ends with 0 when its promise was seen to hold, 77 when it was left out, anything else when not.
 # shellcheck shell=bash
 
-set -euo pipefail
+set -Eeuo pipefail
+# A command that ends a script without a word is named.
+trap 'printf "   %s:%s: \`%s\` ended with %s\n" "${BASH_SOURCE[0]}" "$LINENO" "$BASH_COMMAND" $? >&2' ERR
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$root"
 target=${CARGO_TARGET_DIR:-$root/target}

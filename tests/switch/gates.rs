@@ -23,6 +23,7 @@ pub fn scenarios() -> Vec<Scenario> {
         ("a-soak-time-is-waited-for", a_soak_time_is_waited_for),
         ("a-reload-of-what-is-down-starts-it", a_reload_of_what_is_down_starts_it),
         ("a-contract-runs-when-all-is-committed", a_contract_runs_when_all_is_committed),
+        ("a-contract-that-is-left-waits-for-another-switch", a_contract_that_is_left_waits),
         ("a-generation-behind-a-contract-is-refused", a_generation_behind_a_contract_is_refused),
         ("a-task-that-was-never-finished-cannot-be-named", a_task_that_was_never_finished_cannot_be_named),
         ("who-goes-on-is-not-behind-a-contract", who_goes_on_is_not_behind_a_contract),
@@ -198,6 +199,21 @@ fn a_contract_runs_when_all_is_committed() -> Result<(), String> {
         return Err(format!("{:#?}", fake.world.borrow().log));
     }
     Ok(())
+}
+
+fn a_contract_that_is_left_waits() -> Result<(), String> {
+    let mut fake = Fake::with_generation(Some(&contract("1", "one")))?;
+    let to = contract("2", "two");
+    fake.options.leave_last = true;
+    for _ in 0..2 {
+        let ended = fake.switch(&to);
+        if ended.is_err() || stamps::is_done(&fake.layout, "2") {
+            return Err(format!("{ended:?}: {:#?}", fake.world.borrow().log));
+        }
+    }
+    fake.options.leave_last = false;
+    let ended = fake.switch(&to);
+    if stamps::is_done(&fake.layout, "2") { Ok(()) } else { Err(format!("{ended:?}")) }
 }
 
 /// Wants a switch to be refused for one reason, with nothing touched.

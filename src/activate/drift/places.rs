@@ -4,9 +4,10 @@
 
 use super::evidence::{There, look};
 use super::{Finding, Kind};
+use crate::activate::failure::Refusal;
 use crate::activate::layout::Layout;
 use crate::activate::memory::{Memory, places};
-use crate::activate::podman::{ToolError, Tools};
+use crate::activate::podman::Tools;
 use crate::activate::stamps::{self, Stamp};
 use crate::activate::switch::chain;
 use crate::activate::{generation, kernel};
@@ -140,8 +141,8 @@ pub fn settings(layout: &Layout, manifest: &Manifest) -> Vec<Finding> {
 }
 
 /// Looks whether each task of the generation has a stamp that counts.
-pub fn tasks(layout: &Layout, tools: &mut dyn Tools, manifest: &Manifest) -> Result<Vec<Finding>, ToolError> {
-    let known = stamps::read(layout, tools, manifest)?;
+pub fn tasks(layout: &Layout, tools: &mut dyn Tools, manifest: &Manifest) -> Result<Vec<Finding>, Refusal> {
+    let known = stamps::of(manifest, &stamps::done(layout, tools)?);
     // Within a rollout they wait for its end.
     let is_waiting = files::exists(&layout.rollout());
     let mut findings = Vec::new();
