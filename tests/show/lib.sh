@@ -3,8 +3,8 @@
 # shellcheck shell=bash
 
 set -Eeuo pipefail
-# A command that ends a script without a word is named.
-trap 'printf "   %s:%s: \`%s\` ended with %s\n" "${BASH_SOURCE[0]}" "$LINENO" "$BASH_COMMAND" $? >&2' ERR
+# A command that ends a script without a word is named; not one that was still writing when nobody read any more.
+trap 'code=$?; [ $code = 141 ] || printf "   %s:%s: \`%s\` ended with %s\n" "${BASH_SOURCE[0]}" "$LINENO" "$BASH_COMMAND" $code >&2' ERR
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$root"
 target=${CARGO_TARGET_DIR:-$root/target}
