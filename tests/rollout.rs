@@ -17,9 +17,10 @@ use std::time::Instant;
 
 use kolla_lang::activate::request::Options;
 use kolla_lang::fleet::graph::Node;
-use kolla_lang::fleet::members::{Fleet, Host, State};
+use kolla_lang::fleet::members::{Fleet, Host, Order, State};
 use kolla_lang::fleet::plan::{FleetPlan, Known, Planned, plan_fleet};
 use kolla_lang::fleet::record::{Change, End, Record, parse_record};
+use kolla_lang::fleet::rollout::{Command, Event, Open, Seen, begin, resume, take};
 use kolla_lang::fleet::waves::{Waves, Wishes, plan_waves};
 use kolla_lang::store::Digest;
 use kolla_lang::store::manifest::TaskClass;
@@ -131,6 +132,31 @@ fn a_rollout_ends_whatever_happens() {
     }
     println!("ended: {:?}", ends.borrow());
     assert!(ends.borrow().len() == 6, "not every end was seen");
+}
+
+/// One host went back by itself while nobody led, and the one that waits for it is still at it.
+#[test]
+fn nobody_begins_for_a_host_that_goes_back() {
+    let bare = |touches| Host { state: State::Bare, differs: true, touches, down: Default::default() };
+    let names = ["early", "late"].map(str::to_owned);
+    let order = Order { before: names[0].clone(), after: names[1].clone(), what: "task".to_owned() };
+    let hosts = names.iter().map(|name| (name.clone(), bare(Default::default()))).collect();
+    let fleet = Fleet { hosts, orders: [order].into(), ..Fleet::default() };
+    let waves = plan_waves(&fleet, &Wishes::default()).unwrap_or_else(|why| panic!("{why:?}"));
+    let plan = plan_of(&fleet, waves, &[]);
+    let mut record = Record::of(&plan, "r1", Digest::of(b"cloud"), &changes(&fleet));
+    begin(&mut record);
+    let Some(tie) = record.ties.first().cloned() else { panic!("nobody waits: {record:#?}") };
+    let over = Event::Over(tie.before);
+    assert_eq!(take(&mut record, over.clone()), [Command::Release(tie.after.clone())]);
+    let seen = |open| Seen { committed: None, open: Some(open), finished: false, no_return: Vec::new() };
+    let [early, late] = names;
+    let back = [(early.clone(), seen(Open::Returning)), (late.clone(), seen(Open::Switching))].into();
+    assert_eq!(resume(&mut record, &back), []);
+    assert_eq!(take(&mut record, over), [], "it tells again what it did before");
+    let returned = Event::Returned { host: early.clone(), why: "its gates failed".to_owned() };
+    let again = take(&mut record, returned);
+    assert!(matches!(&again[..], [Command::Switch { host, .. }] if *host == early), "{again:?}");
 }
 
 #[test]

@@ -114,8 +114,13 @@ pub fn take(record: &mut Record, event: Event) -> Vec<Command> {
     }
     match event {
         Event::Over(place) => {
-            // It is told again where a connection was lost.
-            return if record.over.insert(place.clone()) { released(record, &place) } else { Vec::new() };
+            // It is told again where a connection was lost, and also by a host that goes back.
+            let goes_back = matches!(
+                phase(record, &place.host),
+                Some(Phase::Waiting | Phase::Returning | Phase::Returned | Phase::Lost)
+            );
+            let is_news = !goes_back && record.over.insert(place.clone());
+            return if is_news { released(record, &place) } else { Vec::new() };
         }
         Event::NoReturn(place) => {
             record.no_return.insert(place);
@@ -177,8 +182,8 @@ pub fn resume(record: &mut Record, seen: &BTreeMap<String, Seen>) -> Vec<Command
         };
         // A host that was asked to go back and has not begun to is asked again.
         host.phase = found;
-        if found == Phase::Waiting {
-            begin_again(record, &name);
+        if matches!(found, Phase::Waiting | Phase::Returning) {
+            forget(record, &name);
         }
     }
     let mut commands = advance(record);
@@ -312,9 +317,14 @@ fn may_begin(record: &Record, place: &Place) -> bool {
         && before.all(|tie| record.over.contains(&tie.before))
 }
 
-/// A host is where it was: what was over there is to be done again.
+/// A host is where it was, and begins again.
 fn begin_again(record: &mut Record, host: &str) {
     set(record, host, Phase::Waiting);
+    forget(record, host);
+}
+
+/// A host is where it was, or on its way there: what was over on it is to be done again, and nobody may begin for it.
+fn forget(record: &mut Record, host: &str) {
     record.over.retain(|place| place.host != host);
 }
 
