@@ -51,6 +51,17 @@ there() {
   (cd "$cloud" && expect "$code" "$out" nsenter "--net=/run/netns/$network" "$kolla" "$@")
 }
 
+# The operator's command as a process whose id is in `leader`; what it prints goes to a file: lead FILE WORD…
+lead() {
+  local out=$1
+  shift
+  : >"$out" # what the one before it said is no word of this one
+  (cd "$cloud" && exec nsenter "--net=/run/netns/$network" "$kolla" "$@" >"$out" 2>&1) &
+  leader=$!
+}
+# It is killed, with no time for a word.
+dies() { { kill -9 "$leader" && wait "$leader"; } 2>/dev/null || true; }
+
 # Boots all hosts and lets the operator in: with a key in an agent, as operators have one. Then makes the secrets that are missing.
 lab_up() { # [option…]
   local host address
