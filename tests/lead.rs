@@ -241,6 +241,27 @@ fn what_was_before_is_there_again_on_all_hosts_that_changed() {
 }
 
 #[test]
+fn a_host_that_refuses_to_begin_leaves_all_untouched_or_takes_all_back() {
+    let site = Site::new();
+    let [first, second] = both(&site);
+    for words in [&["rollback", "--file", ROUNDS[1]][..], &["switch", ROUNDS[0]]] {
+        for (host, code, end) in
+            [("ctl01", 2, "refused; nothing was touched"), ("ctl03", 3, "all hosts are back where they were")]
+        {
+            site.mark(host, "refuses");
+            let said = site.expect(code, words);
+            assert!(said.contains(&format!("error: {host}: it would go back behind a task")), "{said}");
+            assert!(said.contains(end), "{said}");
+            site.unmark(host, "refuses");
+            assert_eq!(site.committed(), second);
+            site.check_at_rest();
+        }
+    }
+    site.expect(0, &["rollback", "--file", ROUNDS[1]]);
+    assert_eq!(site.committed(), first);
+}
+
+#[test]
 fn a_plan_that_was_kept_is_done_or_nothing_is() {
     let site = Site::new();
     let file = site.at("plan.json").display().to_string();

@@ -169,7 +169,7 @@ pub fn run(asked: &Asked<'_>, build: Build<'_>) -> Result<Exit, Exit> {
     let ended = lead(&mut record, first, &open, &deeds, &ledger);
     teller.end();
     let end = ended.map_err(|error| complain(&error, Exit::Stuck))?;
-    if !matches!(end, End::Stopped { .. }) {
+    if end.is_over() {
         ledger.close(&record.rollout).map_err(|error| complain(&error, Exit::Warnings))?;
     }
     Ok(say_end(&record, &end, fleet.others.is_empty(), asked.answer))

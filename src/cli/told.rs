@@ -121,6 +121,7 @@ pub fn say_end(record: &Record, end: &End, is_all: bool, answer: Answer) -> Exit
     let exit = match end {
         End::Done => Exit::Done,
         End::Behind => Exit::Warnings,
+        End::Refused { .. } => Exit::Refused,
         End::Returned { .. } => Exit::Reverted,
         End::Stopped { .. } => Exit::Stuck,
     };
@@ -143,6 +144,10 @@ pub fn say_end(record: &Record, end: &End, is_all: bool, answer: Answer) -> Exit
         End::Behind => {
             say_wrong!("warning: {} behind and left out", are(&of_phase(Phase::Behind)));
             say_wrong!("  help: `kolla-lang switch --resume` does it, once it can be reached");
+        }
+        End::Refused { why } => {
+            say_wrong!("error: {why}");
+            say_wrong!("refused; nothing was touched");
         }
         End::Returned { why } => {
             say_wrong!("error: {why}");

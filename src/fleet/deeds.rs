@@ -95,6 +95,11 @@ impl Deeds<'_> {
         format!("{}-{}", self.lead.rollout, self.lead.epoch)
     }
 
+    /// Names the switch of a host that runs the tasks for the end: by one more number than any other.
+    fn tx_of_end(&self) -> String {
+        format!("{}-0", self.tx())
+    }
+
     /// Carries a command out; returns when it is over. `tx` names the switch of the host that is open.
     pub fn act(&self, command: &Command, tx: &str, events: &Sender<Event>) {
         (self.tell)(command.host(), &Told::Asked(command));
@@ -183,6 +188,9 @@ impl Deeds<'_> {
             // It is what it is to be: whoever confirms it finds it committed.
             Ok(Verdict::Nothing { .. }) => Event::Holding(host),
             Ok(verdict @ Verdict::Stuck { .. }) => Event::Lost { host, why: trouble(&verdict) },
+            Ok(verdict @ (Verdict::Refused { .. } | Verdict::Locked | Verdict::InRollout { .. })) => {
+                Event::Refused { host, why: trouble(&verdict) }
+            }
             Ok(verdict) => {
                 if let Verdict::Reverted { tasks, .. } = &verdict {
                     let stays = tasks.iter().map(|task| format!("task `{task}` was done and stays done"));
@@ -255,7 +263,7 @@ impl Deeds<'_> {
 
     fn finish(&self, host: &str, events: &Sender<Event>) {
         let Some(goal) = self.goals.get(host) else { return };
-        let tx = format!("{}-9", self.tx());
+        let tx = self.tx_of_end();
         let words = self.words(host, goal, &tx, true);
         let ended = self.watch(host, words, follow(&tx), &tx, events);
         let host = host.to_owned();

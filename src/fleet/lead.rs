@@ -31,11 +31,11 @@ pub fn lead(
         }
         let mut commands = first;
         let ended = loop {
-            // No host is touched by what is only asked for: where the wave may not begin, each is back where it was.
+            // No host is touched by what is only asked for.
             let refused = room(&commands, deeds).err();
             for command in commands.drain(..) {
                 if let (Command::Switch { host, .. }, Some(why)) = (&command, &refused) {
-                    let _heard = sender.send(Event::Returned { host: host.clone(), why: why.clone() });
+                    let _heard = sender.send(Event::Refused { host: host.clone(), why: why.clone() });
                     continue;
                 }
                 if let Command::Switch { host, .. } = &command {
@@ -55,7 +55,7 @@ pub fn lead(
                 break Err(error.into());
             }
         };
-        if let Ok(End::Done | End::Behind | End::Returned { .. }) = &ended {
+        if ended.as_ref().is_ok_and(End::is_over) {
             let hosts: Vec<String> = record.hosts.keys().cloned().collect();
             deeds.dismiss(&hosts);
         }

@@ -129,6 +129,11 @@ pub enum End {
     Done,
     /// All that can be reached are; the tasks for the end wait for the others.
     Behind,
+    /// A host refused to begin before any had begun; nothing was touched.
+    Refused {
+        /// Why.
+        why: String,
+    },
     /// All hosts that had a generation are back on it.
     Returned {
         /// Why.
@@ -139,6 +144,13 @@ pub enum End {
         /// Why.
         why: String,
     },
+}
+
+impl End {
+    /// Whether nobody can go on with it.
+    pub fn is_over(&self) -> bool {
+        !matches!(self, Self::Stopped { .. })
+    }
 }
 
 /// A unit of a host.

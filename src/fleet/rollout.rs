@@ -67,6 +67,13 @@ pub enum Event {
         /// Why.
         why: String,
     },
+    /// A host refused to begin, or may not: nothing on it was touched.
+    Refused {
+        /// The host.
+        host: String,
+        /// Why.
+        why: String,
+    },
     /// A host ran its tasks for the end.
     Finished(String),
     /// A host does not answer, or cannot go on by itself.
@@ -130,6 +137,12 @@ pub fn take(record: &mut Record, event: Event) -> Vec<Command> {
         Event::Holding(host) => turn(record, &host, &[Phase::Switching], Phase::Holding),
         Event::Committed(host) => turn(record, &host, &[Phase::Confirming], Phase::Committed),
         Event::Finished(host) => turn(record, &host, &[Phase::Finishing], Phase::Finished),
+        Event::Refused { host, why } => {
+            if phase(record, &host) == Some(Phase::Switching) {
+                go_back(record, format!("{host}: {why}"));
+                set(record, &host, Phase::Waiting);
+            }
+        }
         Event::Returned { host, why } => match phase(record, &host) {
             Some(Phase::Switching | Phase::Holding | Phase::Confirming) => {
                 go_back(record, format!("{host}: {why}"));
@@ -147,7 +160,7 @@ pub fn take(record: &mut Record, event: Event) -> Vec<Command> {
 
 /// Goes on after the controller was away: what hosts say of themselves wins over the record. Hosts that are not named do not answer.
 pub fn resume(record: &mut Record, seen: &BTreeMap<String, Seen>) -> Vec<Command> {
-    if matches!(record.end, Some(End::Done | End::Behind | End::Returned { .. })) {
+    if record.end.as_ref().is_some_and(End::is_over) {
         return Vec::new();
     }
     record.epoch += 1;
@@ -271,12 +284,18 @@ fn back(record: &mut Record, why: &str) -> Vec<Command> {
         }
         (Some(host), None) => return ask_back(record, &host).into_iter().collect(),
         (None, _) => match of_phase(record, &names, &[Phase::Lost]).as_slice() {
+            [] if is_untouched(record) => End::Refused { why: why.to_owned() },
             [] => End::Returned { why: why.to_owned() },
             lost => End::Stopped { why: format!("{why}; nobody knows about {}", listed(lost)) },
         },
     };
     record.end = Some(end);
     Vec::new()
+}
+
+/// Whether no host ever began. What happened while nobody led, nobody knows.
+fn is_untouched(record: &Record) -> bool {
+    record.epoch == 1 && record.hosts.values().all(|it| matches!(it.phase, Phase::Waiting | Phase::Behind))
 }
 
 fn ask_back(record: &mut Record, host: &str) -> Option<Command> {

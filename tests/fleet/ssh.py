@@ -2,9 +2,8 @@
 
 A host is a folder below $FAKE_HOSTS. It keeps a store, takes part in rollouts as a host does, and runs its switches in processes that go
 on without a connection. What happens to it is decided by files in its folder: `down`, nobody answers; `fails`, its gates do not hold;
-`unready`, a precheck
-does not hold; `loses`, the next connection that follows a switch breaks. Two members of the group `db` that are away at once are noted in
-`hurt`.
+`refuses`, it does not begin; `unready`, a precheck does not hold; `loses`, the next connection that follows a switch breaks. Two members of
+the group `db` that are away at once are noted in `hurt`.
 """
 
 import fcntl
@@ -143,6 +142,8 @@ class Host:
         if not journal.exists():
             if refused := self.admit(words):
                 return self.end(refused)
+            if (self.at / "refuses").exists():
+                return self.end({"outcome": "refused", "reasons": [{"message": "it would go back behind a task"}]})
             committed, former = read(self.committed), None if words["from"] == "none" else words["from"]
             if committed not in (former, to):
                 return self.end({"outcome": "refused", "reasons": [{"message": "it is something else"}]})

@@ -21,10 +21,12 @@ const ONE_WAY: &str = "one-way.service";
 const LATENCY: Time = 10;
 
 /// What happens to one host.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Fate {
     /// How long its switch takes, until its gates hold.
     pub takes: Time,
+    /// Whether it refuses to begin.
+    pub refuses: bool,
     /// Whether its gates fail, and it goes back by itself.
     pub fails: bool,
     /// Whether it vanishes while it switches.
@@ -274,6 +276,10 @@ impl<'a> World<'a> {
         if host.committed != from || host.returning {
             return Err(format!("{name} is asked to switch from what it is not"));
         }
+        if host.fate.refuses {
+            self.report(0, Event::Refused { host: name.to_owned(), why: "it has changed".to_owned() });
+            return Ok(());
+        }
         host.turn += 1;
         host.open = Some(Switching::default());
         let (turn, takes) = (host.turn, host.fate.takes);
@@ -480,6 +486,7 @@ impl<'a> World<'a> {
                     && self.record.last.iter().all(|host| self.hosts[host].finished)
             }
             End::Behind => known().count() < self.hosts.len() && known().all(is_new),
+            End::Refused { .. } => self.hosts.values().all(|it| it.turn == 0),
             End::Returned { .. } => known().all(is_old) && !vanished,
             End::Stopped { .. } => vanished || !self.record.no_return.is_empty(),
         };
