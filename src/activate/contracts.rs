@@ -2,7 +2,6 @@
 //!
 //! The commit stands whatever becomes of them; one that failed is a warning, and run again by the next switch.
 
-use super::enrol;
 use super::failure::Failure;
 use super::layout::Layout;
 use super::perform::{Host, Progress, perform};
@@ -25,15 +24,11 @@ pub fn run(host: &mut Host<'_>, acts: &[Act], closure: &Closure, progress: &mut 
     done.err().map(|it| tell(it.without_secrets(&host.vault, &[closure]))).unwrap_or_default()
 }
 
-/// Returns those that are to run now: in a rollout only at its end, when no host is left that runs anything old.
+/// Returns those that are to run now: in a rollout only at its end, when no host is left that runs anything old. Who ends a switch that
+/// was cut off does not know that, and leaves them.
 pub fn due(layout: &Layout, manifest: &Manifest, options: &Options) -> Vec<Act> {
-    if options.leave_last {
-        return Vec::new();
-    }
-    let is_end = options.part.as_ref().is_some_and(|part| part.finish);
-    // The record speaks also for a switch that somebody else ends. What cannot be read is no proof that all hosts are done.
-    let is_over = matches!(enrol::load(layout), Ok(None));
-    if is_end || is_over { left_over(layout, manifest) } else { Vec::new() }
+    let is_end = options.part.as_ref().is_none_or(|part| part.finish);
+    if is_end && !options.leave_last { left_over(layout, manifest) } else { Vec::new() }
 }
 
 /// Returns those of a committed generation that were never done: a power cut or a failure kept them from it.
