@@ -248,14 +248,27 @@ fn a_host_that_refuses_to_begin_leaves_all_untouched_or_takes_all_back() {
         for (host, code, end) in
             [("ctl01", 2, "refused; nothing was touched"), ("ctl03", 3, "all hosts are back where they were")]
         {
-            site.mark(host, "refuses");
+            site.mark(host, "changes");
             let said = site.expect(code, words);
-            assert!(said.contains(&format!("error: {host}: it would go back behind a task")), "{said}");
+            assert!(said.contains(&format!("error: {host}: it has changed meanwhile")), "{said}");
             assert!(said.contains(end), "{said}");
-            site.unmark(host, "refuses");
+            site.unmark(host, "changes");
             assert_eq!(site.committed(), second);
             site.check_at_rest();
         }
+        // What hosts know before is asked before, of all of them.
+        ["ctl02", "ctl03"].iter().for_each(|host| site.mark(host, "refuses"));
+        let said = site.expect(2, words);
+        for line in [
+            "ctl02: it would go back behind a task",
+            "ctl02: a file is not ours",
+            "ctl03: a file is not ours",
+        ] {
+            assert!(said.contains(&format!("error: {line}")), "{said}");
+        }
+        assert!(said.contains("refused; nothing was touched") && !said.contains("ctl01  switch"), "{said}");
+        ["ctl02", "ctl03"].iter().for_each(|host| site.unmark(host, "refuses"));
+        assert_eq!(site.committed(), second);
     }
     site.expect(0, &["rollback", "--file", ROUNDS[1]]);
     assert_eq!(site.committed(), first);

@@ -32,6 +32,15 @@ pub struct DryRun {
     pub barred: Option<ActivateError>,
 }
 
+impl DryRun {
+    /// Returns why a switch would not begin, if anything is in its way.
+    pub fn barrier(self) -> Option<ActivateError> {
+        let Self { preview, refusals, barred, .. } = self;
+        let refusals: Vec<Refusal> = preview.plan.refused.iter().map(Refusal::from).chain(refusals).collect();
+        barred.or_else(|| (!refusals.is_empty()).then_some(ActivateError::Refused(refusals)))
+    }
+}
+
 /// Looks what a switch would do. Changes nothing.
 pub fn dry_run(
     layout: &Layout,

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use super::adopt::AdoptError;
 use super::drift::Finding;
 use super::podman::ToolError;
+use super::steps::Refused;
 use super::systemd::SystemdError;
 use super::verdict::Trouble;
 use crate::secrets::{SecretError, Vault};
@@ -101,6 +102,13 @@ pub enum Refusal {
     Drift(Box<Finding>),
     #[error(transparent)]
     Record(#[from] SealedError),
+}
+
+impl From<&Refused> for Refusal {
+    fn from(refused: &Refused) -> Self {
+        let Refused { unit, reason } = refused.clone();
+        Self::Planned { unit, reason }
+    }
 }
 
 impl From<Finding> for Refusal {

@@ -26,7 +26,7 @@ use super::recover::recover;
 use super::release;
 use super::request::Options;
 use super::stamps;
-use super::steps::{Plan, Refused, plan};
+use super::steps::{Plan, plan};
 use super::systemd::{Systemd, UnitState};
 use super::transaction::{Switch, discard, set_links};
 use super::verdict::Verdict;
@@ -216,8 +216,7 @@ fn attempt(host: &mut Host<'_>, target: Target, program: &Path) -> Result<Outcom
     let stamps = stamps::of(&wanted.closure().manifest, &stamps::done(layout, host.tools)?);
     let manifest = from_closure.map(|it| &it.manifest);
     let mut plan = plan(&difference, manifest, &wanted.closure().manifest, &stamps, &host.options);
-    let planned = |it: &Refused| Refusal::Planned { unit: it.unit.clone(), reason: it.reason.clone() };
-    let mut refusals: Vec<Refusal> = plan.refused.iter().map(planned).collect();
+    let mut refusals: Vec<Refusal> = plan.refused.iter().map(Refusal::from).collect();
     refusals.extend(behind::refusals(layout, host.tools, wanted.closure(), wanted.number(), &host.options)?);
     if !refusals.is_empty() {
         return Err(ActivateError::Refused(refusals));

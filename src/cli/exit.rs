@@ -6,7 +6,7 @@ use crate::activate::verdict::Verdict;
 use crate::lab::LabError;
 
 /// How a command ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Exit {
     /// All was done, or nothing had to be.

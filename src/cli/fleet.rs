@@ -151,6 +151,10 @@ pub fn run(asked: &Asked<'_>, build: Build<'_>) -> Result<Exit, Exit> {
     if is_new && asked.prechecks {
         check_first(&fleet, &record)?;
     }
+    let goals = goals(&known, &record, &asked.options.allow_behind);
+    if is_new {
+        check_all(&fleet, &goals, &asked.how, asked.answer)?;
+    }
     let (first, open) =
         if is_new { (begin(&mut record), BTreeMap::new()) } else { take_up(&mut record, &fleet) };
     let teller = Teller::new(asked.answer, plan.as_ref());
@@ -158,7 +162,7 @@ pub fn run(asked: &Asked<'_>, build: Build<'_>) -> Result<Exit, Exit> {
     let deeds = Deeds {
         crew: &fleet.crew,
         lead: Lead { rollout, epoch: record.epoch, leader: leader() },
-        goals: goals(&known, &record, &asked.options.allow_behind),
+        goals,
         way: record.way,
         ties: record.ties.clone(),
         fleet: fleet_of(&known, &asked.options),
@@ -482,6 +486,31 @@ fn check_first(fleet: &Fleet, record: &Record) -> Result<(), Exit> {
     }
     say_wrong!("  help: `--no-prechecks` begins all the same; nothing was touched");
     Err(Exit::Refused)
+}
+
+/// Asks all hosts what they would refuse over, and refuses to begin where one would: else those of earlier waves would go and come back.
+fn check_all(
+    fleet: &Fleet,
+    goals: &BTreeMap<String, Goal>,
+    how: &[String],
+    answer: Answer,
+) -> Result<(), Exit> {
+    let names: Vec<String> = goals.keys().cloned().collect();
+    let (mut reasons, mut worst) = (Vec::new(), None);
+    for (name, checked) in fleet.crew.each(&names, |name, host| deeds::check(host, &goals[name], how)) {
+        let Some(verdict) = checked.map_err(|error| refused(&error))? else { continue };
+        worst = worst.max(Some(Exit::from(&verdict)));
+        reasons.extend(deeds::troubles(&verdict).into_iter().map(|it| format!("{name}: {it}")));
+    }
+    let Some(exit) = worst else { return Ok(()) };
+    if answer == Answer::Json {
+        let refused: Vec<_> = reasons.iter().map(|why| json!({ "why": why, "group": null })).collect();
+        say!("{}", json!({ "version": 1, "refused": refused }));
+    } else {
+        reasons.iter().for_each(|it| say_wrong!("error: {it}"));
+        say_wrong!("refused; nothing was touched");
+    }
+    Err(exit)
 }
 
 fn prechecks_of(host: &RemoteHost, closure: &Digest) -> Result<Vec<Checked>, RemoteError> {

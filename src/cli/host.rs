@@ -58,17 +58,22 @@ impl StoredArgs {
     /// Returns the closure, if one is named and is one for this host.
     fn closure(&self) -> Result<Option<(Closure, Option<Digest>)>, Exit> {
         let Some(digest) = &self.stored else { return Ok(None) };
-        let loaded = Store::default_root().and_then(Store::open).and_then(|store| store.load(digest));
-        let closure = loaded.map_err(|error| complain(&error, Exit::Refused))?;
-        let host = closure.manifest.host.clone();
-        let closures = BTreeMap::from([(host.clone(), closure)]);
-        if local_name(&closures).is_none() {
-            say_wrong!("error: this host is `{}`, and what it should become is `{host}`", node_name());
-            say_wrong!("  help: look at `hosts.{host}.ssh`, or at the name that this host has");
-            return Err(Exit::Refused);
-        }
-        Ok(closures.into_values().next().map(|closure| (closure, self.cloud.clone())))
+        Ok(Some((load_stored(digest)?, self.cloud.clone())))
     }
+}
+
+/// Returns a closure that is in the store, and is one for this host.
+pub fn load_stored(digest: &Digest) -> Result<Closure, Exit> {
+    let loaded = Store::default_root().and_then(Store::open).and_then(|store| store.load(digest));
+    let closure = loaded.map_err(|error| complain(&error, Exit::Refused))?;
+    let host = closure.manifest.host.clone();
+    let mut closures = BTreeMap::from([(host.clone(), closure)]);
+    if local_name(&closures).is_none() {
+        say_wrong!("error: this host is `{}`, and what it should become is `{host}`", node_name());
+        say_wrong!("  help: look at `hosts.{host}.ssh`, or at the name that this host has");
+        return Err(Exit::Refused);
+    }
+    closures.remove(&host).ok_or(Exit::Bug)
 }
 
 impl FromArgs {

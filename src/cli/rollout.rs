@@ -8,13 +8,14 @@ use super::activate::recover_now;
 use super::adopt::require_root_to_read;
 use super::exit::Exit;
 use super::follow::{switch_here, watch};
-use super::host::{Answer, complain, require_root};
+use super::host::{Answer, complain, load_stored, require_root};
 use super::part::LeadArgs;
 use super::say::say;
-use super::switch::{name_of_switch, new_name};
+use super::switch::{HowArgs, name_of_switch, new_name};
 use super::verdict::{no_end, report as tell};
 use crate::activate::alarm::{SWITCH_SERVICE, is_attended};
 use crate::activate::back::{Back, way_back};
+use crate::activate::dry_run::{DryRun, dry_run};
 use crate::activate::enrol;
 use crate::activate::failure::ActivateError;
 use crate::activate::layout::Layout;
@@ -26,6 +27,7 @@ use crate::activate::report;
 use crate::activate::request::Options;
 use crate::activate::systemd::{Job, Systemd};
 use crate::activate::verdict::Verdict;
+use crate::store::Digest;
 
 /// Ask this host about a rollout, and lead it in one
 #[derive(Debug, Args)]
@@ -38,6 +40,8 @@ pub struct RolloutArgs {
 enum What {
     /// Print what this host is and how far it is, as JSON
     Report,
+    /// Print what a switch would be refused over, as the end that it would have; `null` if it would begin
+    Check(Box<CheckArgs>),
     /// Let units begin that wait for other hosts
     Release {
         /// The units
@@ -63,6 +67,15 @@ enum What {
 }
 
 #[derive(Debug, Args)]
+struct CheckArgs {
+    /// A closure that is in the store
+    #[arg(long, value_name = "DIGEST")]
+    stored: Digest,
+    #[command(flatten)]
+    how: HowArgs,
+}
+
+#[derive(Debug, Args)]
 struct BackArgs {
     #[command(flatten)]
     lead: LeadArgs,
@@ -82,6 +95,7 @@ pub fn run(args: &RolloutArgs) -> Exit {
     let layout = Layout::new("/");
     let acted = match &args.what {
         What::Report => print_report(&layout),
+        What::Check(args) => print_check(&layout, args),
         What::Release { units, tx } => {
             require_root("rollout release").and_then(|()| said(release::give(&layout, units, tx)))
         }
@@ -101,6 +115,16 @@ fn print_report(layout: &Layout) -> Result<(), Exit> {
     let report = report.map_err(|error| complain(&error, Exit::Refused))?;
     // Writing plain structs with text keys into memory cannot fail.
     say!("{}", serde_json::to_string(&report).unwrap_or_default());
+    Ok(())
+}
+
+fn print_check(layout: &Layout, CheckArgs { stored, how }: &CheckArgs) -> Result<(), Exit> {
+    require_root_to_read("rollout check")?;
+    let closure = load_stored(stored)?;
+    let looked = dry_run(layout, &mut Pid1::connect(), &mut HostTools, &closure, &how.options());
+    let barrier = looked.map_or_else(|error| Some(error.into()), DryRun::barrier);
+    let verdict = barrier.map(|error| Verdict::from(&Err(error)));
+    say!("{}", serde_json::to_string(&verdict).unwrap_or_default());
     Ok(())
 }
 

@@ -399,15 +399,36 @@ fn follow(tx: &str) -> Vec<String> {
     ["switch", "--follow", "--tx", tx, "--events"].map(str::to_owned).to_vec()
 }
 
-/// Says why a switch did not end as it was asked to.
+/// Asks a host what it would refuse over, without a word to it of a rollout; nothing if it would begin.
+pub fn check(
+    host: &super::remote::RemoteHost,
+    goal: &Goal,
+    how: &[String],
+) -> Result<Option<Verdict>, RemoteError> {
+    let mut words = vec!["rollout".to_owned(), "check".to_owned(), format!("--stored={}", goal.change.to)];
+    words.extend(how.iter().cloned());
+    words.extend(goal.behind.iter().map(|task| format!("--allow-behind={task}")));
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let said = host.ask(&words, &[])?;
+    serde_json::from_str(&said).map_err(|_| RemoteError::Answer { host: host.name().to_owned(), said })
+}
+
+/// Says in a line why a switch did not end as it was asked to.
 fn trouble(verdict: &Verdict) -> String {
+    troubles(verdict).join("; ")
+}
+
+/// Says why a switch did not end as it was asked to, a line for each reason.
+pub fn troubles(verdict: &Verdict) -> Vec<String> {
     match verdict {
-        Verdict::Nothing { .. } | Verdict::Committed { .. } => "it is not what it was asked to be".to_owned(),
-        Verdict::Reverted { failure, .. } | Verdict::Stuck { failure, .. } => words_of(failure),
-        Verdict::Refused { reasons } => reasons.iter().map(words_of).collect::<Vec<_>>().join("; "),
-        Verdict::Locked => "another switch of it is running".to_owned(),
+        Verdict::Nothing { .. } | Verdict::Committed { .. } => {
+            vec!["it is not what it was asked to be".to_owned()]
+        }
+        Verdict::Reverted { failure, .. } | Verdict::Stuck { failure, .. } => vec![words_of(failure)],
+        Verdict::Refused { reasons } => reasons.iter().map(words_of).collect(),
+        Verdict::Locked => vec!["another switch of it is running".to_owned()],
         Verdict::InRollout { rollout, leader } => {
-            format!("it is part of the rollout {rollout}, which {leader} leads")
+            vec![format!("it is part of the rollout {rollout}, which {leader} leads")]
         }
     }
 }

@@ -2,7 +2,7 @@
 
 A host is a folder below $FAKE_HOSTS. It keeps a store, takes part in rollouts as a host does, and runs its switches in processes that go
 on without a connection. What happens to it is decided by files in its folder: `down`, nobody answers; `fails`, its gates do not hold;
-`refuses`, it does not begin; `unready`, a precheck does not hold; `loses`, the next connection that follows a switch breaks. Two members of
+`refuses`, it says before that it would not begin; `changes`, it does not begin though it said nothing before; `unready`, a precheck does not hold; `loses`, the next connection that follows a switch breaks. Two members of
 the group `db` that are away at once are noted in `hurt`.
 """
 
@@ -134,6 +134,10 @@ class Host:
             "before": made[trail[-2]] if len(trail) > 1 else None,
         }))
 
+    def check(self):
+        reasons = [{"message": "it would go back behind a task"}, {"message": "a file is not ours"}]
+        print(json.dumps({"outcome": "refused", "reasons": reasons} if (self.at / "refuses").exists() else None))
+
     def switch(self, words):
         tx, to = words["tx"], words["stored"]
         if words["again"] and to not in self.generations()[1]:
@@ -142,8 +146,8 @@ class Host:
         if not journal.exists():
             if refused := self.admit(words):
                 return self.end(refused)
-            if (self.at / "refuses").exists():
-                return self.end({"outcome": "refused", "reasons": [{"message": "it would go back behind a task"}]})
+            if (self.at / "changes").exists():
+                return self.end({"outcome": "refused", "reasons": [{"message": "it has changed meanwhile"}]})
             committed, former = read(self.committed), None if words["from"] == "none" else words["from"]
             if committed not in (former, to):
                 return self.end({"outcome": "refused", "reasons": [{"message": "it is something else"}]})
@@ -325,6 +329,8 @@ def run(host, line):
             return host.send(closure)
         case ["rollout", "report"]:
             return host.report()
+        case ["rollout", "check"]:
+            return host.check()
         case ["rollout", "release", unit]:
             return (host.at / "released" / f"{unit}-{options['tx']}").touch()
         case ["rollout", "back"]:
