@@ -21,8 +21,9 @@ one_primary() {
 }
 # The member that began the cluster now running.
 beginner() {
-  local host
+  local host words
   for host in "${hosts[@]}"; do
-    on "$host" 'for it in $(ps -C mariadbd -o pid=); do tr "\0" " " </proc/$it/cmdline; done' | grep -q -- --wsrep-new-cluster && echo "$host"
+    words=$(on "$host" 'for it in $(ps -C mariadbd -o pid=); do tr "\0" " " </proc/$it/cmdline; done')
+    case " $words " in *" --wsrep-new-cluster "*) echo "$host" ;; esac
   done | xargs
 }
