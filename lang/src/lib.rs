@@ -27,6 +27,8 @@ pub struct Compiled {
     engine: Engine,
     shared: Shared,
     problems: Problems,
+    /// Whether definitions are missing because they could not be read.
+    is_unread: bool,
     partition: Option<String>,
 }
 
@@ -39,11 +41,12 @@ pub fn compile(world: &dyn World, entries: &[&str], partition: Option<&str>) -> 
     let mut problems = Problems::default();
     let files = types::load::load(world, entries, &mut problems)?;
     let (program, problems) = types::items::check(world, value::builtins::signatures(), files, problems);
+    let is_unread = problems.has_errors();
     let engine = Engine::new(program);
     let mut shared = engine.shared(partition);
     let mut all = problems;
     all.extend(std::mem::take(&mut shared.problems));
-    Ok(Compiled { engine, shared, problems: all, partition: partition.map(str::to_string) })
+    Ok(Compiled { engine, shared, problems: all, is_unread, partition: partition.map(str::to_string) })
 }
 
 impl Compiled {
@@ -94,7 +97,7 @@ impl Compiled {
                 }
                 problems.extend(std::mem::take(&mut pass.problems));
             }
-            (out, problems, std::mem::take(&mut pass.memo.won), std::mem::take(&mut pass.memo.lost))
+            (out, problems, std::mem::take(&mut pass.memo))
         };
         let jobs = jobs.clamp(1, names.len().max(1));
         let mut results = if jobs == 1 {
@@ -110,19 +113,27 @@ impl Compiled {
         };
         let mut won = self.shared.memo.won.clone();
         let mut lost = self.shared.memo.lost.clone();
+        let mut taken = self.shared.memo.taken.clone();
+        let mut is_unsure = self.is_unread || self.shared.memo.is_unsure;
         let mut problems = Problems::default();
         let mut out: Vec<(usize, T)> = Vec::new();
-        for (parts, found, more_won, more_lost) in results.drain(..) {
+        for (parts, found, memo) in results.drain(..) {
             out.extend(parts);
             problems.extend(found);
-            won.iter_mut().zip(more_won).for_each(|(a, b)| *a |= b);
-            for (loser, winner) in more_lost {
+            won.iter_mut().zip(memo.won).for_each(|(a, b)| *a |= b);
+            for (loser, winner) in memo.lost {
                 lost.entry(loser).or_insert(winner);
             }
+            value::taken::join(&mut taken, memo.taken);
+            is_unsure |= memo.is_unsure;
         }
         out.sort_by_key(|(i, _)| *i);
         lost.sort_keys();
         self.engine.dead(&won, &lost, &mut problems);
+        // Where nobody knows what there is, nobody is told that something is not there.
+        if !is_unsure {
+            self.engine.taken_in_vain(&self.shared, &taken, &mut problems);
+        }
         (out.into_iter().map(|(_, t)| t).collect(), problems)
     }
 

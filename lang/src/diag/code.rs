@@ -69,6 +69,7 @@ codes! {
     AbsentKey = "kl::merge::absent-key",
     DeadDefinition = "kl::merge::dead-definition",
     DroppedPart = "kl::merge::dropped-part",
+    NothingTaken = "kl::merge::nothing-taken",
     // Evaluation.
     Cycle = "kl::eval::cycle",
     Where = "kl::eval::where",

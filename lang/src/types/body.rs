@@ -336,7 +336,16 @@ impl Checker<'_> {
             }
             _ => {
                 let n = self.problems.len();
-                let ex = self.check(value, &spot.place, cx);
+                // Conditions on the whole list are about what comes out, not about what is added or taken away.
+                let place = match (meta.op, &spot.place.refine) {
+                    (Op::Remove, _) => Place::plain(spot.place.ty),
+                    (Op::Add, Some(all)) => {
+                        let items = Refine { wheres: Vec::new(), ..(**all).clone() };
+                        Place { ty: spot.place.ty, refine: Some(Arc::new(items)) }
+                    }
+                    _ => spot.place.clone(),
+                };
+                let ex = self.check(value, &place, cx);
                 let failed = self.problems.len() > n && matches!(ex.kind, Ek::Error);
                 let known_good = matches!(ex.kind, Ek::Const(_)) && !structured;
                 let ex = if failed { Ex { at: value.at, kind: Ek::Error } } else { ex };

@@ -3,6 +3,7 @@
 
 use super::ty::{EnumId, KeyOf, Place, RecId, TyId, Types};
 use crate::live::Value;
+use crate::rank::Uses;
 use crate::source::{FileId, SourceMap, Span};
 use crate::syntax::ast::{BinOp, Op};
 use std::sync::Arc;
@@ -341,8 +342,8 @@ pub struct Program {
     pub defs: Vec<Def>,
     /// The checks.
     pub checks: Vec<CheckDef>,
-    /// `uses[a]` holds every file that `a` uses, transitively.
-    pub uses: Vec<Vec<bool>>,
+    /// Which file uses which.
+    pub uses: Uses,
     /// Literals and the conditions on them, to be tried first.
     pub literals: Vec<(Vec<WhereId>, Value, Span)>,
     /// Keys in paths that must be keys of another map.

@@ -79,7 +79,7 @@ pub fn check(
         groups,
         defs,
         checks,
-        uses: files.closure,
+        uses: files.uses,
         literals,
         key_names,
     };

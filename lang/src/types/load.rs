@@ -2,6 +2,7 @@
 
 use super::errors;
 use crate::diag::Problems;
+use crate::rank::Uses;
 use crate::source::{FileId, Layer, ReadError, SourceMap, Span, World};
 use crate::syntax::{self, ast};
 use std::sync::Arc;
@@ -24,8 +25,8 @@ pub struct Files {
     pub sources: SourceMap,
     /// By file.
     pub all: Vec<Loaded>,
-    /// `closure[a][b]`: `a` uses `b`, through any chain.
-    pub closure: Vec<Vec<bool>>,
+    /// Which uses which, through any chain.
+    pub uses: Uses,
 }
 
 /// The most files that one description may have; ids are 16 bits wide.
@@ -46,20 +47,10 @@ pub fn load(world: &dyn World, entries: &[&str], problems: &mut Problems) -> Res
             loader.add(entry, text, Layer::Site);
         }
     }
-    let n = files.all.len();
-    files.closure = (0..n).map(|i| reach(&files.all, i)).collect();
+    let direct: Vec<Vec<FileId>> = files.all.iter().map(|f| f.uses.clone()).collect();
+    let is_site: Vec<bool> = files.all.iter().map(|f| f.layer == Layer::Site).collect();
+    files.uses = Uses::new(&direct, &is_site);
     Ok(files)
-}
-
-fn reach(all: &[Loaded], from: usize) -> Vec<bool> {
-    let mut seen = vec![false; all.len()];
-    let mut todo: Vec<usize> = all[from].uses.iter().map(|f| f.0 as usize).collect();
-    while let Some(next) = todo.pop() {
-        if !std::mem::replace(&mut seen[next], true) {
-            todo.extend(all[next].uses.iter().map(|f| f.0 as usize));
-        }
-    }
-    seen
 }
 
 struct Loader<'a> {

@@ -203,7 +203,7 @@ impl Checker<'_> {
     /// Looks up a name of the wanted kind in a file and in what it uses.
     pub fn find(&self, file: FileId, name: &str, wanted: fn(Decl) -> bool) -> Found {
         let mut all = Vec::new();
-        let uses = &self.files.closure[file.0 as usize];
+        let uses = self.files.uses.all_of(file);
         for (i, names) in self.names.iter().enumerate() {
             let own = i == file.0 as usize;
             if let Some(d) = names.get(name)
@@ -222,7 +222,7 @@ impl Checker<'_> {
 
     /// All names of the wanted kind that a file sees.
     pub fn visible(&self, file: FileId, wanted: fn(Decl) -> bool) -> Vec<String> {
-        let uses = &self.files.closure[file.0 as usize];
+        let uses = self.files.uses.all_of(file);
         let mut out = Vec::new();
         for (i, names) in self.names.iter().enumerate() {
             for (name, d) in names {

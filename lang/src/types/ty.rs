@@ -233,6 +233,15 @@ impl Types {
         }
     }
 
+    /// Which map the keys of a map are those of, if they are not its own.
+    pub fn keys_of_another(&self, id: TyId) -> Option<&KeyOf> {
+        let Ty::Map(key, _) = self.get(id) else { return None };
+        match self.get(*key) {
+            Ty::Key(of) => Some(of),
+            _ => None,
+        }
+    }
+
     /// Whether values of the type are replaced whole, never merged.
     pub fn is_leaf(&self, id: TyId) -> bool {
         match self.get(id) {

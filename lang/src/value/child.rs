@@ -39,7 +39,7 @@ impl Pass<'_> {
             if !empty && !matches!(default.kind, Ek::Const(Value::None)) {
                 let value = self.default_whole(default, id);
                 let rank = Rank { strength: rank::DEFAULT, file: FileId(0) };
-                above.push(Whole { rank, src: Src { def: NO_DEF, at: *at }, value });
+                above.push(Whole { rank, src: Src { def: NO_DEF, at: *at }, value, rule: 0 });
             }
         }
         let cuts = self.cuts(id, key, below, &mut above);
@@ -86,14 +86,15 @@ impl Pass<'_> {
         for (cur, place) in below {
             match cur.star {
                 // The step that led here is still open, unless its instances are known already.
-                Some(star) if self.eng.trie.star(star).target == *place => match self
-                    .known_instances(*cur, key)
-                {
-                    Some((group, envs)) => {
-                        out.extend(envs.iter().map(|env| Cur { trie: *place, group, env: *env, star: None }));
+                Some(star) if self.eng.trie.star(star).target == *place => {
+                    match self.known_instances(*cur, key) {
+                        Some((group, envs)) => {
+                            let here = Cur { trie: *place, group, star: None, ..*cur };
+                            out.extend(envs.iter().map(|env| Cur { env: *env, ..here }));
+                        }
+                        None => out.push(Cur { trie: *place, ..*cur }),
                     }
-                    None => out.push(Cur { trie: *place, ..*cur }),
-                },
+                }
                 Some(_) => {
                     instances.clear();
                     let parent_key = self.node(id).key.clone();
@@ -103,6 +104,7 @@ impl Pass<'_> {
                         group: *group,
                         env: *env,
                         star: None,
+                        rule: cur.rule,
                     }));
                 }
                 None => out.push(Cur { trie: *place, ..*cur }),
@@ -118,14 +120,15 @@ impl Pass<'_> {
         key: &Arc<str>,
         below: &[(Cur, TrieId)],
         above: &mut Vec<Whole>,
-    ) -> Arc<[Rank]> {
+    ) -> Arc<[Cut]> {
         let inherited = self.node(id).cuts.clone();
+        let depth = self.node(id).depth.saturating_add(1);
         let mut cuts = Vec::new();
         for (cur, place) in below.iter().filter(|(_, p)| self.eng.trie.node(*p).replaces) {
             for def_id in &self.eng.trie.node(*place).ends {
                 let def = &self.eng.program.defs[def_id.0 as usize];
                 if def.op == Op::Replace && self.is_active(id, *cur, *place, key, *def_id) {
-                    cuts.push(self.rank(*def_id));
+                    cuts.push(Cut { rank: self.rank(*def_id), depth });
                 }
             }
         }
@@ -133,8 +136,10 @@ impl Pass<'_> {
             return inherited;
         }
         cuts.extend(inherited.iter());
+        cuts.sort_unstable();
+        cuts.dedup();
         let uses = &self.eng.program.uses;
-        above.retain(|w| !cuts.iter().any(|c| c.beats(w.rank, uses)));
+        above.retain(|w| !cuts.iter().any(|c| c.drops(w.rank, w.rule, uses)));
         cuts.into()
     }
 
@@ -183,8 +188,8 @@ impl Pass<'_> {
         let key = self.spot_key(spot);
         let cuts = self.node(spot.node()).cuts.clone();
         let uses = &self.eng.program.uses;
-        let mut claims: Vec<(Rank, bool, Span)> =
-            above.iter().map(|w| (w.rank, !matches!(w.value, Value::None), w.src.at)).collect();
+        let mut claims: Vec<(Rank, bool, Span, Rule)> =
+            above.iter().map(|w| (w.rank, !matches!(w.value, Value::None), w.src.at, w.rule)).collect();
         for (cur, place) in below {
             for def in self.eng.trie.node(*place).ends.clone() {
                 if self.is_active(spot.node(), *cur, *place, &key, def) {
@@ -199,15 +204,14 @@ impl Pass<'_> {
                             })
                         }
                     };
-                    claims.push((self.rank(def), there, self.eng.program.defs[def.0 as usize].at));
+                    claims.push((self.rank(def), there, self.eng.program.defs[def.0 as usize].at, cur.rule));
                 }
             }
         }
-        claims.retain(|(rank, ..)| !cuts.iter().any(|c| c.beats(*rank, uses)));
-        let top: Vec<&(Rank, bool, Span)> = claims
-            .iter()
-            .filter(|(rank, ..)| !claims.iter().any(|(other, ..)| other.beats(*rank, uses)))
-            .collect();
+        claims.retain(|(rank, .., rule)| !cuts.iter().any(|c| c.drops(*rank, *rule, uses)));
+        let strongest = rank::strongest(claims.iter().map(|c| c.0), uses);
+        let top: Vec<&(Rank, bool, Span, Rule)> =
+            claims.iter().filter(|c| strongest.contains(&c.0)).collect();
         match (top.iter().find(|c| c.1), top.iter().find(|c| !c.1)) {
             (Some(there), Some(gone)) => {
                 let path = self.spot_path(spot);
@@ -235,7 +239,7 @@ impl Pass<'_> {
             let mut instances = Vec::new();
             self.instances(*cur, &match_key, &mut instances);
             for (group, env) in instances {
-                self.report_through(id, key, *place, group, env, &Keys::default());
+                self.report_through(id, key, *place, Cur { group, env, ..*cur }, &Keys::default());
             }
         }
     }
@@ -263,7 +267,7 @@ impl Pass<'_> {
         entry: bool,
         curs: Arc<[Cur]>,
         above: Vec<Whole>,
-        cuts: Arc<[Rank]>,
+        cuts: Arc<[Cut]>,
         below: &[(Cur, TrieId)],
     ) -> Slot {
         // Nothing but one value: it is the value.
@@ -277,8 +281,9 @@ impl Pass<'_> {
         let uses = &self.eng.program.uses;
         // Scalars and trees at this very place, and paths through it.
         let mut scalars: Vec<(Rank, Src, Value)> = Vec::new();
+        let drops = |rank: Rank, rule: Rule| cuts.iter().any(|c| c.drops(rank, rule, uses));
         let mut trees: Vec<(Rank, Span)> = Vec::new();
-        for whole in &above {
+        for whole in above.iter().filter(|w| !drops(w.rank, w.rule)) {
             if is_tree(&whole.value) {
                 trees.push((whole.rank, whole.src.at));
             } else {
@@ -288,6 +293,9 @@ impl Pass<'_> {
         for (cur, trie) in below {
             for def_id in self.eng.trie.node(*trie).ends.clone() {
                 let def = &self.eng.program.defs[def_id.0 as usize];
+                if drops(self.rank(def_id), cur.rule) {
+                    continue;
+                }
                 let envs = self.def_envs(spot.node(), *cur, *trie, key, def_id);
                 for env in envs {
                     match &def.given {
@@ -307,10 +315,9 @@ impl Pass<'_> {
                 }
             }
         }
-        scalars.retain(|(rank, ..)| !cuts.iter().any(|c| c.beats(*rank, uses)));
         if !scalars.is_empty() {
-            let mut through = Vec::new();
             for (cur, trie) in below {
+                let mut through = Vec::new();
                 let mut instances = Vec::new();
                 let match_key = match cur.star {
                     Some(star) if self.eng.trie.star(star).target != *trie => {
@@ -321,33 +328,32 @@ impl Pass<'_> {
                 self.instances(*cur, &match_key, &mut instances);
                 for (group, env) in instances {
                     let node = self.eng.trie.node(*trie);
-                    for next in node.names.values() {
+                    let stars = node.stars.iter().map(|s| &self.eng.trie.star(*s).target);
+                    for next in node.names.values().chain(stars) {
                         self.defs_below(*next, group, env, &mut through);
                     }
                 }
+                let kept =
+                    through.into_iter().filter(|(def, gone)| !gone && !drops(self.rank(*def), cur.rule));
+                trees.extend(kept.map(|(def, _)| (self.rank(def), self.eng.program.defs[def.0 as usize].at)));
             }
-            for (def, gone) in through {
-                if !gone {
-                    trees.push((self.rank(def), self.eng.program.defs[def.0 as usize].at));
-                }
-            }
-            let top_scalars: Vec<usize> = (0..scalars.len())
-                .filter(|i| !scalars.iter().any(|(other, ..)| other.beats(scalars[*i].0, uses)))
-                .collect();
-            let best = &scalars[top_scalars[0]];
-            let beaten = trees.iter().any(|(rank, _)| rank.beats(best.0, uses));
-            if !beaten {
-                let tie = trees.iter().find(|(rank, _)| !best.0.beats(*rank, uses));
-                if let Some((_, at)) = tie {
+            let ranks = scalars.iter().map(|s| s.0).chain(trees.iter().map(|t| t.0));
+            let strongest = rank::strongest(ranks, uses);
+            scalars.retain(|s| strongest.contains(&s.0));
+            trees.retain(|t| strongest.contains(&t.0));
+            match (scalars.first(), trees.first()) {
+                (Some(scalar), Some(tree)) => {
                     let path = self.spot_path(spot);
-                    let strength = best.0.strength;
-                    self.report(errors::conflict(&path, &[(best.1.at, strength), (*at, strength)]));
-                    return Slot::Value(Value::Error, best.1);
+                    let strength = scalar.0.strength;
+                    self.report(errors::conflict(&path, &[(scalar.1.at, strength), (tree.1, strength)]));
+                    return Slot::Value(Value::Error, scalar.1);
                 }
-                let tops: Vec<(Rank, Src, Value)> = top_scalars.iter().map(|i| scalars[*i].clone()).collect();
-                let (value, src) = self.agree(spot, tops);
-                self.win(src.def);
-                return Slot::Value(value, src);
+                (Some(_), None) => {
+                    let (value, src) = self.agree(spot, scalars);
+                    self.win(src.def);
+                    return Slot::Value(value, src);
+                }
+                (None, _) => {}
             }
         }
         let above: Vec<Whole> =

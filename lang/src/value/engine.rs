@@ -130,10 +130,6 @@ impl Pass<'_> {
                 }
             }
         }
-        for (key, name, at) in &eng.program.key_names {
-            let name = Value::Str(name.clone());
-            self.key_name(key, name, *at);
-        }
     }
 
     /// Makes the indexes of computed steps in the partition, so that no part has to make them again.
@@ -151,6 +147,7 @@ impl Pass<'_> {
         }
         self.absent_below(map);
         let keys = self.keys(map);
+        self.keys_hold(map, &keys);
         for key in &keys.present {
             self.entry(map, key);
         }

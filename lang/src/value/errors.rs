@@ -1,7 +1,8 @@
 //! The words of the reports of merging and evaluation.
 
 use super::check::Read;
-use crate::diag::{Code, Diagnostic, did_you_mean};
+use super::taken::{Elsewhere, Missed};
+use crate::diag::{Code, Diagnostic, Severity, did_you_mean};
 use crate::rank::strength_name;
 use crate::source::Span;
 use crate::types::hir::CheckDef;
@@ -49,13 +50,54 @@ pub fn absent_key<'a>(
     key: &str,
     known: impl IntoIterator<Item = &'a str>,
 ) -> Diagnostic {
-    let known: Vec<&str> = known.into_iter().collect();
-    let help = did_you_mean(key, known.iter().copied()).unwrap_or_else(|| match known.len() {
+    Diagnostic::error(Code::AbsentKey, at, format!("no `{key}` in `{map}`")).help(known_keys(map, key, known))
+}
+
+/// The key that was meant, or those that there are.
+pub fn known_keys<'a>(map: &str, key: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    let mut known: Vec<&str> = known.into_iter().collect();
+    known.sort_unstable();
+    did_you_mean(key, known.iter().copied()).unwrap_or_else(|| match known.len() {
         0 => format!("`{map}` has no keys"),
         1..=12 => format!("there {} {}", if known.len() == 1 { "is" } else { "are" }, list(&known)),
         n => format!("there are {n} keys, `{}` the first", known[0]),
-    });
-    Diagnostic::error(Code::AbsentKey, at, format!("no `{key}` in `{map}`")).help(help)
+    })
+}
+
+/// The item that was meant, or those that there are.
+pub fn known_items<'a>(list_path: &str, item: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    let known: Vec<&str> = known.into_iter().collect();
+    did_you_mean(item, known.iter().copied()).unwrap_or_else(|| match known.len() {
+        0 => format!("`{list_path}` is empty"),
+        1..=12 => format!("there {} {}", if known.len() == 1 { "is" } else { "are" }, list(&known)),
+        n => format!("there are {n} items, `{}` the first", known[0]),
+    })
+}
+
+/// Something is taken away that is not there, anywhere.
+pub fn nothing_taken(
+    at: Span,
+    missed: &Missed,
+    name: &str,
+    n_more: usize,
+    giver: Option<(Span, Elsewhere)>,
+) -> Diagnostic {
+    let more = match n_more {
+        0 => String::new(),
+        n => format!(", nor {n} more"),
+    };
+    let message = format!("no `{name}` in `{}` to take away{more}", missed.path);
+    let out = Diagnostic::error(Code::NothingTaken, at, message);
+    match giver {
+        // What was asked for is so: it is gone.
+        Some((given_at, Elsewhere::Off)) => Diagnostic { severity: Severity::Warning, ..out }
+            .label(given_at, "this would add it, but its `if` or `for` lets it add nothing")
+            .help("remove it, or let it depend on the same condition"),
+        Some((given_at, Elsewhere::OtherKeys)) => {
+            out.label(given_at, "this adds it, but not here").help_opt(missed.help.clone())
+        }
+        None => out.help_opt(missed.help.clone()),
+    }
 }
 
 /// A path that goes through a key that nobody adds.
@@ -86,6 +128,9 @@ pub fn cycle(at: Span, first: &str, chain: &[(String, Span)]) -> Diagnostic {
         if *place != at {
             out = out.label(*place, format!("through `{name}`"));
         }
+    }
+    if first.starts_with("keys(") {
+        return out.help("what adds or takes away keys cannot ask which keys there are: name them by texts, or let what adds them depend on the same condition");
     }
     out.help("break the chain: give one of them a value that does not read the others; a guard or call that reads what it adds is such a chain, a literal is not")
 }

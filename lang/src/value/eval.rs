@@ -319,30 +319,39 @@ impl Pass<'_> {
     pub fn key_name(&mut self, key: &KeyOf, name: Value, at: Span) -> Value {
         let Value::Str(text) = &name else { return Value::Error };
         let KeyOf::Root(path) = key else { return name };
-        let Some(map) = self.root_map(path) else { return Value::Error };
-        let keys = self.keys(map);
-        if keys.has(text) {
-            return name;
+        let map = self.root_map(path);
+        match self.has_key(&map, text) {
+            Some(true) => name,
+            Some(false) => {
+                let names = self.keys_of(&map);
+                self.fail(errors::absent_key(at, &path.join("."), text, names.iter().map(|k| &**k)))
+            }
+            None => Value::Error,
         }
-        if keys.failed {
-            return Value::Error;
-        }
-        let names = keys.present.iter().map(|k| &**k);
-        self.fail(errors::absent_key(at, &path.join("."), text, names))
     }
 
-    /// The node of a map of the root.
-    pub fn root_map(&mut self, path: &[Arc<str>]) -> Option<NodeId> {
-        let mut at = NodeId(0);
+    /// A map of the root.
+    pub fn root_map(&mut self, path: &[Arc<str>]) -> Value {
+        let mut at = Value::Node(NodeId(0));
         for name in path {
-            let super::memo::Kind::Record(rec, ..) = &self.node(at).kind else { return None };
-            let field = self.eng.program.types.record(*rec).find(name)?;
-            match self.field(at, field) {
-                Value::Node(next) => at = next,
-                _ => return None,
-            }
+            let Value::Node(id) = at else { return Value::Error };
+            let super::memo::Kind::Record(rec, ..) = &self.node(id).kind else { return Value::Error };
+            let Some(field) = self.eng.program.types.record(*rec).find(name) else { return Value::Error };
+            at = self.field(id, field);
         }
-        Some(at)
+        at
+    }
+
+    /// Whether a map has a key; nothing if the map failed, which was reported.
+    pub fn has_key(&mut self, map: &Value, key: &str) -> Option<bool> {
+        match map {
+            Value::Node(id) => {
+                let keys = self.keys(*id);
+                if keys.has(key) { Some(true) } else { (!keys.failed).then_some(false) }
+            }
+            Value::Dict(dict) => Some(dict.get(key).is_some_and(|e| !matches!(e.value, Value::None))),
+            _ => None,
+        }
     }
 
     fn text(&mut self, pieces: &[Piece], secret: bool, frame: &mut Frame) -> Value {

@@ -3,13 +3,12 @@
 
 use super::errors;
 use super::eval::Frame;
-use super::memo::{EnvId, Keys, Kind, NO_DEF, Slot, Src};
+use super::memo::{Cur, Keys, Kind, NO_DEF, Slot, Src};
 use super::pass::Pass;
 use crate::data::{Data, DataKind, Origin, TemplateCall};
 use crate::live::{NodeId, Value};
 use crate::merge::trie::TrieId;
 use crate::source::Span;
-use crate::types::hir::GroupId;
 use crate::types::ty::{KeyOf, Place, Ty, TyId};
 use std::sync::Arc;
 
@@ -117,10 +116,14 @@ impl Pass<'_> {
                     Ty::Map(_, item) => (inner.item(*item), true),
                     _ => (Place::plain(TyId::TREE), false),
                 };
+                let of = types.keys_of_another(ty).cloned();
                 let mut all = Vec::with_capacity(dict.entries.len());
                 for entry in dict.entries.iter().filter(|e| !matches!(e.value, Value::None)) {
                     let through = Some(origin.through.unwrap_or(origin.at)).filter(|t| *t != entry.at);
                     let origin = Origin { at: entry.at, through };
+                    if let Some(of) = &of {
+                        self.key_of(of, &entry.key, entry.at);
+                    }
                     all.push((entry.key.clone(), self.force_value(&entry.value, &item, origin, around)));
                 }
                 if is_map { DataKind::Map(all.into()) } else { DataKind::Tree(all.into()) }
@@ -162,7 +165,7 @@ impl Pass<'_> {
             Kind::Map(value, ..) => {
                 let value = *value;
                 let keys = self.keys(id);
-                self.map_keys_where(id, &keys);
+                self.keys_hold(id, &keys);
                 self.absent_below(id);
                 let place = self.node(id).place.item(value);
                 DataKind::Map(
@@ -194,6 +197,31 @@ impl Pass<'_> {
                 self.report(errors::broken_where(at, &path, "this record", ex.at, None));
             }
         }
+    }
+
+    /// Conditions on the keys of a map.
+    pub(super) fn keys_hold(&mut self, id: NodeId, keys: &Keys) {
+        self.map_keys_where(id, keys);
+        if let Some(of) = self.eng.program.types.keys_of_another(self.node(id).place.ty).cloned() {
+            for key in &keys.present {
+                self.key_of(&of, key, self.entry_origin(id, key));
+            }
+        }
+    }
+
+    /// A key of a map whose keys are those of another one: it has to be there.
+    fn key_of(&mut self, of: &KeyOf, key: &Arc<str>, origin: Span) {
+        let KeyOf::Root(path) = of else { return };
+        let map = self.root_map(path);
+        if self.has_key(&map, key) != Some(false) {
+            return;
+        }
+        // The key itself rather than all of its definition, where it was written.
+        let names = &self.eng.program.key_names;
+        let inside = |at: &Span| origin.start <= at.start && at.end <= origin.end;
+        let written = names.iter().find(|(other, name, at)| other == of && name == key && inside(at));
+        let at = written.map_or(origin, |(.., at)| *at);
+        self.key_name(of, Value::Str(key.clone()), at);
     }
 
     /// Conditions on computed keys; literal ones were tried as literals.
@@ -237,12 +265,10 @@ impl Pass<'_> {
     ) {
         let Some(owner) = self.owner(rec, around) else { return };
         let Some(index) = self.eng.program.types.record(rec).find(field) else { return };
-        let Value::Node(map) = self.field(owner, index) else { return };
-        let keys = self.keys(map);
-        if !keys.has(key) && !keys.failed {
-            let path = self.path(map);
-            let names = keys.present.iter().map(|k| &**k);
-            self.report(errors::absent_key(at, &path, key, names));
+        let map = self.field(owner, index);
+        if self.has_key(&map, key) == Some(false) {
+            let (path, names) = (self.field_path(owner, index), self.keys_of(&map));
+            self.report(errors::absent_key(at, &path, key, names.iter().map(|k| &**k)));
         }
     }
 
@@ -281,7 +307,7 @@ impl Pass<'_> {
                 continue;
             }
             let Value::Str(key) = self.field(at, i as u32) else { continue };
-            let map = self.root_map(path)?;
+            let Value::Node(map) = self.root_map(path) else { continue };
             if self.keys(map).has(&key)
                 && let Value::Node(owner) = self.entry(map, &key)
             {
@@ -309,28 +335,23 @@ impl Pass<'_> {
             for (group, env) in instances.clone() {
                 for (name, below) in &place.names {
                     if !keys.has(name) && !keys.lost(name) {
-                        self.report_through(id, name, *below, group, env, &keys);
+                        self.report_through(id, name, *below, Cur { group, env, ..*cur }, &keys);
                     }
                 }
                 for star in &place.stars {
-                    self.star_through(id, *star, group, env, &keys);
+                    self.star_through(id, *star, Cur { group, env, ..*cur }, &keys);
                 }
             }
         }
     }
 
-    fn star_through(
-        &mut self,
-        id: NodeId,
-        star: crate::merge::trie::StarId,
-        group: GroupId,
-        env: EnvId,
-        keys: &Keys,
-    ) {
+    fn star_through(&mut self, id: NodeId, star: crate::merge::trie::StarId, cur: Cur, keys: &Keys) {
         let (star_group, target) = {
             let star = self.eng.trie.star(star);
             (star.group, star.target)
         };
+        let cur = Cur { rule: self.rule_of(id, cur, star), ..cur };
+        let Cur { group, env, .. } = cur;
         let groups = &self.eng.program.groups;
         if groups[star_group.0 as usize].depth <= groups[group.0 as usize].depth {
             let value = self.eval(&self.eng.trie.star(star).key, &mut Frame::of(self.env(env)));
@@ -338,7 +359,7 @@ impl Pass<'_> {
                 && !keys.has(&key)
                 && !keys.lost(&key)
             {
-                self.report_through(id, &key, target, group, env, keys);
+                self.report_through(id, &key, target, cur, keys);
             }
             return;
         }
@@ -346,7 +367,7 @@ impl Pass<'_> {
         for (key, envs) in index.iter() {
             if !keys.has(key) && !keys.lost(key) {
                 for env in envs {
-                    self.report_through(id, key, target, star_group, *env, keys);
+                    self.report_through(id, key, target, Cur { group: star_group, env: *env, ..cur }, keys);
                 }
             }
         }
@@ -357,19 +378,23 @@ impl Pass<'_> {
         id: NodeId,
         key: &Arc<str>,
         below: TrieId,
-        group: GroupId,
-        env: EnvId,
+        cur: Cur,
         keys: &Keys,
     ) {
         let mut found = Vec::new();
-        self.defs_below(below, group, env, &mut found);
+        self.defs_below(below, cur.group, cur.env, &mut found);
         let path = self.path(id);
         let defs = &self.eng.program.defs;
         found.sort_by_key(|(def, _)| {
             (defs[def.0 as usize].at.start, std::cmp::Reverse(defs[def.0 as usize].at.end))
         });
         let mut until = 0;
+        let cuts = self.node(id).cuts.clone();
         for (def, _) in found {
+            // What `:=` replaced refines nothing.
+            if cuts.iter().any(|cut| cut.drops(self.rank(def), cur.rule, &self.eng.program.uses)) {
+                continue;
+            }
             let def = &defs[def.0 as usize];
             // What was taken apart from one definition is one mistake.
             if def.at.end <= until {

@@ -58,6 +58,7 @@ impl Pass<'_> {
         self.open.push(Open::Guard(id, env));
         let value = self.eval(cond, &mut Frame::of(self.env(env)));
         self.open.pop();
+        self.memo.is_unsure |= value.is_error();
         let holds = matches!(value, Value::Bool(b) if b == *expect);
         self.memo.guards.insert((id, env), Once::Done(holds));
         holds
@@ -83,6 +84,7 @@ impl Pass<'_> {
         self.open.push(Open::Loop(id, env));
         let outer = self.env(env);
         let source = self.eval(&bind.source, &mut Frame::of(outer.clone()));
+        self.memo.is_unsure |= source.is_error();
         let items = self.bound(bind.kind, &source, &bind.source);
         self.open.pop();
         let two = matches!(bind.kind, BindKind::Indexed | BindKind::Entries);
@@ -188,8 +190,9 @@ impl Pass<'_> {
         let mut index = StarIndex::default();
         for env in envs {
             let key = self.eval(&star.key, &mut Frame::of(self.env(env)));
-            if let Value::Str(key) = key {
-                index.entry(key).or_default().push(env);
+            match key {
+                Value::Str(key) => index.entry(key).or_default().push(env),
+                _ => self.memo.is_unsure = true,
             }
         }
         self.open.pop();

@@ -3,9 +3,10 @@
 use super::errors;
 use super::memo::*;
 use super::pass::{Open, Pass};
+use super::taken::Missed;
 use crate::live::{NodeId, Value};
 use crate::merge::trie::TrieId;
-use crate::rank::Rank;
+use crate::rank::{self, Rank};
 use crate::source::Span;
 use crate::types::hir::{DefId, Given, GroupId};
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 struct Claim {
     rank: Rank,
+    rule: Rule,
     at: Span,
     def: DefId,
     gone: bool,
@@ -56,6 +58,7 @@ impl Pass<'_> {
                     for entry in &dict.entries {
                         claims.entry(entry.key.clone()).or_default().push(Claim {
                             rank: whole.rank,
+                            rule: whole.rule,
                             at: entry.at,
                             def: whole.src.def,
                             gone: matches!(entry.value, Value::None),
@@ -66,8 +69,13 @@ impl Pass<'_> {
                     let keys = self.keys(*other);
                     for (all, gone) in [(&keys.present, false), (&keys.removed, true)] {
                         for key in all {
-                            let claim =
-                                Claim { rank: whole.rank, at: whole.src.at, def: whole.src.def, gone };
+                            let claim = Claim {
+                                rank: whole.rank,
+                                rule: whole.rule,
+                                at: whole.src.at,
+                                def: whole.src.def,
+                                gone,
+                            };
                             claims.entry(key.clone()).or_default().push(claim);
                         }
                     }
@@ -80,17 +88,25 @@ impl Pass<'_> {
             found.clear();
             self.instances(*cur, &key, &mut found);
             for (group, env) in found.clone() {
-                self.claims_below(*cur, group, env, tree, &mut claims);
+                self.claims_below(id, Cur { group, env, ..*cur }, tree, &mut claims);
             }
         }
         let mut keys = Keys::default();
+        let given = |(key, all): (&Arc<str>, &Vec<Claim>)| all.iter().any(|c| !c.gone).then(|| key.clone());
+        let all: Vec<Arc<str>> = match claims.values().flatten().any(|c| c.gone) {
+            true => claims.iter().filter_map(given).collect(),
+            false => Vec::new(),
+        };
         for (key, claims) in claims {
+            if !tree {
+                self.taken_keys(id, &key, &claims, &all);
+            }
             let cuts = self.node(id).cuts.clone();
             let uses = &self.eng.program.uses;
             let live: Vec<&Claim> =
-                claims.iter().filter(|c| !cuts.iter().any(|cut| cut.beats(c.rank, uses))).collect();
-            let top: Vec<&&Claim> =
-                live.iter().filter(|c| !live.iter().any(|other| other.rank.beats(c.rank, uses))).collect();
+                claims.iter().filter(|c| !cuts.iter().any(|cut| cut.drops(c.rank, c.rule, uses))).collect();
+            let strongest = rank::strongest(live.iter().map(|c| c.rank), uses);
+            let top: Vec<&&Claim> = live.iter().filter(|c| strongest.contains(&c.rank)).collect();
             let (gone, there) = (top.iter().find(|c| c.gone), top.iter().find(|c| !c.gone));
             match (gone, there) {
                 (Some(gone), Some(there)) => {
@@ -119,33 +135,31 @@ impl Pass<'_> {
         }
     }
 
-    fn claims_below(
-        &mut self,
-        cur: Cur,
-        group: GroupId,
-        env: EnvId,
-        tree: bool,
-        claims: &mut Map<Arc<str>, Vec<Claim>>,
-    ) {
+    fn claims_below(&mut self, id: NodeId, cur: Cur, tree: bool, claims: &mut Map<Arc<str>, Vec<Claim>>) {
+        let Cur { group, env, .. } = cur;
         let place = self.eng.trie.node(cur.trie);
         for (key, below) in &place.names {
             let below_node = self.eng.trie.node(*below);
             for def in &below_node.ends {
-                self.claim(key, *def, group, env, claims);
+                self.claim(key, *def, cur, claims);
             }
             // In a Tree every path adds.
             if tree && below_node.ends.is_empty() {
-                self.claim_through(key, *below, group, env, claims);
+                self.claim_through(key, *below, cur, claims);
             }
         }
         for star in &place.stars {
             let star_def = self.eng.trie.star(*star);
             let target = self.eng.trie.node(star_def.target);
             let through = tree && target.ends.is_empty();
-            if !star_def.adds || (target.ends.is_empty() && !through) {
+            if target.ends.is_empty() && !through {
                 continue;
             }
-            let below = Cur { trie: star_def.target, group, env, star: Some(*star) };
+            // A key of this very map adds none; it can take away.
+            if !star_def.adds && !target.takes_away {
+                continue;
+            }
+            let rule = self.rule_of(id, cur, *star);
             let groups = &self.eng.program.groups;
             let known: Vec<Added> =
                 if groups[star_def.group.0 as usize].depth <= groups[group.0 as usize].depth {
@@ -164,31 +178,46 @@ impl Pass<'_> {
             for (key, instances) in known {
                 for (group, env) in instances {
                     if through {
-                        self.claim_through(&key, below.trie, group, env, claims);
+                        self.claim_through(&key, star_def.target, Cur { group, env, rule, ..cur }, claims);
                     }
                     for def in &target.ends {
-                        self.claim(&key, *def, group, env, claims);
+                        let takes = matches!(self.eng.program.defs[def.0 as usize].given, Given::None);
+                        if star_def.adds || takes {
+                            self.claim(&key, *def, Cur { group, env, rule, ..cur }, claims);
+                        }
                     }
                 }
             }
         }
     }
 
-    fn claim(
-        &mut self,
-        key: &Arc<str>,
-        id: DefId,
-        group: GroupId,
-        env: EnvId,
-        claims: &mut Map<Arc<str>, Vec<Claim>>,
-    ) {
+    /// Notes for the definitions that take a key away whether somebody gives it.
+    fn taken_keys(&mut self, id: NodeId, key: &Arc<str>, claims: &[Claim], given: &[Arc<str>]) {
+        if self.broken_keys.contains(&id) {
+            return;
+        }
+        let found = claims.iter().any(|c| !c.gone);
+        for claim in claims.iter().filter(|c| c.gone) {
+            let def = self.eng.program.defs.get(claim.def.0 as usize);
+            if def.is_some_and(|def| matches!(def.given, Given::None)) {
+                self.takes(claim.def, key.clone(), found, |pass| {
+                    let path = pass.path(id);
+                    let help = errors::known_keys(&path, key, given.iter().map(|k| &**k));
+                    Missed { part: None, path, help: Some(help), is_key: true }
+                });
+            }
+        }
+    }
+
+    fn claim(&mut self, key: &Arc<str>, id: DefId, cur: Cur, claims: &mut Map<Arc<str>, Vec<Claim>>) {
         let def = &self.eng.program.defs[id.0 as usize];
         let mut out = Vec::new();
-        self.extend(group, env, def.group, &mut out);
+        self.extend(cur.group, cur.env, def.group, &mut out);
         if !out.is_empty() {
             let gone = matches!(def.given, Given::None);
             claims.entry(key.clone()).or_default().push(Claim {
                 rank: self.rank(id),
+                rule: cur.rule,
                 at: def.at,
                 def: id,
                 gone,
@@ -200,17 +229,17 @@ impl Pass<'_> {
         &mut self,
         key: &Arc<str>,
         below: TrieId,
-        group: GroupId,
-        env: EnvId,
+        cur: Cur,
         claims: &mut Map<Arc<str>, Vec<Claim>>,
     ) {
         let mut all = Vec::new();
-        self.defs_below(below, group, env, &mut all);
+        self.defs_below(below, cur.group, cur.env, &mut all);
         for (id, gone) in all {
             if !gone {
                 let def = &self.eng.program.defs[id.0 as usize];
                 claims.entry(key.clone()).or_default().push(Claim {
                     rank: self.rank(id),
+                    rule: cur.rule,
                     at: def.at,
                     def: id,
                     gone: false,

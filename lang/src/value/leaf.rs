@@ -5,10 +5,9 @@ use super::eval::Frame;
 use super::memo::*;
 use super::pass::Pass;
 use super::slot::Spot;
-use crate::live::{NodeId, Value, to_set};
+use crate::live::{NodeId, Value};
 use crate::rank::{self, Rank};
-use crate::source::{FileId, Span};
-use crate::syntax::ast::Op;
+use crate::source::Span;
 use crate::types::hir::{DefId, Ek, Ex, Given};
 use crate::types::ty::{Place, Ty, TyId};
 use std::cmp::Ordering;
@@ -18,16 +17,28 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub enum Cand {
     /// A definition ending here.
-    Def(DefId, EnvId),
+    Def(DefId, EnvId, Rule),
     /// A part of a value.
     Whole(Whole),
+}
+
+/// Candidates that no other beats, and the definitions that are weaker.
+#[derive(Clone, Debug, Default)]
+pub struct Winners {
+    /// Those that won; none leaves the default.
+    pub all: Vec<Cand>,
+    /// Definitions of less strength.
+    pub weaker: Vec<DefId>,
 }
 
 impl Pass<'_> {
     /// The value on which equally strong definitions agree, or a report that they do not.
     pub(super) fn agree(&mut self, spot: Spot<'_>, tops: Vec<(Rank, Src, Value)>) -> (Value, Src) {
-        let (_, src, first) = tops[0].clone();
-        for (_, _, other) in &tops[1..] {
+        // Which of equal ones is told as the origin does not depend on the order in which files were read.
+        let sources = &self.eng.program.sources;
+        let place = |at: Span| (&sources.file(sources.file_of(at.start)).name, at.start);
+        let (_, src, first) = tops.iter().min_by_key(|top| place(top.1.at)).unwrap_or(&tops[0]).clone();
+        for (_, _, other) in &tops {
             if first.is_error() || other.is_error() {
                 return (Value::Error, src);
             }
@@ -53,8 +64,14 @@ impl Pass<'_> {
         default: Option<&Arc<Ex>>,
     ) -> (Value, Src) {
         if adds {
-            return self.added(spot, place, ends, wholes, default);
+            return self.grown(spot, place, ends, wholes, default);
         }
+        let winners = self.winners(spot, ends, wholes);
+        self.agreed(spot, place, &winners, default)
+    }
+
+    /// Those that no other beats, of the definitions ending at a leaf and the parts of values given whole.
+    pub(super) fn winners(&mut self, spot: Spot<'_>, ends: &[(Cur, DefId)], wholes: &[Whole]) -> Winners {
         let program = &self.eng.program;
         let cuts_empty = self.node(spot.node()).cuts.is_empty();
         let mut i = 0;
@@ -63,16 +80,16 @@ impl Pass<'_> {
             // The next class of equal strength, among definitions and parts of whole values.
             let next_end = ends.get(i).map(|(_, d)| program.defs[d.0 as usize].strength);
             let next_whole = wholes.iter().map(|w| w.rank.strength).filter(|s| *s < strength).max();
-            let Some(class) = next_end.max(next_whole) else { break };
+            let Some(class) = next_end.max(next_whole) else { return Winners::default() };
             strength = class;
-            let mut cands: Vec<Cand> = Vec::new();
+            let mut all: Vec<Cand> = Vec::new();
             while let Some((cur, def)) = ends.get(i) {
                 if program.defs[def.0 as usize].strength != class {
                     break;
                 }
                 i += 1;
                 if cur.star.is_none() && cur.group == program.defs[def.0 as usize].group {
-                    cands.push(Cand::Def(*def, cur.env));
+                    all.push(Cand::Def(*def, cur.env, cur.rule));
                     continue;
                 }
                 let key = self.leaf_key(spot, *cur, *def);
@@ -83,40 +100,46 @@ impl Pass<'_> {
                 for (group, env) in instances {
                     self.extend(group, env, to, &mut envs);
                 }
-                cands.extend(envs.into_iter().map(|env| Cand::Def(*def, env)));
+                all.extend(envs.into_iter().map(|env| Cand::Def(*def, env, cur.rule)));
             }
-            cands.extend(wholes.iter().filter(|w| w.rank.strength == class).cloned().map(Cand::Whole));
+            all.extend(wholes.iter().filter(|w| w.rank.strength == class).cloned().map(Cand::Whole));
             if !cuts_empty {
                 let cuts = self.node(spot.node()).cuts.clone();
-                cands.retain(|c| !cuts.iter().any(|cut| cut.beats(self.cand_rank(c), &program.uses)));
+                all.retain(|c| {
+                    let (rank, rule) = (self.cand_rank(c), cand_rule(c));
+                    !cuts.iter().any(|cut| cut.drops(rank, rule, &program.uses))
+                });
             }
-            if cands.is_empty() {
+            if all.is_empty() {
                 continue;
             }
-            if let [only] = cands.as_slice() {
-                let only = only.clone();
-                self.note_losers(&only, &ends[i..]);
-                return self.landed(spot, place, &only);
+            if all.len() > 1 {
+                let top = rank::strongest(all.iter().map(|c| self.cand_rank(c)), &program.uses);
+                all.retain(|c| top.contains(&self.cand_rank(c)));
             }
-            let uses = &program.uses;
-            let ranks: Vec<Rank> = cands.iter().map(|c| self.cand_rank(c)).collect();
-            let tops: Vec<Cand> = cands
-                .iter()
-                .zip(&ranks)
-                .filter(|(_, rank)| !ranks.iter().any(|other| other.beats(**rank, uses)))
-                .map(|(c, _)| c.clone())
-                .collect();
-            let values: Vec<(Rank, Src, Value)> = tops
-                .iter()
-                .map(|c| {
-                    let (value, src) = self.landed(spot, place, c);
-                    (self.cand_rank(c), src, self.settled_for_compare(value, place.ty))
-                })
-                .collect();
-            self.note_losers(&tops[0], &ends[i..]);
-            return self.agree(spot, values);
+            return Winners { all, weaker: ends[i..].iter().map(|(_, def)| *def).collect() };
         }
-        self.default_leaf(spot, place, default)
+    }
+
+    /// The value of the winners, on which they have to agree; of none, the default.
+    pub(super) fn agreed(
+        &mut self,
+        spot: Spot<'_>,
+        place: &Place,
+        winners: &Winners,
+        default: Option<&Arc<Ex>>,
+    ) -> (Value, Src) {
+        let Some(first) = winners.all.first() else { return self.default_leaf(spot, place, default) };
+        self.note_losers(first, &winners.weaker);
+        if winners.all.len() == 1 {
+            return self.landed(spot, place, first);
+        }
+        let mut values = Vec::with_capacity(winners.all.len());
+        for cand in &winners.all {
+            let (value, src) = self.landed(spot, place, cand);
+            values.push((self.cand_rank(cand), src, self.settled_for_compare(value, place.ty)));
+        }
+        self.agree(spot, values)
     }
 
     /// Which key a cursor's open step is matched with: the record's own, or the entry's.
@@ -134,15 +157,15 @@ impl Pass<'_> {
 
     pub(super) fn cand_rank(&self, cand: &Cand) -> Rank {
         match cand {
-            Cand::Def(def, _) => self.rank(*def),
+            Cand::Def(def, ..) => self.rank(*def),
             Cand::Whole(whole) => whole.rank,
         }
     }
 
     /// Remembers which definitions of the winner's own file lost, for the warning about dead ones.
-    pub(super) fn note_losers(&mut self, winner: &Cand, weaker: &[(Cur, DefId)]) {
-        let Cand::Def(winner, _) = winner else { return };
-        self.note_weaker(*winner, weaker.iter().map(|(_, d)| *d));
+    pub(super) fn note_losers(&mut self, winner: &Cand, weaker: &[DefId]) {
+        let Cand::Def(winner, ..) = winner else { return };
+        self.note_weaker(*winner, weaker.iter().copied());
     }
 
     pub(super) fn note_weaker(&mut self, winner: DefId, weaker: impl Iterator<Item = DefId>) {
@@ -159,7 +182,7 @@ impl Pass<'_> {
     /// The value of a candidate at its place, its conditions tried.
     pub(super) fn landed(&mut self, spot: Spot<'_>, place: &Place, cand: &Cand) -> (Value, Src) {
         match cand {
-            Cand::Def(id, env) => {
+            Cand::Def(id, env, _) => {
                 let def = &self.eng.program.defs[id.0 as usize];
                 self.win(*id);
                 let src = Src { def: *id, at: def.at };
@@ -233,83 +256,6 @@ impl Pass<'_> {
         (self.demand(spot, place, value, default.at, None), src)
     }
 
-    /// A list or set with `+=` and `-=`.
-    pub(super) fn added(
-        &mut self,
-        spot: Spot<'_>,
-        place: &Place,
-        ends: &[(Cur, DefId)],
-        wholes: &[Whole],
-        default: Option<&Arc<Ex>>,
-    ) -> (Value, Src) {
-        let program = &self.eng.program;
-        let is_add = |d: DefId| matches!(program.defs[d.0 as usize].op, Op::Add | Op::Remove);
-        let base_ends: Vec<(Cur, DefId)> = ends.iter().filter(|(_, d)| !is_add(*d)).copied().collect();
-        let (base, base_src) = self.leaf(spot, place, &base_ends, wholes, false, default);
-        let base_rank = match base_src.def {
-            NO_DEF => Rank { strength: rank::DEFAULT, file: FileId(0) },
-            def => self.rank(def),
-        };
-        if base.is_error() {
-            return (base, base_src);
-        }
-        let set = matches!(program.types.get(program.types.unwrap(place.ty)), Ty::Set(_));
-        let mut live: Vec<(DefId, EnvId)> = Vec::new();
-        for (cur, def) in ends.iter().filter(|(_, d)| is_add(*d)) {
-            let key = self.leaf_key(spot, *cur, *def);
-            let mut instances = Vec::new();
-            self.instances(*cur, &key, &mut instances);
-            let mut envs = Vec::new();
-            for (group, env) in instances {
-                self.extend(group, env, program.defs[def.0 as usize].group, &mut envs);
-            }
-            if base_rank.beats(self.rank(*def), &program.uses) {
-                if !envs.is_empty() {
-                    let (at, base_at) = (program.defs[def.0 as usize].at, base_src.at);
-                    self.report(errors::dropped(at, base_at));
-                }
-                continue;
-            }
-            live.extend(envs.into_iter().map(|env| (*def, env)));
-        }
-        // Weakest first; among equals by module path and line.
-        let sources = &program.sources;
-        let order = |d: &DefId| {
-            let def = &program.defs[d.0 as usize];
-            (def.strength, sources.file(def.file).name.clone(), def.at.start)
-        };
-        live.sort_by(|(a, e), (b, f)| {
-            let (x, y) = (self.rank(*a), self.rank(*b));
-            if x.beats(y, &program.uses) {
-                return Ordering::Greater;
-            }
-            if y.beats(x, &program.uses) {
-                return Ordering::Less;
-            }
-            (order(a), e.0).cmp(&(order(b), f.0))
-        });
-        let mut items: Vec<Value> = base.items().map(|l| l.to_vec()).unwrap_or_default();
-        let mut last = base_src;
-        for wanted in [Op::Add, Op::Remove] {
-            for (id, env) in live.iter().filter(|(d, _)| program.defs[d.0 as usize].op == wanted) {
-                let def = &program.defs[id.0 as usize];
-                let Given::Value(ex) = &def.given else { continue };
-                let mut frame = Frame::at(self.env(*env), spot.node());
-                let value = self.eval(ex, &mut frame);
-                let value = self.demand(spot, place, value, def.value_at, None);
-                let Value::List(more) = value else { return (Value::Error, base_src) };
-                self.win(*id);
-                last = Src { def: *id, at: def.at };
-                match wanted {
-                    Op::Add => items.extend(more.iter().cloned()),
-                    _ => items.retain(|i| !more.iter().any(|m| m.order(i) == Ordering::Equal)),
-                }
-            }
-        }
-        let value = if set { to_set(items) } else { Value::List(items.into()) };
-        (value, last)
-    }
-
     /// Tries the conditions of a place on a value; a value that breaks one is an error.
     pub fn demand(
         &mut self,
@@ -372,5 +318,13 @@ impl Pass<'_> {
 
     pub(super) fn settled_for_compare(&mut self, value: Value, ty: TyId) -> Value {
         if self.is_leaf(ty) { value } else { self.settle(&value, ty) }
+    }
+}
+
+/// How a candidate came to its place.
+fn cand_rule(cand: &Cand) -> Rule {
+    match cand {
+        Cand::Def(.., rule) => *rule,
+        Cand::Whole(whole) => whole.rule,
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::live::{NodeId, Value};
 use crate::merge::trie::{StarId, TrieId};
-use crate::rank::Rank;
+use crate::rank::{Rank, Uses};
 use crate::source::Span;
 use crate::types::hir::{DefId, GroupId};
 use crate::types::ty::{Place, RecId, TyId};
@@ -41,6 +41,28 @@ pub struct Cur {
     pub env: EnvId,
     /// A computed step that still has to be matched with the node's key.
     pub star: Option<StarId>,
+    /// How it came here, for `:=`.
+    pub rule: Rule,
+}
+
+/// How deep the entry lies to which a definition came last by a key of the very map, as in `for h in hosts { hosts[h]… }`; 0 if
+/// it names all its keys. What is said of every entry holds for those that replace the others, too.
+pub type Rule = u16;
+
+/// A `:=` at or above a node.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Cut {
+    /// Its rank.
+    pub rank: Rank,
+    /// How deep the node lies that it replaces.
+    pub depth: u16,
+}
+
+impl Cut {
+    /// Whether it drops a definition.
+    pub fn drops(self, rank: Rank, rule: Rule, uses: &Uses) -> bool {
+        self.depth >= rule && self.rank.beats(rank, uses)
+    }
 }
 
 /// A value given whole at a node or above it, as far as it lies at this node.
@@ -52,6 +74,8 @@ pub struct Whole {
     pub src: Src,
     /// The part of it.
     pub value: Value,
+    /// How it came here, for `:=`.
+    pub rule: Rule,
 }
 
 /// The state of one leaf or child.
@@ -119,7 +143,9 @@ pub struct Node {
     /// Values given whole above it.
     pub above: Arc<[Whole]>,
     /// `:=` at or above it.
-    pub cuts: Arc<[Rank]>,
+    pub cuts: Arc<[Cut]>,
+    /// How many nodes it lies in.
+    pub depth: u16,
     /// All values given whole, those at it among them.
     pub wholes: Once<Arc<[Whole]>>,
     /// What is below.
@@ -181,6 +207,10 @@ pub struct Memo {
     pub calls: Map<(u32, Arc<[u8]>), Value>,
     /// Definitions that won somewhere.
     pub won: Vec<bool>,
+    /// What was taken away, and whether it was there.
+    pub taken: super::taken::AllTaken,
+    /// Whether a loop, a guard or a computed key failed, so that nobody knows what is there.
+    pub is_unsure: bool,
     /// Definitions that lost to another of their own file, and to which.
     pub lost: Map<DefId, DefId>,
 }

@@ -9,6 +9,7 @@ pub mod errors;
 mod eval;
 mod force;
 mod group;
+mod grow;
 mod keys;
 mod leaf;
 pub mod memo;
@@ -17,6 +18,7 @@ pub mod pass;
 mod settle;
 pub mod show;
 mod slot;
+pub mod taken;
 pub mod why;
 
 pub use crate::live::Value;

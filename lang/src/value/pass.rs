@@ -116,7 +116,7 @@ impl<'p> Pass<'p> {
         if base.is_none() {
             pass.memo.envs.push(Arc::from([]));
             let root = Place::plain(eng.root_ty);
-            let top = Cur { trie: TrieId(0), group: GroupId(0), env: EnvId(0), star: None };
+            let top = Cur { trie: TrieId(0), group: GroupId(0), env: EnvId(0), star: None, rule: 0 };
             pass.add_node(root, NodeId(0), "".into(), false, Arc::from([top]), Arc::from([]), Arc::from([]));
         }
         pass
@@ -202,7 +202,7 @@ impl<'p> Pass<'p> {
         entry: bool,
         curs: Arc<[Cur]>,
         above: Arc<[Whole]>,
-        cuts: Arc<[crate::rank::Rank]>,
+        cuts: Arc<[Cut]>,
     ) -> NodeId {
         let kind = match self.eng.program.types.get(place.ty) {
             Ty::Record(rec) => {
@@ -216,6 +216,7 @@ impl<'p> Pass<'p> {
             _ => Kind::Tree(Once::Unset, Map::default()),
         };
         let id = NodeId(self.base_nodes() + self.memo.nodes.len() as u32);
+        let depth = if parent == id { 0 } else { self.node(parent).depth.saturating_add(1) };
         self.memo.nodes.push(Node {
             place,
             parent,
@@ -224,6 +225,7 @@ impl<'p> Pass<'p> {
             curs,
             above,
             cuts,
+            depth,
             wholes: Once::Unset,
             kind,
         });

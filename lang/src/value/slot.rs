@@ -5,7 +5,7 @@ use super::leaf::Cand;
 use super::memo::*;
 use super::pass::{Open, Pass};
 use crate::live::{NodeId, Value};
-use crate::merge::trie::TrieId;
+use crate::merge::trie::{StarId, TrieId};
 use crate::source::Span;
 use crate::syntax::ast::Op;
 use crate::types::hir::{DefId, Ex, Given};
@@ -182,7 +182,7 @@ impl Pass<'_> {
                 }
             };
             self.note_weaker(*def, fields.ends[i + 1..].iter().map(|(_, d)| *d));
-            return Some(self.landed(spot, place, &Cand::Def(*def, env)));
+            return Some(self.landed(spot, place, &Cand::Def(*def, env, cur.rule)));
         }
         Some(self.default_leaf(spot, place, default))
     }
@@ -196,13 +196,13 @@ impl Pass<'_> {
                 Value::Dict(dict) => {
                     if let Some(entry) = dict.get(key) {
                         let src = Src { def: whole.src.def, at: entry.at };
-                        out.push(Whole { rank: whole.rank, src, value: entry.value.clone() });
+                        out.push(Whole { src, value: entry.value.clone(), ..*whole });
                     }
                 }
                 Value::Node(other) => {
                     let other = self.canon(*other);
                     if let Some(value) = self.written(other, key) {
-                        out.push(Whole { rank: whole.rank, src: whole.src, value });
+                        out.push(Whole { value, ..*whole });
                     }
                 }
                 Value::Error => out.push(whole.clone()),
@@ -284,7 +284,7 @@ impl Pass<'_> {
                         let mut frame = Frame::at(self.env(env), id);
                         let value = self.eval(ex, &mut frame);
                         let src = Src { def: *def_id, at: def.at };
-                        out.push(Whole { rank: self.rank(*def_id), src, value });
+                        out.push(Whole { rank: self.rank(*def_id), src, value, rule: cur.rule });
                     }
                 }
             }
@@ -318,13 +318,13 @@ impl Pass<'_> {
             instances.clear();
             self.instances(*cur, &own_key, &mut instances);
             for (group, env) in instances.iter().copied() {
-                let here = Cur { trie: cur.trie, group, env, star: None };
+                let here = Cur { trie: cur.trie, group, env, star: None, rule: cur.rule };
                 if let Some(next) = names {
                     below.push((here, next));
                 }
                 for star in stars {
-                    let target = self.eng.trie.star(*star).target;
-                    below.push((Cur { star: Some(*star), ..here }, target));
+                    let rule = self.rule_of(id, *cur, *star);
+                    below.push((Cur { star: Some(*star), rule, ..here }, self.eng.trie.star(*star).target));
                 }
             }
         }
@@ -336,6 +336,11 @@ impl Pass<'_> {
         let wholes = self.parts(id, key);
         let (value, src) = self.leaf(spot, &place, &ends, &wholes, adds, None);
         Slot::Value(value, src)
+    }
+
+    /// How a computed step comes to the entries of a map.
+    pub(super) fn rule_of(&self, map: NodeId, cur: Cur, star: StarId) -> Rule {
+        if self.eng.trie.star(star).adds { cur.rule } else { self.node(map).depth.saturating_add(1) }
     }
 
     /// The definitions ending at places, strongest first.

@@ -160,7 +160,7 @@ impl Engine {
                     next.push((*below, group, env));
                 }
                 for star in &node.stars {
-                    let cur = super::memo::Cur { trie, group, env, star: Some(*star) };
+                    let cur = super::memo::Cur { trie, group, env, star: Some(*star), rule: 0 };
                     let mut found = Vec::new();
                     pass.instances(cur, &key, &mut found);
                     next.extend(found.into_iter().map(|(g, e)| (self.trie.star(*star).target, g, e)));

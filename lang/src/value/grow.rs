@@ -1,0 +1,161 @@
+//! Lists and sets that grow and shrink: `+=` and `-=` on the strongest `=`.
+
+use super::errors;
+use super::eval::Frame;
+use super::leaf::Cand;
+use super::memo::*;
+use super::pass::Pass;
+use super::slot::Spot;
+use super::taken::Missed;
+use crate::live::{Value, to_set};
+use crate::rank::{self, Rank};
+use crate::source::FileId;
+use crate::syntax::ast::Op;
+use crate::types::hir::{DefId, Ek, Ex, Given};
+use crate::types::ty::{Place, Refine, Ty};
+use std::sync::Arc;
+
+impl Pass<'_> {
+    /// A list or set with `+=` and `-=`.
+    pub(super) fn grown(
+        &mut self,
+        spot: Spot<'_>,
+        place: &Place,
+        ends: &[(Cur, DefId)],
+        wholes: &[Whole],
+        default: Option<&Arc<Ex>>,
+    ) -> (Value, Src) {
+        let program = &self.eng.program;
+        let changes = |d: DefId| matches!(program.defs[d.0 as usize].op, Op::Add | Op::Remove);
+        let (parts, bases): (Vec<_>, Vec<_>) = ends.iter().copied().partition(|(_, d)| changes(*d));
+        let winners = self.winners(spot, &bases, wholes);
+        let (base, base_src) = self.agreed(spot, place, &winners, default);
+        if base.is_error() {
+            return (base, base_src);
+        }
+        let mut stronger: Vec<Rank> = winners.all.iter().map(|c| self.cand_rank(c)).collect();
+        if stronger.is_empty() {
+            stronger.push(Rank { strength: rank::DEFAULT, file: FileId(0) });
+        }
+        // What replaces the whole drops the rest on purpose.
+        let replaced = winners
+            .all
+            .iter()
+            .any(|c| matches!(c, Cand::Def(d, ..) if program.defs[d.0 as usize].op == Op::Replace));
+        let cuts = self.node(spot.node()).cuts.clone();
+        let mut live: Vec<(DefId, EnvId)> = Vec::new();
+        for (cur, def) in parts {
+            let rank = self.rank(def);
+            if cuts.iter().any(|cut| cut.drops(rank, cur.rule, &program.uses)) {
+                continue;
+            }
+            let key = self.leaf_key(spot, cur, def);
+            let mut instances = Vec::new();
+            self.instances(cur, &key, &mut instances);
+            let mut envs = Vec::new();
+            for (group, env) in instances {
+                self.extend(group, env, program.defs[def.0 as usize].group, &mut envs);
+            }
+            if stronger.iter().any(|base| base.beats(rank, &program.uses)) {
+                if !envs.is_empty() && !replaced {
+                    self.report(errors::dropped(program.defs[def.0 as usize].at, base_src.at));
+                }
+                continue;
+            }
+            live.extend(envs.into_iter().map(|env| (def, env)));
+        }
+        if live.is_empty() {
+            return (base, base_src);
+        }
+        // Weakest first; among equals by module path and line; the rounds of one line stay in their order.
+        live.sort_by_cached_key(|(id, _)| {
+            let def = &program.defs[id.0 as usize];
+            (self.rank(*id).order(&program.uses), program.sources.file(def.file).name.clone(), def.at.start)
+        });
+        // A condition on the whole list is about what comes out; those on its items are about each that is added.
+        let of_items = place
+            .refine
+            .as_ref()
+            .map(|all| Arc::new(Refine { wheres: Vec::new(), key: all.key.clone(), item: all.item.clone() }));
+        let added = Place { ty: place.ty, refine: of_items };
+        let mut items: Vec<Value> = base.items().map(|l| l.to_vec()).unwrap_or_default();
+        let mut gone: Vec<(DefId, Arc<[Value]>)> = Vec::new();
+        let mut last = base_src;
+        for wanted in [Op::Add, Op::Remove] {
+            for (id, env) in live.iter().filter(|(d, _)| program.defs[d.0 as usize].op == wanted) {
+                let def = &program.defs[id.0 as usize];
+                let Given::Value(ex) = &def.given else { continue };
+                let mut frame = Frame::at(self.env(*env), spot.node());
+                let mut value = self.eval(ex, &mut frame);
+                if wanted == Op::Add {
+                    value = self.demand(spot, &added, value, def.value_at, None);
+                }
+                let Value::List(more) = value else { return (Value::Error, base_src) };
+                self.win(*id);
+                last = Src { def: *id, at: def.at };
+                match wanted {
+                    Op::Add => items.extend(more.iter().cloned()),
+                    _ => gone.push((*id, more)),
+                }
+            }
+        }
+        self.taken_items(spot, place, &gone, &items);
+        let mut gone: Vec<&Value> = gone.iter().flat_map(|(_, more)| more.iter()).collect();
+        gone.sort_by(|a, b| a.order(b));
+        items.retain(|i| gone.binary_search_by(|g| g.order(i)).is_err());
+        let set = matches!(program.types.get(program.types.unwrap(place.ty)), Ty::Set(_));
+        let value = if set { to_set(items) } else { Value::List(items.into()) };
+        (self.demand(spot, place, value, last.at, None), last)
+    }
+
+    /// Notes for each `-=` whether what it takes away was there: each item that is written, and of a list that is computed
+    /// any one.
+    fn taken_items(
+        &mut self,
+        spot: Spot<'_>,
+        place: &Place,
+        gone: &[(DefId, Arc<[Value]>)],
+        items: &[Value],
+    ) {
+        if gone.is_empty() {
+            return;
+        }
+        let mut sorted: Vec<&Value> = items.iter().collect();
+        sorted.sort_by(|a, b| a.order(b));
+        let there = |item: &Value| sorted.binary_search_by(|i| i.order(item)).is_ok();
+        let types = &self.eng.program.types;
+        let item_ty = match types.get(types.unwrap(place.ty)) {
+            Ty::List(item) | Ty::Set(item) => *item,
+            _ => return,
+        };
+        for (id, more) in gone {
+            let def = &self.eng.program.defs[id.0 as usize];
+            let Given::Value(ex) = &def.given else { continue };
+            let missed = |pass: &Self, name: &str| {
+                let path = pass.spot_path(spot);
+                let known: Vec<String> = sorted.iter().map(|i| pass.shown(i, item_ty)).collect();
+                let help = errors::known_items(&path, name, known.iter().map(String::as_str));
+                Missed { part: None, path, help: Some(help), is_key: false }
+            };
+            if is_written(ex) {
+                for item in more.iter() {
+                    let name = self.shown(item, item_ty);
+                    self.takes(*id, name.as_str().into(), there(item), |pass| missed(pass, &name));
+                }
+            } else if let Some(first) = more.first() {
+                let name = self.shown(first, item_ty);
+                let found = more.iter().any(there);
+                self.takes(*id, name.as_str().into(), found, |pass| missed(pass, &name));
+            }
+        }
+    }
+}
+
+/// Whether a list is written item by item.
+fn is_written(ex: &Ex) -> bool {
+    match &ex.kind {
+        Ek::Const(_) | Ek::List(_) => true,
+        Ek::ToSet(inner) => is_written(inner),
+        _ => false,
+    }
+}
