@@ -4,6 +4,7 @@
 use super::{At, Text};
 use kl::data::Data;
 use kl::source::Span;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -264,6 +265,29 @@ pub struct File {
     pub owner: Text,
     /// Its permission bits.
     pub mode: u32,
+    /// How the values of an ini file are written.
+    pub style: Style,
+}
+
+/// How a text is written for a reader that takes quotes off it and replaces sequences in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Style {
+    /// When a text is written in double quotes.
+    pub quotes: Quotes,
+    /// What is written in place of a character, by the character.
+    pub escapes: BTreeMap<char, String>,
+}
+
+/// When a text is written in double quotes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Quotes {
+    /// Never: the reader has no quotes.
+    #[default]
+    Never,
+    /// When its ends would not be read otherwise, white space or a pair of quotes, and when one of these characters is in it.
+    For(String),
+    /// When it is more than one plain word.
+    Words,
 }
 
 /// How a file is written.

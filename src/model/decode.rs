@@ -2,11 +2,12 @@
 
 use super::container::{
     Ask, Change, Container, Contract, File, Format, Gate, Health, Limits, Mount, Network, OnUnhealthy,
-    Permission, Probe, Propagation, Restart, Run, Source, Ulimit,
+    Permission, Probe, Propagation, Quotes, Restart, Run, Source, Style, Ulimit,
 };
 use super::read::Reader;
 use super::{Text, errors};
 use kl::data::{Data, DataKind};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Decodes a container.
@@ -350,7 +351,28 @@ fn file(read: &mut Reader, data: &Data) -> File {
         content: content.clone(),
         owner: owner_text(read, owner),
         mode: bits.unwrap_or(0o640),
+        style: style(read, data),
     }
+}
+
+fn style(read: &mut Reader, file: &Data) -> Style {
+    let data = read.field(file, "ini");
+    let (quotes, escapes) = (read.field(data, "quotes"), read.field(data, "escapes"));
+    let quotes = read.opt_text(quotes).map_or(Quotes::Never, |chars| Quotes::For(chars.value.to_string()));
+    let mut style = Style { quotes, escapes: BTreeMap::new() };
+    for (key, written) in read.entries(escapes) {
+        let mut chars = key.chars();
+        match (chars.next(), chars.next()) {
+            (Some(one), None) => {
+                style.escapes.insert(one, read.text(written).value.to_string());
+            }
+            _ => {
+                let report = errors::bad_value(written.origin.at, format!("`{key}` is not one character"));
+                read.report(report.help("escape each character by itself"));
+            }
+        }
+    }
+    style
 }
 
 /// An owner: `user` or `user:group`.

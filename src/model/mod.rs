@@ -15,7 +15,7 @@ pub mod secret;
 pub use cloud::{Class, Cloud, Group, Member, Sealed, SecretSpec, SiteNetwork, Task, Vip, decode_cloud};
 pub use container::{
     Ask, Change, Container, Contract, File, Format, Gate, Health, Limits, Mount, Network, OnUnhealthy,
-    Permission, Probe, Propagation, Restart, Run, Source, Ulimit,
+    Permission, Probe, Propagation, Quotes, Restart, Run, Source, Style, Ulimit,
 };
 pub use host::{Backend, Bridge, Driver, Host, Interface, RawUnit, Timer, UnitChange, Volume, decode_host};
 pub use precheck::{Precheck, Protocol, Question};

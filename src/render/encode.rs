@@ -9,21 +9,12 @@ pub fn float(value: f64) -> String {
     format!("{value:?}")
 }
 
-/// Writes a text as one word of a shell and of systemd's EnvironmentFile=.
-pub fn shell_word(text: &str) -> String {
-    let safe = |c: char| c.is_ascii_alphanumeric() || "_./:@%+,=-".contains(c);
-    if text.chars().all(safe) {
-        return text.to_owned();
-    }
-    let mut out = String::from("\"");
-    for c in text.chars() {
-        if "\"\\$`".contains(c) {
-            out.push('\\');
-        }
-        out.push(c);
-    }
-    out.push('"');
-    out
+/// Writes a number so that a reader of YAML 1.1 takes it for one: an exponent wants a point before it and a sign of its own.
+pub fn yaml_float(value: f64) -> String {
+    let text = float(value);
+    let Some((digits, exponent)) = text.split_once('e') else { return text };
+    let digits = if digits.contains('.') { digits.to_owned() } else { format!("{digits}.0") };
+    if exponent.starts_with('-') { format!("{digits}e{exponent}") } else { format!("{digits}e+{exponent}") }
 }
 
 /// Doubles what systemd would expand.

@@ -381,7 +381,8 @@ impl Output<'_> {
         let mut files = Vec::new();
         for (file, bytes, at) in &delivered.files {
             let mut file = file.clone();
-            file.holes.retain(|hole| self.secret(hole, *at));
+            let format = file.format;
+            file.holes.retain(|hole| self.secret(hole, format, *at));
             files.push((file, bytes.clone()));
         }
         let is_live = matches!(delivery, Delivery::Live(_));
@@ -418,7 +419,7 @@ impl Output<'_> {
     }
 
     /// Finds the secret that a hole names, and says whether it can be put in there.
-    fn secret(&mut self, hole: &manifest::Hole, at: Span) -> bool {
+    fn secret(&mut self, hole: &manifest::Hole, format: manifest::Format, at: Span) -> bool {
         let Some((_, spec)) = self.cloud.secrets.iter().find(|(name, _)| **name == *hole.secret) else {
             self.problems.push(errors::bad_value(at, format!("there is no secret `{}`", hole.secret)));
             return false;
@@ -426,6 +427,10 @@ impl Output<'_> {
         let kind = secret::kind(&spec.kind);
         let misused = secret::misused(&hole.secret, hole.part.as_deref(), spec, kind.parts(), at);
         if let Some(report) = misused {
+            self.problems.push(report);
+            return false;
+        }
+        if let Some(report) = secret::broken_line(hole, format, spec, &kind, at) {
             self.problems.push(report);
             return false;
         }

@@ -20,6 +20,7 @@ mod run;
 mod seal;
 mod secret;
 pub use secret::kind as secret_kind;
+mod style;
 pub mod systemd;
 pub mod template;
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 use super::document::Rendered;
 use super::marks::{self, Marks, Quoting};
+use crate::model::Style;
 use kl::data::{Data, DataKind, SecretPart, TemplateCall};
 use kl::diag::{Code, Diagnostic, Problems};
 use kl::source::Span;
@@ -191,7 +192,7 @@ impl Giver<'_> {
                 self.text(data, text);
             }
         }
-        let marked = self.marks.secret(parts, Quoting::Plain);
+        let marked = self.marks.secret(parts, Quoting::Plain, &Style::default());
         Value::from_object(SecretText { marked, misused: self.misused.clone() })
     }
 }

@@ -53,7 +53,14 @@ fn host(podman: &str) -> Host {
 
 fn file(path: &str, kind: DataKind) -> (Arc<str>, File) {
     let content = Data { kind, origin: Origin { at: Span::new(3, 4), through: None } };
-    let file = File { at: Span::new(3, 4), format: Format::Text, content, owner: text("0:42"), mode: 0o640 };
+    let file = File {
+        at: Span::new(3, 4),
+        format: Format::Text,
+        content,
+        owner: text("0:42"),
+        mode: 0o640,
+        style: Style::default(),
+    };
     (path.into(), file)
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Decides neither where a folder lies nor when it is rendered.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, chown};
 use std::path::Path;
@@ -149,12 +150,12 @@ fn fill(
     let text = closure.files.get(path).map(|it| it.bytes.as_slice()).unwrap_or_default();
     let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
     let mut last = 0;
-    for Hole { offset, secret, part, encode } in holes {
+    for Hole { offset, secret, part, encode, escapes } in holes {
         let offset = usize::try_from(*offset).unwrap_or(usize::MAX).clamp(last, text.len());
         bytes.extend_from_slice(&text[last..offset]);
         last = offset;
         let value = vault.read(closure, secret, part.as_deref())?;
-        bytes.extend_from_slice(encoded(&value, *encode).as_bytes());
+        bytes.extend_from_slice(escaped(&encoded(&value, *encode), escapes).as_bytes());
     }
     bytes.extend_from_slice(&text[last..]);
     Ok(bytes)
@@ -171,6 +172,20 @@ pub(super) fn encoded(value: &str, encode: Encode) -> Zeroizing<String> {
             quoted[1..quoted.len() - 1].to_owned()
         }
     })
+}
+
+/// Writes something in place of the characters that have an escape.
+pub(super) fn escaped(value: &str, escapes: &BTreeMap<char, String>) -> Zeroizing<String> {
+    // Room for the longest result from the start: a string that grows would leave copies of the secret behind.
+    let longest = escapes.values().map(String::len).max().unwrap_or(0).max(4);
+    let mut out = Zeroizing::new(String::with_capacity(value.len() * longest));
+    for c in value.chars() {
+        match escapes.get(&c) {
+            Some(written) => out.push_str(written),
+            None => out.push(c),
+        }
+    }
+    out
 }
 
 /// Gives a file to a user and a group of this host, each a number or a name.
@@ -229,7 +244,13 @@ mod tests {
     }
 
     fn hole(offset: u64, secret: &str, part: Option<&str>) -> Hole {
-        Hole { offset, secret: secret.into(), part: part.map(str::to_owned), encode: Encode::Plain }
+        Hole {
+            offset,
+            secret: secret.into(),
+            part: part.map(str::to_owned),
+            encode: Encode::Plain,
+            escapes: BTreeMap::new(),
+        }
     }
 
     /// A closure with two secrets that a new key opens; the private key is returned.
@@ -273,6 +294,14 @@ mod tests {
         }
         assert_eq!(fs::metadata(content.join("sub/a"))?.permissions().mode() & 0o777, 0o640);
         Ok(())
+    }
+
+    #[test]
+    fn escapes_come_after_the_encoding() {
+        let escapes = BTreeMap::from([('$', "\\$".to_owned()), ('%', "%%".to_owned())]);
+        assert_eq!(*escaped("a$b\\", &escapes), "a\\$b\\");
+        assert_eq!(*escaped(&encoded("$", Encode::Url), &escapes), "%%24");
+        assert_eq!(*escaped("a$b", &BTreeMap::new()), "a$b");
     }
 
     #[test]

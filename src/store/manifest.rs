@@ -253,6 +253,9 @@ pub struct Hole {
     /// How it is written.
     #[serde(default)]
     pub encode: Encode,
+    /// What is written in place of a character of what `encode` gives, by the character.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub escapes: BTreeMap<char, String>,
 }
 
 /// Says how a secret is written into its hole.

@@ -221,6 +221,7 @@ fn file(stem: &str, name: &str, text: &Value) -> (FolderFile, Vec<u8>) {
             secret: secret.to_owned(),
             part: None,
             encode: Encode::Plain,
+            escapes: Default::default(),
         });
         rest = back;
     }
