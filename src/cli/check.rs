@@ -13,7 +13,7 @@ use super::say::say;
 
 /// Check a description, all its mistakes at once, and write nothing
 #[derive(Debug, Args)]
-#[command(after_help = "Example: kolla-lang check cloud.kl\n\nExit codes: 0 right, 1 wrong")]
+#[command(after_help = "Example: kolla-lang check cloud.kl\n\nExit codes: 0 no error, 1 at least one error")]
 pub struct CheckArgs {
     /// The description; without it `cloud.kl` in this folder
     pub file: Option<PathBuf>,
@@ -38,7 +38,7 @@ pub fn run(args: &CheckArgs) -> Exit {
         say!("{}", json!({ "version": 1, "problems": report::as_json(&made.problems, compiled.sources()) }));
     } else if exit == Exit::Done {
         let n = compiled.part_names().len();
-        say!("right: {n} host{}", if n == 1 { "" } else { "s" });
+        say!("ok: {n} host{}", if n == 1 { "" } else { "s" });
     }
     exit
 }
