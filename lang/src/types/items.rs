@@ -46,6 +46,7 @@ pub fn check(
         groups: vec![top],
         defs: Vec::new(),
         checks: Vec::new(),
+        tests: Vec::new(),
         literals: Vec::new(),
         texts: BTreeMap::new(),
         key_names: Vec::new(),
@@ -64,6 +65,7 @@ pub fn check(
         groups,
         defs,
         checks,
+        tests,
         literals,
         key_names,
         problems,
@@ -79,6 +81,7 @@ pub fn check(
         groups,
         defs,
         checks,
+        tests,
         uses: files.uses,
         literals,
         key_names,
@@ -112,6 +115,10 @@ impl Checker<'_> {
         self.functions();
         for (i, tree) in trees.iter().enumerate() {
             self.values(FileId(i as u16), tree);
+        }
+        // Tests name checks, of files before and after.
+        for (i, tree) in trees.iter().enumerate() {
+            self.tests_of(FileId(i as u16), tree);
         }
         // Types written inside functions and definitions may have left more to do.
         self.check_keys();
