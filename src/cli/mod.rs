@@ -35,6 +35,7 @@ pub mod secrets_of;
 pub mod status;
 pub mod store;
 pub mod switch;
+pub mod test;
 pub mod there;
 mod told;
 pub mod value;
@@ -60,6 +61,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::CheckArgs),
+    Test(test::TestArgs),
     Build(build::BuildArgs),
     Eval(eval::EvalArgs),
     Why(why::WhyArgs),
@@ -104,6 +106,7 @@ pub fn main() -> ExitCode {
     };
     let exit = match &cli.command {
         Command::Check(args) => check::run(args),
+        Command::Test(args) => test::run(args),
         Command::Build(args) => build::run(args),
         Command::Eval(args) => eval::run(args),
         Command::Why(args) => why::run(args),
