@@ -55,7 +55,7 @@ fn plan_of(fleet: &Fleet, waves: Waves, last: &[String]) -> FleetPlan {
         add(host, "tidy.service".to_owned(), Some(TaskClass::Contract), vec![], None);
     }
     let (cloud, left, unchanged) = ("random".to_owned(), vec![], vec![]);
-    FleetPlan { cloud, waves, nodes, no_return: None, left, unchanged }
+    FleetPlan { cloud, waves, nodes, no_return: None, left, unchanged, changes: BTreeMap::new() }
 }
 
 fn changes(fleet: &Fleet) -> BTreeMap<String, Change> {

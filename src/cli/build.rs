@@ -147,6 +147,11 @@ fn progress(n: usize) -> ProgressBar {
 
 /// Builds the cloud that a file describes for the commands that act on hosts. What is wrong was printed.
 pub fn build(file: Option<&Path>) -> Result<Built, Exit> {
+    build_described(file).map(|(built, _)| built)
+}
+
+/// The same, with what it was built from.
+pub fn build_described(file: Option<&Path>) -> Result<(Built, Described), Exit> {
     let described = compile(file)?;
     let made = make(&described, JobsArgs { jobs: None }.count());
     match report::print_all(&made.problems, described.compiled.sources(), Answer::Text) {
@@ -157,7 +162,7 @@ pub fn build(file: Option<&Path>) -> Result<Built, Exit> {
     let closures = made.closures;
     let digests = closures.iter().map(|(name, closure)| (name.clone(), closure.digest())).collect();
     let cloud = record(&closures, digests).digest();
-    Ok(Built { closures, cloud: Some(cloud), reach: made.reach, roles: made.roles })
+    Ok((Built { closures, cloud: Some(cloud), reach: made.reach, roles: made.roles }, described))
 }
 
 fn record(closures: &BTreeMap<String, Closure>, digests: BTreeMap<String, Digest>) -> BuildRecord {

@@ -106,7 +106,7 @@ pub fn no_host<'a>(name: &str, known: impl Iterator<Item = &'a String>) -> Exit 
 }
 
 /// Returns the name in the description of the host this runs on: a stated machine-id decides, else the host's own name.
-fn local_name(closures: &BTreeMap<String, Closure>) -> Option<String> {
+pub fn local_name(closures: &BTreeMap<String, Closure>) -> Option<String> {
     let machine_id = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
     let this = node_name();
     let by_id = |closure: &&Closure| closure.manifest.machine_id.as_deref() == Some(machine_id.trim());
@@ -116,7 +116,7 @@ fn local_name(closures: &BTreeMap<String, Closure>) -> Option<String> {
 }
 
 /// Returns this host's own name, without its domain.
-fn node_name() -> String {
+pub fn node_name() -> String {
     let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
     name.split('.').next().unwrap_or_default().to_owned()
 }

@@ -19,6 +19,7 @@ pub mod gc;
 pub mod generations;
 pub mod host;
 pub mod lab;
+pub mod origins;
 pub mod part;
 pub mod pin;
 pub mod plan;
@@ -32,6 +33,7 @@ pub mod rollout;
 mod say;
 pub mod secrets;
 pub mod secrets_of;
+pub mod sides;
 pub mod status;
 pub mod store;
 pub mod switch;
@@ -111,9 +113,9 @@ pub fn main() -> ExitCode {
         Command::Eval(args) => eval::run(args),
         Command::Why(args) => why::run(args),
         Command::Explain(args) => explain::run(args),
-        Command::Plan(args) => plan::run(args, &build::build),
+        Command::Plan(args) => plan::run(args),
         Command::Prechecks(args) => prechecks::run(args, &build::build),
-        Command::Diff(args) => diff::run(args, &build::build),
+        Command::Diff(args) => diff::run(args),
         Command::Switch(args) => switch::run(args, &build::build),
         Command::Rollback(args) => rollback::run(args, &build::build),
         Command::Destroy(args) => destroy::run(args, &build::build),
