@@ -391,7 +391,7 @@ impl Checker<'_> {
         };
         match text {
             Ok(text) => {
-                let file = self.files.sources.add(&full, text, layer);
+                let file = self.files.sources.add(&full, plain_lines(text), layer);
                 self.texts.insert(id, file);
                 Some(file)
             }
@@ -401,6 +401,14 @@ impl Checker<'_> {
             }
         }
     }
+}
+
+/// A text without the mark that some editors begin files with, and with line ends as a source has them after it was read.
+fn plain_lines(text: Arc<str>) -> Arc<str> {
+    if !text.starts_with('\u{feff}') && !text.contains("\r\n") {
+        return text;
+    }
+    text.strip_prefix('\u{feff}').unwrap_or(&text).replace("\r\n", "\n").into()
 }
 
 /// Whether a scheme takes this many arguments.
