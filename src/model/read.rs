@@ -26,6 +26,11 @@ impl Reader {
         self.problems.push(report);
     }
 
+    /// Reports what was found, if anything was.
+    pub fn report_all(&mut self, reports: impl IntoIterator<Item = Diagnostic>) {
+        reports.into_iter().for_each(|it| self.report(it));
+    }
+
     fn mismatch<T>(&mut self, data: &Data, wanted: &str, fallback: T) -> T {
         if data.kind != DataKind::Error {
             self.report(errors::schema(data.origin.at, wanted));
