@@ -354,8 +354,9 @@ fn with_holes_named(bytes: &[u8], holes: &[Hole], manifest: &Manifest) -> String
             Some(spec) if spec.version > 1 => format!(" version {}", spec.version),
             _ => String::new(),
         };
-        let encode = match hole.encode {
+        let encode = match &hole.encode {
             Encode::Plain | Encode::Quoted => "",
+            Encode::Escape(_) | Encode::EscapeQuoted(_) => " escaped",
             Encode::Url => " for a URL",
             Encode::Base64 => " in base64",
         };

@@ -63,9 +63,9 @@ pub fn quoted_for_yaml(text: &str) -> String {
 }
 
 /// Whether what an encoding gives may hold a character.
-fn may_hold(encode: kl::data::Encode, c: char) -> bool {
+fn may_hold(encode: &kl::data::Encode, c: char) -> bool {
     match encode {
-        kl::data::Encode::Plain => true,
+        kl::data::Encode::Plain | kl::data::Encode::Escape(_) => true,
         kl::data::Encode::Url => c.is_ascii_alphanumeric() || "-._~%".contains(c),
         kl::data::Encode::Base64 => c.is_ascii_alphanumeric() || "+/=".contains(c),
     }
@@ -121,11 +121,15 @@ impl Marks {
                             kl::data::Encode::Plain => Encode::Plain,
                             kl::data::Encode::Url => Encode::Url,
                             kl::data::Encode::Base64 => Encode::Base64,
+                            kl::data::Encode::Escape(which) if quoting == Quoting::Forced => {
+                                Encode::EscapeQuoted(which.to_string())
+                            }
+                            kl::data::Encode::Escape(which) => Encode::Escape(which.to_string()),
                         },
                         escapes: style
                             .escapes
                             .iter()
-                            .filter(|(c, _)| may_hold(*encode, **c))
+                            .filter(|(c, _)| may_hold(encode, **c))
                             .map(|(c, written)| (*c, written.clone()))
                             .collect(),
                     });
@@ -180,7 +184,7 @@ impl Marks {
 /// A text with the names of secrets where they go in, for people.
 pub fn named(text: &str, holes: &[Hole]) -> String {
     let (mut out, mut last) = (String::with_capacity(text.len()), 0);
-    for Hole { offset, secret, part, encode: _ } in holes {
+    for Hole { offset, secret, part, encode: _, escapes: _ } in holes {
         let at = usize::try_from(*offset).unwrap_or(usize::MAX).min(text.len());
         out.push_str(text.get(last..at).unwrap_or_default());
         let part = part.as_ref().map_or(String::new(), |it| format!("#{it}"));

@@ -155,22 +155,21 @@ fn fill(
         bytes.extend_from_slice(&text[last..offset]);
         last = offset;
         let value = vault.read(closure, secret, part.as_deref())?;
-        bytes.extend_from_slice(escaped(&encoded(&value, *encode), escapes).as_bytes());
+        bytes.extend_from_slice(escaped(&encoded(&value, encode), escapes).as_bytes());
     }
     bytes.extend_from_slice(&text[last..]);
     Ok(bytes)
 }
 
 /// Writes a secret as the text around it asks for.
-pub(super) fn encoded(value: &str, encode: Encode) -> Zeroizing<String> {
+pub(super) fn encoded(value: &str, encode: &Encode) -> Zeroizing<String> {
     Zeroizing::new(match encode {
         Encode::Plain => value.to_owned(),
         Encode::Url => utf8_percent_encode(value, URL_PART).to_string(),
         Encode::Base64 => STANDARD.encode(value),
-        Encode::Quoted => {
-            let quoted = Zeroizing::new(serde_json::Value::from(value).to_string());
-            quoted[1..quoted.len() - 1].to_owned()
-        }
+        Encode::Quoted => quoted(value),
+        Encode::Escape(which) => slashed(value, which),
+        Encode::EscapeQuoted(which) => quoted(&Zeroizing::new(slashed(value, which))),
     })
 }
 
@@ -186,6 +185,16 @@ pub(super) fn escaped(value: &str, escapes: &BTreeMap<char, String>) -> Zeroizin
         }
     }
     out
+}
+
+fn quoted(value: &str) -> String {
+    let quoted = Zeroizing::new(serde_json::Value::from(value).to_string());
+    quoted[1..quoted.len() - 1].to_owned()
+}
+
+fn slashed(value: &str, which: &str) -> String {
+    let slash = |c: char| which.contains(c).then_some('\\');
+    value.chars().flat_map(|c| slash(c).into_iter().chain([c])).collect()
 }
 
 /// Gives a file to a user and a group of this host, each a number or a name.
@@ -300,7 +309,7 @@ mod tests {
     fn escapes_come_after_the_encoding() {
         let escapes = BTreeMap::from([('$', "\\$".to_owned()), ('%', "%%".to_owned())]);
         assert_eq!(*escaped("a$b\\", &escapes), "a\\$b\\");
-        assert_eq!(*escaped(&encoded("$", Encode::Url), &escapes), "%%24");
+        assert_eq!(*escaped(&encoded("$", &Encode::Url), &escapes), "%%24");
         assert_eq!(*escaped("a$b", &BTreeMap::new()), "a$b");
     }
 
@@ -313,7 +322,7 @@ mod tests {
         let vault = Vault::new(vec![key]);
         let (db, fernet) = (vault.read(&closure, "db", None)?, vault.read(&closure, "f/k", Some("1"))?);
         let mut lines = ["nothing".to_owned(), format!("a {} b {}", *db, *db), String::new()];
-        lines[2] = format!("{} {}", *encoded(&fernet, Encode::Url), *encoded(&db, Encode::Base64));
+        lines[2] = format!("{} {}", *encoded(&fernet, &Encode::Url), *encoded(&db, &Encode::Base64));
         vault.hide(&[&closure], &mut lines);
         assert_eq!(lines, ["nothing", "a <db> b <db>", "<f/k> <db>"]);
         Ok(())

@@ -166,10 +166,10 @@ impl Vault {
         }
         for closure in closures {
             for name in closure.manifest.opened() {
+                let encodes = encodes(closure, name);
                 // What cannot be opened is not looked for, as said above.
-                let escapes = escapes_of(closure, name);
                 let _unopened =
-                    self.with_opened(closure, name, |kept| hide_parts(name, kept, &escapes, lines));
+                    self.with_opened(closure, name, |kept| hide_parts(name, kept, &encodes, lines));
             }
         }
     }
@@ -216,30 +216,34 @@ impl Vault {
 
 /// Whether a secret has a character that ends the line which it is put into, or that no line can hold.
 fn breaks_line(file: &FolderFile, hole: &Hole, value: &str) -> bool {
-    match (file.format, hole.encode) {
-        (Format::Ini | Format::Env, Encode::Plain) => {
+    match (file.format, &hole.encode) {
+        (Format::Ini | Format::Env, Encode::Plain | Encode::Escape(_)) => {
             value.contains(|c: char| c.is_control() && c != '\t' && !hole.escapes.contains_key(&c))
         }
         _ => false,
     }
 }
 
-/// Returns the ways in which a closure's files escape a secret, without doubles; not to escape it is always one.
-fn escapes_of(closure: &Closure, name: &str) -> BTreeSet<BTreeMap<char, String>> {
-    let files = closure.manifest.folders.iter().flat_map(|folder| &folder.files);
-    let holes = files.flat_map(|FolderFile { holes, .. }| holes).filter(|hole| hole.secret == name);
-    holes.map(|hole| hole.escapes.clone()).chain([BTreeMap::new()]).collect()
+/// The ways in which a closure's texts may have a secret: those of their holes, and those that need no hole.
+fn encodes(closure: &Closure, name: &str) -> BTreeSet<(Encode, BTreeMap<char, String>)> {
+    let holes = closure.manifest.folders.iter().flat_map(|it| &it.files).flat_map(|it| &it.holes);
+    let of_holes = holes.filter(|it| it.secret == name).map(|it| (it.encode.clone(), it.escapes.clone()));
+    let others = [Encode::Plain, Encode::Url, Encode::Base64, Encode::Quoted];
+    of_holes.chain(others.map(|it| (it, BTreeMap::new()))).collect()
 }
 
 /// Puts a secret's name in place of each of its parts in lines.
-fn hide_parts(name: &str, kept: &Kept, escapes: &BTreeSet<BTreeMap<char, String>>, lines: &mut [String]) {
+fn hide_parts(
+    name: &str,
+    kept: &Kept,
+    encodes: &BTreeSet<(Encode, BTreeMap<char, String>)>,
+    lines: &mut [String],
+) {
     for word in kept.parts.values().flat_map(|it| it.lines()).filter(|it| it.len() >= SHORTEST) {
-        for encode in [Encode::Plain, Encode::Url, Encode::Base64, Encode::Quoted] {
-            for escapes in escapes {
-                let word = escaped(&encoded(word, encode), escapes);
-                for line in lines.iter_mut().filter(|line| line.contains(&**word)) {
-                    *line = line.replace(&**word, &format!("<{name}>"));
-                }
+        for (encode, escapes) in encodes {
+            let word = escaped(&encoded(word, encode), escapes);
+            for line in lines.iter_mut().filter(|line| line.contains(&**word)) {
+                *line = line.replace(&**word, &format!("<{name}>"));
             }
         }
     }

@@ -5,7 +5,7 @@ use super::check::Evidence;
 use super::errors;
 use super::eval::Frame;
 use super::pass::Pass;
-use crate::data::{Data, DataKind, Origin};
+use crate::data::{Data, Origin};
 use crate::diag::{Code, Diagnostic, Severity};
 use crate::live::Value;
 use crate::source::Span;
@@ -82,7 +82,7 @@ impl<'p> Pass<'p> {
         for ex in &test.expects {
             match self.eval(ex, &mut Frame::of(Arc::from([]))) {
                 Value::Bool(true) => {}
-                Value::Bool(false) => failures.push(self.failure(test, ex)),
+                Value::Bool(false) => failures.push(self.broken(test, ex)),
                 _ => undecided.push(ex.at),
             }
         }
@@ -109,8 +109,8 @@ impl<'p> Pass<'p> {
     }
 
     /// Says why an expectation does not hold: it is evaluated once more, and what it reads is noted.
-    fn failure(&mut self, test: &TestDef, ex: &Ex) -> Failure {
-        let n = self.problems.len();
+    fn broken(&mut self, test: &TestDef, ex: &Ex) -> Failure {
+        let before = std::mem::take(&mut self.problems);
         let ex = self.broken_part(ex);
         self.evidence = Some(Evidence::default());
         self.eval(ex, &mut Frame::of(Arc::from([])));
@@ -121,7 +121,7 @@ impl<'p> Pass<'p> {
             (_, Ek::Not(_)) => "this is true after `not`".to_owned(),
             _ => "this is false".to_owned(),
         };
-        self.problems.truncate(n);
+        self.problems = before;
         let report = errors::expectation(test, ex.at, &words, evidence.rounds(), evidence.reads());
         Failure { report, sides, subject }
     }
@@ -139,7 +139,7 @@ impl<'p> Pass<'p> {
     fn sides(&mut self, ex: &Ex) -> Option<(Data, Data)> {
         let Ek::Bin(_, a, b, ty) = &ex.kind else { return None };
         let (left, right) = (self.side(a, *ty), self.side(b, *ty));
-        (left.kind != DataKind::Error && right.kind != DataKind::Error).then_some((left, right))
+        (!left.is_error() && !right.is_error()).then_some((left, right))
     }
 
     fn side(&mut self, ex: &Ex, ty: TyId) -> Data {
@@ -178,7 +178,7 @@ impl<'p> Pass<'p> {
         let data = self.force_value(value, &Place::plain(ty), Origin { at, through: None }, None);
         // The whole file was read; which leaf of it decides is not seen here.
         self.forget(before);
-        let Some(asked) = &self.asked else { return Value::Error };
+        let Some(asked) = &self.asked else { return self.failed(at, &[]) };
         let answer = asked.caller.rendered(&name, &data);
         self.answered(answer, at)
     }
@@ -192,7 +192,7 @@ impl<'p> Pass<'p> {
             }
             _ => Vec::new(),
         };
-        let Some(asked) = &self.asked else { return Value::Error };
+        let Some(asked) = &self.asked else { return self.failed(at, &[]) };
         let answer = asked.caller.built(&path, file);
         self.answered(answer, at)
     }
@@ -201,27 +201,31 @@ impl<'p> Pass<'p> {
         match answer {
             Answer::Text(text) => Value::Str(text.into()),
             Answer::Refused(why, help) => self.fail(errors::refused(at, &why, help)),
-            Answer::Failed => Value::Error,
+            Answer::Failed => {
+                let reports = self.asked.as_ref().map_or(&[][..], |it| it.caller.reports());
+                let first = reports.iter().find(|it| it.severity == Severity::Error);
+                self.fail(first.cloned().unwrap_or_else(|| errors::refused(at, "there is no text", None)))
+            }
         }
     }
 
     /// Whether a check of this title fails.
-    pub(super) fn ask_fails(&mut self, title: &str) -> Value {
+    pub(super) fn ask_fails(&mut self, title: &str, at: Span) -> Value {
         let all = self.eng.program.checks.iter();
         let checks: Vec<&CheckDef> = all.filter(|it| *it.title == *title).collect();
-        self.expected(|it| {
+        self.expected(at, |it| {
             it.code == Code::Check && checks.iter().any(|check| it.labels.iter().any(|l| l.at == check.at))
         })
     }
 
     /// Whether something of this code is reported, with a text in its message if one is given.
-    pub(super) fn ask_reports(&mut self, code: &str, text: &str) -> Value {
+    pub(super) fn ask_reports(&mut self, code: &str, text: &str, at: Span) -> Value {
         let code = Code::find(code);
-        self.expected(|it| Some(it.code) == code && it.message.contains(text))
+        self.expected(at, |it| Some(it.code) == code && it.message.contains(text))
     }
 
-    fn expected(&mut self, is_meant: impl Fn(&Diagnostic) -> bool) -> Value {
-        let Some(asked) = &mut self.asked else { return Value::Error };
+    fn expected(&mut self, at: Span, is_meant: impl Fn(&Diagnostic) -> bool) -> Value {
+        let Some(asked) = &mut self.asked else { return self.failed(at, &[]) };
         let mut any = false;
         for (report, expected) in asked.caller.reports().iter().zip(&mut asked.expected) {
             if is_meant(report) {

@@ -41,17 +41,17 @@ fn rendered(pass: &mut Pass<'_>, args: &[Value], types: &[TyId], at: Span) -> Va
 }
 
 fn built(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
-    let Value::Str(file) = &args[1] else { return Value::Error };
+    let Value::Str(file) = &args[1] else { return pass.failed(at, &[&args[1]]) };
     pass.ask_built(&args[0], file, at)
 }
 
-fn fails(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
-    let Value::Str(title) = &args[0] else { return Value::Error };
-    pass.ask_fails(title)
+fn fails(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+    let Value::Str(title) = &args[0] else { return pass.failed(at, &[&args[0]]) };
+    pass.ask_fails(title, at)
 }
 
-fn reports(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
-    let Value::Str(code) = &args[0] else { return Value::Error };
+fn reports(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+    let Value::Str(code) = &args[0] else { return pass.failed(at, &[&args[0]]) };
     let text = args.get(1).and_then(Value::as_str).map_or("", |it| it);
-    pass.ask_reports(code, text)
+    pass.ask_reports(code, text, at)
 }
