@@ -12,6 +12,8 @@ mod protocol;
 /// How bad it is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Severity {
+    /// We are wrong: something cannot be that is. Nothing may be made of what was found.
+    Bug,
     /// The description is refused.
     Error,
     /// It works, but probably not as meant.
@@ -71,6 +73,11 @@ impl Diagnostic {
         Diagnostic { severity: Severity::Warning, ..Diagnostic::error(code, at, message) }
     }
 
+    /// A mistake of ours, found at a place.
+    pub fn bug(at: Span, message: impl Into<String>) -> Diagnostic {
+        Diagnostic { severity: Severity::Bug, ..Diagnostic::error(Code::Bug, at, message) }
+    }
+
     /// Says what the place of the mistake is.
     pub fn here(mut self, text: impl Into<String>) -> Diagnostic {
         self.at_text = text.into();
@@ -106,11 +113,17 @@ impl Diagnostic {
 impl fmt::Display for Severity {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
+            Severity::Bug => "bug",
             Severity::Error => "error",
             Severity::Warning => "warning",
         })
     }
 }
+
+/// Proof that a mistake was reported: only [`Problems::push`] makes one, and no error value is made without one, so that
+/// a mistake is never lost on its way. Who passes an error on passes this on.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct Reported(());
 
 /// All reports of a run.
 #[derive(Clone, Debug, Default)]
@@ -120,8 +133,9 @@ pub struct Problems {
 
 impl Problems {
     /// Adds a report.
-    pub fn push(&mut self, diagnostic: Diagnostic) {
+    pub fn push(&mut self, diagnostic: Diagnostic) -> Reported {
         self.all.push(diagnostic);
+        Reported(())
     }
 
     /// Takes over all reports of another run.
@@ -137,7 +151,14 @@ impl Problems {
 
     /// Whether one of them is an error.
     pub fn has_errors(&self) -> bool {
-        self.all.iter().any(|d| d.severity == Severity::Error)
+        self.all.iter().any(|d| d.severity <= Severity::Error)
+    }
+
+    /// Makes sure that a failure is among them: one without an error here was lost on its way, which is a mistake of ours.
+    pub fn account_for(&mut self, failed: Option<Span>) {
+        if let (Some(at), false) = (failed, self.has_errors()) {
+            self.push(Diagnostic::bug(at, "a value failed and nobody said why"));
+        }
     }
 
     /// Whether there are none.
@@ -148,11 +169,6 @@ impl Problems {
     /// How many there are.
     pub fn len(&self) -> usize {
         self.all.len()
-    }
-
-    /// Forgets all after the first `n`: those of a part that is checked again.
-    pub fn truncate(&mut self, n: usize) {
-        self.all.truncate(n);
     }
 
     /// The reports, in the order in which they came.
@@ -184,7 +200,9 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     known
         .into_iter()
         .map(|k| (strsim::damerau_levenshtein(name, k), k))
-        .filter(|(distance, k)| *distance <= (name.len().max(k.len()) / 3).max(1) && *distance < name.len())
+        .filter(|(distance, k)| {
+            (1..name.len()).contains(distance) && *distance <= (name.len().max(k.len()) / 3).max(1)
+        })
         .min()
         .map(|(_, k)| k)
 }

@@ -16,10 +16,11 @@ pub mod value;
 
 use data::Data;
 use diag::{Diagnostic, Problems};
-use source::{ReadError, SourceMap, World};
+use source::{ReadError, SourceMap, Span, World};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use value::engine::{Engine, Shared};
+use value::memo::Memo;
 use value::why::{NoPath, Why};
 
 /// What a description means: its typed program, the values that its parts share, and all mistakes found so far.
@@ -30,6 +31,18 @@ pub struct Compiled {
     /// Whether definitions are missing because they could not be read.
     is_unread: bool,
     partition: Option<String>,
+}
+
+/// What one thread made of its parts.
+struct Ran<T> {
+    /// The results, each with the number of its part.
+    out: Vec<(usize, T)>,
+    /// What was reported.
+    problems: Problems,
+    /// Where something failed.
+    failed: Option<Span>,
+    /// What was remembered of all of them.
+    memo: Memo,
 }
 
 /// Reads, checks and evaluates a description: its entry files and all that they use. `partition` names the map of the root whose
@@ -46,6 +59,7 @@ pub fn compile(world: &dyn World, entries: &[&str], partition: Option<&str>) -> 
     let mut shared = engine.shared(partition);
     let mut all = problems;
     all.extend(std::mem::take(&mut shared.problems));
+    all.account_for(shared.fields.iter().find_map(|(_, data)| data.failed()));
     Ok(Compiled { engine, shared, problems: all, is_unread, partition: partition.map(str::to_string) })
 }
 
@@ -89,15 +103,17 @@ impl Compiled {
             let mut pass = value::pass(&self.engine, &self.shared);
             let mut out = Vec::new();
             let mut problems = Problems::default();
+            let mut failed = None;
             loop {
                 let i = next.fetch_add(1, Ordering::Relaxed);
                 let Some(name) = names.get(i) else { break };
                 if let Some(data) = self.engine.part(&self.shared, &mut pass, name) {
+                    failed = failed.or_else(|| data.failed());
                     out.push((i, each(name, data)));
                 }
                 problems.extend(std::mem::take(&mut pass.problems));
             }
-            (out, problems, std::mem::take(&mut pass.memo))
+            Ran { out, problems, failed, memo: std::mem::take(&mut pass.memo) }
         };
         let jobs = jobs.clamp(1, names.len().max(1));
         let mut results = if jobs == 1 {
@@ -117,15 +133,20 @@ impl Compiled {
         let mut is_unsure = self.is_unread || self.shared.memo.is_unsure;
         let mut problems = Problems::default();
         let mut out: Vec<(usize, T)> = Vec::new();
-        for (parts, found, memo) in results.drain(..) {
+        let mut failed: Option<Span> = None;
+        for Ran { out: parts, problems: found, failed: at, memo } in results.drain(..) {
             out.extend(parts);
             problems.extend(found);
+            failed = failed.into_iter().chain(at).min();
             won.iter_mut().zip(memo.won).for_each(|(a, b)| *a |= b);
             for (loser, winner) in memo.lost {
                 lost.entry(loser).or_insert(winner);
             }
             value::taken::join(&mut taken, memo.taken);
             is_unsure |= memo.is_unsure;
+        }
+        if !self.problems.has_errors() {
+            problems.account_for(failed);
         }
         out.sort_by_key(|(i, _)| *i);
         lost.sort_keys();
@@ -152,6 +173,9 @@ impl Compiled {
     pub fn value_at(&self, steps: &[String]) -> Result<(Data, Problems), NoPath> {
         let mut pass = value::pass(&self.engine, &self.shared);
         let data = pass.data_at(steps)?;
+        if !self.problems.has_errors() {
+            pass.problems.account_for(data.failed());
+        }
         Ok((data, std::mem::take(&mut pass.problems)))
     }
 

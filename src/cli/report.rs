@@ -12,6 +12,12 @@ use super::say::say_wrong;
 
 /// Prints all mistakes to standard error and returns how the command ends if nothing else goes wrong.
 pub fn print_all(all: &[Diagnostic], sources: &SourceMap, answer: Answer) -> Exit {
+    if let Some(bug) = all.iter().find(|d| d.severity == Severity::Bug) {
+        let at = sources.position(bug.at.start);
+        let place = format!("{}:{}:{}", sources.file(at.file).name, at.line, at.column);
+        say_wrong!("this is a bug in kolla-lang: {}, at {place}", bug.message);
+        return Exit::Bug;
+    }
     let errors = all.iter().filter(|d| d.severity == Severity::Error).count();
     if answer == Answer::Text {
         let mut text = String::new();
@@ -100,4 +106,33 @@ pub fn unreadable(path: &str, why: &ReadError) -> Exit {
         say_wrong!("  help: {help}");
     }
     Exit::Wrong
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kl::diag::{Code, Problems};
+    use kl::source::{Layer, Span};
+
+    fn print(problems: &Problems) -> Exit {
+        let mut sources = SourceMap::default();
+        sources.add("cloud.kl", "a = 1".into(), Layer::Site);
+        print_all(&problems.sorted(), &sources, Answer::Json)
+    }
+
+    #[test]
+    fn a_failure_without_an_error_is_a_bug() {
+        let mut problems = Problems::default();
+        problems.push(Diagnostic::warning(Code::DeadDefinition, Span::new(0, 1), "never wins"));
+        problems.account_for(Some(Span::new(0, 1)));
+        assert_eq!(print(&problems), Exit::Bug);
+    }
+
+    #[test]
+    fn a_failure_with_an_error_is_not() {
+        let mut problems = Problems::default();
+        problems.push(Diagnostic::error(Code::Missing, Span::new(0, 1), "no value"));
+        problems.account_for(Some(Span::new(0, 1)));
+        assert_eq!(print(&problems), Exit::Wrong);
+    }
 }

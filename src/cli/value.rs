@@ -13,7 +13,7 @@ pub struct Json<'a>(pub &'a Data);
 impl Serialize for Json<'_> {
     fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
         match &self.0.kind {
-            DataKind::Error | DataKind::None => out.serialize_none(),
+            DataKind::Error(_) | DataKind::None => out.serialize_none(),
             DataKind::Bool(b) => out.serialize_bool(*b),
             DataKind::Int(n) => out.serialize_i64(*n),
             DataKind::Float(n) => out.serialize_f64(*n),
@@ -92,7 +92,7 @@ pub fn text(data: &Data) -> String {
 
 fn write(data: &Data, depth: usize, out: &mut String) {
     match &data.kind {
-        DataKind::Error => out.push('?'),
+        DataKind::Error(_) => out.push('?'),
         DataKind::None => out.push_str("none"),
         DataKind::Bool(b) => out.push_str(if *b { "true" } else { "false" }),
         DataKind::Int(n) => out.push_str(&n.to_string()),

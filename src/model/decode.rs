@@ -139,7 +139,7 @@ pub(super) fn run(read: &mut Reader, data: &Data) -> Run {
 fn check_run(read: &mut Reader, data: &Data, run: &Run) {
     let image = run.image.as_str();
     if image.is_empty() || image.contains(char::is_whitespace) {
-        let failed = data.get("image").is_some_and(|it| it.kind == DataKind::Error);
+        let failed = data.get("image").is_some_and(|it| it.is_error());
         if !failed {
             read.report(errors::bad_value(run.image.at, format!("`{image}` is no name of an image")));
         }
@@ -206,7 +206,7 @@ fn change(read: &mut Reader, data: &Data) -> Change {
         ("reload", payload) => {
             let command = read.payload(field, payload, "command");
             let words = read.texts(command);
-            if words.is_empty() && command.kind != DataKind::Error {
+            if words.is_empty() && !command.is_error() {
                 read.report(errors::bad_value(command.origin.at, "a reload needs a command to run inside"));
             }
             Change::Reload(words)
@@ -251,7 +251,7 @@ fn probe(read: &mut Reader, data: &Data) -> Probe {
         _ => {
             let run = given(read, "run");
             let words = read.texts(run);
-            if words.is_empty() && run.kind != DataKind::Error {
+            if words.is_empty() && !run.is_error() {
                 read.report(errors::bad_value(run.origin.at, "a probe needs a command to run inside"));
             }
             Ask::Command(words)
@@ -360,7 +360,7 @@ fn owner_text(read: &mut Reader, data: &Data) -> Text {
         !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
     };
     let parts: Vec<&str> = owner.as_str().split(':').collect();
-    if data.kind != DataKind::Error && (parts.len() > 2 || !parts.iter().all(|part| fine(part))) {
+    if !data.is_error() && (parts.len() > 2 || !parts.iter().all(|part| fine(part))) {
         let report = errors::bad_value(owner.at, format!("`{owner}` is no owner"));
         read.report(report.help("write `user` or `user:group`"));
     }
@@ -380,7 +380,7 @@ fn permission(read: &mut Reader, data: &Data) -> Permission {
 
 fn health(read: &mut Reader, data: &Data) -> Option<Health> {
     let field = read.field(data, "health");
-    if matches!(field.kind, DataKind::None | DataKind::Error) {
+    if matches!(field.kind, DataKind::None | DataKind::Error(_)) {
         return None;
     }
     let (test, interval, timeout) =

@@ -3,15 +3,18 @@
 
 use super::{At, Text, errors};
 use kl::data::{Data, DataKind, Origin};
-use kl::diag::{Diagnostic, Problems};
+use kl::diag::{Diagnostic, Problems, Reported};
 use kl::source::Span;
 use std::net::IpAddr;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-/// What a field reads as when the value has no such field.
-static ABSENT: LazyLock<Data> =
-    LazyLock::new(|| Data { kind: DataKind::Error, origin: Origin { at: Span::new(0, 0), through: None } });
+/// What a field reads as when the value has no such field, which was reported.
+fn absent(why: Reported) -> &'static Data {
+    static ABSENT: OnceLock<Data> = OnceLock::new();
+    let origin = Origin { at: Span::new(0, 0), through: None };
+    ABSENT.get_or_init(|| Data { kind: DataKind::Error(why), origin })
+}
 
 /// Reads values and keeps what was wrong with them.
 #[derive(Default)]
@@ -27,7 +30,7 @@ impl Reader {
     }
 
     fn mismatch<T>(&mut self, data: &Data, wanted: &str, fallback: T) -> T {
-        if data.kind != DataKind::Error {
+        if !data.is_error() {
             self.report(errors::schema(data.origin.at, wanted));
         }
         fallback
@@ -37,7 +40,11 @@ impl Reader {
     pub fn field<'a>(&mut self, record: &'a Data, name: &str) -> &'a Data {
         match record.get(name) {
             Some(found) => found,
-            None => self.mismatch(record, &format!("a record with `{name}`"), &*ABSENT),
+            // A field of what failed failed.
+            None if record.is_error() => record,
+            None => absent(
+                self.problems.push(errors::schema(record.origin.at, &format!("a record with `{name}`"))),
+            ),
         }
     }
 
@@ -189,10 +196,13 @@ impl Reader {
     }
 
     /// A field of a payload.
-    pub fn payload<'a>(&mut self, of: &Data, payload: &'a [(Arc<str>, Data)], name: &str) -> &'a Data {
+    pub fn payload<'a>(&mut self, of: &'a Data, payload: &'a [(Arc<str>, Data)], name: &str) -> &'a Data {
         match payload.iter().find(|(key, _)| &**key == name) {
             Some((_, found)) => found,
-            None => self.mismatch(of, &format!("a variant with `{name}`"), &*ABSENT),
+            None if of.is_error() => of,
+            None => {
+                absent(self.problems.push(errors::schema(of.origin.at, &format!("a variant with `{name}`"))))
+            }
         }
     }
 

@@ -197,7 +197,7 @@ impl Converter<'_> {
             DataKind::Ip(value) => Doc::Text(self.plain(&value.to_string())),
             DataKind::Cidr(value) => Doc::Text(self.plain(&value.to_string())),
             DataKind::Secret(parts) => Doc::Text(self.marks.secret(parts, self.quoting)),
-            DataKind::Error => {
+            DataKind::Error(_) => {
                 self.failed = true;
                 Doc::Text(String::new())
             }
@@ -253,7 +253,7 @@ impl Converter<'_> {
             self.refuse(content, message, "say its `format`, as in `ini(…)` or `json_file(…)`");
         } else if !matches!(
             content.kind,
-            DataKind::Str(_) | DataKind::Secret(_) | DataKind::Key(_) | DataKind::Error
+            DataKind::Str(_) | DataKind::Secret(_) | DataKind::Key(_) | DataKind::Error(_)
         ) {
             let message = format!("`{}` is text, and its content is none", self.name);
             self.refuse(content, message, "write it as a text: \"${…}\"");
@@ -261,7 +261,7 @@ impl Converter<'_> {
     }
 
     fn check_top(&mut self, content: &Data) {
-        if content.entries().is_none() && content.kind != DataKind::Error {
+        if content.entries().is_none() && !content.is_error() {
             self.refuse(content, format!("`{}` must be keys with values", self.name), "");
         }
     }

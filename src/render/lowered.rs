@@ -7,7 +7,7 @@ use super::encode;
 use super::keys::{self, Key};
 use super::unit::{Line, UnitText};
 use crate::model::{At, Host, Text, errors};
-use kl::diag::Problems;
+use kl::diag::{Diagnostic, Problems};
 use kl::source::Span;
 
 /// What a unit is of podman's.
@@ -107,10 +107,10 @@ impl<'a> Lowering<'a> {
     fn push(&mut self, name: &str, value: Value, at: Span, line: Line) {
         match keys::find(self.out.form.section(), name) {
             Some(key) => self.out.settings.push(Setting { key, value, at, line }),
-            None => self.problems.push(
-                errors::bad_unit(at, format!("`{name}` is missing in the table of keys"))
-                    .help("this is a bug in kolla-lang"),
-            ),
+            None => {
+                let message = format!("`{name}` is missing in the table of keys");
+                self.problems.push(Diagnostic::bug(at, message));
+            }
         }
     }
 

@@ -174,7 +174,7 @@ impl Giver<'_> {
                 let entries = all.iter().map(|(key, it)| (key.to_string(), self.give(it)));
                 Value::from(entries.collect::<BTreeMap<String, Value>>())
             }
-            DataKind::Error => {
+            DataKind::Error(_) => {
                 self.failed = true;
                 Value::UNDEFINED
             }

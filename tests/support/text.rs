@@ -6,7 +6,7 @@ use kl::data::{Data, DataKind, Encode, SecretPart};
 pub fn text_of(data: &Data) -> String {
     let list = |items: &[Data]| items.iter().map(text_of).collect::<Vec<_>>().join(", ");
     match &data.kind {
-        DataKind::Error => "error".into(),
+        DataKind::Error(_) => "error".into(),
         DataKind::None => "none".into(),
         DataKind::Bool(b) => b.to_string(),
         DataKind::Int(i) => i.to_string(),

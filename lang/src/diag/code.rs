@@ -7,15 +7,15 @@ macro_rules! codes {
         /// What kind of mistake a report is about.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
         #[allow(missing_docs, reason = "each has a page in docs/errors")]
-        pub enum Code { $($name,)* }
+        pub enum Code { $($name,)* Bug }
 
         impl Code {
-            /// Every code.
+            /// Every code but that of our own mistakes, which no description has.
             pub const ALL: &'static [Code] = &[$(Code::$name,)*];
 
             /// The code as it is printed: `kl::area::name`.
             pub fn as_str(self) -> &'static str {
-                match self { $(Code::$name => $text,)* }
+                match self { $(Code::$name => $text,)* Code::Bug => "kl::bug" }
             }
         }
     };

@@ -106,7 +106,7 @@ impl Parser<'_> {
             return Ok(());
         }
         if nothing && (self.mistaken || self.unclosed_seen) {
-            return Err(Stop);
+            return Err(Stop(self.known()));
         }
         if !self.starts(scope, self.at) {
             let hint = match next {
@@ -171,19 +171,19 @@ impl Parser<'_> {
         end.filter(|end| self.kind(*end) == TokenKind::Sign(Sign::BraceEnd))
     }
 
-    /// Skips to a `{` on this line; the mistake before it was reported.
-    pub fn skip_to_brace(&mut self) -> Parsed<()> {
+    /// Skips to a `{` on this line, if there is one; the mistake before it was reported.
+    pub fn skip_to_brace(&mut self) -> bool {
         let mut at = self.at;
         loop {
             let kind = self.kind(at);
             if kind == TokenKind::Sign(Sign::Brace) {
                 self.at = at;
-                return Ok(());
+                return true;
             }
             let stays =
                 kind != TokenKind::End && !brackets::closes(kind) && kind != TokenKind::Sign(Sign::Comma);
             if !stays || self.token_at(at).fresh {
-                return Err(Stop);
+                return false;
             }
             at = self.partners.of(at).filter(|end| *end > at).unwrap_or(at) + 1;
         }

@@ -29,8 +29,11 @@ pub fn run(text: &str, start: u32, problems: &mut Problems) -> Tokens {
         n_retries: 0,
     };
     lexer.all();
-    lexer.reports.into_iter().for_each(|report| problems.push(report));
-    lexer.out
+    let mut out = lexer.out;
+    for report in lexer.reports {
+        out.reported = Some(problems.push(report));
+    }
+    out
 }
 
 /// What the lexer is inside of.

@@ -1,7 +1,7 @@
 //! Text to tokens: literals of the domain, words, keywords, texts with holes. Every byte is in one token or in one
 //! piece of trivia. No grammar here: what may follow what is the parser's business.
 
-use crate::diag::Problems;
+use crate::diag::{Problems, Reported};
 use crate::source::Span;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -64,6 +64,8 @@ pub struct Tokens {
     pub lits: Vec<Lit>,
     /// The lines, in order, whose quotes do not match: what is wrong there was reported, and nothing else in them can be.
     pub spoilt: Vec<Span>,
+    /// That something was reported, if anything was: there is no bad token without it.
+    pub reported: Option<Reported>,
 }
 
 impl Tokens {

@@ -186,6 +186,11 @@ pub fn wrong_arguments(
     out
 }
 
+/// A key written like a variant with a payload.
+pub fn payload_of_key(at: Span) -> Diagnostic {
+    wrong_arguments(at, "a key has no payload", None, None)
+}
+
 /// Something called that is no function.
 pub fn not_a_function<'a>(at: Span, name: &str, known: impl IntoIterator<Item = &'a str>) -> Diagnostic {
     Diagnostic::error(Code::NotAFunction, at, format!("`{name}` is not a function"))

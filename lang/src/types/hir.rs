@@ -2,6 +2,7 @@
 //! and evaluation reads.
 
 use super::ty::{EnumId, KeyOf, Place, RecId, TyId, Types};
+use crate::diag::Reported;
 use crate::live::Value;
 use crate::rank::Uses;
 use crate::source::{FileId, SourceMap, Span};
@@ -56,8 +57,8 @@ pub enum Piece {
 /// What a typed expression is.
 #[derive(Clone, Debug)]
 pub enum Ek {
-    /// Was reported.
-    Error,
+    /// Failed, and was reported.
+    Error(Reported),
     /// A finished value.
     Const(Value),
     /// A variable by slot.
@@ -180,11 +181,13 @@ pub struct ArmH {
 #[derive(Clone, Debug)]
 pub enum PatH {
     /// A variant; its payload goes to the slots from the one given, in order of the names' positions.
-    Variant(u32, u32, Vec<u32>),
+    Variant(u32, u32, Vec<Result<u32, Reported>>),
     /// `none`
     None,
     /// Anything, bound to the slot.
     Any(u32),
+    /// Something that was reported.
+    Error(Reported),
 }
 
 /// One entry of braces in value position.
@@ -194,6 +197,8 @@ pub enum BodyEntry {
     For(Box<Gen>, Box<[BodyEntry]>),
     /// A guard.
     If(Box<Ex>, Box<[BodyEntry]>, Box<[BodyEntry]>),
+    /// A path that was reported.
+    Failed(Reported),
     /// A path and a value.
     Set(Box<[StepH]>, Ex, Span),
 }
@@ -346,6 +351,8 @@ pub struct Program {
     pub uses: Uses,
     /// Literals and the conditions on them, to be tried first.
     pub literals: Vec<(Vec<WhereId>, Value, Span)>,
+    /// What `key of` names and is no map.
+    pub bad_keys: Vec<(KeyOf, Reported)>,
     /// Keys in paths that must be keys of another map.
     pub key_names: Vec<(KeyOf, Arc<str>, Span)>,
 }

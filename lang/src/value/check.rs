@@ -6,6 +6,7 @@ use super::eval::Frame;
 use super::memo::{NO_DEF, Src};
 use super::pass::Pass;
 use super::slot::Spot;
+use crate::diag::Reported;
 use crate::live::Value;
 use crate::source::Span;
 use crate::types::hir::{CheckDef, CheckH, Ex};
@@ -72,7 +73,11 @@ impl Pass<'_> {
                     self.forget(before);
                 }
                 CheckH::For(each, body) => {
-                    self.rounds(each, frame, &mut |pass, frame| holds &= pass.lines_hold(body, frame, check));
+                    let mut run = |pass: &mut Self, frame: &mut Frame| {
+                        holds &= pass.lines_hold(body, frame, check);
+                    };
+                    // What failed was reported; of the rounds that are not there nothing can be said.
+                    let _: Result<(), Reported> = self.rounds(each, frame, &mut run);
                 }
                 CheckH::If(cond, body) => {
                     if matches!(self.eval(cond, frame), Value::Bool(true)) {

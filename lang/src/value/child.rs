@@ -344,9 +344,9 @@ impl Pass<'_> {
             match (scalars.first(), trees.first()) {
                 (Some(scalar), Some(tree)) => {
                     let path = self.spot_path(spot);
-                    let strength = scalar.0.strength;
-                    self.report(errors::conflict(&path, &[(scalar.1.at, strength), (tree.1, strength)]));
-                    return Slot::Value(Value::Error, scalar.1);
+                    let (src, strength) = (scalar.1, scalar.0.strength);
+                    let value = self.fail(errors::conflict(&path, &[(src.at, strength), (tree.1, strength)]));
+                    return Slot::Value(value, src);
                 }
                 (Some(_), None) => {
                     let (value, src) = self.agree(spot, scalars);
@@ -357,7 +357,7 @@ impl Pass<'_> {
             }
         }
         let above: Vec<Whole> =
-            above.into_iter().filter(|w| is_tree(&w.value) || matches!(w.value, Value::Error)).collect();
+            above.into_iter().filter(|w| is_tree(&w.value) || w.value.is_error()).collect();
         let child = self.add_node(place, spot.node(), key.clone(), entry, curs, above.into(), cuts);
         Slot::Child(child)
     }

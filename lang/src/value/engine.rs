@@ -30,7 +30,7 @@ impl Engine {
     /// Makes the index.
     pub fn new(mut program: Program) -> Engine {
         let root_ty = program.types.intern(Ty::Record(program.root));
-        let leaf = (0..program.types.len()).map(|i| program.types.is_leaf(TyId(i as u32))).collect();
+        let leaf = program.types.ids().map(|id| program.types.is_leaf(id)).collect();
         let trie = trie::index(&program);
         let closed = program.wheres.iter().map(reads_only_it).collect();
         Engine { program, trie, root_ty, leaf, closed }

@@ -26,7 +26,9 @@ impl Pass<'_> {
         self.wholes(id);
         let value = self.field(id, field);
         let Kind::Record(rec, ..) = &self.node(id).kind else {
-            return Data { kind: DataKind::Error, origin: Origin { at: Span::default(), through: None } };
+            let at = self.first_at(id);
+            let kind = DataKind::Error(self.failure(at, &[&value]));
+            return Data { kind, origin: Origin { at, through: None } };
         };
         let def = &self.eng.program.types.record(*rec).fields[field as usize];
         let origin = match self.field_slot(id, field) {
@@ -38,7 +40,7 @@ impl Pass<'_> {
             && is_scalar(&value)
             && !matches!(value, Value::Str(_) | Value::Enum(..))
         {
-            return Data { kind: scalar(&value), origin };
+            return Data { kind: self.scalar(&value, origin.at), origin };
         }
         self.force_value(&value, &def.place, origin, Some(id))
     }
@@ -65,7 +67,7 @@ impl Pass<'_> {
         let ty = types.unwrap(place.ty);
         let inner = Place { ty, refine: place.refine.clone() };
         let kind = match (value, types.get(ty)) {
-            (Value::Error, _) => DataKind::Error,
+            (Value::Error(reported), _) => DataKind::Error(*reported),
             (Value::None, _) => DataKind::None,
             (Value::Str(text), Ty::Key(key)) => {
                 if let (KeyOf::Nominal(rec, field), Some(around)) = (key, around) {
@@ -84,7 +86,6 @@ impl Pass<'_> {
                     .collect();
                 DataKind::Enum(name.clone(), all)
             }
-            (Value::Enum(..), _) => DataKind::Error,
             (Value::List(items), Ty::Set(item)) => {
                 let place = inner.item(*item);
                 DataKind::Set(items.iter().map(|i| self.force_value(i, &place, origin, around)).collect())
@@ -103,7 +104,7 @@ impl Pass<'_> {
                 let fields = &types.record(rec).fields;
                 let mut all = Vec::with_capacity(fields.len());
                 for (i, field) in fields.iter().enumerate() {
-                    let value = self.field_of(value, rec, i as u32);
+                    let value = self.field_of(value, rec, i as u32, origin.at);
                     let at = dict.get(&field.name).map_or(field.at, |e| e.at);
                     let through = Some(origin.through.unwrap_or(origin.at)).filter(|t| *t != at);
                     let origin = Origin { at, through };
@@ -139,7 +140,7 @@ impl Pass<'_> {
                 };
                 DataKind::Template(Arc::new(call))
             }
-            (other, _) => scalar(other),
+            (other, _) => self.scalar(other, origin.at),
         };
         // A template is asked for where it is called, wherever the helper stands that made a file of it.
         let origin = match value {
@@ -149,6 +150,22 @@ impl Pass<'_> {
             _ => origin,
         };
         Data { kind, origin }
+    }
+
+    fn scalar(&mut self, value: &Value, at: Span) -> DataKind {
+        match value {
+            Value::Bool(b) => DataKind::Bool(*b),
+            Value::Int(n) => DataKind::Int(*n),
+            Value::Float(n) => DataKind::Float(*n),
+            Value::Str(text) | Value::Version(text) => DataKind::Str(text.clone()),
+            Value::Ip(ip) => DataKind::Ip(*ip),
+            Value::Cidr(net) => DataKind::Cidr(**net),
+            Value::Duration(ms) => DataKind::Duration(*ms),
+            Value::Size(bytes) => DataKind::Size(*bytes),
+            Value::Secret(parts) => DataKind::Secret(parts.clone()),
+            Value::None => DataKind::None,
+            other => DataKind::Error(self.failure(at, &[other])),
+        }
     }
 
     fn force_node(&mut self, id: NodeId, origin: Origin) -> Data {
@@ -212,8 +229,8 @@ impl Pass<'_> {
     /// A key of a map whose keys are those of another one: it has to be there.
     fn key_of(&mut self, of: &KeyOf, key: &Arc<str>, origin: Span) {
         let KeyOf::Root(path) = of else { return };
-        let map = self.root_map(path);
-        if self.has_key(&map, key) != Some(false) {
+        let map = self.root_map(path, origin);
+        if !matches!(self.has_key(&map, key, origin), Ok(false)) {
             return;
         }
         // The key itself rather than all of its definition, where it was written.
@@ -266,7 +283,7 @@ impl Pass<'_> {
         let Some(owner) = self.owner(rec, around) else { return };
         let Some(index) = self.eng.program.types.record(rec).find(field) else { return };
         let map = self.field(owner, index);
-        if self.has_key(&map, key) == Some(false) {
+        if let Ok(false) = self.has_key(&map, key, at) {
             let (path, names) = (self.field_path(owner, index), self.keys_of(&map));
             self.report(errors::absent_key(at, &path, key, names.iter().map(|k| &**k)));
         }
@@ -307,7 +324,7 @@ impl Pass<'_> {
                 continue;
             }
             let Value::Str(key) = self.field(at, i as u32) else { continue };
-            let Value::Node(map) = self.root_map(path) else { continue };
+            let Value::Node(map) = self.root_map(path, Span::default()) else { continue };
             if self.keys(map).has(&key)
                 && let Value::Node(owner) = self.entry(map, &key)
             {
@@ -320,7 +337,7 @@ impl Pass<'_> {
     /// Reports every definition that goes through a key that is not there.
     pub fn absent_below(&mut self, id: NodeId) {
         let keys = self.keys(id);
-        if keys.failed {
+        if keys.failed.is_some() {
             return;
         }
         let (curs, own_key) = (self.node(id).curs.clone(), self.node(id).key.clone());
@@ -410,20 +427,4 @@ impl Pass<'_> {
 
 fn is_scalar(value: &Value) -> bool {
     !matches!(value, Value::Node(_) | Value::Dict(_) | Value::List(_) | Value::Template(_) | Value::None)
-}
-
-fn scalar(value: &Value) -> DataKind {
-    match value {
-        Value::Bool(b) => DataKind::Bool(*b),
-        Value::Int(n) => DataKind::Int(*n),
-        Value::Float(n) => DataKind::Float(*n),
-        Value::Str(text) | Value::Version(text) => DataKind::Str(text.clone()),
-        Value::Ip(ip) => DataKind::Ip(*ip),
-        Value::Cidr(net) => DataKind::Cidr(**net),
-        Value::Duration(ms) => DataKind::Duration(*ms),
-        Value::Size(bytes) => DataKind::Size(*bytes),
-        Value::Secret(parts) => DataKind::Secret(parts.clone()),
-        Value::None => DataKind::None,
-        _ => DataKind::Error,
-    }
 }

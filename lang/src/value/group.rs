@@ -93,7 +93,7 @@ impl Pass<'_> {
             let mut values = Vec::with_capacity(outer.len() + 2);
             values.extend_from_slice(&outer);
             // A chain binds its slots in order, so a let or a value before it leaves no gap.
-            values.resize(bind.slot as usize, Value::Error);
+            values.resize(bind.slot as usize, Value::None);
             values.push(first);
             if two {
                 values.push(second);
@@ -113,7 +113,7 @@ impl Pass<'_> {
         ex: &crate::types::hir::Ex,
     ) -> Vec<(Value, Value)> {
         match (kind, source) {
-            (_, Value::Error) => Vec::new(),
+            (_, Value::Error(_)) => Vec::new(),
             (BindKind::Items, Value::List(all)) => all.iter().map(|v| (v.clone(), Value::None)).collect(),
             (BindKind::Indexed, Value::List(all)) => {
                 all.iter().enumerate().map(|(i, v)| (Value::Int(i as i64), v.clone())).collect()

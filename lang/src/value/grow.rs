@@ -90,7 +90,9 @@ impl Pass<'_> {
                 if wanted == Op::Add {
                     value = self.demand(spot, &added, value, def.value_at, None);
                 }
-                let Value::List(more) = value else { return (Value::Error, base_src) };
+                let Value::List(more) = value else {
+                    return (self.failed(def.value_at, &[&value]), base_src);
+                };
                 self.win(*id);
                 last = Src { def: *id, at: def.at };
                 match wanted {

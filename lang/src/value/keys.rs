@@ -31,16 +31,17 @@ impl Pass<'_> {
         match self.keys_state(id) {
             Once::Done(keys) => return keys,
             Once::Busy => {
-                self.cycle(Open::Keys(id), None);
-                self.broken_keys.push(id);
-                return Arc::new(Keys { failed: true, ..Keys::default() });
+                let reported = self.cycle(Open::Keys(id), None);
+                self.broken_keys.push((id, reported));
+                return Arc::new(Keys { failed: Some(reported), ..Keys::default() });
             }
             Once::Unset => {}
         }
         self.set_keys(id, Once::Busy);
         self.open.push(Open::Keys(id));
         let mut keys = self.find_keys(id);
-        keys.failed = self.broken_keys.contains(&id);
+        let broken = self.broken_keys.iter().find(|(broken, _)| *broken == id);
+        keys.failed = keys.failed.or(broken.map(|(_, reported)| *reported));
         let keys = Arc::new(keys);
         self.open.pop();
         self.set_keys(id, Once::Done(keys.clone()));
@@ -91,7 +92,8 @@ impl Pass<'_> {
                 self.claims_below(id, Cur { group, env, ..*cur }, tree, &mut claims);
             }
         }
-        let mut keys = Keys::default();
+        let failed = wholes.iter().find_map(|whole| whole.value.failed());
+        let mut keys = Keys { failed, ..Keys::default() };
         let given = |(key, all): (&Arc<str>, &Vec<Claim>)| all.iter().any(|c| !c.gone).then(|| key.clone());
         let all: Vec<Arc<str>> = match claims.values().flatten().any(|c| c.gone) {
             true => claims.iter().filter_map(given).collect(),
@@ -193,7 +195,7 @@ impl Pass<'_> {
 
     /// Notes for the definitions that take a key away whether somebody gives it.
     fn taken_keys(&mut self, id: NodeId, key: &Arc<str>, claims: &[Claim], given: &[Arc<str>]) {
-        if self.broken_keys.contains(&id) {
+        if self.broken_keys.iter().any(|(broken, _)| *broken == id) {
             return;
         }
         let found = claims.iter().any(|c| !c.gone);

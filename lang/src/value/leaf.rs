@@ -39,15 +39,14 @@ impl Pass<'_> {
         let place = |at: Span| (&sources.file(sources.file_of(at.start)).name, at.start);
         let (_, src, first) = tops.iter().min_by_key(|top| place(top.1.at)).unwrap_or(&tops[0]).clone();
         for (_, _, other) in &tops {
-            if first.is_error() || other.is_error() {
-                return (Value::Error, src);
+            if let Some(reported) = first.failed().or(other.failed()) {
+                return (Value::Error(reported), src);
             }
             if first.order(other) != Ordering::Equal {
                 let path = self.spot_path(spot);
                 let places: Vec<(Span, u8)> =
                     tops.iter().map(|(rank, src, _)| (src.at, rank.strength)).collect();
-                self.report(errors::conflict(&path, &places));
-                return (Value::Error, src);
+                return (self.fail(errors::conflict(&path, &places)), src);
             }
         }
         (first, src)
@@ -195,7 +194,7 @@ impl Pass<'_> {
                         }
                     },
                     Given::None => Value::None,
-                    Given::Exists => Value::Error,
+                    Given::Exists => self.failed(def.at, &[]),
                 };
                 if def.known_good || place.refine.is_none() {
                     return (value, src);
@@ -225,24 +224,25 @@ impl Pass<'_> {
             match self.eng.program.types.get(place.ty) {
                 Ty::Opt(_) => return (Value::None, src),
                 // Its declaration could not be read, which was reported.
-                Ty::Error => return (Value::Error, src),
+                Ty::Error(reported) => return (Value::Error(*reported), src),
                 _ => {}
             }
             let path = self.spot_path(spot);
             let (declared_at, used_at) = match spot {
                 Spot::Field(node, field) => {
-                    let Kind::Record(rec, ..) = &self.node(node).kind else { return (Value::Error, src) };
+                    let Kind::Record(rec, ..) = &self.node(node).kind else {
+                        return (self.failed(at, &[]), src);
+                    };
                     let declared_at = self.eng.program.types.record(*rec).fields[field as usize].at;
                     // An option is missing as a whole: no definition around it says more than its declaration.
                     (declared_at, if node == NodeId(0) { declared_at } else { self.first_at(node) })
                 }
                 Spot::Entry(node, _) => (at, self.first_at(node)),
             };
-            let broken = self.wholes(spot.node()).iter().any(|w| w.value.is_error());
-            if !broken {
-                self.report(errors::missing(&path, used_at, declared_at));
-            }
-            return (Value::Error, src);
+            let broken = self.wholes(spot.node()).iter().find_map(|w| w.value.failed());
+            let reported =
+                broken.unwrap_or_else(|| self.report(errors::missing(&path, used_at, declared_at)));
+            return (Value::Error(reported), src);
         };
         let src = Src { def: NO_DEF, at: default.at };
         let value = match &default.kind {
@@ -266,7 +266,7 @@ impl Pass<'_> {
         through: Option<Span>,
     ) -> Value {
         let Some(refine) = &place.refine else { return value };
-        if matches!(value, Value::Error | Value::None) {
+        if matches!(value, Value::Error(_) | Value::None) {
             return value;
         }
         for cond in &refine.wheres {
@@ -287,8 +287,9 @@ impl Pass<'_> {
             };
             let item_place = Place { ty: item_ty, refine: Some(item.clone()) };
             for item in items.iter() {
-                if self.demand(spot, &item_place, item.clone(), at, through).is_error() {
-                    return Value::Error;
+                let demanded = self.demand(spot, &item_place, item.clone(), at, through);
+                if demanded.is_error() {
+                    return demanded;
                 }
             }
         }

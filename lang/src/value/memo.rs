@@ -1,6 +1,7 @@
 //! What a pass remembers: nodes of the tree, environments of loops, guards that were decided. Grows only; the
 //! shared one is frozen before the passes of the parts begin.
 
+use crate::diag::Reported;
 use crate::live::{NodeId, Value};
 use crate::merge::trie::{StarId, TrieId};
 use crate::rank::{Rank, Uses};
@@ -99,8 +100,8 @@ pub struct Keys {
     pub present: Vec<Arc<str>>,
     /// Taken away by `none`, sorted.
     pub removed: Vec<Arc<str>>,
-    /// Whether they could not be found, which was reported: nobody complains of a key that is not among them.
-    pub failed: bool,
+    /// That they could not be found was reported: nobody complains of a key that is not among them.
+    pub failed: Option<Reported>,
 }
 
 impl Keys {

@@ -3,7 +3,7 @@
 use super::engine::Engine;
 use super::errors;
 use super::memo::*;
-use crate::diag::{Diagnostic, Problems};
+use crate::diag::{Diagnostic, Problems, Reported};
 use crate::live::{NodeId, Value};
 use crate::merge::trie::TrieId;
 use crate::source::Span;
@@ -68,12 +68,12 @@ pub struct Pass<'p> {
     pub steps: u64,
     /// How deep evaluation is.
     pub depth: u32,
-    /// Whether the budget was exceeded, which is reported once.
-    pub spent: bool,
+    /// That the budget was exceeded, which is reported once.
+    pub spent: Option<Reported>,
     /// Plans by record type and places; kept from part to part.
     pub plans: Map<(RecId, Vec<TrieId>), Arc<Plan>>,
     /// Maps whose keys need themselves.
-    pub broken_keys: Vec<NodeId>,
+    pub broken_keys: Vec<(NodeId, Reported)>,
     /// Conditions that were tried on texts; kept from part to part.
     pub tried: Map<(crate::types::hir::WhereId, Arc<str>), bool>,
     /// Values of defaults that read nothing, by the address of the expression; kept from part to part.
@@ -104,7 +104,7 @@ impl<'p> Pass<'p> {
             part: None,
             steps: 0,
             depth: 0,
-            spent: false,
+            spent: None,
             plans: Map::default(),
             broken_keys: Vec::new(),
             tried: Map::default(),
@@ -141,7 +141,7 @@ impl<'p> Pass<'p> {
         self.broken_keys.clear();
         self.steps = 0;
         self.depth = 0;
-        self.spent = false;
+        self.spent = None;
         self.part = Some(name.clone());
     }
 
@@ -353,34 +353,45 @@ impl<'p> Pass<'p> {
     }
 
     /// Adds a report, with the name of the part.
-    pub fn report(&mut self, diagnostic: Diagnostic) {
+    pub fn report(&mut self, diagnostic: Diagnostic) -> Reported {
         let mut diagnostic = diagnostic;
         diagnostic.part = self.part.as_ref().map(|p| p.to_string());
-        self.problems.push(diagnostic);
+        self.problems.push(diagnostic)
     }
 
     /// Reports and fails.
     pub fn fail(&mut self, diagnostic: Diagnostic) -> Value {
-        self.report(diagnostic);
-        Value::Error
+        Value::Error(self.report(diagnostic))
     }
 
-    /// Counts a step; false when the budget is spent.
-    pub fn step(&mut self, at: Span) -> bool {
-        self.steps += 1;
-        if self.steps <= STEP_BUDGET {
-            return true;
+    /// The failure of one of some values; if none failed, they are not what the checker promised.
+    pub fn failure(&mut self, at: Span, values: &[&Value]) -> Reported {
+        match values.iter().find_map(|value| value.failed()) {
+            Some(reported) => reported,
+            None => self.report(Diagnostic::bug(at, "a value is not of its type")),
         }
-        self.exhausted(at, "steps");
-        false
+    }
+
+    /// The same, as a value.
+    pub fn failed(&mut self, at: Span, values: &[&Value]) -> Value {
+        Value::Error(self.failure(at, values))
+    }
+
+    /// Counts a step; fails when the budget is spent.
+    pub fn step(&mut self, at: Span) -> Result<(), Reported> {
+        self.steps += 1;
+        if self.steps <= STEP_BUDGET { Ok(()) } else { Err(self.exhausted(at, "steps")) }
     }
 
     /// Reports, once, that the budget is spent.
-    pub fn exhausted(&mut self, at: Span, what: &str) {
-        if !std::mem::replace(&mut self.spent, true) {
-            let limit = if what == "steps" { STEP_BUDGET } else { u64::from(DEPTH_BUDGET) };
-            self.report(errors::budget(at, what, limit));
+    pub fn exhausted(&mut self, at: Span, what: &str) -> Reported {
+        if let Some(reported) = self.spent {
+            return reported;
         }
+        let limit = if what == "steps" { STEP_BUDGET } else { u64::from(DEPTH_BUDGET) };
+        let reported = self.report(errors::budget(at, what, limit));
+        self.spent = Some(reported);
+        reported
     }
 
     /// The path of a node as it is written.
@@ -419,18 +430,32 @@ impl<'p> Pass<'p> {
     }
 
     /// Reports the cycle that begins at something that is already being evaluated.
-    pub fn cycle(&mut self, what: Open, name: Option<&Arc<str>>) -> Value {
+    pub fn cycle(&mut self, what: Open, name: Option<&Arc<str>>) -> Reported {
         let first = self.open.iter().position(|o| match (o, what) {
             (Open::Entry(n, i), Open::Entry(m, _)) => *n == m && Some(&self.open_names[*i as usize]) == name,
             (a, b) => *a == b,
         });
-        let chain: Vec<(String, Span)> =
-            self.open[first.unwrap_or(0)..].iter().filter_map(|o| self.describe(*o)).collect();
-        let (at, closes) = match chain.first() {
-            Some((text, at)) => (*at, text.clone()),
-            None => return Value::Error,
+        let open = &self.open[first.unwrap_or(0)..];
+        let mut chain: Vec<(String, Span)> = open.iter().filter_map(|o| self.describe(*o)).collect();
+        if chain.is_empty() {
+            chain.extend(self.describe_hidden(what));
+        }
+        let Some((closes, at)) = chain.first().cloned() else {
+            return self.report(Diagnostic::bug(Span::default(), "a cycle of nothing"));
         };
-        self.fail(errors::cycle(at, &closes, &chain))
+        self.report(errors::cycle(at, &closes, &chain))
+    }
+
+    /// What is told of only where a cycle is made of nothing else.
+    fn describe_hidden(&self, open: Open) -> Option<(String, Span)> {
+        match open {
+            Open::Wholes(node) => Some((self.path(node), self.first_at(node))),
+            Open::Star(star, _) => {
+                let at = self.eng.trie.star(crate::merge::trie::StarId(star)).key.at;
+                Some((format!("the key in {}", self.eng.program.sources.place(at.start)), at))
+            }
+            _ => self.describe(open),
+        }
     }
 
     fn describe(&self, open: Open) -> Option<(String, Span)> {
@@ -502,7 +527,7 @@ impl<'p> Pass<'p> {
 
     /// Whether the type of a place is a leaf.
     pub fn is_leaf(&self, ty: TyId) -> bool {
-        self.eng.leaf[ty.0 as usize]
+        self.eng.leaf[ty.index()]
     }
 
     /// The rank of a definition.

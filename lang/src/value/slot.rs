@@ -6,7 +6,6 @@ use super::memo::*;
 use super::pass::{Open, Pass};
 use crate::live::{NodeId, Value};
 use crate::merge::trie::{StarId, TrieId};
-use crate::source::Span;
 use crate::syntax::ast::Op;
 use crate::types::hir::{DefId, Ex, Given};
 use crate::types::ty::{Place, TyId};
@@ -48,7 +47,7 @@ impl Pass<'_> {
                 return value;
             }
             Slot::Child(child) => return Value::Node(child),
-            Slot::Busy => return self.cycle(Open::Field(id, field), None),
+            Slot::Busy => return Value::Error(self.cycle(Open::Field(id, field), None)),
             Slot::Unset => {}
         }
         self.traced(Spot::Field(id, field));
@@ -68,7 +67,7 @@ impl Pass<'_> {
         match slot {
             Slot::Value(value, _) => value,
             Slot::Child(child) => Value::Node(child),
-            _ => Value::Error,
+            Slot::Unset | Slot::Busy => self.failed(self.first_at(id), &[]),
         }
     }
 
@@ -82,7 +81,7 @@ impl Pass<'_> {
                 return value;
             }
             Slot::Child(child) => return Value::Node(self.canon(child)),
-            Slot::Busy => return self.cycle(Open::Entry(id, 0), Some(key)),
+            Slot::Busy => return Value::Error(self.cycle(Open::Entry(id, 0), Some(key))),
             Slot::Unset => {}
         }
         self.traced(Spot::Entry(id, key));
@@ -96,7 +95,7 @@ impl Pass<'_> {
         match slot {
             Slot::Value(value, _) => value,
             Slot::Child(child) => Value::Node(child),
-            _ => Value::Error,
+            Slot::Unset | Slot::Busy => self.failed(self.first_at(id), &[]),
         }
     }
 
@@ -114,9 +113,9 @@ impl Pass<'_> {
         self.depth += 1;
         if self.depth > super::pass::DEPTH_BUDGET {
             let at = self.first_at(id);
-            self.exhausted(at, "nested leaves");
+            let reported = self.exhausted(at, "nested leaves");
             self.depth -= 1;
-            return Slot::Value(Value::Error, Src { def: NO_DEF, at });
+            return Slot::Value(Value::Error(reported), Src { def: NO_DEF, at });
         }
         let slot = stacker::maybe_grow(256 * 1024, 8 * 1024 * 1024, || find(self));
         self.depth -= 1;
@@ -126,7 +125,8 @@ impl Pass<'_> {
     pub(super) fn find_field(&mut self, id: NodeId, field: u32) -> Slot {
         let program = &self.eng.program;
         let Kind::Record(rec, plan, _) = &self.node(id).kind else {
-            return Slot::Value(Value::Error, Src { def: NO_DEF, at: Span::default() });
+            let at = self.first_at(id);
+            return Slot::Value(self.failed(at, &[]), Src { def: NO_DEF, at });
         };
         let (rec, plan) = (*rec, plan.clone());
         let def = &program.types.record(rec).fields[field as usize];
@@ -205,7 +205,7 @@ impl Pass<'_> {
                         out.push(Whole { value, ..*whole });
                     }
                 }
-                Value::Error => out.push(whole.clone()),
+                Value::Error(_) => out.push(whole.clone()),
                 _ => {}
             }
         }

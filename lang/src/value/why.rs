@@ -193,9 +193,7 @@ impl Engine {
         rest: &[String],
     ) -> bool {
         let (Given::Value(ex), Some(env)) = (given, envs.first()) else { return false };
-        let n = pass.problems.len();
         let mut value = pass.eval(ex, &mut super::eval::Frame::of(pass.env(*env)));
-        pass.problems.truncate(n);
         for step in rest {
             value = match &value {
                 Value::Dict(dict) => match dict.get(step) {
@@ -267,7 +265,7 @@ impl Pass<'_> {
                     Some(entry) => src.at = entry.at,
                     None => *src = Src { def: NO_DEF, at: def.at },
                 }
-                Some((self.field_of(at, rec, field), def.place.ty))
+                Some((self.field_of(at, rec, field, src.at), def.place.ty))
             }
             (Value::Dict(dict), other) => {
                 let entry = dict.get(key)?;

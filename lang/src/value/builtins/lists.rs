@@ -167,7 +167,7 @@ fn last(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
 }
 
 fn get(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
-    let Value::Str(key) = &args[1] else { return Value::Error };
+    let Value::Str(key) = &args[1] else { return pass.failed(at, &[&args[0], &args[1]]) };
     if pass.keys_of(&args[0]).iter().any(|k| k == key) {
         pass.entry_of(&args[0], key, at)
     } else {
@@ -216,7 +216,7 @@ fn keys(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
 
 fn values(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
     let keys = pass.keys_of(&args[0]);
-    Value::List(keys.iter().map(|k| pass.entry_of(&args[0], k, at)).collect())
+    Value::list(keys.iter().map(|k| pass.entry_of(&args[0], k, at)).collect())
 }
 
 fn all(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {

@@ -88,32 +88,34 @@ fn net(value: &Value) -> Option<&IpNet> {
 }
 
 fn host(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
-    let (Some(net), Value::Int(n)) = (net(&args[0]), &args[1]) else { return Value::Error };
+    let (Some(net), Value::Int(n)) = (net(&args[0]), &args[1]) else {
+        return pass.failed(at, &[&args[0], &args[1]]);
+    };
     match move_ip(net.network(), *n).filter(|ip| *n >= 0 && net.contains(ip)) {
         Some(ip) => Value::Ip(ip),
         None => pass.fail(errors::arithmetic(at, format!("{net} has no address number {n}"))),
     }
 }
 
-fn address(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
-    net(&args[0]).map_or(Value::Error, |n| Value::Ip(n.network()))
+fn address(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+    net(&args[0]).map_or_else(|| pass.failed(at, &[&args[0]]), |n| Value::Ip(n.network()))
 }
 
-fn last(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
-    net(&args[0]).map_or(Value::Error, |n| Value::Ip(n.broadcast()))
+fn last(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+    net(&args[0]).map_or_else(|| pass.failed(at, &[&args[0]]), |n| Value::Ip(n.broadcast()))
 }
 
-fn prefix(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
-    net(&args[0]).map_or(Value::Error, |n| Value::Int(i64::from(n.prefix_len())))
+fn prefix(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+    net(&args[0]).map_or_else(|| pass.failed(at, &[&args[0]]), |n| Value::Int(i64::from(n.prefix_len())))
 }
 
-fn netmask(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
-    net(&args[0]).map_or(Value::Error, |n| Value::Ip(n.netmask()))
+fn netmask(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+    net(&args[0]).map_or_else(|| pass.failed(at, &[&args[0]]), |n| Value::Ip(n.netmask()))
 }
 
 fn subnet(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
     let (Some(net), Value::Int(prefix), Value::Int(n)) = (net(&args[0]), &args[1], &args[2]) else {
-        return Value::Error;
+        return pass.failed(at, &[&args[0], &args[1]]);
     };
     let found = u8::try_from(*prefix)
         .ok()
@@ -127,15 +129,15 @@ fn subnet(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
     }
 }
 
-fn ip_version(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
+fn ip_version(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
     match &args[0] {
         Value::Ip(ip) => Value::Int(if ip.is_ipv4() { 4 } else { 6 }),
-        _ => Value::Error,
+        _ => pass.failed(at, &[&args[0]]),
     }
 }
 
 fn ip(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
-    let Value::Str(text) = &args[0] else { return Value::Error };
+    let Value::Str(text) = &args[0] else { return pass.failed(at, &[&args[0]]) };
     match text.parse() {
         Ok(ip) => Value::Ip(ip),
         Err(_) => pass.fail(errors::bad_text(at, format!("`{text}` is not an address"), None)),
@@ -143,7 +145,9 @@ fn ip(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
 }
 
 fn cidr(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
-    let (Value::Ip(ip), Value::Int(prefix)) = (&args[0], &args[1]) else { return Value::Error };
+    let (Value::Ip(ip), Value::Int(prefix)) = (&args[0], &args[1]) else {
+        return pass.failed(at, &[&args[0], &args[1]]);
+    };
     match u8::try_from(*prefix).ok().and_then(|p| IpNet::new(*ip, p).ok()) {
         Some(net) => Value::Cidr(Arc::new(net)),
         None => pass.fail(errors::arithmetic(at, format!("{prefix} is no length of a prefix"))),

@@ -44,18 +44,18 @@ pub(super) static ALL: [Builtin; 4] = [
     ),
 ];
 
-fn secret(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
-    args[0].as_str().map_or(Value::Error, |name| Pass::secret_value(name, None))
+fn secret(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+    args[0].as_str().map_or_else(|| pass.failed(at, &[&args[0]]), |name| Pass::secret_value(name, None))
 }
 
-fn secret_part(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
+fn secret_part(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
     match (&args[0], &args[1]) {
         (Value::Str(name), Value::Str(part)) => Pass::secret_value(name, Some(part.clone())),
-        _ => Value::Error,
+        _ => pass.failed(at, &[&args[0], &args[1]]),
     }
 }
 
-fn encoded(value: &Value, encode: Encode, plain: fn(&str) -> String) -> Value {
+fn encoded(pass: &mut Pass<'_>, value: &Value, encode: Encode, plain: fn(&str) -> String, at: Span) -> Value {
     match value {
         Value::Str(text) => Value::Str(plain(text).into()),
         Value::Secret(parts) => Value::Secret(
@@ -69,12 +69,12 @@ fn encoded(value: &Value, encode: Encode, plain: fn(&str) -> String) -> Value {
                 })
                 .collect(),
         ),
-        _ => Value::Error,
+        other => pass.failed(at, &[other]),
     }
 }
 
-fn urlencode(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
-    encoded(&args[0], Encode::Url, percent)
+fn urlencode(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+    encoded(pass, &args[0], Encode::Url, percent, at)
 }
 
 fn base64(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
@@ -85,7 +85,7 @@ fn base64(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
         let help = Some("encode the secret alone, outside of any text");
         return pass.fail(super::super::errors::bad_text(at, "base64 of a text around a secret", help));
     }
-    encoded(&args[0], Encode::Base64, sixty_four)
+    encoded(pass, &args[0], Encode::Base64, sixty_four, at)
 }
 
 /// Percent-encoding of everything but the unreserved characters of RFC 3986.
