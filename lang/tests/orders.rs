@@ -1,5 +1,6 @@
 //! Whatever sorts has a total order, and "beats" is a strict partial one that the order of additions agrees with.
 
+use kl::diag::{Code, Diagnostic, Problems};
 use kl::live::{Dict, Entry, Template, Value, compare_versions};
 use kl::rank::{self, Rank, Uses, strongest};
 use kl::source::{FileId, Span};
@@ -121,7 +122,11 @@ fn value() -> impl Strategy<Value = Value> {
     let float =
         prop_oneof![Just(0.0), Just(-0.0), Just(1.5), Just(f64::NAN), Just(f64::INFINITY), any::<f64>()];
     let leaf = prop_oneof![
-        Just(Value::Error),
+        Just(Value::Error(Problems::default().push(Diagnostic::error(
+            Code::Missing,
+            Span::default(),
+            "it has no value"
+        )))),
         Just(Value::None),
         any::<bool>().prop_map(Value::Bool),
         number.clone().prop_map(Value::Int),

@@ -9,7 +9,9 @@ const RUN: usize = 3;
 pub fn ranges<'a>(hosts: impl IntoIterator<Item = &'a str>) -> String {
     let mut hosts: Vec<&str> = hosts.into_iter().collect();
     hosts.sort_by_key(|it| {
-        numbered(it).map_or((*it, None), |(front, digits)| (front, digits.parse::<u64>().ok()))
+        let (front, digits) = numbered(it).unwrap_or((it, ""));
+        let digits = digits.trim_start_matches('0');
+        (front, digits.len(), digits, *it)
     });
     let mut words = Vec::new();
     let mut rest = hosts.as_slice();

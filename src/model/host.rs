@@ -6,7 +6,7 @@ use super::decode;
 use super::precheck::{Precheck, prechecks};
 use super::read::Reader;
 use super::{At, Text, errors};
-use kl::data::{Data, DataKind};
+use kl::data::Data;
 use kl::diag::{Diagnostic, Problems};
 use kl::source::Span;
 use std::collections::BTreeMap;
