@@ -90,6 +90,7 @@ impl Marks {
                     text.push_str(&format!("{HOLE_OPEN}{}{HOLE_CLOSE}", self.holes.len()));
                     self.holes.push(Hole {
                         offset: 0,
+                        shown: 0,
                         secret: name.to_string(),
                         part: part.as_ref().map(|name| name.to_string()),
                         encode: match encode {

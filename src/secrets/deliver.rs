@@ -149,7 +149,7 @@ fn fill(
     let text = closure.files.get(path).map(|it| it.bytes.as_slice()).unwrap_or_default();
     let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
     let mut last = 0;
-    for Hole { offset, secret, part, encode } in holes {
+    for Hole { offset, secret, part, encode, shown: _ } in holes {
         let offset = usize::try_from(*offset).unwrap_or(usize::MAX).clamp(last, text.len());
         bytes.extend_from_slice(&text[last..offset]);
         last = offset;
@@ -229,7 +229,7 @@ mod tests {
     }
 
     fn hole(offset: u64, secret: &str, part: Option<&str>) -> Hole {
-        Hole { offset, secret: secret.into(), part: part.map(str::to_owned), encode: Encode::Plain }
+        Hole { offset, secret: secret.into(), part: part.map(str::to_owned), encode: Encode::Plain, shown: 0 }
     }
 
     /// A closure with two secrets that a new key opens; the private key is returned.

@@ -126,7 +126,7 @@ mod tests {
     }
 
     fn add(closure: &mut Closure, text: &str) -> String {
-        let hole = Hole { offset: 9, secret: "db".into(), part: None, encode: Encode::Plain };
+        let hole = Hole { offset: 9, secret: "db".into(), part: None, encode: Encode::Plain, shown: 0 };
         let file = FolderFile {
             name: "my.cnf".into(),
             path: "files/mariadb/my.cnf".into(),
