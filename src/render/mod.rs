@@ -11,7 +11,7 @@ pub mod keys;
 mod limits;
 mod lower;
 mod lowered;
-pub mod marks;
+mod marks;
 mod podman;
 mod policy;
 mod precheck;

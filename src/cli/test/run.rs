@@ -12,7 +12,7 @@ use super::super::build::{Made, make_quietly};
 use super::super::describe::{Described, PARTITION, Typed};
 use crate::model::decode_file;
 use crate::render::document::render_file;
-use crate::render::marks::named;
+use crate::store::shown::named;
 
 /// Runs one test.
 pub fn judge(typed: &Typed, test: &TestDef, jobs: usize) -> Judged {
