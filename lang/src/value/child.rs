@@ -128,7 +128,7 @@ impl Pass<'_> {
             for def_id in &self.eng.trie.node(*place).ends {
                 let def = &self.eng.program.defs[def_id.0 as usize];
                 if def.op == Op::Replace && self.is_active(id, *cur, *place, key, *def_id) {
-                    cuts.push(Cut { rank: self.rank(*def_id), depth });
+                    cuts.push(Cut { rank: self.rank(*def_id), depth, def: *def_id });
                 }
             }
         }

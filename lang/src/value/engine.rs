@@ -80,6 +80,18 @@ impl Engine {
         Some(pass.force_value(&slot, &place, crate::data::Origin { at, through: None }, Some(map)))
     }
 
+    /// The warnings about definitions that won only by a `use`.
+    pub fn won_by_use(&self, all: &Map<(DefId, DefId), ()>, problems: &mut Problems) {
+        for (winner, loser) in all.keys() {
+            let all = &self.program.defs;
+            let (Some(winner), Some(loser)) = (all.get(winner.0 as usize), all.get(loser.0 as usize)) else {
+                continue;
+            };
+            let said_at = self.program.uses.said_at(winner.file, loser.file);
+            problems.push(errors::won_by_use(winner.at, loser.at, said_at));
+        }
+    }
+
     /// The warnings about definitions that never won, from all passes.
     pub fn dead(&self, won: &[bool], lost: &Map<DefId, DefId>, problems: &mut Problems) {
         for (loser, winner) in lost {

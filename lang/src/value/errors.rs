@@ -219,6 +219,16 @@ pub fn dropped(at: Span, winner: Span) -> Diagnostic {
         .help("remove it, or write the stronger one as `+=`")
 }
 
+/// A definition that wins over one of its own strength because its file happens to use the other's.
+pub fn won_by_use(at: Span, loser: Span, used_at: Option<Span>) -> Diagnostic {
+    let mut out = Diagnostic::warning(Code::WonByUse, at, "this wins over an equal one only by a `use`")
+        .label(loser, "this gives way to it");
+    if let Some(used_at) = used_at {
+        out = out.label(used_at, "by this line, of a file that the description uses anyway");
+    }
+    out.help("say which is meant: `?=` in the one that should give way, or `force` in the one that should win")
+}
+
 /// A definition that never wins.
 pub fn dead(at: Span, winner: Span) -> Diagnostic {
     Diagnostic::warning(Code::DeadDefinition, at, "this definition never wins")

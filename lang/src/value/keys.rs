@@ -104,11 +104,17 @@ impl Pass<'_> {
                 self.taken_keys(id, &key, &claims, &all);
             }
             let cuts = self.node(id).cuts.clone();
-            let uses = &self.eng.program.uses;
             let live: Vec<&Claim> =
-                claims.iter().filter(|c| !cuts.iter().any(|cut| cut.drops(c.rank, c.rule, uses))).collect();
+                claims.iter().filter(|c| !self.is_cut(&cuts, c.rank, c.rule, c.def)).collect();
+            let uses = &self.eng.program.uses;
             let strongest = rank::strongest(live.iter().map(|c| c.rank), uses);
             let top: Vec<&&Claim> = live.iter().filter(|c| strongest.contains(&c.rank)).collect();
+            let beaten = live.iter().filter(|c| !strongest.contains(&c.rank));
+            for (won, lost) in opposed(top.iter().map(|c| **c), beaten.copied()) {
+                if self.is_by_use(won.rank, lost.rank) {
+                    self.memo.by_use.insert((won.def, lost.def), ());
+                }
+            }
             let (gone, there) = (top.iter().find(|c| c.gone), top.iter().find(|c| !c.gone));
             match (gone, there) {
                 (Some(gone), Some(there)) => {
@@ -268,4 +274,21 @@ impl Pass<'_> {
             self.defs_below(self.eng.trie.star(*star).target, group, env, out);
         }
     }
+}
+
+/// Who won over whom, of those that say the opposite: one for each rank.
+fn opposed<'c>(
+    won: impl Iterator<Item = &'c Claim>,
+    lost: impl Iterator<Item = &'c Claim>,
+) -> Vec<(&'c Claim, &'c Claim)> {
+    let by_rank = |all: &mut Vec<&'c Claim>, claim: &'c Claim| {
+        if !all.iter().any(|c| c.rank == claim.rank && c.gone == claim.gone) {
+            all.push(claim);
+        }
+    };
+    let (mut winners, mut losers) = (Vec::new(), Vec::new());
+    won.for_each(|claim| by_rank(&mut winners, claim));
+    lost.for_each(|claim| by_rank(&mut losers, claim));
+    let pairs = winners.iter().flat_map(|w| losers.iter().map(|l| (*w, *l)));
+    pairs.filter(|(w, l)| w.gone != l.gone && w.rank.strength == l.rank.strength).collect()
 }

@@ -104,17 +104,17 @@ impl Pass<'_> {
             all.extend(wholes.iter().filter(|w| w.rank.strength == class).cloned().map(Cand::Whole));
             if !cuts_empty {
                 let cuts = self.node(spot.node()).cuts.clone();
-                all.retain(|c| {
-                    let (rank, rule) = (self.cand_rank(c), cand_rule(c));
-                    !cuts.iter().any(|cut| cut.drops(rank, rule, &program.uses))
-                });
+                all.retain(|c| !self.is_cut(&cuts, self.cand_rank(c), cand_rule(c), cand_def(c)));
             }
             if all.is_empty() {
                 continue;
             }
             if all.len() > 1 {
                 let top = rank::strongest(all.iter().map(|c| self.cand_rank(c)), &program.uses);
-                all.retain(|c| top.contains(&self.cand_rank(c)));
+                let (won, lost): (Vec<Cand>, Vec<Cand>) =
+                    all.into_iter().partition(|c| top.contains(&self.cand_rank(c)));
+                self.note_by_use(&won, &lost);
+                all = won;
             }
             return Winners { all, weaker: ends[i..].iter().map(|(_, def)| *def).collect() };
         }
@@ -151,6 +151,58 @@ impl Pass<'_> {
                     .is_some_and(|s| self.eng.trie.node(self.eng.trie.star(s).target).ends.contains(&def));
                 if own { key.clone() } else { self.node(node).key.clone() }
             }
+        }
+    }
+
+    /// Notes which candidates won only because their file happens to use that of another one.
+    fn note_by_use(&mut self, won: &[Cand], lost: &[Cand]) {
+        for cand in lost {
+            let (rank, def) = (self.cand_rank(cand), cand_def(cand));
+            let by = won.iter().find(|w| self.is_by_use(self.cand_rank(w), rank));
+            let Some(by) = by else { continue };
+            let agree = match (self.plain_value(by), self.plain_value(cand)) {
+                (Some(a), Some(b)) => a.order(b) == Ordering::Equal,
+                _ => false,
+            };
+            if !agree {
+                self.memo.by_use.insert((cand_def(by), def), ());
+            }
+        }
+    }
+
+    /// Whether a `:=` drops a definition; notes when it does so only by a `use`.
+    pub(super) fn is_cut(&mut self, cuts: &[Cut], rank: Rank, rule: Rule, def: DefId) -> bool {
+        let uses = &self.eng.program.uses;
+        let Some(cut) = cuts.iter().find(|cut| cut.drops(rank, rule, uses)) else { return false };
+        if self.is_by_use(cut.rank, rank) {
+            self.memo.by_use.insert((cut.def, def), ());
+        }
+        true
+    }
+
+    /// Whether one of two ranks beats the other only because its file happens to use that of the other.
+    pub(super) fn is_by_use(&mut self, winner: Rank, loser: Rank) -> bool {
+        let uses = &self.eng.program.uses;
+        winner.strength == loser.strength
+            && winner.beats(loser, uses)
+            && *self
+                .beside
+                .entry((winner.file, loser.file))
+                .or_insert_with(|| uses.is_beside(winner.file, loser.file))
+    }
+
+    /// The value of a candidate where nothing has to be evaluated for it.
+    fn plain_value<'c>(&'c self, cand: &'c Cand) -> Option<&'c Value> {
+        match cand {
+            Cand::Def(id, ..) => match &self.eng.program.defs[id.0 as usize].given {
+                Given::Value(ex) => match &ex.kind {
+                    Ek::Const(value) => Some(value),
+                    _ => None,
+                },
+                Given::None => Some(&Value::None),
+                Given::Exists => None,
+            },
+            Cand::Whole(whole) => Some(&whole.value),
         }
     }
 
@@ -319,6 +371,14 @@ impl Pass<'_> {
 
     pub(super) fn settled_for_compare(&mut self, value: Value, ty: TyId) -> Value {
         if self.is_leaf(ty) { value } else { self.settle(&value, ty) }
+    }
+}
+
+/// The definition of a candidate.
+fn cand_def(cand: &Cand) -> DefId {
+    match cand {
+        Cand::Def(def, ..) => *def,
+        Cand::Whole(whole) => whole.src.def,
     }
 }
 

@@ -57,6 +57,8 @@ pub struct Cut {
     pub rank: Rank,
     /// How deep the node lies that it replaces.
     pub depth: u16,
+    /// The definition.
+    pub def: DefId,
 }
 
 impl Cut {
@@ -208,6 +210,8 @@ pub struct Memo {
     pub calls: Map<(u32, Arc<[u8]>), Value>,
     /// Definitions that won somewhere.
     pub won: Vec<bool>,
+    /// Definitions that won over others of one strength only by a `use`, and those.
+    pub by_use: Map<(DefId, DefId), ()>,
     /// What was taken away, and whether it was there.
     pub taken: super::taken::AllTaken,
     /// Whether a loop, a guard or a computed key failed, so that nobody knows what is there.

@@ -6,7 +6,7 @@ use super::memo::*;
 use crate::diag::{Diagnostic, Problems, Reported};
 use crate::live::{NodeId, Value};
 use crate::merge::trie::TrieId;
-use crate::source::Span;
+use crate::source::{FileId, Span};
 use crate::syntax::ast::Op;
 use crate::types::hir::{DefId, Ek, GroupId};
 use crate::types::ty::{Place, RecId, Ty, TyId};
@@ -76,6 +76,8 @@ pub struct Pass<'p> {
     pub broken_keys: Vec<(NodeId, Reported)>,
     /// Conditions that were tried on texts; kept from part to part.
     pub tried: Map<(crate::types::hir::WhereId, Arc<str>), bool>,
+    /// Whether files stand beside each other of which one uses the other; kept from part to part.
+    pub beside: Map<(FileId, FileId), bool>,
     /// Values of defaults that read nothing, by the address of the expression; kept from part to part.
     pub defaults: Map<usize, Value>,
     /// The empty environment.
@@ -108,6 +110,7 @@ impl<'p> Pass<'p> {
             plans: Map::default(),
             broken_keys: Vec::new(),
             tried: Map::default(),
+            beside: Map::default(),
             defaults: Map::default(),
             nothing: Arc::from([]),
             evidence: None,
