@@ -86,7 +86,8 @@ fn reach(direct: &[Vec<(FileId, Span)>], from: usize, without: Option<FileId>) -
     let mut seen = vec![false; direct.len()];
     let mut todo: Vec<usize> = vec![from];
     while let Some(next) = todo.pop() {
-        let more = direct[next].iter().filter(|(file, _)| Some(*file) != without).map(|(file, _)| file.0 as usize);
+        let more =
+            direct[next].iter().filter(|(file, _)| Some(*file) != without).map(|(file, _)| file.0 as usize);
         for file in more {
             if !std::mem::replace(&mut seen[file], true) {
                 todo.push(file);

@@ -50,6 +50,7 @@ impl Pass<'_> {
         // A map that one value gives, and nothing else says anything of, is that value.
         if curs.is_empty()
             && inner.refine.is_none()
+            && !self.eng.deep[ty.index()]
             && matches!(self.eng.program.types.get(ty), Ty::Map(_, item) if self.is_leaf(*item))
             && let [Whole { value: value @ Value::Dict(_), src, .. }] = above.as_slice()
         {

@@ -239,7 +239,7 @@ impl Pass<'_> {
                 let src = Src { def: *id, at: def.at };
                 let value = match &def.given {
                     Given::Value(ex) => match &ex.kind {
-                        Ek::Const(value) => value.clone(),
+                        Ek::Const(value) => self.constant(value, ex.at),
                         _ => {
                             let mut frame = Frame::at(self.env(*env), spot.node());
                             self.eval(ex, &mut frame)
@@ -248,7 +248,7 @@ impl Pass<'_> {
                     Given::None => Value::None,
                     Given::Exists => self.failed(def.at, &[]),
                 };
-                if def.known_good || place.refine.is_none() {
+                if def.known_good {
                     return (value, src);
                 }
                 (self.demand(spot, place, value, def.value_at, None), src)
@@ -298,7 +298,7 @@ impl Pass<'_> {
         };
         let src = Src { def: NO_DEF, at: default.at };
         let value = match &default.kind {
-            Ek::Const(value) => return (value.clone(), src),
+            Ek::Const(value) => return (self.constant(value, default.at), src),
             _ => {
                 let mut frame = Frame::at(self.nothing.clone(), spot.node());
                 frame.this = Some(Value::Node(spot.node()));
@@ -306,67 +306,6 @@ impl Pass<'_> {
             }
         };
         (self.demand(spot, place, value, default.at, None), src)
-    }
-
-    /// Tries the conditions of a place on a value; a value that breaks one is an error.
-    pub fn demand(
-        &mut self,
-        spot: Spot<'_>,
-        place: &Place,
-        value: Value,
-        at: Span,
-        through: Option<Span>,
-    ) -> Value {
-        let Some(refine) = &place.refine else { return value };
-        if matches!(value, Value::Error(_) | Value::None) {
-            return value;
-        }
-        for cond in &refine.wheres {
-            let ex = &self.eng.program.wheres[cond.0 as usize];
-            match self.holds(*cond, &value) {
-                true => {}
-                false => {
-                    let shown = self.shown(&value, place.ty);
-                    let path = self.spot_path(spot);
-                    return self.fail(errors::broken_where(at, &path, &shown, ex.at, through));
-                }
-            }
-        }
-        if let (Some(item), Value::List(items)) = (&refine.item, &value) {
-            let item_ty = match self.eng.program.types.get(self.eng.program.types.unwrap(place.ty)) {
-                Ty::List(x) | Ty::Set(x) => *x,
-                _ => return value,
-            };
-            let item_place = Place { ty: item_ty, refine: Some(item.clone()) };
-            for item in items.iter() {
-                let demanded = self.demand(spot, &item_place, item.clone(), at, through);
-                if demanded.is_error() {
-                    return demanded;
-                }
-            }
-        }
-        value
-    }
-
-    /// Whether a value meets a condition. What reads nothing but `it` is remembered for texts, which recur.
-    pub(super) fn holds(&mut self, cond: crate::types::hir::WhereId, value: &Value) -> bool {
-        let ex = &self.eng.program.wheres[cond.0 as usize];
-        let text = match value {
-            Value::Str(text) if self.eng.closed[cond.0 as usize] => Some(text),
-            _ => None,
-        };
-        if let Some(text) = text
-            && let Some(known) = self.tried.get(&(cond, text.clone()))
-        {
-            return *known;
-        }
-        let mut frame = Frame::of(self.nothing.clone());
-        frame.it = Some(value.clone());
-        let holds = !matches!(self.eval(ex, &mut frame), Value::Bool(false));
-        if let Some(text) = text {
-            self.tried.insert((cond, text.clone()), holds);
-        }
-        holds
     }
 
     pub(super) fn settled_for_compare(&mut self, value: Value, ty: TyId) -> Value {

@@ -208,6 +208,8 @@ pub struct Memo {
     pub globals: Map<u32, Once<Value>>,
     /// Calls whose arguments are scalars.
     pub calls: Map<(u32, Arc<[u8]>), Value>,
+    /// Literals that break their conditions.
+    pub broken: Vec<(Span, Reported)>,
     /// Definitions that won somewhere.
     pub won: Vec<bool>,
     /// Definitions that won over others of one strength only by a `use`, and those.
