@@ -22,13 +22,13 @@ pub enum Cand {
     Whole(Whole),
 }
 
-/// Candidates that no other beats, and the definitions that are weaker.
+/// Candidates that no other beats, among definitions that are sorted by strength.
 #[derive(Clone, Debug, Default)]
 pub struct Winners {
     /// Those that won; none leaves the default.
     pub all: Vec<Cand>,
-    /// Definitions of less strength.
-    pub weaker: Vec<DefId>,
+    /// From where on definitions have less strength.
+    pub weaker: usize,
 }
 
 impl Pass<'_> {
@@ -66,7 +66,7 @@ impl Pass<'_> {
             return self.grown(spot, place, ends, wholes, default);
         }
         let winners = self.winners(spot, ends, wholes);
-        self.agreed(spot, place, &winners, default)
+        self.agreed(spot, place, &winners, ends, default)
     }
 
     /// Those that no other beats, of the definitions ending at a leaf and the parts of values given whole.
@@ -116,7 +116,7 @@ impl Pass<'_> {
                 self.note_by_use(&won, &lost);
                 all = won;
             }
-            return Winners { all, weaker: ends[i..].iter().map(|(_, def)| *def).collect() };
+            return Winners { all, weaker: i };
         }
     }
 
@@ -126,10 +126,11 @@ impl Pass<'_> {
         spot: Spot<'_>,
         place: &Place,
         winners: &Winners,
+        ends: &[(Cur, DefId)],
         default: Option<&Arc<Ex>>,
     ) -> (Value, Src) {
         let Some(first) = winners.all.first() else { return self.default_leaf(spot, place, default) };
-        self.note_losers(first, &winners.weaker);
+        self.note_losers(first, &ends[winners.weaker..]);
         if winners.all.len() == 1 {
             return self.landed(spot, place, first);
         }
@@ -214,9 +215,9 @@ impl Pass<'_> {
     }
 
     /// Remembers which definitions of the winner's own file lost, for the warning about dead ones.
-    pub(super) fn note_losers(&mut self, winner: &Cand, weaker: &[DefId]) {
+    pub(super) fn note_losers(&mut self, winner: &Cand, weaker: &[(Cur, DefId)]) {
         let Cand::Def(winner, ..) = winner else { return };
-        self.note_weaker(*winner, weaker.iter().copied());
+        self.note_weaker(*winner, weaker.iter().map(|(_, def)| *def));
     }
 
     pub(super) fn note_weaker(&mut self, winner: DefId, weaker: impl Iterator<Item = DefId>) {
