@@ -177,6 +177,7 @@ impl Compiled {
         };
         let mut won = self.shared.memo.won.clone();
         let mut lost = self.shared.memo.lost.clone();
+        let mut by_use = self.shared.memo.by_use.clone();
         let mut taken = self.shared.memo.taken.clone();
         let mut is_unsure = self.is_unread || self.shared.memo.is_unsure;
         let mut problems = Problems::default();
@@ -191,6 +192,7 @@ impl Compiled {
                 lost.entry(loser).or_insert(winner);
             }
             value::taken::join(&mut taken, memo.taken);
+            by_use.extend(memo.by_use);
             is_unsure |= memo.is_unsure;
         }
         if !self.problems.has_errors() {
@@ -199,6 +201,7 @@ impl Compiled {
         out.sort_by_key(|(i, _)| *i);
         lost.sort_keys();
         self.engine.dead(&won, &lost, &mut problems);
+        self.engine.won_by_use(&by_use, &mut problems);
         // Where nobody knows what there is, nobody is told that something is not there.
         if !is_unsure {
             self.engine.taken_in_vain(&self.shared, &taken, &mut problems);

@@ -46,16 +46,16 @@ fn is_total<T: std::fmt::Debug>(all: [&T; 3], order: impl Fn(&T, &T) -> Ordering
 /// Files from 0 to 7 of which some are of the library; each uses some of those before it.
 fn files() -> impl Strategy<Value = (Vec<bool>, Uses)> {
     (vec(any::<bool>(), 8), vec(vec(any::<bool>(), 8), 8)).prop_map(|(is_site, wanted)| {
-        let direct: Vec<Vec<FileId>> = (0..8)
+        let direct: Vec<Vec<(FileId, Span)>> = (0..8)
             .map(|i| {
                 // The library uses nothing of the site.
                 (0..i)
                     .filter(|j| wanted[i][*j] && (is_site[i] || !is_site[*j]))
-                    .map(|j| FileId(j as u16))
+                    .map(|j| (FileId(j as u16), Span::default()))
                     .collect()
             })
             .collect();
-        let uses = Uses::new(&direct, &is_site);
+        let uses = Uses::new(direct, &is_site, vec![FileId(7)]);
         (is_site, uses)
     })
 }

@@ -70,6 +70,7 @@ codes! {
     AbsentKey = "kl::merge::absent-key",
     DeadDefinition = "kl::merge::dead-definition",
     DroppedPart = "kl::merge::dropped-part",
+    WonByUse = "kl::merge::won-by-use",
     NothingTaken = "kl::merge::nothing-taken",
     // Evaluation.
     Cycle = "kl::eval::cycle",

@@ -108,13 +108,16 @@ impl Checker<'_> {
                 self.look_at([&arg.value], why, cx);
                 continue;
             }
-            given[index] = Some(self.check(&arg.value, &params[index].1, cx));
+            let (name, place, _) = &params[index];
+            given[index] = Some(self.check_demanded(&arg.value, place, || format!("{what}({name})"), cx));
         }
-        for (given, (_, place, default)) in given.iter_mut().zip(params) {
+        for (given, (name, place, default)) in given.iter_mut().zip(params) {
             if given.is_none() {
                 let is_opt = matches!(self.types.get(place.ty), Ty::Opt(_));
                 let none = || is_opt.then_some(Ex { at, kind: Ek::Const(Value::None) });
-                *given = default.clone().or_else(none);
+                let of = || format!("{what}({name})");
+                *given =
+                    default.clone().map(|default| super::demand::demanded(default, place, of)).or_else(none);
             }
         }
         let missing = given.iter().zip(params).filter(|(given, _)| given.is_none());

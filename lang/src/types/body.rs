@@ -266,7 +266,8 @@ impl Checker<'_> {
         match &binding.ty {
             Some(ty) => {
                 let place = self.place(ty, cx.file);
-                (self.check(&binding.value, &place, cx), place.ty)
+                let of = || binding.name.text.to_string();
+                (self.check_demanded(&binding.value, &place, of, cx), place.ty)
             }
             None => self.infer(&binding.value, cx),
         }

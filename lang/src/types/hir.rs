@@ -54,11 +54,22 @@ pub enum Piece {
     Hole(Ex, TyId),
 }
 
+/// A place that is no leaf of the tree.
+#[derive(Clone, Debug)]
+pub struct Demand {
+    /// Its type and conditions.
+    pub place: Place,
+    /// What it is called.
+    pub of: Arc<str>,
+}
+
 /// What a typed expression is.
 #[derive(Clone, Debug)]
 pub enum Ek {
     /// Failed, and was reported.
     Error(Reported),
+    /// A value that has to meet the conditions of a place.
+    Demand(Box<Ex>, Arc<Demand>),
     /// A finished value.
     Const(Value),
     /// A variable by slot.

@@ -383,7 +383,8 @@ impl Checker<'_> {
                 cx.bind(&binding.name.text, ty);
                 lets.push(ex);
             }
-            let value = self.check(&tree.value, &result, &mut cx);
+            let of = || format!("{}(…)", tree.name.text);
+            let value = self.check_demanded(&tree.value, &result, of, &mut cx);
             let name = tree.name.text.clone();
             self.funcs.push(Func { name, at: tree.name.at, file, params, lets, value, result });
         }

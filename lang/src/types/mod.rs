@@ -5,6 +5,7 @@ pub mod arguments;
 pub mod body;
 pub mod call;
 pub mod coerce;
+mod demand;
 pub mod errors;
 pub mod expr;
 pub mod hir;

@@ -16,6 +16,7 @@ impl Ex {
             | Ek::Key
             | Ek::It => {}
             Ek::Shared(e, _) => e.walk(see),
+            Ek::Demand(e, _) => e.walk(see),
             Ek::Field(e, ..)
             | Ek::KeyName(_, e)
             | Ek::ToSet(e)

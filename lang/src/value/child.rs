@@ -50,6 +50,7 @@ impl Pass<'_> {
         // A map that one value gives, and nothing else says anything of, is that value.
         if curs.is_empty()
             && inner.refine.is_none()
+            && !self.eng.deep[ty.index()]
             && matches!(self.eng.program.types.get(ty), Ty::Map(_, item) if self.is_leaf(*item))
             && let [Whole { value: value @ Value::Dict(_), src, .. }] = above.as_slice()
         {
@@ -128,7 +129,7 @@ impl Pass<'_> {
             for def_id in &self.eng.trie.node(*place).ends {
                 let def = &self.eng.program.defs[def_id.0 as usize];
                 if def.op == Op::Replace && self.is_active(id, *cur, *place, key, *def_id) {
-                    cuts.push(Cut { rank: self.rank(*def_id), depth });
+                    cuts.push(Cut { rank: self.rank(*def_id), depth, def: *def_id });
                 }
             }
         }

@@ -1,14 +1,14 @@
 //! A typed program with its index, ready to be evaluated by passes.
 
+use super::demand;
 use super::errors;
-use super::eval::Frame;
 use super::memo::{Keys, Kind, Map, Memo, Once};
 use super::pass::Pass;
 use crate::data::Data;
 use crate::diag::Problems;
 use crate::live::{NodeId, Value};
 use crate::merge::trie::{self, Trie};
-use crate::types::hir::{DefId, Ek, Ex, Program};
+use crate::types::hir::{DefId, Program};
 use crate::types::ty::{Ty, TyId};
 use std::sync::Arc;
 
@@ -24,6 +24,8 @@ pub struct Engine {
     pub leaf: Vec<bool>,
     /// Whether a condition reads nothing but `it`, by condition.
     pub closed: Vec<bool>,
+    /// Whether conditions lie in the values of a type, by type.
+    pub deep: Vec<bool>,
 }
 
 impl Engine {
@@ -32,8 +34,8 @@ impl Engine {
         let root_ty = program.types.intern(Ty::Record(program.root));
         let leaf = program.types.ids().map(|id| program.types.is_leaf(id)).collect();
         let trie = trie::index(&program);
-        let closed = program.wheres.iter().map(reads_only_it).collect();
-        Engine { program, trie, root_ty, leaf, closed }
+        let (closed, deep) = (demand::closed(&program), demand::deep(&program.types));
+        Engine { program, trie, root_ty, leaf, closed, deep }
     }
 
     /// Evaluates all that is not below the partition, and the checks. The memory is what the parts stand on.
@@ -80,6 +82,18 @@ impl Engine {
         Some(pass.force_value(&slot, &place, crate::data::Origin { at, through: None }, Some(map)))
     }
 
+    /// The warnings about definitions that won only by a `use`.
+    pub fn won_by_use(&self, all: &Map<(DefId, DefId), ()>, problems: &mut Problems) {
+        for (winner, loser) in all.keys() {
+            let all = &self.program.defs;
+            let (Some(winner), Some(loser)) = (all.get(winner.0 as usize), all.get(loser.0 as usize)) else {
+                continue;
+            };
+            let said_at = self.program.uses.said_at(winner.file, loser.file);
+            problems.push(errors::won_by_use(winner.at, loser.at, said_at));
+        }
+    }
+
     /// The warnings about definitions that never won, from all passes.
     pub fn dead(&self, won: &[bool], lost: &Map<DefId, DefId>, problems: &mut Problems) {
         for (loser, winner) in lost {
@@ -90,15 +104,6 @@ impl Engine {
             }
         }
     }
-}
-
-/// Whether an expression reads nothing of the tree.
-fn reads_only_it(ex: &Ex) -> bool {
-    let mut closed = true;
-    ex.walk(&mut |inner| {
-        closed &= !matches!(inner.kind, Ek::Root(_) | Ek::Global(_) | Ek::Call(..) | Ek::KeyName(..))
-    });
-    closed
 }
 
 /// What all parts share.
@@ -116,22 +121,6 @@ pub struct Shared {
 }
 
 impl Pass<'_> {
-    /// Tries the conditions on literals, also on those that never win.
-    fn literals(&mut self) {
-        let eng = self.eng;
-        for (wheres, value, at) in &eng.program.literals {
-            for cond in wheres {
-                let ex = &eng.program.wheres[cond.0 as usize];
-                let mut frame = Frame::of(Arc::from([]));
-                frame.it = Some(value.clone());
-                if matches!(self.eval(ex, &mut frame), Value::Bool(false)) {
-                    let shown = super::settle::plain(value);
-                    self.report(errors::broken_where(*at, "", &shown, ex.at, None));
-                }
-            }
-        }
-    }
-
     /// Makes the indexes of computed steps in the partition, so that no part has to make them again.
     fn prepare(&mut self, map: NodeId) {
         let curs = self.node(map).curs.clone();

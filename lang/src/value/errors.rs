@@ -8,6 +8,9 @@ use crate::source::Span;
 use crate::types::hir::{CheckDef, TestDef};
 use std::collections::BTreeMap;
 
+/// How many lines that give one leaf are shown.
+const N_SHOWN: usize = 12;
+
 /// Two values for one leaf.
 pub fn conflict(path: &str, places: &[(Span, u8)]) -> Diagnostic {
     let mut sorted = places.to_vec();
@@ -16,8 +19,11 @@ pub fn conflict(path: &str, places: &[(Span, u8)]) -> Diagnostic {
     let (at, strength) = sorted[0];
     let mut out = Diagnostic::error(Code::Conflict, at, format!("two values for `{path}`"))
         .here(strength_name(strength).to_string());
-    for (other, strength) in &sorted[1..] {
+    for (other, strength) in sorted.iter().skip(1).take(N_SHOWN) {
         out = out.label(*other, format!("{}: neither wins", strength_name(*strength)));
+    }
+    if let Some(more) = sorted.len().checked_sub(N_SHOWN + 2) {
+        out.message += &format!(", and {} more lines", more + 1);
     }
     out.help("write `?=` in the one that should give way, or `force` in the one that should win")
 }
@@ -113,6 +119,13 @@ pub fn absent_on_path<'a>(
     let help = did_you_mean(key, known)
         .unwrap_or_else(|| format!("a path refines, it adds no key: to add it write `{path} = {{}}`"));
     Diagnostic::error(Code::AbsentKey, at, format!("`{path}` is not there to be refined")).help(help)
+}
+
+/// The same, where the key was there before the map was replaced.
+pub fn replaced_on_path(report: Diagnostic, map: &str, replaced_at: Span) -> Diagnostic {
+    report
+        .label(replaced_at, format!("`{map}` is replaced here without it, by less strength"))
+        .help("write both with one strength, as in `force … := …`, and this goes with the key")
 }
 
 fn list(names: &[&str]) -> String {
@@ -248,6 +261,18 @@ pub fn dropped(at: Span, winner: Span) -> Diagnostic {
     Diagnostic::warning(Code::DroppedPart, at, "this is dropped: a stronger definition sets the whole")
         .label(winner, "the stronger one")
         .help("remove it, or write the stronger one as `+=`")
+}
+
+/// A definition that wins over one of its own strength because its file happens to use the other's.
+pub fn won_by_use(at: Span, loser: Span, used_at: Option<Span>) -> Diagnostic {
+    let mut out = Diagnostic::warning(Code::WonByUse, at, "this wins over an equal one only by a `use`")
+        .label(loser, "this gives way to it");
+    if let Some(used_at) = used_at {
+        out = out.label(used_at, "by this line, of a file that the description uses anyway");
+    }
+    out.help(
+        "say which is meant: `?=` in the one that should give way, or `force` in the one that should win",
+    )
 }
 
 /// A definition that never wins.

@@ -71,7 +71,11 @@ impl Pass<'_> {
         let at = ex.at;
         match &ex.kind {
             Ek::Error(reported) => Value::Error(*reported),
-            Ek::Const(value) => value.clone(),
+            Ek::Const(value) => self.constant(value, at),
+            Ek::Demand(inner, demand) => {
+                let value = self.eval(inner, frame);
+                self.demand_of(&demand.of, &demand.place, value, at)
+            }
             Ek::Local(slot) => match frame.get(*slot) {
                 Some(Value::Node(id)) => Value::Node(self.canon(id)),
                 Some(value) => value,
@@ -249,7 +253,11 @@ impl Pass<'_> {
                     Some(default) => {
                         let mut frame = Frame::of(Arc::from([]));
                         frame.this = Some(record.clone());
-                        self.eval(default, &mut frame)
+                        let value = self.eval(default, &mut frame);
+                        match &default.kind {
+                            Ek::Const(_) => value,
+                            _ => self.demand_of(&def.name, &def.place, value, default.at),
+                        }
                     }
                     None if matches!(self.eng.program.types.get(def.place.ty), Ty::Opt(_)) => Value::None,
                     None => match self.eng.program.types.failed(def.place.ty) {

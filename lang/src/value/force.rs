@@ -176,7 +176,7 @@ impl Pass<'_> {
                 let all: Arc<[(Arc<str>, Data)]> = (0..fields.len())
                     .map(|i| (fields[i].name.clone(), self.force_field(id, i as u32)))
                     .collect();
-                self.record_where(id);
+                self.whole_holds(id, "this record");
                 DataKind::Record(all)
             }
             Kind::Map(value, ..) => {
@@ -198,76 +198,6 @@ impl Pass<'_> {
             }
         };
         Data { kind, origin }
-    }
-
-    /// Conditions on a whole record, which see it merged.
-    fn record_where(&mut self, id: NodeId) {
-        if self.node(id).place.wheres().is_empty() {
-            return;
-        }
-        for cond in self.node(id).place.wheres().to_vec() {
-            let ex = &self.eng.program.wheres[cond.0 as usize];
-            let mut frame = Frame::of(Arc::from([]));
-            frame.it = Some(Value::Node(id));
-            if matches!(self.eval(ex, &mut frame), Value::Bool(false)) {
-                let (at, path) = (self.first_at(id), self.path(id));
-                self.report(errors::broken_where(at, &path, "this record", ex.at, None));
-            }
-        }
-    }
-
-    /// Conditions on the keys of a map.
-    pub(super) fn keys_hold(&mut self, id: NodeId, keys: &Keys) {
-        self.map_keys_where(id, keys);
-        if let Some(of) = self.eng.program.types.keys_of_another(self.node(id).place.ty).cloned() {
-            for key in &keys.present {
-                self.key_of(&of, key, self.entry_origin(id, key));
-            }
-        }
-    }
-
-    /// A key of a map whose keys are those of another one: it has to be there.
-    fn key_of(&mut self, of: &KeyOf, key: &Arc<str>, origin: Span) {
-        let KeyOf::Root(path) = of else { return };
-        let map = self.root_map(path, origin);
-        if !matches!(self.has_key(&map, key, origin), Ok(false)) {
-            return;
-        }
-        // The key itself rather than all of its definition, where it was written.
-        let names = &self.eng.program.key_names;
-        let inside = |at: &Span| origin.start <= at.start && at.end <= origin.end;
-        let written = names.iter().find(|(other, name, at)| other == of && name == key && inside(at));
-        let at = written.map_or(origin, |(.., at)| *at);
-        self.key_name(of, Value::Str(key.clone()), at);
-    }
-
-    /// Conditions on computed keys; literal ones were tried as literals.
-    fn map_keys_where(&mut self, id: NodeId, keys: &Keys) {
-        let place = self.node(id).place.clone();
-        let Some(wheres) = place.refine.as_ref().and_then(|r| r.key.as_ref()).map(|k| k.wheres.clone())
-        else {
-            return;
-        };
-        for key in &keys.present {
-            for cond in &wheres {
-                let ex = &self.eng.program.wheres[cond.0 as usize];
-                let mut frame = Frame::of(Arc::from([]));
-                frame.it = Some(Value::Str(key.clone()));
-                if matches!(self.eval(ex, &mut frame), Value::Bool(false)) {
-                    let literal = self.eng.program.literals.iter().any(|(_, v, _)| v.as_str() == Some(key));
-                    if !literal {
-                        let (at, path) = (self.entry_origin(id, key), self.path(id));
-                        self.report(errors::broken_where(
-                            at,
-                            &path,
-                            &format!("the key {key:?}"),
-                            ex.at,
-                            None,
-                        ));
-                    }
-                }
-            }
-        }
     }
 
     /// A key of a map of the record in which a value lies: the nearest such record around it, or the one that a
@@ -420,7 +350,12 @@ impl Pass<'_> {
             until = def.at.end;
             // A definition that ends at the key itself adds it, unless it comes by a key of this very map.
             let names = keys.present.iter().map(|k| &**k);
-            self.report(errors::absent_on_path(def.at, &path, key, names));
+            let (at, report) = (def.at, errors::absent_on_path(def.at, &path, key, names));
+            let replaced_at = self.replaced_at(id, key).filter(|replaced| *replaced != at);
+            self.report(match replaced_at {
+                Some(replaced) => errors::replaced_on_path(report, &path, replaced),
+                None => report,
+            });
         }
     }
 }

@@ -29,7 +29,7 @@ impl Pass<'_> {
         let changes = |d: DefId| matches!(program.defs[d.0 as usize].op, Op::Add | Op::Remove);
         let (parts, bases): (Vec<_>, Vec<_>) = ends.iter().copied().partition(|(_, d)| changes(*d));
         let winners = self.winners(spot, &bases, wholes);
-        let (base, base_src) = self.agreed(spot, place, &winners, default);
+        let (base, base_src) = self.agreed(spot, place, &winners, &bases, default);
         if base.is_error() {
             return (base, base_src);
         }

@@ -57,6 +57,8 @@ pub struct Cut {
     pub rank: Rank,
     /// How deep the node lies that it replaces.
     pub depth: u16,
+    /// The definition.
+    pub def: DefId,
 }
 
 impl Cut {
@@ -206,8 +208,12 @@ pub struct Memo {
     pub globals: Map<u32, Once<Value>>,
     /// Calls whose arguments are scalars.
     pub calls: Map<(u32, Arc<[u8]>), Value>,
+    /// Literals that break their conditions.
+    pub broken: Vec<(Span, Reported)>,
     /// Definitions that won somewhere.
     pub won: Vec<bool>,
+    /// Definitions that won over others of one strength only by a `use`, and those.
+    pub by_use: Map<(DefId, DefId), ()>,
     /// What was taken away, and whether it was there.
     pub taken: super::taken::AllTaken,
     /// Whether a loop, a guard or a computed key failed, so that nobody knows what is there.

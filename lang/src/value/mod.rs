@@ -4,6 +4,7 @@
 pub mod builtins;
 mod check;
 mod child;
+mod demand;
 pub mod engine;
 pub mod errors;
 mod eval;

@@ -5,8 +5,8 @@ use super::errors;
 use super::memo::*;
 use crate::diag::{Diagnostic, Problems, Reported};
 use crate::live::{NodeId, Value};
-use crate::merge::trie::TrieId;
-use crate::source::Span;
+use crate::merge::trie::{StarId, TrieId};
+use crate::source::{FileId, Span};
 use crate::syntax::ast::Op;
 use crate::types::hir::{DefId, Ek, GroupId};
 use crate::types::ty::{Place, RecId, Ty, TyId};
@@ -72,10 +72,14 @@ pub struct Pass<'p> {
     pub spent: Option<Reported>,
     /// Plans by record type and places; kept from part to part.
     pub plans: Map<(RecId, Vec<TrieId>), Arc<Plan>>,
+    /// Whether any literal breaks its condition.
+    pub any_broken: bool,
     /// Maps whose keys need themselves.
     pub broken_keys: Vec<(NodeId, Reported)>,
     /// Conditions that were tried on texts; kept from part to part.
     pub tried: Map<(crate::types::hir::WhereId, Arc<str>), bool>,
+    /// Whether files stand beside each other of which one uses the other; kept from part to part.
+    pub beside: Map<(FileId, FileId), bool>,
     /// Values of defaults that read nothing, by the address of the expression; kept from part to part.
     pub defaults: Map<usize, Value>,
     /// The empty environment.
@@ -108,8 +112,10 @@ impl<'p> Pass<'p> {
             depth: 0,
             spent: None,
             plans: Map::default(),
+            any_broken: base.is_some_and(|b| !b.broken.is_empty()),
             broken_keys: Vec::new(),
             tried: Map::default(),
+            beside: Map::default(),
             defaults: Map::default(),
             nothing: Arc::from([]),
             evidence: None,
@@ -439,7 +445,16 @@ impl<'p> Pass<'p> {
             (a, b) => *a == b,
         });
         let open = &self.open[first.unwrap_or(0)..];
-        let mut chain: Vec<(String, Span)> = open.iter().filter_map(|o| self.describe(*o)).collect();
+        let describe = |(i, o): (usize, &Open)| match (o, open.get(i + 1)) {
+            // Which keys there are is asked by the definition whose computed key is being found.
+            (Open::Keys(node), Some(Open::Star(star, _))) => {
+                let target = self.eng.trie.node(self.eng.trie.star(StarId(*star)).target);
+                let def = target.ends.first().map(|def| self.eng.program.defs[def.0 as usize].at);
+                Some((format!("keys({})", self.path(*node)), def.unwrap_or_else(|| self.first_at(*node))))
+            }
+            _ => self.describe(*o),
+        };
+        let mut chain: Vec<(String, Span)> = open.iter().enumerate().filter_map(describe).collect();
         if chain.is_empty() {
             chain.extend(self.describe_hidden(what));
         }

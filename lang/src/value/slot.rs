@@ -55,7 +55,7 @@ impl Pass<'_> {
             && let Some((value, src)) = &plan.fields[field as usize].fixed
             && self.has_no_wholes(id)
         {
-            let (value, src) = (value.clone(), *src);
+            let (value, src) = (self.constant(value, src.at), *src);
             self.set_field(id, field, Slot::Value(value.clone(), src));
             return value;
         }

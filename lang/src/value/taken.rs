@@ -21,6 +21,8 @@ pub struct Taken {
     pub missed: Option<Missed>,
     /// In how many parts it was not.
     pub n_missed: usize,
+    /// The last of them.
+    last: Option<Arc<str>>,
 }
 
 /// A place where something should be taken away that is not there.
@@ -70,8 +72,10 @@ impl Pass<'_> {
         let known = self.memo.taken.entry((def, name)).or_default();
         known.found |= found;
         if let Some(missed) = missed {
-            let again = known.n_missed > 0 && known.missed.as_ref().is_some_and(|m| m.part == part);
-            known.n_missed += usize::from(!again);
+            if part.is_some() && known.last != part {
+                known.n_missed += 1;
+                known.last = part.clone();
+            }
             known.missed.get_or_insert(Missed { part, ..missed });
         }
     }
