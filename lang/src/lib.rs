@@ -19,7 +19,9 @@ use diag::{Diagnostic, Problems};
 use source::{ReadError, SourceMap, Span, World};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use types::hir::{Program, TestDef};
 use value::engine::{Engine, Shared};
+use value::expect::{Caller, Judged};
 use value::memo::Memo;
 use value::why::{NoPath, Why};
 
@@ -45,25 +47,71 @@ struct Ran<T> {
     memo: Memo,
 }
 
-/// Reads, checks and evaluates a description: its entry files and all that they use. `partition` names the map of the root whose
-/// entries are evaluated apart from each other, by [`Compiled::parts`]; everything else is evaluated here.
+/// A description that was read and typed, and is not evaluated.
+#[derive(Debug)]
+pub struct Checked {
+    program: Program,
+    problems: Problems,
+}
+
+/// Reads and types a description: its entry files and all that they use.
+///
+/// # Errors
+/// When an entry file itself cannot be read. All other mistakes are in [`Checked::problems`].
+pub fn check(world: &dyn World, entries: &[&str]) -> Result<Checked, ReadError> {
+    let mut problems = Problems::default();
+    let files = types::load::load(world, entries, &mut problems)?;
+    let (program, problems) = types::items::check(world, value::builtins::signatures(), files, problems);
+    Ok(Checked { program, problems })
+}
+
+impl Checked {
+    /// The texts.
+    pub fn sources(&self) -> &SourceMap {
+        &self.program.sources
+    }
+
+    /// The mistakes that need no values to be seen.
+    pub fn problems(&self) -> &Problems {
+        &self.problems
+    }
+
+    /// The tests, in the order in which they are written, file by file.
+    pub fn tests(&self) -> &[TestDef] {
+        &self.program.tests
+    }
+
+    /// Evaluates it. `partition` names the map of the root whose entries are evaluated apart from each other, by
+    /// [`Compiled::parts`]; everything else is evaluated here.
+    pub fn evaluate(self, partition: Option<&str>) -> Compiled {
+        Compiled::new(self.program, self.problems, partition)
+    }
+
+    /// Evaluates it with what a test gives.
+    pub fn evaluate_with(&self, test: &TestDef, partition: Option<&str>) -> Compiled {
+        Compiled::new(self.program.with_given(test), self.problems.clone(), partition)
+    }
+}
+
+/// Reads, checks and evaluates a description, as [`check`] and [`Checked::evaluate`] do.
 ///
 /// # Errors
 /// When an entry file itself cannot be read. All other mistakes are in [`Compiled::problems`].
 pub fn compile(world: &dyn World, entries: &[&str], partition: Option<&str>) -> Result<Compiled, ReadError> {
-    let mut problems = Problems::default();
-    let files = types::load::load(world, entries, &mut problems)?;
-    let (program, problems) = types::items::check(world, value::builtins::signatures(), files, problems);
-    let is_unread = problems.has_errors();
-    let engine = Engine::new(program);
-    let mut shared = engine.shared(partition);
-    let mut all = problems;
-    all.extend(std::mem::take(&mut shared.problems));
-    all.account_for(shared.fields.iter().find_map(|(_, data)| data.failed()));
-    Ok(Compiled { engine, shared, problems: all, is_unread, partition: partition.map(str::to_string) })
+    Ok(check(world, entries)?.evaluate(partition))
 }
 
 impl Compiled {
+    fn new(program: Program, problems: Problems, partition: Option<&str>) -> Compiled {
+        let is_unread = problems.has_errors();
+        let engine = Engine::new(program);
+        let mut shared = engine.shared(partition);
+        let mut all = problems;
+        all.extend(std::mem::take(&mut shared.problems));
+        all.account_for(shared.fields.iter().find_map(|(_, data)| data.failed()));
+        Compiled { engine, shared, problems: all, is_unread, partition: partition.map(str::to_string) }
+    }
+
     /// The texts.
     pub fn sources(&self) -> &SourceMap {
         &self.engine.program.sources
@@ -185,6 +233,11 @@ impl Compiled {
     /// When the path does not lead to a leaf.
     pub fn why(&self, steps: &[String]) -> Result<Why, NoPath> {
         self.engine.why(steps)
+    }
+
+    /// Says whether what a test expects holds; it is asked of the description with what the test gives.
+    pub fn judge(&self, test: &TestDef, caller: &dyn Caller) -> Judged {
+        value::pass(&self.engine, &self.shared).judge(test, caller)
     }
 
     /// The name of the partition, as the caller gave it.

@@ -60,6 +60,15 @@ pub struct Made {
 
 /// Evaluates, decodes, plans and renders every host.
 pub fn make(described: &Described, jobs: usize) -> Made {
+    make_telling(described, jobs, &progress(described.compiled.part_names().len()))
+}
+
+/// The same, and shows nothing of how far it is.
+pub fn make_quietly(described: &Described, jobs: usize) -> Made {
+    make_telling(described, jobs, &ProgressBar::hidden())
+}
+
+fn make_telling(described: &Described, jobs: usize, bar: &ProgressBar) -> Made {
     let Described { compiled, secrets } = described;
     let root = compiled.root();
     // A description without the kernel is evaluated and checked, and makes no host.
@@ -67,7 +76,6 @@ pub fn make(described: &Described, jobs: usize) -> Made {
     if let Some((cloud, _)) = &mut decoded {
         cloud.seal(|name| secrets_of::sealed(secrets, name));
     }
-    let bar = progress(compiled.part_names().len());
     let (parts, part_problems) = compiled.parts(jobs, |name: &Arc<str>, data: Data| {
         let mut problems = Problems::default();
         let closure = decoded.as_ref().map(|(cloud, _)| {

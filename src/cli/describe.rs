@@ -1,9 +1,9 @@
 //! What the commands that only read a description share: naming it, compiling it, its paths.
 
 use clap::Args;
-use kl::Compiled;
+use kl::{Checked, Compiled};
 use std::num::NonZero;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::exit::Exit;
 use super::report;
@@ -41,17 +41,29 @@ pub struct Described {
     pub secrets: SecretsFile,
 }
 
+/// The same before anything is evaluated.
+pub struct Typed {
+    /// What the description says.
+    pub checked: Checked,
+    /// The file of secrets beside it.
+    pub secrets: SecretsFile,
+}
+
 /// Compiles a description, with the versions of its secrets. When it cannot even be read, that was said.
 pub fn compile(file: Option<&Path>) -> Result<Described, Exit> {
-    let file = file.map_or_else(|| PathBuf::from(DEFAULT_FILE), Path::to_path_buf);
-    let secrets = secrets_of::load(Some(&file))?;
+    let Typed { checked, secrets } = type_only(file.unwrap_or(Path::new(DEFAULT_FILE)))?;
+    Ok(Described { compiled: checked.evaluate(Some(PARTITION)), secrets })
+}
+
+/// The same, and evaluates nothing.
+pub fn type_only(file: &Path) -> Result<Typed, Exit> {
+    let secrets = secrets_of::load(Some(file))?;
     let name = file.to_string_lossy().into_owned();
-    let world = WithVersions::new(&secrets_of::path_of(Some(&file)), &secrets);
+    let world = WithVersions::new(&secrets_of::path_of(Some(file)), &secrets);
     let mut entries = vec![name.as_str()];
     entries.extend(world.entry());
-    let compiled =
-        kl::compile(&world, &entries, Some(PARTITION)).map_err(|why| report::unreadable(&name, &why))?;
-    Ok(Described { compiled, secrets })
+    let checked = kl::check(&world, &entries).map_err(|why| report::unreadable(&name, &why))?;
+    Ok(Typed { checked, secrets })
 }
 
 /// Takes `a.b."c.d"` or `a["b"]` apart into names.

@@ -9,8 +9,9 @@ use super::exit::Exit;
 use super::host::Answer;
 use super::report;
 use super::say::say_wrong;
-use super::value::{Json, text};
+use super::value::Json;
 use super::why;
+use kl::value::show::text;
 
 /// Print the value of a path of the description
 #[derive(Debug, Args)]

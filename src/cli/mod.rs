@@ -37,6 +37,7 @@ pub mod sides;
 pub mod status;
 pub mod store;
 pub mod switch;
+pub mod test;
 pub mod there;
 mod told;
 pub mod value;
@@ -62,6 +63,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::CheckArgs),
+    Test(test::TestArgs),
     Build(build::BuildArgs),
     Eval(eval::EvalArgs),
     Why(why::WhyArgs),
@@ -106,6 +108,7 @@ pub fn main() -> ExitCode {
     };
     let exit = match &cli.command {
         Command::Check(args) => check::run(args),
+        Command::Test(args) => test::run(args),
         Command::Build(args) => build::run(args),
         Command::Eval(args) => eval::run(args),
         Command::Why(args) => why::run(args),

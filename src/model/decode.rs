@@ -328,6 +328,13 @@ pub(super) fn files(read: &mut Reader, data: &Data) -> Vec<(Arc<str>, File)> {
     all
 }
 
+/// Decodes one file; `None` when the value is none.
+pub fn decode_file(data: &Data) -> Option<File> {
+    let mut read = Reader::default();
+    let decoded = file(&mut read, data);
+    (!read.problems.has_errors()).then_some(decoded)
+}
+
 fn file(read: &mut Reader, data: &Data) -> File {
     let (format, content) = (read.field(data, "format"), read.field(data, "content"));
     let (owner, mode) = (read.field(data, "owner"), read.field(data, "mode"));

@@ -17,6 +17,7 @@ pub use container::{
     Ask, Change, Container, Contract, File, Format, Gate, Health, Limits, Mount, Network, OnUnhealthy,
     Permission, Probe, Propagation, Restart, Run, Source, Ulimit,
 };
+pub use decode::decode_file;
 pub use host::{Backend, Bridge, Driver, Host, Interface, RawUnit, Timer, UnitChange, Volume, decode_host};
 pub use precheck::{Precheck, Protocol, Question};
 pub use secret::{Alphabet, SecretKind};

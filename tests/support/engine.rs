@@ -2,12 +2,17 @@
 
 use super::files::{Content, Files};
 use super::text::text_of;
-use kl::Compiled;
+use kl::data::Data;
 use kl::diag::{Code, Diagnostic, Problems};
 use kl::source::{ReadError, SourceMap, World};
+use kl::value::expect::{Answer, Caller};
+use kl::{Checked, Compiled};
+use kolla_lang::cli::describe::Typed;
+use kolla_lang::cli::test::run::judge;
 use kolla_lang::model::{decode_cloud, decode_host};
 use kolla_lang::plan::plan_host;
 use kolla_lang::render::render_host;
+use kolla_lang::secrets::file::SecretsFile;
 use std::sync::Arc;
 
 /// A code and the name of its page and case.
@@ -65,12 +70,18 @@ impl Outcome {
     }
 }
 
-/// Compiles the files of a case, down to what hosts would get if it describes any.
+/// Compiles the files of a case, down to what hosts would get if it describes any, and runs its tests.
 pub fn compile(files: &Files) -> Outcome {
-    let compiled = kl::compile(&Case(files), &[&files.entry], Some("hosts"));
+    let (compiled, tested) = match kl::check(&Case(files), &[&files.entry]) {
+        Ok(checked) => {
+            let (checked, tested) = run_tests(checked, is_ours(files));
+            (Ok(checked.evaluate(Some("hosts"))), tested)
+        }
+        Err(why) => (Err(why), Problems::default()),
+    };
     let (reports, printed) = match &compiled {
         Ok(compiled) => {
-            let all = problems(compiled, is_ours(files));
+            let all = problems(compiled, is_ours(files), tested);
             let sources = compiled.sources();
             let printed = all.iter().map(|d| kolla_lang::cli::report::drawn(d, sources) + "\n").collect();
             (all.iter().map(|d| report(d, sources, &files.entry)).collect(), printed)
@@ -80,15 +91,57 @@ pub fn compile(files: &Files) -> Outcome {
     Outcome { reports, printed, compiled }
 }
 
+/// Runs the tests of a case, unless its types are wrong. One with a kernel of its own makes no hosts that could be asked for.
+fn run_tests(checked: Checked, is_cloud: bool) -> (Checked, Problems) {
+    let mut problems = Problems::default();
+    if checked.problems().has_errors() {
+        return (checked, problems);
+    }
+    let typed = Typed { checked, secrets: SecretsFile::default() };
+    for test in typed.checked.tests() {
+        let judged = if is_cloud {
+            judge(&typed, test, 1)
+        } else {
+            let compiled = typed.checked.evaluate_with(test, Some("hosts"));
+            compiled.judge(test, &Reported(compiled.all_problems(1)))
+        };
+        judged.failures.into_iter().for_each(|it| {
+            problems.push(it.report);
+        });
+        judged.unexpected.into_iter().for_each(|it| {
+            problems.push(it);
+        });
+    }
+    (typed.checked, problems)
+}
+
+/// Answers tests that ask what is reported, and nothing else.
+struct Reported(Vec<Diagnostic>);
+
+impl Caller for Reported {
+    fn rendered(&self, _: &str, _: &Data) -> Answer {
+        Answer::Failed
+    }
+
+    fn built(&self, _: &[String], _: &str) -> Answer {
+        Answer::Failed
+    }
+
+    fn reports(&self) -> &[Diagnostic] {
+        &self.0
+    }
+}
+
 /// Whether the files mean the kernel of this checkout when they say `use kernel`, if they do.
 fn is_ours(files: &Files) -> bool {
     let uses = |text: &Content| matches!(text, Content::Text(text) if text.contains("use kernel"));
     files.all.values().any(uses) && !files.all.contains_key("library/kernel.kl")
 }
 
-/// All problems: of the language, and of what its values mean if the kernel is used.
-fn problems(compiled: &Compiled, is_cloud: bool) -> Vec<Diagnostic> {
+/// All problems: of the language, of its tests, and of what its values mean if the kernel is used.
+fn problems(compiled: &Compiled, is_cloud: bool, tested: Problems) -> Vec<Diagnostic> {
     let mut all = compiled.problems().clone();
+    all.extend(tested);
     if !is_cloud {
         let (_, found) = compiled.parts(1, |_, _| ());
         all.extend(found);

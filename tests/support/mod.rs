@@ -9,6 +9,7 @@ pub mod lang_cases;
 pub mod pages;
 pub mod reference;
 pub mod reports;
+pub mod stdlib_tests;
 pub mod text;
 pub mod transcripts;
 

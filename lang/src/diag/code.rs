@@ -78,6 +78,8 @@ codes! {
     BadText = "kl::eval::bad-text",
     Budget = "kl::eval::budget",
     Template = "kl::eval::template",
+    // Tests.
+    Expect = "kl::test::expect",
     // What the caller makes of values: found after evaluation, by whoever knows what they stand for.
     BadValue = "kl::model::bad-value",
     BadDocument = "kl::model::bad-document",

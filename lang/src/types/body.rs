@@ -283,7 +283,8 @@ impl Checker<'_> {
     ) {
         let mut meta = meta;
         if top {
-            let library = self.files.all[meta.file.0 as usize].layer == Layer::Library;
+            // What a test gives stands above the site, wherever the test is written.
+            let library = meta.file != GIVEN && self.files.all[meta.file.0 as usize].layer == Layer::Library;
             meta.op = define.op;
             meta.strength = match (library, define.op == Op::Suggest) {
                 (true, true) => rank::LIBRARY_SUGGEST,

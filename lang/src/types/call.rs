@@ -184,6 +184,14 @@ impl Checker<'_> {
             }
         }
         match builtin.name {
+            "rendered" | "built" | "fails" | "reports" if !cx.expected => {
+                let why = self.problems.push(errors::only_expected(at, builtin.name));
+                return self.error(at, why);
+            }
+            "fails" | "reports" => self.names_what_is(builtin.name, args),
+            _ => {}
+        }
+        match builtin.name {
             "template" | "file" => return self.text_of_file(builtin.name, index, args, at, cx),
             "secret" | "secret_part" => return self.secret(index, args, at, cx),
             "digest" => return self.digest(index, args, at, cx),

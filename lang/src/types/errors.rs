@@ -197,6 +197,20 @@ pub fn not_a_function<'a>(at: Span, name: &str, known: impl IntoIterator<Item = 
         .help_opt(did_you_mean(name, known))
 }
 
+/// A builtin of tests elsewhere.
+pub fn only_expected(at: Span, name: &str) -> Diagnostic {
+    Diagnostic::error(Code::NotAFunction, at, format!("`{name}` is asked only by what a test expects"))
+        .help(format!("write it in a test: `test \"…\" {{ expect {name}(…) }}`"))
+}
+
+/// A test names a check or a code that is not there.
+pub fn no_such_expected(at: Span, builtin: &str, name: &str, known: &[&str]) -> Diagnostic {
+    let what = if builtin == "fails" { "check" } else { "code" };
+    let is_short = what == "code" && !name.contains("::");
+    let known = known.iter().map(|it| if is_short { it.rsplit("::").next().unwrap_or(it) } else { it });
+    Diagnostic::error(Code::NoSuchName, at, format!("no {what} `{name}`")).help_opt(did_you_mean(name, known))
+}
+
 /// Functions or lets that need each other.
 pub fn recursive_function(at: Span, chain: &[(String, Span)]) -> Diagnostic {
     let names: Vec<&str> = chain.iter().map(|(n, _)| n.as_str()).collect();

@@ -5,7 +5,7 @@ use super::ty::{EnumId, KeyOf, Place, RecId, TyId, Types};
 use crate::diag::Reported;
 use crate::live::Value;
 use crate::rank::Uses;
-use crate::source::{FileId, SourceMap, Span};
+use crate::source::{FileId, Layer, SourceMap, Span};
 use crate::syntax::ast::{BinOp, Op};
 use std::sync::Arc;
 
@@ -326,8 +326,30 @@ pub struct CheckDef {
     pub body: Vec<CheckH>,
 }
 
+/// A test: definitions over the description, and what is expected then.
+#[derive(Clone, Debug)]
+pub struct TestDef {
+    /// Its title.
+    pub title: Arc<str>,
+    /// The place of the title.
+    pub at: Span,
+    /// The file that it stands in.
+    pub file: FileId,
+    /// What it gives. Their file is [`GIVEN`].
+    pub given: Vec<Def>,
+    /// As [`Program::literals`], of what it gives and expects.
+    pub literals: Vec<(Vec<WhereId>, Value, Span)>,
+    /// As [`Program::key_names`], of what it gives and expects.
+    pub key_names: Vec<(KeyOf, Arc<str>, Span)>,
+    /// What it expects: conditions.
+    pub expects: Vec<Ex>,
+}
+
+/// Stands for the file of what a test gives: one that uses all others. Which id that is, is known when the test is laid over a program.
+pub const GIVEN: FileId = FileId(u16::MAX);
+
 /// A whole typed program.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Program {
     /// The texts.
     pub sources: SourceMap,
@@ -347,6 +369,8 @@ pub struct Program {
     pub defs: Vec<Def>,
     /// The checks.
     pub checks: Vec<CheckDef>,
+    /// The tests, of all files.
+    pub tests: Vec<TestDef>,
     /// Which file uses which.
     pub uses: Uses,
     /// Literals and the conditions on them, to be tried first.
@@ -358,6 +382,17 @@ pub struct Program {
 }
 
 impl Program {
+    /// The program with what a test gives, as if a file that uses all others said it.
+    pub fn with_given(&self, test: &TestDef) -> Program {
+        let mut program = self.clone();
+        let file = program.sources.add("given", Arc::from(""), Layer::Site);
+        program.uses = program.uses.with_top(file);
+        program.defs.extend(test.given.iter().map(|def| Def { file, ..def.clone() }));
+        program.literals.extend(test.literals.iter().cloned());
+        program.key_names.extend(test.key_names.iter().cloned());
+        program
+    }
+
     /// The type of the values of a map of the root, by the path of its option.
     pub fn map_value(&self, path: &[Arc<str>]) -> Option<TyId> {
         let mut rec = self.root;

@@ -47,6 +47,7 @@ pub fn check(
         groups: vec![top],
         defs: Vec::new(),
         checks: Vec::new(),
+        tests: Vec::new(),
         literals: Vec::new(),
         texts: BTreeMap::new(),
         bad_keys: Vec::new(),
@@ -66,6 +67,7 @@ pub fn check(
         groups,
         defs,
         checks,
+        tests,
         literals,
         bad_keys,
         key_names,
@@ -90,6 +92,7 @@ pub fn check(
         groups,
         defs,
         checks,
+        tests,
         uses: files.uses,
         literals,
         bad_keys,
@@ -124,6 +127,10 @@ impl Checker<'_> {
         self.functions();
         for (i, tree) in trees.iter().enumerate() {
             self.values(FileId(i as u16), tree);
+        }
+        // Tests name checks, of files before and after.
+        for (i, tree) in trees.iter().enumerate() {
+            self.tests_of(FileId(i as u16), tree);
         }
         // Types written inside functions and definitions may have left more to do.
         self.check_keys();

@@ -15,5 +15,6 @@ pub mod ops;
 pub mod resolve;
 pub mod scope;
 pub mod sig;
+mod test;
 pub mod ty;
 mod walk;

@@ -125,12 +125,14 @@ pub struct Cx {
     pub key: Option<TyId>,
     /// The type of `it`.
     pub it: Option<TyId>,
+    /// Whether this is what a test expects, where the builtins of tests may be called.
+    pub expected: bool,
 }
 
 impl Cx {
     /// Nothing but the file.
     pub fn new(file: FileId) -> Cx {
-        Cx { file, vars: Vec::new(), n_slots: 0, this: None, key: None, it: None }
+        Cx { file, vars: Vec::new(), n_slots: 0, this: None, key: None, it: None, expected: false }
     }
 
     /// Binds a variable to a new slot.
@@ -182,6 +184,8 @@ pub struct Checker<'a> {
     pub defs: Vec<Def>,
     /// Checks.
     pub checks: Vec<CheckDef>,
+    /// Tests.
+    pub tests: Vec<TestDef>,
     /// Literals with conditions.
     pub literals: Vec<(Vec<WhereId>, Value, Span)>,
     /// Texts read by `file` and `template`: by path.

@@ -39,6 +39,18 @@ pub struct Witness {
     pub rounds: Vec<usize>,
 }
 
+impl Evidence {
+    /// What was read, in words.
+    pub fn reads(&self) -> &[Read] {
+        &self.reads
+    }
+
+    /// Rounds of a generator that prove it, in words.
+    pub fn rounds(&self) -> &[(String, Span)] {
+        &self.rounds
+    }
+}
+
 impl Pass<'_> {
     /// Evaluates all checks, and reports those that fail.
     pub(super) fn checks(&mut self) {

@@ -5,7 +5,7 @@ use super::taken::{Elsewhere, Missed};
 use crate::diag::{Code, Diagnostic, Severity, did_you_mean};
 use crate::rank::strength_name;
 use crate::source::Span;
-use crate::types::hir::CheckDef;
+use crate::types::hir::{CheckDef, TestDef};
 use std::collections::BTreeMap;
 
 /// Two values for one leaf.
@@ -179,6 +179,37 @@ pub fn check(
     }
     let shown: Vec<&str> = rounds.iter().take(SHOWN).map(|(text, _)| text.as_str()).collect();
     if shown.is_empty() { out } else { out.help(format!("witnesses: {}", shown.join("; "))) }
+}
+
+/// An expectation of a test that does not hold, with the rounds that prove it and the values that it read.
+pub fn expectation(
+    test: &TestDef,
+    at: Span,
+    words: &str,
+    rounds: &[(String, Span)],
+    reads: &[Read],
+) -> Diagnostic {
+    let message = format!("{}: this is expected and does not hold", test.title);
+    let mut out = Diagnostic::error(Code::Expect, at, message).here(words);
+    for (text, place) in rounds.iter().take(SHOWN) {
+        out = out.label(*place, text.clone());
+    }
+    for (place, texts) in by_place(reads) {
+        out = out.label(place, texts.join(", "));
+    }
+    out
+}
+
+/// An expectation of a test whose value is none, because of a mistake that another one expects.
+pub fn undecided(test: &TestDef, at: Span) -> Diagnostic {
+    Diagnostic::error(Code::Expect, at, format!("{}: this cannot be decided", test.title))
+        .here("it reads what failed")
+        .help("a mistake that a test expects leaves no value: expect of it that it is reported, and nothing else")
+}
+
+/// A question of a test that its caller has no answer to.
+pub fn refused(at: Span, why: &str, help: Option<String>) -> Diagnostic {
+    Diagnostic::error(Code::Expect, at, why).help_opt(help)
 }
 
 /// The values that were read last, which are nearest to the demand, by the places where they were written.

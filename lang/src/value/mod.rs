@@ -7,6 +7,7 @@ mod child;
 pub mod engine;
 pub mod errors;
 mod eval;
+pub mod expect;
 mod force;
 mod group;
 mod grow;

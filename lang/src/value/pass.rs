@@ -84,6 +84,8 @@ pub struct Pass<'p> {
     pub evidence: Option<super::check::Evidence>,
     /// When `why` asks: the leaves read, and what lost inside `&`.
     pub trace: Option<super::why::Trace>,
+    /// While a test's expectations are evaluated: what only the caller answers.
+    pub asked: Option<super::expect::Asked<'p>>,
 }
 
 impl<'p> Pass<'p> {
@@ -112,6 +114,7 @@ impl<'p> Pass<'p> {
             nothing: Arc::from([]),
             evidence: None,
             trace: None,
+            asked: None,
         };
         if base.is_none() {
             pass.memo.envs.push(Arc::from([]));
