@@ -74,6 +74,18 @@ impl Uses {
         out
     }
 
+    /// The same with one more file, which uses all others. Numbers between those that are known and its own are of files that use nothing.
+    pub fn with_top(&self, top: FileId) -> Uses {
+        let n = usize::from(top.0);
+        let mut out = self.clone();
+        out.closure.resize(n, Vec::new());
+        out.closure.push(vec![true; n]);
+        out.closure.iter_mut().for_each(|row| row.resize(n + 1, false));
+        out.levels.resize(n, 0);
+        out.levels.push(self.levels.iter().max().map_or(1, |level| level + 1));
+        out
+    }
+
     /// All that a file uses, by file.
     pub fn all_of(&self, file: FileId) -> &[bool] {
         &self.closure[file.0 as usize]

@@ -11,7 +11,7 @@ pub mod keys;
 mod limits;
 mod lower;
 mod lowered;
-mod marks;
+pub mod marks;
 mod podman;
 mod policy;
 mod precheck;

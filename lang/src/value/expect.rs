@@ -87,7 +87,7 @@ impl<'p> Pass<'p> {
             }
         }
         let expected = self.asked.take().map(|it| it.expected).unwrap_or_default();
-        let is_error = |it: &&Diagnostic| it.severity == Severity::Error;
+        let is_error = |it: &&Diagnostic| it.severity <= Severity::Error;
         let mut unexpected: Vec<Diagnostic> = reports
             .iter()
             .zip(expected)
@@ -97,7 +97,11 @@ impl<'p> Pass<'p> {
         let own = std::mem::take(&mut self.problems).sorted();
         let is_new =
             |it: &Diagnostic| !reports.iter().any(|known| known.at == it.at && known.code == it.code);
-        unexpected.extend(own.into_iter().filter(|it| is_error(&it) && is_new(it)));
+        // A text that could not be made is explained by the mistakes of the description.
+        let is_told = |it: &Diagnostic| it.code == Code::Expect && !unexpected.is_empty();
+        let own: Vec<Diagnostic> =
+            own.into_iter().filter(|it| is_error(&it) && is_new(it) && !is_told(it)).collect();
+        unexpected.extend(own);
         // What could not be decided because of a mistake is explained by the mistake, unless that was expected.
         if unexpected.is_empty() {
             let undecided = undecided.into_iter();
@@ -110,6 +114,7 @@ impl<'p> Pass<'p> {
 
     /// Says why an expectation does not hold: it is evaluated once more, and what it reads is noted.
     fn broken(&mut self, test: &TestDef, ex: &Ex) -> Failure {
+        // What goes wrong here went wrong before.
         let before = std::mem::take(&mut self.problems);
         let ex = self.broken_part(ex);
         self.evidence = Some(Evidence::default());
@@ -178,8 +183,7 @@ impl<'p> Pass<'p> {
         let data = self.force_value(value, &Place::plain(ty), Origin { at, through: None }, None);
         // The whole file was read; which leaf of it decides is not seen here.
         self.forget(before);
-        let Some(asked) = &self.asked else { return self.failed(at, &[]) };
-        let answer = asked.caller.rendered(&name, &data);
+        let answer = self.asked.as_ref().map(|it| it.caller.rendered(&name, &data));
         self.answered(answer, at)
     }
 
@@ -192,21 +196,24 @@ impl<'p> Pass<'p> {
             }
             _ => Vec::new(),
         };
-        let Some(asked) = &self.asked else { return self.failed(at, &[]) };
-        let answer = asked.caller.built(&path, file);
+        let answer = self.asked.as_ref().map(|it| it.caller.built(&path, file));
         self.answered(answer, at)
     }
 
-    fn answered(&mut self, answer: Answer, at: Span) -> Value {
+    fn answered(&mut self, answer: Option<Answer>, at: Span) -> Value {
         match answer {
-            Answer::Text(text) => Value::Str(text.into()),
-            Answer::Refused(why, help) => self.fail(errors::refused(at, &why, help)),
-            Answer::Failed => {
-                let reports = self.asked.as_ref().map_or(&[][..], |it| it.caller.reports());
-                let first = reports.iter().find(|it| it.severity == Severity::Error);
-                self.fail(first.cloned().unwrap_or_else(|| errors::refused(at, "there is no text", None)))
+            Some(Answer::Text(text)) => Value::Str(text.into()),
+            Some(Answer::Refused(why, help)) => self.fail(errors::refused(at, &why, help)),
+            Some(Answer::Failed) => {
+                self.fail(errors::refused(at, "this has no text: it could not be made", None))
             }
+            None => self.nobody_asks(at),
         }
+    }
+
+    /// The checker lets nothing but an expectation ask.
+    fn nobody_asks(&mut self, at: Span) -> Value {
+        self.fail(Diagnostic::bug(at, "a question of a test is asked elsewhere"))
     }
 
     /// Whether a check of this title fails.
@@ -225,7 +232,7 @@ impl<'p> Pass<'p> {
     }
 
     fn expected(&mut self, at: Span, is_meant: impl Fn(&Diagnostic) -> bool) -> Value {
-        let Some(asked) = &mut self.asked else { return self.failed(at, &[]) };
+        let Some(asked) = &mut self.asked else { return self.nobody_asks(at) };
         let mut any = false;
         for (report, expected) in asked.caller.reports().iter().zip(&mut asked.expected) {
             if is_meant(report) {

@@ -91,7 +91,7 @@ impl Caller for Asked<'_> {
 impl Asked<'_> {
     /// There is no text: because of a mistake that was reported, or for the reason given.
     fn failed(&self, why: String) -> Answer {
-        let is_reported = self.made.problems.iter().any(|it| it.severity == Severity::Error)
+        let is_reported = self.made.problems.iter().any(|it| it.severity <= Severity::Error)
             || self.compiled.problems().has_errors();
         if is_reported { Answer::Failed } else { Answer::Refused(why, None) }
     }
