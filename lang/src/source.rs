@@ -134,6 +134,10 @@ pub enum ReadError {
     Missing,
     /// It is a directory.
     Directory,
+    /// It is neither a file nor a directory: a pipe, a socket, a device.
+    NotPlain,
+    /// It lies where the caller lets no description read.
+    Outside,
     /// It is larger than the limit of 16 MiB.
     TooLarge,
     /// It is not UTF-8; the first bad byte is at this offset.

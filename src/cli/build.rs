@@ -205,7 +205,7 @@ pub fn run(args: &BuildArgs) -> Exit {
 
 fn write_plain(out: &Path, closures: &BTreeMap<String, Closure>, jobs: JobsArgs) -> Result<PathBuf, Exit> {
     let names: Vec<String> = closures.keys().cloned().collect();
-    for_each_host(&names, jobs.jobs, |name| tree::replace_tree(&out.join(name), &closures[name]))
+    for_each_host(&names, jobs.jobs, |name| tree::replace_tree(out, &closures[name]))
         .map_err(|error| complain(&error, Exit::Refused))?;
     Ok(out.to_owned())
 }

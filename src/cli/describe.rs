@@ -4,12 +4,13 @@ use clap::Args;
 use kl::Compiled;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use super::exit::Exit;
 use super::report;
 use super::say::say_wrong;
 use super::secrets_of;
-use super::world::WithVersions;
+use super::world::{Disk, WithVersions};
 use crate::secrets::file::SecretsFile;
 
 /// The map of the root whose entries are evaluated, rendered and switched apart from each other.
@@ -17,6 +18,16 @@ pub const PARTITION: &str = "hosts";
 
 /// The description that a command means when none is named.
 pub const DEFAULT_FILE: &str = "cloud.kl";
+
+/// The folder that this process was told to let descriptions read, instead of that of each description. Like the current folder
+/// it belongs to the process: it is said once, before any command runs.
+static ROOT: OnceLock<PathBuf> = OnceLock::new();
+
+/// Says which folder descriptions may read files of.
+pub fn read_below(root: PathBuf) {
+    // Only the first is heard, and there is one.
+    let _ = ROOT.set(root);
+}
 
 /// How many hosts are evaluated at once.
 #[derive(Debug, Args, Clone, Copy)]
@@ -46,7 +57,8 @@ pub fn compile(file: Option<&Path>) -> Result<Described, Exit> {
     let file = file.map_or_else(|| PathBuf::from(DEFAULT_FILE), Path::to_path_buf);
     let secrets = secrets_of::load(Some(&file))?;
     let name = file.to_string_lossy().into_owned();
-    let world = WithVersions::new(&secrets_of::path_of(Some(&file)), &secrets);
+    let disk = Disk::new(&name, ROOT.get().map(PathBuf::as_path));
+    let world = WithVersions::new(disk, &secrets_of::path_of(Some(&file)), &secrets);
     let mut entries = vec![name.as_str()];
     entries.extend(world.entry());
     let compiled =

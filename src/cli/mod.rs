@@ -44,16 +44,21 @@ pub mod verdict;
 pub mod why;
 pub mod world;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 use exit::Exit;
+use say::say_wrong;
 
 /// A typed language for private clouds, and the tool that switches hosts to what it describes
 #[derive(Debug, Parser)]
 #[command(name = "kolla-lang", version)]
 struct Cli {
+    /// Let the description read files of this folder, instead of its own
+    #[arg(long, global = true, value_name = "DIR")]
+    root: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -104,6 +109,13 @@ pub fn main() -> ExitCode {
             return if why.use_stderr() { Exit::Wrong.into() } else { Exit::Done.into() };
         }
     };
+    if let Some(root) = cli.root {
+        if !root.is_dir() {
+            say_wrong!("error: there is no folder {}", root.display());
+            return Exit::Wrong.into();
+        }
+        describe::read_below(root);
+    }
     let exit = match &cli.command {
         Command::Check(args) => check::run(args),
         Command::Build(args) => build::run(args),

@@ -93,6 +93,11 @@ pub fn unreadable(path: &str, why: &ReadError) -> Exit {
         ReadError::Directory => {
             ("it is a directory".to_owned(), Some("name the file in it, as in `cloud.kl`"))
         }
+        ReadError::NotPlain => ("it is no plain file".to_owned(), Some("name a file, as in `cloud.kl`")),
+        ReadError::Outside => (
+            "it lies outside of the folder that `--root` names".to_owned(),
+            Some("name a folder that holds it"),
+        ),
         ReadError::TooLarge => {
             ("it is larger than 16 MiB".to_owned(), Some("split it into files and `use` them"))
         }

@@ -145,6 +145,8 @@ impl World for Case<'_> {
             Some(Content::Text(text)) => Ok(text.as_str().into()),
             Some(Content::Directory) => Err(ReadError::Directory),
             Some(Content::NotUtf8) => Err(ReadError::NotUtf8(5)),
+            Some(Content::Pipe) => Err(ReadError::NotPlain),
+            Some(Content::Outside) => Err(ReadError::Outside),
             Some(Content::TooLarge) => Err(ReadError::TooLarge),
             Some(Content::Unreadable) => Err(ReadError::Other("too many levels of symbolic links".into())),
             None => Err(ReadError::Missing),

@@ -25,6 +25,7 @@ codes! {
     // Files.
     FileMissing = "kl::files::no-such-file",
     FileUnreadable = "kl::files::unreadable",
+    FileOutside = "kl::files::outside",
     FileTooLarge = "kl::files::too-large",
     FileNotUtf8 = "kl::files::not-utf8",
     UseCycle = "kl::files::use-cycle",

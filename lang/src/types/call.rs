@@ -421,11 +421,19 @@ impl Checker<'_> {
         };
         match text {
             Ok(text) => {
-                let file = self.files.sources.add(&full, text, layer);
+                let file = self.files.sources.add(&full, plain_lines(text), layer);
                 self.texts.insert(id, file);
                 Ok(file)
             }
             Err(why) => Err(self.problems.push(errors::unreadable_text(at, path, &why))),
         }
     }
+}
+
+/// A text without the mark that some editors begin files with, and with line ends as a source has them after it was read.
+fn plain_lines(text: Arc<str>) -> Arc<str> {
+    if !text.starts_with('\u{feff}') && !text.contains("\r\n") {
+        return text;
+    }
+    text.strip_prefix('\u{feff}').unwrap_or(&text).replace("\r\n", "\n").into()
 }

@@ -8,6 +8,10 @@ pub fn unreadable(at: Span, name: &str, why: &ReadError, modules: &[String], quo
     let (code, what) = match why {
         ReadError::Missing => (Code::FileMissing, "there is no such file".to_string()),
         ReadError::Directory => (Code::FileUnreadable, "it is a directory".into()),
+        ReadError::NotPlain => (Code::FileUnreadable, "it is no plain file".into()),
+        ReadError::Outside => {
+            (Code::FileOutside, "it lies outside of the folder of the description".to_string())
+        }
         ReadError::TooLarge => (Code::FileTooLarge, "it is larger than 16 MiB".into()),
         ReadError::NotUtf8(offset) => {
             (Code::FileNotUtf8, format!("it is not UTF-8: the byte at offset {offset} is wrong"))
@@ -18,6 +22,9 @@ pub fn unreadable(at: Span, name: &str, why: &ReadError, modules: &[String], quo
     if quoted {
         let help = match why {
             ReadError::Missing => "paths are relative to the file that uses them".to_string(),
+            ReadError::Outside => {
+                "copy it into that folder, or name a folder that holds both: `--root DIR`".to_string()
+            }
             _ => "use a UTF-8 text of at most 16 MiB".into(),
         };
         return Diagnostic::error(code, at, format!("cannot use `{name}`: {what}")).help(help);
