@@ -110,7 +110,9 @@ pub fn local_name(closures: &BTreeMap<String, Closure>) -> Option<String> {
     let machine_id = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
     let this = node_name();
     let by_id = |closure: &&Closure| closure.manifest.machine_id.as_deref() == Some(machine_id.trim());
-    let by_name = |closure: &&Closure| closure.manifest.machine_id.is_none() && closure.manifest.host == this;
+    // Names of hosts know no capitals (RFC 4343).
+    let is_this = |host: &str| host.eq_ignore_ascii_case(&this);
+    let by_name = |it: &&Closure| it.manifest.machine_id.is_none() && is_this(&it.manifest.host);
     let found = closures.values().find(by_id).or_else(|| closures.values().find(by_name));
     found.map(|closure| closure.manifest.host.clone())
 }
