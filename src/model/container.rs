@@ -1,6 +1,7 @@
 //! Containers, and what containers and tasks have in common: what is run, with which mounts and files. Structs only; how
 //! they are read from values is in `decode`.
 
+use super::words::Published;
 use super::{At, Text};
 use kl::data::Data;
 use kl::source::Span;
@@ -59,8 +60,10 @@ pub struct Container {
     pub hostname: Option<Text>,
     /// Network namespace.
     pub network: Network,
+    /// Where it waits for connections in the network of the host, by name, sorted.
+    pub listens: Vec<(Arc<str>, Listen)>,
     /// Published ports of a bridge network.
-    pub publish: Vec<Text>,
+    pub publish: Vec<At<Published>>,
     /// Whether it sees the host's processes.
     pub host_pid: bool,
     /// Whether it shares memory with the host.
@@ -109,6 +112,19 @@ pub struct Container {
     pub drain_within: Duration,
     /// When it counts as up.
     pub gate: Gate,
+}
+
+/// Where a container waits for connections.
+#[derive(Clone, Debug)]
+pub struct Listen {
+    /// Where it was defined.
+    pub at: Span,
+    /// The port.
+    pub port: u16,
+    /// The address; none: every one of the host.
+    pub address: Option<IpAddr>,
+    /// `tcp` or `udp`.
+    pub protocol: Arc<str>,
 }
 
 /// A container's network namespace.

@@ -1,11 +1,12 @@
 //! Containers from values: what is run, with which mounts and files, and what the types of the kernel cannot say of them.
 
 use super::container::{
-    Ask, Change, Container, Contract, File, Format, Gate, Health, Limits, Mount, Network, OnUnhealthy,
-    Permission, Probe, Propagation, Restart, Run, Source, Ulimit,
+    Ask, Change, Container, Contract, File, Format, Gate, Health, Limits, Listen, Mount, Network,
+    OnUnhealthy, Permission, Probe, Propagation, Restart, Run, Source, Ulimit,
 };
 use super::read::Reader;
-use super::{Text, errors};
+use super::words::Published;
+use super::{At, Text, errors, words};
 use kl::data::{Data, DataKind};
 use std::sync::Arc;
 
@@ -38,7 +39,8 @@ pub(super) fn container(read: &mut Reader, name: &Arc<str>, data: &Data) -> Cont
         workdir: opt_text(read, "workdir"),
         hostname: opt_text(read, "hostname"),
         network: network(read, data),
-        publish: texts(read, "publish"),
+        listens: listens(read, data),
+        publish: published(read, data),
         host_pid: host(read, "pid"),
         host_ipc: host(read, "ipc"),
         host_cgroup: host(read, "cgroup"),
@@ -73,6 +75,12 @@ pub(super) fn container(read: &mut Reader, name: &Arc<str>, data: &Data) -> Cont
         gate: gate(read, data),
     };
     check_reload(read, data, &it);
+    for capability in &it.drop {
+        read.report_all(words::no_capability(capability.as_str(), capability.at));
+    }
+    if let Some(signal) = &it.stop_signal {
+        read.report_all(words::no_signal(signal.as_str(), signal.at));
+    }
     it
 }
 
@@ -137,12 +145,11 @@ pub(super) fn run(read: &mut Reader, data: &Data) -> Run {
 
 /// What the types of a container cannot say.
 fn check_run(read: &mut Reader, data: &Data, run: &Run) {
-    let image = run.image.as_str();
-    if image.is_empty() || image.contains(char::is_whitespace) {
-        let failed = data.get("image").is_some_and(|it| it.is_error());
-        if !failed {
-            read.report(errors::bad_value(run.image.at, format!("`{image}` is no name of an image")));
-        }
+    if data.get("image").is_some_and(|it| !it.is_error()) {
+        read.report_all(words::no_image(run.image.as_str(), run.image.at));
+    }
+    for capability in &run.caps {
+        read.report_all(words::no_capability(capability.as_str(), capability.at));
     }
     match run.contract {
         Contract::Kolla => check_kolla_command(read, data, run),
@@ -164,6 +171,7 @@ fn check_run(read: &mut Reader, data: &Data, run: &Run) {
         }
     }
     for (path, mount) in &run.mounts {
+        read.report_all(words::no_mount_place(path, mount.at));
         if run.files.iter().any(|(file, _)| file == path) {
             read.report(errors::bad_value(mount.at, format!("`{path}` is both a mount and a file")));
         }
@@ -186,6 +194,40 @@ fn check_kolla_command(read: &mut Reader, data: &Data, run: &Run) {
             read.report(report.help("put the command line into a script among `files` and run that"));
         }
     }
+}
+
+/// Decodes where a container waits for connections.
+fn listens(read: &mut Reader, data: &Data) -> Vec<(Arc<str>, Listen)> {
+    let field = read.field(data, "listens");
+    let mut all = Vec::new();
+    for (name, it) in read.entries(field) {
+        let (port, address, protocol) =
+            (read.field(it, "port"), read.field(it, "address"), read.field(it, "protocol"));
+        let listen = Listen {
+            at: it.origin.at,
+            port: read.small(port),
+            address: match address.kind {
+                DataKind::None => None,
+                _ => read.opt_ip(address),
+            },
+            protocol: read.text(protocol).value,
+        };
+        all.push((name.clone(), listen));
+    }
+    all
+}
+
+/// Decodes published ports; what is none was reported.
+fn published(read: &mut Reader, data: &Data) -> Vec<At<Published>> {
+    let field = read.field(data, "publish");
+    let mut all = Vec::new();
+    for text in read.texts(field) {
+        match words::published(text.as_str(), text.at) {
+            Ok(it) => all.push(At::new(it, text.at)),
+            Err(report) => read.report(*report),
+        }
+    }
+    all
 }
 
 fn network(read: &mut Reader, data: &Data) -> Network {

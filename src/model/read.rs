@@ -29,6 +29,11 @@ impl Reader {
         self.problems.push(report);
     }
 
+    /// Reports what was found, if anything was.
+    pub fn report_all(&mut self, reports: impl IntoIterator<Item = Diagnostic>) {
+        reports.into_iter().for_each(|it| self.report(it));
+    }
+
     fn mismatch<T>(&mut self, data: &Data, wanted: &str, fallback: T) -> T {
         if !data.is_error() {
             self.report(errors::schema(data.origin.at, wanted));

@@ -2,9 +2,10 @@
 
 use super::contract::{self, Delivered};
 use super::document::render_file;
+use super::encode;
 use super::keys::{FIRST_QUADLET, OLDEST, Podman};
 use super::lower::{self, whole_secs};
-use super::lowered::{Form, Lowered, Lowering};
+use super::lowered::{self, Form, Lowered, Lowering};
 use super::podman::{Rules, lacks_once};
 use super::policy::{change, gate, groups, step};
 use super::precheck::prechecks;
@@ -251,6 +252,7 @@ impl Output<'_> {
 
     /// Writes a unit for the host's backend, and says where the file lies in the closure.
     fn write(&mut self, lowered: Lowered) -> (String, Draft) {
+        lowered::refuse_long(&lowered, &mut self.problems);
         let mut rules = Rules::new(self.host, self.needs_podman, &mut self.problems);
         let written = match self.host.backend.value {
             Backend::Quadlet => {
@@ -301,6 +303,9 @@ impl Output<'_> {
     fn raw_unit(&mut self, name: &str, it: &model::RawUnit) {
         let model::RawUnit { at: _, text, wanted_by, change } = it;
         let written = systemd::raw(text.as_str(), wanted_by);
+        if written.lines().any(|line| line.len() >= encode::LONGEST_LINE) {
+            self.problems.push(errors::bad_unit(text.at, format!("`{name}` {}", encode::LINE_TOO_LONG)));
+        }
         let change = match change {
             // Restarting a slice stops all that runs in it; what it limits, systemd takes up when it reads the unit again.
             _ if name.ends_with(".slice") => Change::Keep,

@@ -90,6 +90,11 @@ fn run(contract: Contract) -> Run {
     }
 }
 
+fn published(all: &[&str]) -> Vec<At<words::Published>> {
+    let read = |text: &&str| words::published(text, Span::new(1, 2)).map(|it| At::new(it, Span::new(1, 2)));
+    all.iter().filter_map(|text| read(text).ok()).collect()
+}
+
 fn container(contract: Contract) -> Container {
     Container {
         name: "web".into(),
@@ -98,7 +103,8 @@ fn container(contract: Contract) -> Container {
         workdir: Some(text("/srv/web dir")),
         hostname: Some(text("web.example")),
         network: Network::Bridge(text("front")),
-        publish: texts(&["8080:80"]),
+        listens: vec![],
+        publish: published(&["8080:80"]),
         host_pid: true,
         host_ipc: true,
         host_cgroup: true,
