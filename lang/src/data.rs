@@ -85,7 +85,7 @@ pub enum SecretPart {
 }
 
 /// How a secret is encoded when it is filled in.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub enum Encode {
     /// As it is.
     Plain,
@@ -93,6 +93,8 @@ pub enum Encode {
     Url,
     /// Base64.
     Base64,
+    /// With a backslash in front of each of these characters.
+    Escape(Arc<str>),
 }
 
 /// A template to render.

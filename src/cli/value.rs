@@ -75,6 +75,7 @@ fn secret(parts: &[SecretPart]) -> String {
                     Encode::Plain => "",
                     Encode::Url => " urlencoded",
                     Encode::Base64 => " base64",
+                    Encode::Escape(_) => " escaped",
                 };
                 let _ = write!(out, "<secret {name}{part}{encode}>");
             }

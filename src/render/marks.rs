@@ -97,6 +97,10 @@ impl Marks {
                             kl::data::Encode::Plain => Encode::Plain,
                             kl::data::Encode::Url => Encode::Url,
                             kl::data::Encode::Base64 => Encode::Base64,
+                            kl::data::Encode::Escape(which) if quoting == Quoting::Forced => {
+                                Encode::EscapeQuoted(which.to_string())
+                            }
+                            kl::data::Encode::Escape(which) => Encode::Escape(which.to_string()),
                         },
                     });
                 }

@@ -154,23 +154,32 @@ fn fill(
         bytes.extend_from_slice(&text[last..offset]);
         last = offset;
         let value = vault.read(closure, secret, part.as_deref())?;
-        bytes.extend_from_slice(encoded(&value, *encode).as_bytes());
+        bytes.extend_from_slice(encoded(&value, encode).as_bytes());
     }
     bytes.extend_from_slice(&text[last..]);
     Ok(bytes)
 }
 
 /// Writes a secret as the text around it asks for.
-pub(super) fn encoded(value: &str, encode: Encode) -> Zeroizing<String> {
+pub(super) fn encoded(value: &str, encode: &Encode) -> Zeroizing<String> {
     Zeroizing::new(match encode {
         Encode::Plain => value.to_owned(),
         Encode::Url => utf8_percent_encode(value, URL_PART).to_string(),
         Encode::Base64 => STANDARD.encode(value),
-        Encode::Quoted => {
-            let quoted = Zeroizing::new(serde_json::Value::from(value).to_string());
-            quoted[1..quoted.len() - 1].to_owned()
-        }
+        Encode::Quoted => quoted(value),
+        Encode::Escape(which) => escaped(value, which),
+        Encode::EscapeQuoted(which) => quoted(&Zeroizing::new(escaped(value, which))),
     })
+}
+
+fn quoted(value: &str) -> String {
+    let quoted = Zeroizing::new(serde_json::Value::from(value).to_string());
+    quoted[1..quoted.len() - 1].to_owned()
+}
+
+fn escaped(value: &str, which: &str) -> String {
+    let slash = |c: char| which.contains(c).then_some('\\');
+    value.chars().flat_map(|c| slash(c).into_iter().chain([c])).collect()
 }
 
 /// Gives a file to a user and a group of this host, each a number or a name.
@@ -284,7 +293,7 @@ mod tests {
         let vault = Vault::new(vec![key]);
         let (db, fernet) = (vault.read(&closure, "db", None)?, vault.read(&closure, "f/k", Some("1"))?);
         let mut lines = ["nothing".to_owned(), format!("a {} b {}", *db, *db), String::new()];
-        lines[2] = format!("{} {}", *encoded(&fernet, Encode::Url), *encoded(&db, Encode::Base64));
+        lines[2] = format!("{} {}", *encoded(&fernet, &Encode::Url), *encoded(&db, &Encode::Base64));
         vault.hide(&[&closure], &mut lines);
         assert_eq!(lines, ["nothing", "a <db> b <db>", "<f/k> <db>"]);
         Ok(())

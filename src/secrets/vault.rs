@@ -3,7 +3,7 @@
 //! Keeps what it opened in memory until it is dropped, and writes nothing.
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -157,8 +157,10 @@ impl Vault {
         }
         for closure in closures {
             for name in closure.manifest.opened() {
+                let encodes = encodes(closure, name);
                 // What cannot be opened is not looked for, as said above.
-                let _unopened = self.with_opened(closure, name, |kept| hide_parts(name, kept, lines));
+                let _unopened =
+                    self.with_opened(closure, name, |kept| hide_parts(name, kept, &encodes, lines));
             }
         }
     }
@@ -203,10 +205,17 @@ impl Vault {
     }
 }
 
+/// The ways in which a closure's texts may have a secret: those of their holes, and those that need no hole.
+fn encodes(closure: &Closure, name: &str) -> BTreeSet<Encode> {
+    let holes = closure.manifest.folders.iter().flat_map(|it| &it.files).flat_map(|it| &it.holes);
+    let of_holes = holes.filter(|it| it.secret == name).map(|it| it.encode.clone());
+    of_holes.chain([Encode::Plain, Encode::Url, Encode::Base64, Encode::Quoted]).collect()
+}
+
 /// Puts a secret's name in place of each of its parts in lines.
-fn hide_parts(name: &str, kept: &Kept, lines: &mut [String]) {
+fn hide_parts(name: &str, kept: &Kept, encodes: &BTreeSet<Encode>, lines: &mut [String]) {
     for word in kept.parts.values().flat_map(|it| it.lines()).filter(|it| it.len() >= SHORTEST) {
-        for encode in [Encode::Plain, Encode::Url, Encode::Base64, Encode::Quoted] {
+        for encode in encodes {
             let word = encoded(word, encode);
             for line in lines.iter_mut().filter(|line| line.contains(&**word)) {
                 *line = line.replace(&**word, &format!("<{name}>"));

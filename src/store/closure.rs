@@ -84,7 +84,8 @@ fn folder_digest(manifest: &Manifest, files: &[(FolderFile, Vec<u8>)]) -> Digest
             let (version, id) =
                 manifest.secrets.get(&hole.secret).map_or((0, ""), |spec| (spec.version, spec.id.as_str()));
             hasher.number(hole.offset).field(&hole.secret).number(u64::from(version)).field(id);
-            hasher.field(hole.part.as_deref().unwrap_or_default()).number(hole.encode as u64);
+            hasher.field(hole.part.as_deref().unwrap_or_default());
+            hole.encode.tell(&mut hasher);
         }
     }
     hasher.finish()

@@ -62,6 +62,7 @@ fn part(part: &SecretPart) -> String {
                 Encode::Plain => "",
                 Encode::Url => "|url",
                 Encode::Base64 => "|base64",
+                Encode::Escape(which) => &format!("|escape {which}"),
             };
             format!("{name}{part}{how}")
         }

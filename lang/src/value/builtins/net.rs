@@ -8,11 +8,12 @@ use crate::live::Value;
 use crate::source::Span;
 use crate::types::ty::TyId;
 use ipnet::IpNet;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 const G: &str = "Addresses and networks";
 
-pub(super) static ALL: [Builtin; 9] = [
+pub(super) static ALL: [Builtin; 10] = [
     Builtin::new(
         G,
         "Cidr.host",
@@ -62,6 +63,14 @@ pub(super) static ALL: [Builtin; 9] = [
         subnet,
     ),
     Builtin::new(G, "Ip.version", "(Ip) -> Int", "4 or 6.", ("(fd00::1).version", "6"), ip_version),
+    Builtin::new(
+        G,
+        "Ip.numbers",
+        "(Ip) -> [Int]",
+        "The numbers of an address: four of 8 bits, or of IPv6 eight of 16.",
+        ("(fd00::1).numbers", "[64768, 0, 0, 0, 0, 0, 0, 1]"),
+        ip_numbers,
+    ),
     Builtin::new(
         G,
         "ip",
@@ -133,6 +142,15 @@ fn ip_version(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Valu
     match &args[0] {
         Value::Ip(ip) => Value::Int(if ip.is_ipv4() { 4 } else { 6 }),
         _ => pass.failed(at, &[&args[0]]),
+    }
+}
+
+fn ip_numbers(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+    let number = |it: u16| Value::Int(i64::from(it));
+    match &args[0] {
+        Value::Ip(IpAddr::V4(ip)) => Value::List(ip.octets().map(|it| number(u16::from(it))).into()),
+        Value::Ip(IpAddr::V6(ip)) => Value::List(ip.segments().map(number).into()),
+        other => pass.failed(at, &[other]),
     }
 }
 
