@@ -354,10 +354,11 @@ fn with_holes_named(bytes: &[u8], holes: &[Hole], manifest: &Manifest) -> String
             Some(spec) if spec.version > 1 => format!(" version {}", spec.version),
             _ => String::new(),
         };
-        let encode = match hole.encode {
+        let encode = match &hole.encode {
             Encode::Plain | Encode::Quoted => "",
             Encode::Url => " for a URL",
             Encode::Base64 => " in base64",
+            Encode::Escape(_) | Encode::EscapeQuoted(_) => " with backslashes",
         };
         text.extend_from_slice(format!("<secret {}{part}{version}{encode}>", hole.secret).as_bytes());
         last = offset;

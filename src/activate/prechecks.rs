@@ -154,7 +154,9 @@ fn help(precheck: &Precheck) -> &str {
         Question::Resolves { .. } => "add it to the DNS or to /etc/hosts, or look at /etc/resolv.conf",
         Question::Ping { .. } => "look at cables, VLANs, addresses and firewalls between them",
         Question::Tcp { .. } => "look at firewalls, and whether it runs there",
-        Question::Mtu { .. } => "set it where the host sets up its interfaces, and on the switches between, or describe another `mtu`",
+        Question::Mtu { .. } => {
+            "set it where the host sets up its interfaces, and on the switches between, or describe another `mtu`"
+        }
         Question::Clock => "install chrony or systemd-timesyncd, and name a server that the host reaches",
     }
 }

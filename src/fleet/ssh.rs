@@ -153,7 +153,8 @@ impl Connection {
     /// connection was.
     pub fn show(&self, words: &[&str]) -> Result<i32, SshError> {
         let mut command = self.command(words)?;
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(SshError::Start)?;
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(SshError::Start)?;
         if let Some(stdout) = child.stdout.take() {
             let mut stdout = BufReader::new(stdout);
             skip_greeting(&mut stdout);
@@ -204,7 +205,9 @@ impl Connection {
 fn skip_greeting(stdout: &mut impl BufRead) {
     let mut line = Vec::new();
     // An error comes again when the rest is read.
-    while stdout.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) && line.trim_ascii_end() != BEGIN.as_bytes() {
+    while stdout.read_until(b'\n', &mut line).is_ok_and(|n| n > 0)
+        && line.trim_ascii_end() != BEGIN.as_bytes()
+    {
         line.clear();
     }
 }
