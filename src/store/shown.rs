@@ -91,6 +91,7 @@ mod tests {
             secret: secret.to_owned(),
             part: part.map(str::to_owned),
             encode: Encode::Plain,
+            escapes: BTreeMap::new(),
             shown: 0,
         };
         let file = FolderFile {
