@@ -71,18 +71,8 @@ impl Uses {
         out.closure.iter_mut().for_each(|row| row.resize(n + 1, false));
         out.levels.resize(n, 0);
         out.levels.push(self.levels.iter().max().map_or(1, |level| level + 1));
-        out
-    }
-
-    /// The same with one more file, which uses all others. Numbers between those that are known and its own are of files that use nothing.
-    pub fn with_top(&self, top: FileId) -> Uses {
-        let n = usize::from(top.0);
-        let mut out = self.clone();
-        out.closure.resize(n, Vec::new());
-        out.closure.push(vec![true; n]);
-        out.closure.iter_mut().for_each(|row| row.resize(n + 1, false));
-        out.levels.resize(n, 0);
-        out.levels.push(self.levels.iter().max().map_or(1, |level| level + 1));
+        out.direct.resize(n + 1, Vec::new());
+        out.entries.push(top);
         out
     }
 

@@ -82,7 +82,7 @@ impl<'p> Pass<'p> {
         for ex in &test.expects {
             match self.eval(ex, &mut Frame::of(Arc::from([]))) {
                 Value::Bool(true) => {}
-                Value::Bool(false) => failures.push(self.broken(test, ex)),
+                Value::Bool(false) => failures.push(self.not_held(test, ex)),
                 _ => undecided.push(ex.at),
             }
         }
@@ -113,7 +113,7 @@ impl<'p> Pass<'p> {
     }
 
     /// Says why an expectation does not hold: it is evaluated once more, and what it reads is noted.
-    fn broken(&mut self, test: &TestDef, ex: &Ex) -> Failure {
+    fn not_held(&mut self, test: &TestDef, ex: &Ex) -> Failure {
         // What goes wrong here went wrong before.
         let before = std::mem::take(&mut self.problems);
         let ex = self.broken_part(ex);
