@@ -23,7 +23,8 @@ use types::hir::{Program, TestDef};
 use value::engine::{Engine, Shared};
 use value::expect::{Caller, Judged};
 use value::memo::Memo;
-use value::why::{NoPath, Why};
+use value::readers::Reader;
+use value::why::{Concerns, NoPath, Why};
 
 /// What a description means: its typed program, the values that its parts share, and all mistakes found so far.
 pub struct Compiled {
@@ -59,9 +60,18 @@ pub struct Checked {
 /// # Errors
 /// When an entry file itself cannot be read. All other mistakes are in [`Checked::problems`].
 pub fn check(world: &dyn World, entries: &[&str]) -> Result<Checked, ReadError> {
+    check_asking(world, entries, None)
+}
+
+/// The same, with an expression that is typed as if it stood in the first entry: [`Compiled::asked`] is its value.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_asking(world: &dyn World, entries: &[&str], asked: Option<&str>) -> Result<Checked, ReadError> {
     let mut problems = Problems::default();
     let files = types::load::load(world, entries, &mut problems)?;
-    let (program, problems) = types::items::check(world, value::builtins::signatures(), files, problems);
+    let (program, problems) =
+        types::items::check(world, value::builtins::signatures(), files, asked, problems);
     Ok(Checked { program, problems })
 }
 
@@ -230,6 +240,24 @@ impl Compiled {
         Ok((data, std::mem::take(&mut pass.problems)))
     }
 
+    /// The value at a path, evaluated apart from everything else, with the mistakes that concern it.
+    ///
+    /// # Errors
+    /// When the path leads nowhere.
+    pub fn value_apart(&self, steps: &[String]) -> Result<(Data, Concerns), NoPath> {
+        let mut pass = value::apart(&self.engine);
+        let data = pass.data_at(steps)?;
+        Ok((data, pass.concerns()))
+    }
+
+    /// The value of the expression that [`check_asking`] was given, with the mistakes that concern it. Nothing if there was none, or if its type is wrong.
+    pub fn asked(&self) -> Option<(Data, Concerns)> {
+        let (ex, ty) = self.engine.program.asked.as_ref()?;
+        let mut pass = value::apart(&self.engine);
+        let data = pass.data_of(ex, *ty);
+        Some((data, pass.concerns()))
+    }
+
     /// Who set a leaf, who lost, what it read.
     ///
     /// # Errors
@@ -250,6 +278,11 @@ impl Compiled {
         under: &'a value::overrides::Side,
     ) -> value::overrides::Overrides<'a> {
         value::overrides::Overrides::new(&self.engine, &self.shared, over, under)
+    }
+
+    /// Everything that reads the value at a path, in the order of where it is written. All parts are evaluated for that.
+    pub fn readers(&self, steps: &[String]) -> Vec<Reader> {
+        self.engine.readers(steps)
     }
 
     /// The name of the partition, as the caller gave it.

@@ -73,7 +73,7 @@ fn reported(world: &Files, entry: &str, name: &str) -> Option<Vec<String>> {
     let files = load::load(world, &[entry], &mut problems).ok()?;
     let name = name.strip_prefix("library/").unwrap_or(name);
     files.sources.files().find(|(_, file)| &*file.name == name)?;
-    let (_, problems) = items::check(world, builtins::signatures(), files, problems);
+    let (_, problems) = items::check(world, builtins::signatures(), files, None, problems);
     let errors = problems.iter().filter(|d| d.severity == Severity::Error);
     Some(errors.map(|d| d.message.clone()).collect())
 }

@@ -66,20 +66,34 @@ pub fn compile(file: Option<&Path>) -> Result<Described, Exit> {
     Ok(Described { compiled: checked.evaluate(Some(PARTITION)), secrets })
 }
 
-/// The same, and evaluates nothing.
+/// The same, with an expression whose value is asked for.
+pub fn compile_asking(file: &Path, asked: &str) -> Result<Compiled, Exit> {
+    Ok(type_asking(file, Some(asked))?.checked.evaluate(Some(PARTITION)))
+}
+
+/// The same as [`compile`], and evaluates nothing.
 pub fn type_only(file: &Path) -> Result<Typed, Exit> {
+    type_asking(file, None)
+}
+
+fn type_asking(file: &Path, asked: Option<&str>) -> Result<Typed, Exit> {
     let secrets = secrets_of::load(Some(file))?;
     let name = file.to_string_lossy().into_owned();
     let disk = Disk::new(&name, ROOT.get().map(PathBuf::as_path));
     let world = WithVersions::new(disk, &secrets_of::path_of(Some(file)), &secrets);
     let mut entries = vec![name.as_str()];
     entries.extend(world.entry());
-    let checked = kl::check(&world, &entries).map_err(|why| report::unreadable(&name, &why))?;
+    let checked = kl::check_asking(&world, &entries, asked).map_err(|why| report::unreadable(&name, &why))?;
     Ok(Typed { checked, secrets })
 }
 
-/// Takes `a.b."c.d"` or `a["b"]` apart into names.
+/// Takes `a.b."c.d"` or `a["b"]` apart into names. What is wrong was printed.
 pub fn parse_path(text: &str) -> Result<Vec<String>, Exit> {
+    split_path(text).ok_or_else(|| bad_path(text))
+}
+
+/// The same, without a word.
+pub fn split_path(text: &str) -> Option<Vec<String>> {
     let mut out = Vec::new();
     let mut rest = text.trim();
     while !rest.is_empty() {
@@ -87,22 +101,22 @@ pub fn parse_path(text: &str) -> Result<Vec<String>, Exit> {
         let bracket = rest.strip_prefix('[');
         rest = bracket.unwrap_or(rest);
         if let Some(quoted) = rest.strip_prefix('"') {
-            let Some(end) = quoted.find('"') else { return Err(bad_path(text)) };
+            let end = quoted.find('"')?;
             out.push(quoted[..end].to_owned());
             rest = &quoted[end + 1..];
         } else {
             let end = rest.find(['.', '[', ']']).unwrap_or(rest.len());
             if end == 0 {
-                return Err(bad_path(text));
+                return None;
             }
             out.push(rest[..end].to_owned());
             rest = &rest[end..];
         }
         if bracket.is_some() {
-            rest = rest.strip_prefix(']').ok_or_else(|| bad_path(text))?;
+            rest = rest.strip_prefix(']')?;
         }
     }
-    Ok(out)
+    (!out.is_empty()).then_some(out)
 }
 
 fn bad_path(text: &str) -> Exit {
@@ -115,19 +129,25 @@ fn bad_path(text: &str) -> Exit {
 pub fn no_path(why: &kl::value::why::NoPath) -> Exit {
     use kl::value::why::NoPath;
     match why {
-        NoPath::Nothing { until, step, near } => {
-            let place = if until.is_empty() { "the root".to_owned() } else { format!("`{until}`") };
-            say_wrong!("error: there is no `{step}` in {place}");
-            if let Some(near) = near {
+        NoPath::Nothing(nothing) => {
+            let place =
+                if nothing.until.is_empty() { "the root".to_owned() } else { format!("`{}`", nothing.until) };
+            say_wrong!("error: there is no `{}` in {place}", nothing.step);
+            if let Some(near) = &nothing.near {
                 say_wrong!("  help: did you mean `{near}`?");
             }
         }
-        NoPath::Below(names) => {
-            say_wrong!("error: this is not a leaf");
-            let shown: Vec<&str> = names.iter().take(12).map(String::as_str).collect();
-            let more = if names.len() > shown.len() { ", …" } else { "" };
-            say_wrong!("  help: go on with one of {}{more}", shown.join(", "));
+        NoPath::Below(below) => {
+            say_wrong!("error: `{}` is not a leaf", below.path);
+            say_wrong!("  help: go on with one of {}", some_of(&below.names));
         }
     }
     Exit::Wrong
+}
+
+/// The first of some names.
+pub fn some_of(names: &[String]) -> String {
+    let shown: Vec<&str> = names.iter().take(12).map(String::as_str).collect();
+    let more = if names.len() > shown.len() { ", …" } else { "" };
+    format!("{}{more}", shown.join(", "))
 }

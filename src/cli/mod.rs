@@ -5,6 +5,7 @@ pub mod adopt;
 pub mod boot_files;
 pub mod build;
 pub mod check;
+mod concern;
 pub mod confirm;
 pub mod describe;
 pub mod describe_lab;

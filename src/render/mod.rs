@@ -5,6 +5,7 @@
 pub mod contract;
 pub mod document;
 mod encode;
+pub mod fields;
 pub mod host;
 mod ini_file;
 pub mod keys;
@@ -23,6 +24,7 @@ pub use secret::kind as secret_kind;
 mod style;
 pub mod systemd;
 pub mod template;
+pub mod template_lines;
 #[cfg(test)]
 mod tests;
 mod unit;

@@ -382,6 +382,10 @@ pub struct Program {
     pub checks: Vec<CheckDef>,
     /// The tests, of all files.
     pub tests: Vec<TestDef>,
+    /// The expression whose value was asked for, if its type is right.
+    pub asked: Option<(Ex, TyId)>,
+    /// Its text among the sources, also if its type is wrong.
+    pub asked_in: Option<FileId>,
     /// Which file uses which.
     pub uses: Uses,
     /// Literals and the conditions on them, to be tried first.

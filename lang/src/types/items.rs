@@ -7,18 +7,27 @@ use super::scope::*;
 use super::sig::Signatures;
 use super::ty::*;
 use crate::diag::{Diagnostic, Problems};
-use crate::source::{FileId, Span, World};
+use crate::source::{FileId, Layer, Span, World};
 use crate::syntax::ast::{self, ItemKind, TypeBase};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Checks all files and yields the typed program.
+/// The name of an expression that is asked for, in reports.
+pub const ASKED: &str = "expression";
+
+/// Checks all files, and an expression that is asked for, and yields the typed program.
 pub fn check(
     world: &dyn World,
     builtins: &Signatures,
-    files: Files,
-    problems: Problems,
+    mut files: Files,
+    asked: Option<&str>,
+    mut problems: Problems,
 ) -> (Program, Problems) {
+    let asked = asked.map(|text| {
+        let file = files.sources.add(ASKED, text.into(), Layer::Site);
+        let start = files.sources.file(file).start;
+        (file, crate::syntax::parse_expr(text, start, &mut problems))
+    });
     let mut types = Types::default();
     types.records.push(RecordDef {
         name: None,
@@ -48,6 +57,7 @@ pub fn check(
         defs: Vec::new(),
         checks: Vec::new(),
         tests: Vec::new(),
+        asked: None,
         literals: Vec::new(),
         texts: BTreeMap::new(),
         bad_keys: Vec::new(),
@@ -57,6 +67,16 @@ pub fn check(
         open_lets: Vec::new(),
     };
     checker.all();
+    let asked_in = asked.as_ref().map(|(file, _)| *file);
+    if let Some((_, expr)) = asked {
+        let n = checker.problems.len();
+        let (ex, ty) = checker.infer(&expr, &mut Cx::new(FileId(0)));
+        checker.check_keys();
+        checker.defaults();
+        checker.conditions();
+        checker.asked = (checker.problems.len() == n && !matches!(checker.types.get(ty), Ty::Error(_)))
+            .then_some((ex, ty));
+    }
     let Checker {
         files,
         types,
@@ -68,6 +88,7 @@ pub fn check(
         defs,
         checks,
         tests,
+        asked,
         literals,
         bad_keys,
         key_names,
@@ -93,6 +114,8 @@ pub fn check(
         defs,
         checks,
         tests,
+        asked,
+        asked_in,
         uses: files.uses,
         literals,
         bad_keys,

@@ -186,6 +186,8 @@ pub struct Checker<'a> {
     pub checks: Vec<CheckDef>,
     /// Tests.
     pub tests: Vec<TestDef>,
+    /// The expression whose value is asked for.
+    pub asked: Option<(Ex, TyId)>,
     /// Literals with conditions.
     pub literals: Vec<(Vec<WhereId>, Value, Span)>,
     /// Texts read by `file` and `template`: by path.

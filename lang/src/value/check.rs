@@ -56,6 +56,7 @@ impl Pass<'_> {
     pub(super) fn checks(&mut self) {
         let eng = self.eng;
         for check in &eng.program.checks {
+            self.watch_check(check);
             if !self.check_holds(check) {
                 self.evidence = Some(Evidence::default());
                 self.check_holds(check);

@@ -620,9 +620,12 @@ impl Pass<'_> {
                 return known.clone();
             }
             if let Some(known) = self.memo.calls.get(key) {
-                return known.clone();
+                let known = known.clone();
+                self.watch_recall(key);
+                return known;
             }
         }
+        let watched = self.n_watched();
         let func = &self.eng.program.funcs[id.0 as usize];
         self.depth += 1;
         if self.depth > super::pass::DEPTH_BUDGET {
@@ -642,6 +645,7 @@ impl Pass<'_> {
         });
         self.depth -= 1;
         if let Some(key) = memo_key {
+            self.watch_call(watched, &key);
             self.memo.calls.insert(key, value.clone());
         }
         value

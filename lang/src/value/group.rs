@@ -55,6 +55,7 @@ impl Pass<'_> {
             return true;
         };
         self.memo.guards.insert((id, env), Once::Busy);
+        self.involve(self.eng.program.groups[id.0 as usize].at);
         self.open.push(Open::Guard(id, env));
         let value = self.eval(cond, &mut Frame::of(self.env(env)));
         self.open.pop();
@@ -81,6 +82,7 @@ impl Pass<'_> {
             return Arc::from([]);
         };
         self.memo.loops.insert((id, env), Once::Busy);
+        self.involve(self.eng.program.groups[id.0 as usize].at);
         self.open.push(Open::Loop(id, env));
         let outer = self.env(env);
         let source = self.eval(&bind.source, &mut Frame::of(outer.clone()));

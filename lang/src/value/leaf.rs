@@ -237,6 +237,7 @@ impl Pass<'_> {
             Cand::Def(id, env, _) => {
                 let def = &self.eng.program.defs[id.0 as usize];
                 self.win(*id);
+                self.involve(def.at);
                 let src = Src { def: *id, at: def.at };
                 let value = match &def.given {
                     Given::Value(ex) => match &ex.kind {
@@ -298,6 +299,7 @@ impl Pass<'_> {
             return (Value::Error(reported), src);
         };
         let src = Src { def: NO_DEF, at: default.at };
+        self.involve(default.at);
         let value = match &default.kind {
             Ek::Const(value) => return (self.constant(value, default.at), src),
             _ => {

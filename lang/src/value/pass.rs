@@ -88,6 +88,8 @@ pub struct Pass<'p> {
     pub evidence: Option<super::check::Evidence>,
     /// When `why` asks: the leaves read, and what lost inside `&`.
     pub trace: Option<super::why::Trace>,
+    /// When readers are asked for: what is watched.
+    pub watch: Option<super::readers::Watch>,
     /// While a test's expectations are evaluated: what only the caller answers.
     pub asked: Option<super::expect::Asked<'p>>,
 }
@@ -120,6 +122,7 @@ impl<'p> Pass<'p> {
             nothing: Arc::from([]),
             evidence: None,
             trace: None,
+            watch: None,
             asked: None,
         };
         if base.is_none() {
@@ -476,7 +479,7 @@ impl<'p> Pass<'p> {
         }
     }
 
-    fn describe(&self, open: Open) -> Option<(String, Span)> {
+    pub(super) fn describe(&self, open: Open) -> Option<(String, Span)> {
         let program = &self.eng.program;
         Some(match open {
             Open::Field(node, field) => (self.field_path(node, field), self.field_at(node, field)),

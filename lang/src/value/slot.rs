@@ -6,6 +6,7 @@ use super::memo::*;
 use super::pass::{Open, Pass};
 use crate::live::{NodeId, Value};
 use crate::merge::trie::{StarId, TrieId};
+use crate::source::Span;
 use crate::syntax::ast::Op;
 use crate::types::hir::{DefId, Ex, Given};
 use crate::types::ty::{Place, TyId};
@@ -40,6 +41,9 @@ impl Pass<'_> {
     /// A field of a record of the tree: a leaf's value, or the node below.
     pub fn field(&mut self, id: NodeId, field: u32) -> Value {
         let id = self.canon(id);
+        if self.watch.is_some() {
+            self.watched(Spot::Field(id, field));
+        }
         match self.field_slot(id, field) {
             Slot::Value(value, src) => {
                 self.traced(Spot::Field(id, field));
@@ -74,6 +78,9 @@ impl Pass<'_> {
     /// An entry of a map or Tree of the tree that is known to be there.
     pub fn entry(&mut self, id: NodeId, key: &Arc<str>) -> Value {
         let id = self.canon(id);
+        if self.watch.is_some() {
+            self.watched(Spot::Entry(id, key));
+        }
         match self.entry_slot(id, key) {
             Slot::Value(value, src) => {
                 self.traced(Spot::Entry(id, key));
@@ -101,10 +108,17 @@ impl Pass<'_> {
 
     pub(super) fn traced(&mut self, spot: Spot<'_>) {
         if self.trace.is_some() {
-            let path = self.spot_path(spot);
+            let (path, key, depth) = (self.spot_path(spot), self.spot_key(spot), self.open.len());
             if let Some(trace) = &mut self.trace {
-                trace.reads.insert(path);
+                trace.reads.push(super::why::Traced { depth, node: spot.node(), key, path });
             }
+        }
+    }
+
+    /// Remembers, while it is traced, that a definition, a loop or a guard was evaluated.
+    pub(super) fn involve(&mut self, at: Span) {
+        if let Some(trace) = &mut self.trace {
+            trace.involved.insert(at);
         }
     }
 
@@ -282,6 +296,7 @@ impl Pass<'_> {
                     self.extend(group, env, def.group, &mut envs);
                     for env in envs {
                         let mut frame = Frame::at(self.env(env), id);
+                        self.involve(def.at);
                         let value = self.eval(ex, &mut frame);
                         let src = Src { def: *def_id, at: def.at };
                         out.push(Whole { rank: self.rank(*def_id), src, value, rule: cur.rule });
