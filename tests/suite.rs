@@ -3,12 +3,13 @@
 
 mod support;
 
-use support::{builtins, lang_cases, pages, reference, reports, stdlib_tests, transcripts};
+use support::{builtins, lang_cases, mistakes, pages, reference, reports, stdlib_tests, transcripts};
 
 fn main() {
     let arguments = libtest_mimic::Arguments::from_args();
     let all = [
         lang_cases::trials(),
+        mistakes::trials(),
         reports::trials(),
         stdlib_tests::trials(),
         reference::trials(),

@@ -215,6 +215,6 @@ impl World for Case<'_> {
 
     fn library_modules(&self) -> Vec<String> {
         let ours = self.0.all.keys().filter_map(|name| name.strip_prefix("library/")?.strip_suffix(".kl"));
-        ours.map(str::to_owned).chain(["kernel".to_owned()]).collect()
+        ours.map(str::to_owned).chain(kolla_lang::cli::world::Disk.library_modules()).collect()
     }
 }

@@ -6,6 +6,7 @@ pub mod engine;
 pub mod files;
 pub mod golden;
 pub mod lang_cases;
+pub mod mistakes;
 pub mod pages;
 pub mod reference;
 pub mod reports;

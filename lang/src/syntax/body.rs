@@ -239,8 +239,15 @@ impl Parser<'_> {
                 return Ok(Op::Set);
             }
             other => {
+                if let [Step { kind: StepKind::Word(word), at }] = path
+                    && !self.token().fresh
+                    && let Some(meant) = keyword_meant(word, other)
+                {
+                    return Err(Stop(self.report(errors::no_keyword(*at, word, meant))));
+                }
                 let hint = match other {
                     TokenKind::Sign(Sign::Colon) => Some(self.colon_hint()),
+                    TokenKind::Sign(Sign::FatArrow) => Some(Hint::EqualsForArrow),
                     TokenKind::Variant | TokenKind::Sign(Sign::Dot) => Some(Hint::GlueDot),
                     TokenKind::Sign(Sign::Comma | Sign::BraceEnd) if path.len() == 1 => {
                         Some(Hint::ListInBraces)
@@ -292,4 +299,30 @@ impl Parser<'_> {
         let key = key.unwrap_or_else(|why| Expr { at: self.since(from), kind: ExprKind::Error(why) });
         Ok(StepKind::Index(Box::new(key)))
     }
+}
+
+/// The keyword that a word before something else was most likely meant to be.
+fn keyword_meant(word: &str, next: TokenKind) -> Option<&'static str> {
+    // What can follow a keyword that begins a line; a definition goes on with an operator.
+    let follows = matches!(
+        next,
+        TokenKind::Word | TokenKind::TextOpen { .. } | TokenKind::Sign(Sign::Group) | TokenKind::Keyword(_)
+    );
+    if !follows {
+        return None;
+    }
+    Some(match word {
+        "import" | "include" => "use",
+        "def" | "func" | "function" | "proc" => "fn",
+        "var" | "val" | "const" => "let",
+        "struct" | "class" | "record" | "typedef" => "type",
+        "assert" | "validate" => "check",
+        "foreach" => "for",
+        "override" => "force",
+        _ => {
+            const ALL: [&str; 10] =
+                ["use", "option", "type", "fn", "let", "check", "force", "for", "if", "pub"];
+            return crate::diag::nearest(word, ALL);
+        }
+    })
 }

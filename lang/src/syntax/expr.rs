@@ -111,7 +111,11 @@ impl Parser<'_> {
             }
             _ => return self.unexpected(Expected::Pattern, None),
         };
-        if !self.eat(Sign::Arrow) {
+        if self.sees(Sign::FatArrow) {
+            // What is meant is clear.
+            let _: Parsed<()> = self.unexpected(Expected::Sign(Sign::Arrow), Some(Hint::Arrow));
+            self.bump();
+        } else if !self.eat(Sign::Arrow) {
             let hint = self.sees(Sign::Set).then_some(Hint::Arrow);
             return self.unexpected(Expected::Sign(Sign::Arrow), hint);
         }

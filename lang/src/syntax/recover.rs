@@ -109,6 +109,11 @@ impl Parser<'_> {
             return Err(Stop(self.known()));
         }
         if !self.starts(scope, self.at) {
+            let at = self.token().at;
+            let word = self.text_of(at);
+            if matches!(word, "elif" | "elsif" | "elseif") {
+                return Err(Stop(self.report(errors::no_keyword(at, word, "else if"))));
+            }
             let hint = match next {
                 _ if nothing => Some(Hint::ClosesNothing),
                 TokenKind::Sign(Sign::Group | Sign::List) => Some(Hint::GlueBracket),

@@ -1,6 +1,6 @@
 //! Types as written.
 
-use super::ast::{Expr, Field, Param, TypeBase, TypeExpr, Variant};
+use super::ast::{Expr, Field, Name, Param, TypeBase, TypeExpr, Variant};
 use super::cursor::{Parsed, Parser, Stop};
 use super::errors::{self, Expected, Hint, OpPlace};
 use super::recover::Scope;
@@ -102,7 +102,49 @@ impl Parser<'_> {
         if of_missing && !self.token().fresh {
             return self.unexpected(Expected::Keyword(Keyword::Of), None);
         }
+        if matches!(self.peek(), TokenKind::Sign(Sign::Index | Sign::Call | Sign::Lt)) && !self.token().fresh
+        {
+            return self.foreign(first);
+        }
         Ok(TypeBase::Named(self.dots(vec![first])))
+    }
+
+    /// Reads `List[Str]`, `Map<Str, Int>`, `Str[]` and their like, and says how the type is written here.
+    fn foreign(&mut self, name: Name) -> Parsed<TypeBase> {
+        let open = self.bump();
+        let mut inside = Vec::new();
+        loop {
+            match self.peek() {
+                TokenKind::Sign(Sign::ListEnd | Sign::GroupEnd | Sign::Gt) => break,
+                TokenKind::Sign(Sign::Comma) => {
+                    self.bump();
+                }
+                TokenKind::Word | TokenKind::Sign(Sign::List | Sign::Brace) => {
+                    let from = self.here();
+                    let base = self.deeper(Self::base)?;
+                    inside.push(TypeExpr { at: self.since(from), optional: false, refine: None, base });
+                }
+                _ => return self.unexpected(Expected::Type, None),
+            }
+        }
+        self.bump();
+        let at = self.since(name.at.start);
+        let written: Vec<&str> = inside.iter().map(|ty| self.text_of(ty.at)).collect();
+        let ours = match (name.text.to_ascii_lowercase().as_str(), written.as_slice()) {
+            (_, []) if open.kind == TokenKind::Sign(Sign::Index) => format!("[{}]", name.text),
+            ("list" | "array" | "vec" | "seq" | "listof" | "iterable", [item]) => format!("[{item}]"),
+            ("set" | "hashset" | "setof", [item]) => format!("set of {item}"),
+            ("map" | "dict" | "hashmap" | "attrsof" | "mapof", [value]) => format!("{{[Str]: {value}}}"),
+            ("map" | "dict" | "hashmap" | "mapof", [key, value]) => format!("{{[{key}]: {value}}}"),
+            ("option" | "optional" | "maybe" | "nullor" | "nullable", [inner]) => format!("{inner}?"),
+            ("enum" | "oneof" | "literal", _) => "enum { a, b }".into(),
+            _ => {
+                let report = errors::no_parameters(at, &name.text);
+                return Err(Stop(self.report(report)));
+            }
+        };
+        let why = self.report(errors::foreign_type(at, self.text_of(at), &ours));
+        Ok(TypeBase::Error(why))
     }
 
     /// Reads `{[K]: V}` or `{ a : T, … }`.

@@ -15,6 +15,7 @@ mod text;
 mod word;
 
 pub use kind::{Keyword, Sign, TokenKind};
+pub use number::meant as number_meant;
 pub(crate) use text::{Quote, cook};
 
 /// How many reports one stage makes about one file. Nobody reads so many, and a file of 16 MiB that is no kl at all

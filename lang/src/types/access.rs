@@ -4,13 +4,42 @@ use super::errors;
 use super::expr::needs_push;
 use super::hir::*;
 use super::scope::*;
+use super::steps::Lends;
 use super::ty::*;
+use crate::diag::Diagnostic;
 use crate::live::Value;
 use crate::source::Span;
 use crate::syntax::ast::{self, ExprKind};
 use std::sync::Arc;
 
 impl Checker<'_> {
+    /// Whether nobody declares a name.
+    pub(super) fn is_unknown(&self, name: &str, cx: &Cx) -> bool {
+        let special = matches!(
+            (name, cx.this, cx.key, cx.it),
+            ("self", Some(_), _, _) | ("key", _, Some(_), _) | ("it", _, _, Some(_))
+        );
+        !special
+            && !cx.vars.iter().any(|(n, _)| **n == *name)
+            && self.types.record(self.root).find(name).is_none()
+            && matches!(self.find(cx.file, name, |d| matches!(d, Decl::Let(_))), Found::Nothing)
+    }
+
+    /// The report of a name that nobody declares, where a value of some type may be wanted.
+    pub(super) fn no_such_name(&mut self, name: &str, at: Span, wanted: Option<TyId>, cx: &Cx) -> Diagnostic {
+        let mut known: Vec<String> = cx.vars.iter().map(|(n, _)| n.to_string()).collect();
+        known.extend(self.visible(cx.file, |d| matches!(d, Decl::Let(_))));
+        known.extend(self.types.record(self.root).fields.iter().map(|f| f.name.to_string()));
+        if matches!(name, "self" | "it") {
+            return errors::no_such_name(at, name, [])
+                .help("`self` is read in the default of a field, `it` in a `where`");
+        }
+        let meant =
+            self.name_meant(name, wanted).or_else(|| self.use_meant(&[Lends::Option, Lends::Let], name));
+        let diagnostic = errors::no_such_name(at, name, known.iter().map(String::as_str)).help_opt(meant);
+        if diagnostic.help.is_some() { diagnostic } else { diagnostic.help_opt(self.key_meant(name, wanted)) }
+    }
+
     pub(super) fn name(&mut self, name: &Arc<str>, at: Span, cx: &mut Cx) -> (Ex, TyId) {
         if let Some((_, var)) = cx.vars.iter().rev().find(|(n, _)| n == name) {
             return match var {
@@ -41,14 +70,7 @@ impl Checker<'_> {
                     (Ex { at, kind: Ek::Root(i) }, ty)
                 }
                 None => {
-                    let mut known: Vec<String> = cx.vars.iter().map(|(n, _)| n.to_string()).collect();
-                    known.extend(self.visible(cx.file, |d| matches!(d, Decl::Let(_))));
-                    known.extend(self.types.record(self.root).fields.iter().map(|f| f.name.to_string()));
-                    let diagnostic = match &**name {
-                        "self" | "it" => errors::no_such_name(at, name, [])
-                            .help("`self` is read in the default of a field, `it` in a `where`"),
-                        _ => errors::no_such_name(at, name, known.iter().map(String::as_str)),
-                    };
+                    let diagnostic = self.no_such_name(name, at, None, cx);
                     self.fail_typed(at, diagnostic)
                 }
             },
@@ -146,6 +168,15 @@ impl Checker<'_> {
             && !matches!(self.types.get(key_ty), Ty::Key(_))
         {
             return (Ex { at: key.at, kind: Ek::Const(Value::Str(name.text.clone())) }, false);
+        }
+        if let ExprKind::Name(name) = &key.kind
+            && self.is_unknown(name, cx)
+        {
+            // A name in an index is most likely the key of the map itself.
+            let diagnostic = self.no_such_name(name, key.at, None, cx);
+            let meant = format!("a key begins with a dot: write `.{name}`");
+            let diagnostic = if diagnostic.help.is_some() { diagnostic } else { diagnostic.help(meant) };
+            return (self.fail(key.at, diagnostic), false);
         }
         if needs_push(key)
             || matches!(key.kind, ExprKind::Text(_)) && matches!(self.types.get(key_ty), Ty::Key(_))

@@ -54,8 +54,7 @@ impl Checker<'_> {
             }
             _ => {
                 let wanted = self.types.name(place.ty);
-                let help =
-                    (place.ty == TyId::STR).then(|| format!("write it as a text: `\"{}\"`", name.text));
+                let help = self.instead_of_variant(name, args, at, place.ty);
                 let found = format!("the variant `.{}`", name.text);
                 let why = self.problems.push(errors::mismatch(at, &wanted, &found, help));
                 self.look_at(args.iter().map(|a| &a.value), why, cx);

@@ -3,6 +3,7 @@
 use super::errors;
 use super::hir::*;
 use super::scope::*;
+use super::steps::Lends;
 use super::ty::*;
 use crate::diag::Reported;
 use crate::live::Value;
@@ -74,10 +75,12 @@ impl Checker<'_> {
                 match self.types.record(rec).find(&name) {
                     Some(index) => Ok((StepH::Name(name), self.field_spot(spot, rec, index))),
                     None => {
+                        let lent =
+                            if rec == self.root { self.use_meant(&[Lends::Option], &name) } else { None };
                         let record = self.types.record(rec);
                         let known = record.fields.iter().map(|f| &*f.name);
                         let diagnostic = if rec == self.root {
-                            errors::unknown_root(step.at, &name, known)
+                            errors::unknown_root(step.at, &name, known).help_opt(lent)
                         } else {
                             let owner =
                                 record.name.as_ref().map_or("this record".to_string(), |n| format!("`{n}`"));

@@ -5,6 +5,7 @@ use super::expr::needs_push;
 use super::hir::*;
 use super::scope::*;
 use super::sig::Sig;
+use super::steps::Lends;
 use super::ty::*;
 use crate::diag::{Diagnostic, Reported};
 use crate::live::Value;
@@ -28,7 +29,9 @@ impl Checker<'_> {
                         let mut known = self.visible(cx.file, |d| matches!(d, Decl::Fn(_)));
                         known.extend(self.builtins.names().map(str::to_string));
                         let known = known.iter().map(String::as_str);
-                        let why = self.problems.push(errors::not_a_function(callee.at, name, known));
+                        let diagnostic = errors::not_a_function(callee.at, name, known)
+                            .help_opt(self.use_meant(&[Lends::Fn], name));
+                        let why = self.problems.push(diagnostic);
                         self.no_call(args, why, at, cx)
                     }
                 }

@@ -43,43 +43,12 @@ impl Checker<'_> {
             return if changes { Ex { at, kind: Ek::ToTree(Box::new(ex), from) } } else { ex };
         }
         let (wanted, found) = (self.types.name(to), self.types.name(from));
+        let help = self.instead(&ex, from, to);
         let diagnostic = match (self.types.get(from), self.types.get(self.types.unwrap(to))) {
             (Ty::Secret, _) => errors::secret_leak(at, secret_hole(&ex), &format!("a {wanted}")),
-            (Ty::Duration, Ty::Tree) => {
-                errors::not_in_tree(at, "a Duration", Some("write `.seconds`".into()))
-            }
-            (Ty::Size, Ty::Tree) => {
-                errors::not_in_tree(at, "a Size", Some("write `.MiB` or `.bytes`".into()))
-            }
-            (_, Ty::Tree) => errors::not_in_tree(at, &found, None),
-            (Ty::Opt(inner), _) if self.types.fits(*inner, to) => errors::mismatch(
-                at,
-                &wanted,
-                &found,
-                Some("give it a value for `none`: `… ?? default`".into()),
-            ),
-            (Ty::Key(_) | Ty::Int | Ty::Ip | Ty::Cidr | Ty::Bool | Ty::Float | Ty::Enum(_), Ty::Str) => {
-                let text = format!("write it as a text: `\"${{{}}}\"`", self.files.sources.text(at));
-                errors::mismatch(at, &wanted, &found, Some(text))
-            }
-            (Ty::Int, Ty::Size) => {
-                errors::mismatch(at, &wanted, &found, Some("give it a unit, as in `8GiB`".into()))
-            }
-            (Ty::Int, Ty::Duration) => {
-                errors::mismatch(at, &wanted, &found, Some("give it a unit, as in `30s`".into()))
-            }
-            (Ty::Int, Ty::Float) => {
-                errors::mismatch(at, &wanted, &found, Some("write it with a point, as in `1.0`".into()))
-            }
-            (Ty::Str, Ty::Int) => errors::mismatch(at, &wanted, &found, Some("leave out the quotes".into())),
-            (Ty::Duration, Ty::Int) => errors::mismatch(at, &wanted, &found, Some("write `.seconds`".into())),
-            (Ty::Size, Ty::Int) => {
-                errors::mismatch(at, &wanted, &found, Some("write `.bytes` or `.MiB`".into()))
-            }
-            (Ty::List(x), Ty::Set(y)) if self.types.same(*x, *y) => {
-                errors::mismatch(at, &wanted, &found, Some("write `set(…)`".into()))
-            }
-            _ => errors::mismatch(at, &wanted, &found, None),
+            (Ty::Duration | Ty::Size, Ty::Tree) => errors::not_in_tree(at, &format!("a {found}"), help),
+            (_, Ty::Tree) => errors::not_in_tree(at, &found, help),
+            _ => errors::mismatch(at, &wanted, &found, help),
         };
         self.fail(at, diagnostic)
     }

@@ -52,6 +52,10 @@ impl Checker<'_> {
                 self.fail(at, errors::mismatch(at, &name, "none", Some(help)))
             }
             ExprKind::Variant { name, args } => self.variant(name, args, &inner, at, cx),
+            ExprKind::Name(name) if self.is_unknown(name, cx) => {
+                let diagnostic = self.no_such_name(name, at, Some(place.ty), cx);
+                self.fail(at, diagnostic)
+            }
             ExprKind::Text(text) if let Ty::Key(key) = &want => {
                 let name = self.key_text(text, cx);
                 Ex { at, kind: Ek::KeyName(key.clone(), Box::new(name)) }
@@ -72,7 +76,13 @@ impl Checker<'_> {
                     let all: Vec<Ex> = items.iter().map(|i| self.check(i, &place, cx)).collect();
                     self.list(all, false, at)
                 }
-                _ => self.infer_then(e, place, cx),
+                _ => {
+                    let wanted = self.types.name(place.ty);
+                    let help = self.instead_of_list(items, place.ty);
+                    let why = self.problems.push(errors::mismatch(at, &wanted, "a list", help));
+                    self.look_at(items, why, cx);
+                    Ex { at, kind: Ek::Error(why) }
+                }
             },
             ExprKind::ListFor(item, each) => {
                 let item_ty = match want {
@@ -97,7 +107,8 @@ impl Checker<'_> {
                 }
                 _ => {
                     let name = self.types.name(place.ty);
-                    let why = self.problems.push(errors::mismatch(at, &name, "a record", None));
+                    let help = self.instead_of_braces(body, place.ty);
+                    let why = self.problems.push(errors::mismatch(at, &name, "a record", help));
                     let place = self.anywhere(why);
                     self.body_partial(body, &place, cx);
                     Ex { at, kind: Ek::Error(why) }
@@ -270,7 +281,7 @@ impl Checker<'_> {
             }
             Ty::Duration => (false, Some("say in which unit: `.seconds`, `.minutes`, `.hours`".into())),
             Ty::Size => (false, Some("say in which unit: `.bytes`, `.MiB`, `.GiB`".into())),
-            Ty::Opt(_) => (false, Some("give it a value for `none`: `… ?? \"\"`".into())),
+            Ty::Opt(inner) => (false, Some(self.hole_of_optional(at, *inner))),
             Ty::List(_) | Ty::Set(_) => (false, Some("make one text of it: `join(list, \",\")`".into())),
             _ => (false, None),
         };

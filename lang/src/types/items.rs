@@ -65,6 +65,7 @@ pub fn check(
         defaulted: BTreeSet::new(),
         problems,
         open_lets: Vec::new(),
+        lending: None,
     };
     checker.all();
     let asked_in = asked.as_ref().map(|(file, _)| *file);
@@ -258,8 +259,8 @@ impl Checker<'_> {
     fn extend(&mut self, file: FileId, name: &ast::Name, ty: &ast::TypeExpr) {
         let Found::One(Decl::Type(id), _) = self.find(file, &name.text, |d| matches!(d, Decl::Type(_)))
         else {
-            let known = self.visible(file, |d| matches!(d, Decl::Type(_)));
-            self.problems.push(errors::no_such_type(name.at, &name.text, known.iter().map(String::as_str)));
+            let diagnostic = self.no_such_type(name, file);
+            self.problems.push(diagnostic);
             return;
         };
         let (Some(record), TypeBase::Record(fields)) = (self.type_decls[id as usize].record, &ty.base) else {

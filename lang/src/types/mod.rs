@@ -16,6 +16,7 @@ pub mod ops;
 pub mod resolve;
 pub mod scope;
 pub mod sig;
+pub mod steps;
 mod test;
 pub mod ty;
 mod walk;

@@ -84,6 +84,12 @@ impl Checker<'_> {
             return (left, right, ty);
         }
         let (left, ty) = self.infer(a, cx);
+        if let ExprKind::Name(name) = &b.kind
+            && self.is_unknown(name, cx)
+        {
+            let right = self.check(b, &Place::plain(ty), cx);
+            return (left, right, ty);
+        }
         // A key beside a text: the text is looked up as a key.
         let key_right =
             matches!(self.types.get(ty), Ty::Str) && !needs_push(b) && !matches!(b.kind, ExprKind::Text(_));

@@ -2,6 +2,7 @@
 
 use super::errors;
 use super::scope::*;
+use super::steps::{Lends, type_meant};
 use super::ty::*;
 use crate::diag::Diagnostic;
 use crate::source::{FileId, Span};
@@ -129,14 +130,20 @@ impl Checker<'_> {
             _ => match BASIC.iter().find(|(name, _)| *name == &*first.text) {
                 Some((_, ty)) => Place::plain(*ty),
                 None => {
-                    let mut known = self.visible(file, |d| matches!(d, Decl::Type(_)));
-                    known.extend(BASIC.iter().map(|(n, _)| n.to_string()));
-                    let known = known.iter().map(String::as_str);
-                    let why = self.problems.push(errors::no_such_type(first.at, &first.text, known));
+                    let diagnostic = self.no_such_type(first, file);
+                    let why = self.problems.push(diagnostic);
                     self.anywhere(why)
                 }
             },
         }
+    }
+
+    /// The report of a type that nobody declares.
+    pub(super) fn no_such_type(&mut self, name: &ast::Name, file: FileId) -> Diagnostic {
+        let lent = type_meant(&name.text).or_else(|| self.use_meant(&[Lends::Type], &name.text));
+        let mut known = self.visible(file, |d| matches!(d, Decl::Type(_)));
+        known.extend(BASIC.iter().map(|(n, _)| n.to_string()));
+        errors::no_such_type(name.at, &name.text, known.iter().map(String::as_str)).help_opt(lent)
     }
 
     /// The meaning of a declared type.

@@ -4,6 +4,7 @@ use super::errors;
 use super::hir::*;
 use super::load::Files;
 use super::sig::Signatures;
+use super::steps::Lends;
 use super::ty::*;
 use crate::diag::{Diagnostic, Problems, Reported};
 use crate::source::{FileId, Span, World};
@@ -202,6 +203,8 @@ pub struct Checker<'a> {
     pub problems: Problems,
     /// The lets whose type is being found, for the report of a circle.
     pub open_lets: Vec<u32>,
+    /// What the modules of the library lend, once it was asked for: kind, name, module.
+    pub lending: Option<Vec<(Lends, Arc<str>, String)>>,
 }
 
 use crate::live::Value;

@@ -3,7 +3,7 @@
 use super::check::Read;
 use super::taken::{Elsewhere, Missed};
 use crate::diag::{Code, Diagnostic, Severity, did_you_mean};
-use crate::rank::strength_name;
+use crate::rank::{self, strength_name};
 use crate::source::Span;
 use crate::types::hir::{CheckDef, TestDef};
 use std::collections::BTreeMap;
@@ -25,7 +25,12 @@ pub fn conflict(path: &str, places: &[(Span, u8)]) -> Diagnostic {
     if let Some(more) = sorted.len().checked_sub(N_SHOWN + 2) {
         out.message += &format!(", and {} more lines", more + 1);
     }
-    out.help("write `?=` in the one that should give way, or `force` in the one that should win")
+    // Nothing beats `force`, so one of those has to go.
+    out.help(if strength == rank::FORCE {
+        "remove one of them, or its `force`"
+    } else {
+        "write `?=` in the one that should give way, or `force` in the one that should win"
+    })
 }
 
 /// Given and taken away with equal strength.
