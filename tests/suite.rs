@@ -3,7 +3,7 @@
 
 mod support;
 
-use support::{builtins, lang_cases, pages, reference, reports, stdlib_tests, transcripts};
+use support::{builtins, lang_cases, pages, planted, reference, reports, stdlib_tests, transcripts};
 
 fn main() {
     let arguments = libtest_mimic::Arguments::from_args();
@@ -11,6 +11,7 @@ fn main() {
         lang_cases::trials(),
         reports::trials(),
         stdlib_tests::trials(),
+        planted::trials(),
         reference::trials(),
         builtins::trials(),
         transcripts::trials(),

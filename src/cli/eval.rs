@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use super::describe::{JobsArgs, PARTITION, compile, no_path, parse_path};
 use super::exit::Exit;
 use super::host::Answer;
-use super::report;
+use super::report::{self, Warnings};
 use super::say::say_wrong;
 use super::value::Json;
 use super::why;
@@ -54,14 +54,19 @@ pub fn run(args: &EvalArgs) -> Exit {
                 (vec![printed], problems)
             }
             Err(why) => {
-                let exit = report::print_all(&compiled.problems().sorted(), compiled.sources(), Answer::Text);
+                let exit = report::print_all(
+                    &compiled.problems().sorted(),
+                    compiled.sources(),
+                    Answer::Text,
+                    Warnings::Allowed,
+                );
                 return if exit == Exit::Done { no_path(&why) } else { exit };
             }
         }
     };
     let mut problems = compiled.problems().clone();
     problems.extend(found);
-    let exit = report::print_all(&problems.sorted(), compiled.sources(), Answer::Text);
+    let exit = report::print_all(&problems.sorted(), compiled.sources(), Answer::Text, Warnings::Allowed);
     if exit == Exit::Done {
         let mut out = std::io::stdout().lock();
         // A reader that has seen enough closes the pipe; that is its right.

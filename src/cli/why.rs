@@ -11,7 +11,7 @@ use super::describe::{compile, no_path, parse_path};
 use super::exit::Exit;
 use super::host::Answer;
 use super::rendered::{self, Place};
-use super::report;
+use super::report::{self, Warnings};
 use super::say::{say, say_wrong};
 
 /// Say who set a value, who lost and what it read
@@ -37,7 +37,8 @@ pub fn run(args: &WhyArgs) -> Exit {
         Ok(described) => described.compiled,
         Err(exit) => return exit,
     };
-    let exit = report::print_all(&errors_only(&compiled), compiled.sources(), Answer::Text);
+    let exit =
+        report::print_all(&errors_only(&compiled), compiled.sources(), Answer::Text, Warnings::Allowed);
     if exit != Exit::Done {
         return exit;
     }

@@ -7,6 +7,7 @@ pub mod files;
 pub mod golden;
 pub mod lang_cases;
 pub mod pages;
+pub mod planted;
 pub mod reference;
 pub mod reports;
 pub mod stdlib_tests;

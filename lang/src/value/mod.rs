@@ -4,6 +4,7 @@
 pub mod builtins;
 mod check;
 mod child;
+mod context;
 pub mod engine;
 pub mod errors;
 mod eval;
