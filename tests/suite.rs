@@ -3,7 +3,7 @@
 
 mod support;
 
-use support::{builtins, lang_cases, mistakes, pages, reference, reports, stdlib_tests, transcripts};
+use support::{builtins, lang_cases, mistakes, pages, planted, reference, reports, stdlib_tests, transcripts};
 
 fn main() {
     let arguments = libtest_mimic::Arguments::from_args();
@@ -12,6 +12,7 @@ fn main() {
         mistakes::trials(),
         reports::trials(),
         stdlib_tests::trials(),
+        planted::trials(),
         reference::trials(),
         builtins::trials(),
         transcripts::trials(),

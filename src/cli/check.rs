@@ -8,7 +8,7 @@ use super::build::make;
 use super::describe::{JobsArgs, compile};
 use super::exit::Exit;
 use super::host::Answer;
-use super::report;
+use super::report::{self, StrictArgs};
 use super::say::say;
 
 /// Check a description, all its mistakes at once, and write nothing
@@ -19,6 +19,8 @@ pub struct CheckArgs {
     pub file: Option<PathBuf>,
     #[command(flatten)]
     jobs: JobsArgs,
+    #[command(flatten)]
+    strict: StrictArgs,
     /// Print one JSON value
     #[arg(long)]
     json: bool,
@@ -33,7 +35,7 @@ pub fn run(args: &CheckArgs) -> Exit {
     let answer = Answer::of(args.json);
     let made = make(&described, args.jobs.count());
     let compiled = &described.compiled;
-    let exit = report::print_all(&made.problems, compiled.sources(), answer);
+    let exit = report::print_all(&made.problems, compiled.sources(), answer, args.strict.warnings());
     if answer == Answer::Json {
         say!("{}", json!({ "version": 1, "problems": report::as_json(&made.problems, compiled.sources()) }));
     } else if exit == Exit::Done {

@@ -10,6 +10,7 @@ use serde_json::json;
 use super::exit::Exit;
 use super::host::{Answer, complain, local_name, no_host, node_name};
 use super::origins::Origins;
+use super::report::{StrictArgs, Warnings};
 use super::say::{say, say_wrong};
 use super::sides::{Loaded, Side, load, side_of};
 use crate::activate::diff::{Action, FileChange, KeyChange, diff};
@@ -48,6 +49,8 @@ pub struct DiffArgs {
     /// Write a page that needs nothing but itself, for whoever reviews the change
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    #[command(flatten)]
+    strict: StrictArgs,
     /// Print one JSON value
     #[arg(long)]
     json: bool,
@@ -62,7 +65,7 @@ pub fn run(args: &DiffArgs) -> Exit {
 }
 
 fn compared(args: &DiffArgs) -> Result<(), Exit> {
-    let DiffArgs { sides, host, closure, html, json } = args;
+    let DiffArgs { sides, host, closure, html, strict, json } = args;
     let (from, to) = sides_of(sides, closure.as_deref())?;
     let layout = Layout::new("/");
     let is_here = from.is_here() || to.is_here();
@@ -72,11 +75,12 @@ fn compared(args: &DiffArgs) -> Result<(), Exit> {
         return Err(Exit::Wrong);
     }
     let is_single = from.is_single() || to.is_single();
-    let to = load(&to, &layout)?;
+    let to = load(&to, &layout, strict.warnings())?;
     let (from_name, mut review) = match &from {
         Side::Booted | Side::Generation(_) => of_this_host(&from, &to, &layout)?,
         from => {
-            let mut from = load(from, &layout)?;
+            // What it was is not what is asked about.
+            let mut from = load(from, &layout, Warnings::Allowed)?;
             let mut hosts = to.hosts.clone();
             if !host.is_empty() {
                 keep(&mut from.hosts, &mut hosts, host)?;

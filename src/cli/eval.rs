@@ -14,7 +14,7 @@ use super::concern::Mistakes;
 use super::describe::{self, JobsArgs, PARTITION, compile_asking, split_path};
 use super::exit::Exit;
 use super::host::Answer;
-use super::report;
+use super::report::{self, Warnings};
 use super::say::say_wrong;
 use super::value::Json;
 use super::why;

@@ -3,6 +3,7 @@
 pub mod activate;
 pub mod adopt;
 pub mod boot_files;
+mod bug;
 pub mod build;
 pub mod check;
 mod concern;
@@ -47,12 +48,13 @@ pub mod verdict;
 pub mod why;
 pub mod world;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 use exit::Exit;
+use report::{StrictArgs, Warnings};
 use say::say_wrong;
 
 /// A typed language for private clouds, and the tool that switches hosts to what it describes
@@ -106,22 +108,29 @@ enum Command {
 
 /// Runs the command line of this process and returns its exit code.
 pub fn main() -> ExitCode {
+    bug::guarded(run).into()
+}
+
+fn run() -> Exit {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(why) => {
             // Clap's own code for a wrong usage is 2, which in this project's table means something else.
             let _ = why.print();
-            return if why.use_stderr() { Exit::Wrong.into() } else { Exit::Done.into() };
+            return if why.use_stderr() { Exit::Wrong } else { Exit::Done };
         }
     };
     if let Some(root) = cli.root {
         if !root.is_dir() {
             say_wrong!("error: there is no folder {}", root.display());
-            return Exit::Wrong.into();
+            return Exit::Wrong;
         }
         describe::read_below(root);
     }
-    let exit = match &cli.command {
+    let strict = |args: StrictArgs| move |file: Option<&Path>| build::build(file, args.warnings());
+    // What only looks, or goes back, does not refuse a description for its warnings.
+    let lenient = |file: Option<&Path>| build::build(file, Warnings::Allowed);
+    match &cli.command {
         Command::Check(args) => check::run(args),
         Command::Test(args) => test::run(args),
         Command::Build(args) => build::run(args),
@@ -130,16 +139,16 @@ pub fn main() -> ExitCode {
         Command::Overrides(args) => overrides::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Plan(args) => plan::run(args),
-        Command::Prechecks(args) => prechecks::run(args, &build::build),
+        Command::Prechecks(args) => prechecks::run(args, &strict(args.strict)),
         Command::Diff(args) => diff::run(args),
-        Command::Switch(args) => switch::run(args, &build::build),
-        Command::Rollback(args) => rollback::run(args, &build::build),
-        Command::Destroy(args) => destroy::run(args, &build::build),
-        Command::Confirm(args) => confirm::run(args, &build::build),
+        Command::Switch(args) => switch::run(args, &strict(args.strict)),
+        Command::Rollback(args) => rollback::run(args, &lenient),
+        Command::Destroy(args) => destroy::run(args, &lenient),
+        Command::Confirm(args) => confirm::run(args, &lenient),
         Command::Activate(args) => activate::run(args),
-        Command::Status(args) => status::run(args, &build::build),
-        Command::Generations(args) => generations::run(args, &build::build),
-        Command::Recover(args) => recover::run(args, &build::build),
+        Command::Status(args) => status::run(args, &lenient),
+        Command::Generations(args) => generations::run(args, &lenient),
+        Command::Recover(args) => recover::run(args, &lenient),
         Command::Adopt(args) => adopt::run(args),
         Command::Pin(args) => pin::run(args),
         Command::Unpin(args) => pin::run_unpin(args),
@@ -150,6 +159,5 @@ pub fn main() -> ExitCode {
         Command::Rejoin(args) => rejoin::run(args),
         Command::Store(args) => store::run(args),
         Command::Rollout(args) => rollout::run(args),
-    };
-    exit.into()
+    }
 }

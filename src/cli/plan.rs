@@ -11,6 +11,7 @@ use super::build::build_described;
 use super::exit::Exit;
 use super::host::{Answer, complain, no_host};
 use super::origins::Origins;
+use super::report::{StrictArgs, Warnings};
 use super::say::{say, say_wrong};
 use super::sides::{Side, load, side_of};
 use crate::activate::layout::Layout;
@@ -53,6 +54,8 @@ pub struct PlanArgs {
     /// Write a page that needs nothing but itself, for whoever reviews the change: the picture, the waves, and all keys that differ
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    #[command(flatten)]
+    strict: StrictArgs,
     /// Print one JSON value
     #[arg(long)]
     json: bool,
@@ -85,7 +88,7 @@ pub fn run(args: &PlanArgs) -> Exit {
 
 fn planned(args: &PlanArgs) -> Result<Exit, Exit> {
     let since = args.since.as_deref().map(earlier).transpose()?;
-    let (built, described) = build_described(args.file.as_deref())?;
+    let (built, described) = build_described(args.file.as_deref(), args.strict.warnings())?;
     let mut earlier = since.unwrap_or_default();
     let known = |(name, to): (String, Closure)| {
         let from = earlier.remove(&name);
@@ -119,7 +122,9 @@ fn planned(args: &PlanArgs) -> Result<Exit, Exit> {
 /// Reads what hosts were by an earlier build, or by another description.
 fn earlier(word: &str) -> Result<BTreeMap<String, Closure>, Exit> {
     match side_of(word)? {
-        side @ (Side::Description(_) | Side::Build(_)) => Ok(load(&side, &Layout::new("/"))?.hosts),
+        side @ (Side::Description(_) | Side::Build(_)) => {
+            Ok(load(&side, &Layout::new("/"), Warnings::Allowed)?.hosts)
+        }
         Side::Booted | Side::Generation(_) => {
             say_wrong!(
                 "error: `--since` takes a folder of `build --out` or a description, and `{word}` is a generation"

@@ -7,6 +7,7 @@ use super::build::build_described;
 use super::describe::Described;
 use super::exit::Exit;
 use super::host::complain;
+use super::report::Warnings;
 use super::say::say_wrong;
 use crate::activate::generation;
 use crate::activate::layout::Layout;
@@ -79,7 +80,7 @@ fn hosts_in(folder: &Path) -> Result<Vec<String>, Exit> {
 }
 
 /// Reads a side; of the generation that this host boots somebody else knows more.
-pub fn load(side: &Side, layout: &Layout) -> Result<Loaded, Exit> {
+pub fn load(side: &Side, layout: &Layout, warnings: Warnings) -> Result<Loaded, Exit> {
     let of_tree = |folder: &Path| tree::load_tree(folder).map_err(|error| complain(&error, Exit::Wrong));
     let single = |closure: Closure| BTreeMap::from([(closure.manifest.host.clone(), closure)]);
     let name = match side {
@@ -94,7 +95,7 @@ pub fn load(side: &Side, layout: &Layout) -> Result<Loaded, Exit> {
             (single(closure.map_err(|error| complain(&error, Exit::Refused))?), None)
         }
         Side::Description(path) => {
-            let (built, described) = build_described(Some(path))?;
+            let (built, described) = build_described(Some(path), warnings)?;
             (built.closures, Some(described))
         }
         Side::Build(path) if is_host(path) => (single(of_tree(path)?), None),

@@ -6,7 +6,7 @@ use super::decode;
 use super::precheck::{Precheck, prechecks};
 use super::read::Reader;
 use super::{At, Text, errors};
-use kl::data::Data;
+use kl::data::{Data, DataKind};
 use kl::diag::{Diagnostic, Problems};
 use kl::source::Span;
 use std::collections::BTreeMap;
@@ -330,7 +330,7 @@ fn volume(read: &mut Reader, data: &Data) -> Volume {
         options: read.texts(options),
         scratch: read.bool(scratch),
     };
-    if volume.device.is_none() && (volume.fs.is_some() || !volume.options.is_empty()) {
+    if device.kind == DataKind::None && (volume.fs.is_some() || !volume.options.is_empty()) {
         let report = errors::bad_value(volume.at, "a volume without a device has nothing to mount");
         read.report(report.help("name a `device`, or leave `fs` and `options` out"));
     }
@@ -353,7 +353,7 @@ fn bridge(read: &mut Reader, data: &Data) -> Bridge {
         internal: read.bool(internal),
         dns: read.bool(dns),
     };
-    if let (Some(gateway), None) = (&bridge.gateway, &bridge.subnet) {
+    if let (Some(gateway), DataKind::None) = (&bridge.gateway, &subnet.kind) {
         read.report(errors::bad_value(gateway.at, "a gateway needs a `subnet` to lie in"));
     }
     if let (Some(parent), Driver::Bridge) = (&bridge.parent, bridge.driver) {

@@ -8,6 +8,7 @@ mod claims;
 pub mod cloud;
 pub mod container;
 mod decode;
+mod derived;
 pub mod errors;
 pub mod host;
 pub mod precheck;
@@ -21,6 +22,7 @@ pub use container::{
     OnUnhealthy, Permission, Probe, Propagation, Quotes, Restart, Run, Source, Style, Ulimit,
 };
 pub use decode::decode_file;
+pub use derived::not_derived;
 pub use host::{Backend, Bridge, Driver, Host, Interface, RawUnit, Timer, UnitChange, Volume, decode_host};
 pub use precheck::{Precheck, Protocol, Question};
 pub use secret::{Alphabet, SecretKind};

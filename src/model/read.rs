@@ -16,6 +16,11 @@ fn absent(why: Reported) -> &'static Data {
     ABSENT.get_or_init(|| Data { kind: DataKind::Error(why), origin })
 }
 
+/// Whether there is a value: one that failed was reported, and reads as one that is absent.
+fn is_there(data: &Data) -> bool {
+    !matches!(data.kind, DataKind::None | DataKind::Error(_))
+}
+
 /// Reads values and keeps what was wrong with them.
 #[derive(Default)]
 pub(super) struct Reader {
@@ -73,13 +78,13 @@ impl Reader {
 
     /// A text, if there is one.
     pub fn opt_text(&mut self, data: &Data) -> Option<Text> {
-        (data.kind != DataKind::None).then(|| self.text(data))
+        is_there(data).then(|| self.text(data))
     }
 
     /// A list or a set of texts.
     pub fn texts(&mut self, data: &Data) -> Vec<Text> {
         match data.items() {
-            Some(items) => items.iter().map(|it| self.text(it)).collect(),
+            Some(items) => items.iter().filter(|it| !it.is_error()).map(|it| self.text(it)).collect(),
             None => self.mismatch(data, "a list", Vec::new()),
         }
     }
@@ -105,7 +110,7 @@ impl Reader {
 
     /// A number, an address or a network as text, if there is one.
     pub fn opt_display(&mut self, data: &Data) -> Option<Text> {
-        (data.kind != DataKind::None).then(|| self.display(data))
+        is_there(data).then(|| self.display(data))
     }
 
     /// A number that the schema keeps above zero.
@@ -145,7 +150,7 @@ impl Reader {
     /// A number, if there is one.
     pub fn opt_int(&mut self, data: &Data) -> Option<At<i64>> {
         let value = match data.kind {
-            DataKind::None => return None,
+            DataKind::None | DataKind::Error(_) => return None,
             DataKind::Int(value) => value,
             _ => self.mismatch(data, "an Int", 0),
         };
@@ -155,7 +160,7 @@ impl Reader {
     /// A fraction, if there is one.
     pub fn opt_float(&mut self, data: &Data) -> Option<At<f64>> {
         let value = match data.kind {
-            DataKind::None => return None,
+            DataKind::None | DataKind::Error(_) => return None,
             DataKind::Float(value) => value,
             _ => self.mismatch(data, "a Float", 1.0),
         };
@@ -189,7 +194,7 @@ impl Reader {
 
     /// A size, if there is one.
     pub fn opt_size(&mut self, data: &Data) -> Option<At<u64>> {
-        (data.kind != DataKind::None).then(|| self.size(data))
+        is_there(data).then(|| self.size(data))
     }
 
     /// The name of a variant and its payload; a failed one has no name.

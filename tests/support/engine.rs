@@ -9,7 +9,7 @@ use kl::value::expect::{Answer, Caller};
 use kl::{Checked, Compiled};
 use kolla_lang::cli::describe::Typed;
 use kolla_lang::cli::test::run::judge;
-use kolla_lang::model::{decode_cloud, decode_host};
+use kolla_lang::model::{decode_cloud, decode_host, not_derived};
 use kolla_lang::plan::plan_host;
 use kolla_lang::render::render_host;
 use kolla_lang::secrets::file::SecretsFile;
@@ -42,6 +42,8 @@ pub struct Report {
     pub message: String,
     /// What to do.
     pub help: Option<String>,
+    /// How many mistakes it tells of.
+    pub n: usize,
 }
 
 /// What the compiler made of a case.
@@ -148,13 +150,13 @@ fn problems(compiled: &Compiled, is_cloud: bool, tested: Problems) -> Vec<Diagno
         return all.sorted();
     }
     let (cloud, found) = decode_cloud(compiled.root());
-    all.extend(found);
+    all.extend(not_derived(found, compiled.root().iter().map(|(_, it)| it)));
     let (parts, found) = compiled.parts(1, |name, data| {
         let (host, mut problems): (_, Problems) = decode_host(name, &data);
         let (plan, more) = plan_host(&cloud, &host);
         problems.extend(more);
         problems.extend(render_host(&plan).1);
-        problems
+        not_derived(problems, [&data]).in_part(name)
     });
     all.extend(found);
     parts.into_iter().for_each(|more| all.extend(more));
@@ -172,6 +174,7 @@ fn report(diagnostic: &Diagnostic, sources: &SourceMap, entry: &str) -> Report {
         at: format!("{file}{}:{}-{line}{}", start.line, start.column, end.column),
         message: kl::diag::Report { diagnostic, sources }.to_string(),
         help: diagnostic.help.clone(),
+        n: diagnostic.parts.len().max(diagnostic.leaves.len()).max(1),
     }
 }
 

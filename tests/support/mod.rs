@@ -8,6 +8,7 @@ pub mod golden;
 pub mod lang_cases;
 pub mod mistakes;
 pub mod pages;
+pub mod planted;
 pub mod reference;
 pub mod reports;
 pub mod stdlib_tests;

@@ -45,6 +45,11 @@ impl Engine {
         let root = NodeId(0);
         let record = self.program.types.record(self.program.root);
         let partition = partition.and_then(|name| record.find(name));
+        if let Some(i) = partition
+            && let Value::Node(id) = pass.field(root, i)
+        {
+            pass.partition = Some(id);
+        }
         let mut fields = Vec::new();
         for (i, field) in record.fields.iter().enumerate() {
             if Some(i as u32) == partition {
@@ -54,15 +59,13 @@ impl Engine {
             fields.push((field.name.clone(), data));
         }
         let mut parts = Arc::new(Keys::default());
-        let mut map = None;
-        if let Some(i) = partition
-            && let Value::Node(id) = pass.field(root, i)
-        {
+        let map = pass.partition;
+        if let Some(id) = map {
             parts = pass.keys(id);
             pass.prepare(id);
-            map = Some(id);
         }
         pass.checks();
+        pass.add_site_lines();
         let Pass { memo, problems, .. } = pass;
         Shared { memo, problems, fields, parts, map }
     }
@@ -71,6 +74,7 @@ impl Engine {
     pub fn part(&self, shared: &Shared, pass: &mut Pass<'_>, name: &Arc<str>) -> Option<Data> {
         let map = shared.map?;
         pass.begin_part(name);
+        pass.partition = Some(map);
         pass.adopt(map, name);
         let slot = pass.entry(map, name);
         let ty = match &pass.node(map).kind {
@@ -79,7 +83,9 @@ impl Engine {
         };
         let place = pass.node(map).place.item(ty);
         let at = pass.first_at(map);
-        Some(pass.force_value(&slot, &place, crate::data::Origin { at, through: None }, Some(map)))
+        let data = pass.force_value(&slot, &place, crate::data::Origin { at, through: None }, Some(map));
+        pass.add_site_lines();
+        Some(data)
     }
 
     /// The warnings about definitions that won only by a `use`.

@@ -60,8 +60,14 @@ pub fn absent_key<'a>(
     map: &str,
     key: &str,
     known: impl IntoIterator<Item = &'a str>,
+    to_add: Option<String>,
 ) -> Diagnostic {
-    Diagnostic::error(Code::AbsentKey, at, format!("no `{key}` in `{map}`")).help(known_keys(map, key, known))
+    let known: Vec<&str> = known.into_iter().collect();
+    let near = did_you_mean(key, known.iter().copied()).or(to_add);
+    let help = near.unwrap_or_else(|| known_keys(map, key, known));
+    let mut of = map.to_string();
+    super::pass::push_step(&mut of, key);
+    Diagnostic::error(Code::AbsentKey, at, format!("no `{key}` in `{map}`")).help(help).tells_of(of)
 }
 
 /// The key that was meant, or those that there are.
@@ -239,7 +245,7 @@ fn by_place(reads: &[Read]) -> BTreeMap<Span, Vec<&str>> {
         }
     }
     let mut places: BTreeMap<Span, Vec<&str>> = BTreeMap::new();
-    for Read { at, text } in last.into_iter().rev() {
+    for Read { at, text, .. } in last.into_iter().rev() {
         places.entry(*at).or_default().push(text);
     }
     places

@@ -289,6 +289,16 @@ impl Pass<'_> {
         }
     }
 
+    /// That the keys of a map or Tree are not all known, if they are not.
+    pub fn keys_failed(&mut self, map: &Value) -> Option<Reported> {
+        match map {
+            Value::Node(id) if !matches!(self.node(*id).kind, super::memo::Kind::Record(..)) => {
+                self.keys(*id).failed
+            }
+            _ => None,
+        }
+    }
+
     /// The entry of a key that is there.
     pub fn entry_of(&mut self, map: &Value, key: &Arc<str>, at: Span) -> Value {
         match map {
@@ -308,9 +318,8 @@ impl Pass<'_> {
                         return Value::Error(reported);
                     }
                     if !keys.has(key) {
-                        let path = self.path(*id);
-                        let names = keys.present.iter().map(|k| &**k);
-                        return self.fail(errors::absent_key(at, &path, key, names));
+                        let report = self.absent(at, *id, key, &keys);
+                        return self.fail(report);
                     }
                 }
                 self.entry(*id, key)
@@ -322,7 +331,7 @@ impl Pass<'_> {
                     {
                         // A map that is no node has no path: it is called as it was written.
                         let written = self.eng.program.sources.text(map_at);
-                        self.fail(errors::absent_key(at, written, key, names))
+                        self.fail(errors::absent_key(at, written, key, names, None))
                     }
                 }
             },
@@ -338,8 +347,8 @@ impl Pass<'_> {
         match self.has_key(&map, text, at) {
             Ok(true) => name,
             Ok(false) => {
-                let names = self.keys_of(&map);
-                self.fail(errors::absent_key(at, &path.join("."), text, names.iter().map(|k| &**k)))
+                let report = self.absent_in(at, &map, &path.join("."), text);
+                self.fail(report)
             }
             Err(reported) => Value::Error(reported),
         }
@@ -462,7 +471,7 @@ impl Pass<'_> {
             return Ok(());
         };
         let source = self.eval(&bind.source, frame);
-        let mut result = source.failed().map_or(Ok(()), Err);
+        let mut result = source.failed().or_else(|| self.keys_failed(&source)).map_or(Ok(()), Err);
         let two = matches!(bind.kind, BindKind::Indexed | BindKind::Entries);
         let before = self.n_noted();
         for (first, second) in self.bound(bind.kind, &source, &bind.source) {
@@ -615,13 +624,16 @@ impl Pass<'_> {
         let memo_key = super::settle::scalar_key(&values).map(|bytes| (id.0, bytes));
         if let Some(key) = &memo_key {
             // A trace must see what happens inside; what this pass itself remembers it has seen.
-            let base = if self.trace.is_some() { None } else { self.base };
-            if let Some(known) = base.and_then(|b| b.calls.get(key)) {
-                return known.clone();
-            }
-            if let Some(known) = self.memo.calls.get(key) {
-                let known = known.clone();
-                self.watch_recall(key);
+            let base = if self.trace.is_some() || self.looks_deep() { None } else { self.base };
+            let of_base = base.and_then(|b| b.calls.get(key)).cloned();
+            let is_own = of_base.is_none();
+            if let Some(known) = of_base.or_else(|| self.memo.calls.get(key).cloned()) {
+                if is_own {
+                    self.watch_recall(key);
+                }
+                if known.is_error() {
+                    self.called_again(key, at);
+                }
                 return known;
             }
         }
@@ -634,14 +646,16 @@ impl Pass<'_> {
             return Value::Error(reported);
         }
         let value = stacker::maybe_grow(256 * 1024, 8 * 1024 * 1024, || {
-            let mut inner = Frame::of(Arc::from([]));
-            inner.locals = values;
-            let n = func.params.len() as u32;
-            for (i, ex) in func.lets.iter().enumerate() {
-                let value = self.eval(ex, &mut inner);
-                inner.set(n + i as u32, value);
-            }
-            self.eval(&func.value, &mut inner)
+            self.calling(memo_key.as_ref(), at, |pass| {
+                let mut inner = Frame::of(Arc::from([]));
+                inner.locals = values;
+                let n = func.params.len() as u32;
+                for (i, ex) in func.lets.iter().enumerate() {
+                    let value = pass.eval(ex, &mut inner);
+                    inner.set(n + i as u32, value);
+                }
+                pass.eval(&func.value, &mut inner)
+            })
         });
         self.depth -= 1;
         if let Some(key) = memo_key {

@@ -71,7 +71,7 @@ impl Pass<'_> {
             (Value::None, _) => DataKind::None,
             (Value::Str(text), Ty::Key(key)) => {
                 if let (KeyOf::Nominal(rec, field), Some(around)) = (key, around) {
-                    self.landed_key(*rec, field, text, around, origin.at);
+                    self.landed_key(*rec, field, text, around, origin);
                 }
                 DataKind::Key(text.clone())
             }
@@ -208,14 +208,18 @@ impl Pass<'_> {
         field: &Arc<str>,
         key: &Arc<str>,
         around: NodeId,
-        at: Span,
+        origin: Origin,
     ) {
         let Some(owner) = self.owner(rec, around) else { return };
         let Some(index) = self.eng.program.types.record(rec).find(field) else { return };
         let map = self.field(owner, index);
-        if let Ok(false) = self.has_key(&map, key, at) {
-            let (path, names) = (self.field_path(owner, index), self.keys_of(&map));
-            self.report(errors::absent_key(at, &path, key, names.iter().map(|k| &**k)));
+        if let Ok(false) = self.has_key(&map, key, origin.at) {
+            let path = self.field_path(owner, index);
+            let report = self.absent_in(origin.at, &map, &path, key);
+            self.report(match origin.through {
+                Some(through) => report.label(through, "it comes in here"),
+                None => report,
+            });
         }
     }
 
@@ -301,7 +305,7 @@ impl Pass<'_> {
         let Cur { group, env, .. } = cur;
         let groups = &self.eng.program.groups;
         if groups[star_group.0 as usize].depth <= groups[group.0 as usize].depth {
-            let value = self.eval(&self.eng.trie.star(star).key, &mut Frame::of(self.env(env)));
+            let value = self.star_key(star, env);
             if let Value::Str(key) = value
                 && !keys.has(&key)
                 && !keys.lost(&key)

@@ -39,9 +39,11 @@ impl Pass<'_> {
         }
         self.set_keys(id, Once::Busy);
         self.open.push(Open::Keys(id));
+        let before = self.unsure.take();
         let mut keys = self.find_keys(id);
         let broken = self.broken_keys.iter().find(|(broken, _)| *broken == id);
-        keys.failed = keys.failed.or(broken.map(|(_, reported)| *reported));
+        let unsure = std::mem::replace(&mut self.unsure, before);
+        keys.failed = keys.failed.or(broken.map(|(_, reported)| *reported)).or(unsure);
         let keys = Arc::new(keys);
         self.open.pop();
         self.set_keys(id, Once::Done(keys.clone()));
@@ -116,7 +118,7 @@ impl Pass<'_> {
         claims
     }
 
-    fn find_keys(&mut self, id: NodeId) -> Keys {
+    pub(super) fn find_keys(&mut self, id: NodeId) -> Keys {
         let tree = matches!(self.node(id).kind, Kind::Tree(..));
         let claims = self.claims(id);
         // Whoever failed may have given any key.
@@ -200,10 +202,13 @@ impl Pass<'_> {
             let groups = &self.eng.program.groups;
             let known: Vec<Added> =
                 if groups[star_def.group.0 as usize].depth <= groups[group.0 as usize].depth {
-                    let value = self.eval(&star_def.key, &mut super::eval::Frame::of(self.env(env)));
+                    let value = self.star_key(*star, env);
                     match value {
                         Value::Str(key) => vec![(key, vec![(group, env)])],
-                        _ => Vec::new(),
+                        other => {
+                            self.unsure = self.unsure.or(other.failed());
+                            Vec::new()
+                        }
                     }
                 } else {
                     let index = self.star_index(*star, group, env);

@@ -1,7 +1,7 @@
 //! What a pass remembers: nodes of the tree, environments of loops, guards that were decided. Grows only; the
 //! shared one is frozen before the passes of the parts begin.
 
-use crate::diag::Reported;
+use crate::diag::{Diagnostic, Reported};
 use crate::live::{NodeId, Value};
 use crate::merge::trie::{StarId, TrieId};
 use crate::rank::{Rank, Uses};
@@ -210,6 +210,12 @@ pub struct Memo {
     pub calls: Map<(u32, Arc<[u8]>), Value>,
     /// Literals that break their conditions.
     pub broken: Vec<(Span, Reported)>,
+    /// What calls that failed reported.
+    pub failed_calls: Map<(u32, Arc<[u8]>), Arc<[Diagnostic]>>,
+    /// Guards and loops that failed: whether and how often they hold is not known.
+    pub failed_groups: Map<(GroupId, EnvId), Reported>,
+    /// Computed steps of which not all keys are known.
+    pub failed_stars: Map<(StarId, EnvId), Reported>,
     /// Definitions that won somewhere.
     pub won: Vec<bool>,
     /// Definitions that won over others of one strength only by a `use`, and those.

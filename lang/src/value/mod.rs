@@ -5,6 +5,7 @@ pub mod absent;
 pub mod builtins;
 mod check;
 mod child;
+mod context;
 mod demand;
 pub mod engine;
 pub mod errors;

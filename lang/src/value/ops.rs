@@ -60,6 +60,9 @@ impl Pass<'_> {
     pub fn equal(&mut self, a: &Value, b: &Value, ty: TyId) -> Result<bool, Reported> {
         let deep = |v: &Value| matches!(v, Value::Node(_) | Value::Dict(_));
         if deep(a) || deep(b) {
+            if let Some(reported) = self.keys_failed(a).or_else(|| self.keys_failed(b)) {
+                return Err(reported);
+            }
             // A map without keys is the most frequent question.
             let (a_empty, b_empty) = (self.is_empty(a), self.is_empty(b));
             if let (Some(x), Some(y)) = (a_empty, b_empty)
@@ -96,7 +99,13 @@ impl Pass<'_> {
             (InKind::List, _, Value::List(items)) => {
                 Value::Bool(items.iter().any(|i| i.order(item) == Ordering::Equal))
             }
-            (InKind::Map, Value::Str(key), Value::Node(id)) => Value::Bool(self.keys(*id).has(key)),
+            (InKind::Map, Value::Str(key), Value::Node(id)) => {
+                let keys = self.keys(*id);
+                match keys.failed.filter(|_| !keys.has(key)) {
+                    Some(reported) => Value::Error(reported),
+                    None => Value::Bool(keys.has(key)),
+                }
+            }
             (InKind::Map, Value::Str(key), Value::Dict(dict)) => {
                 Value::Bool(dict.get(key).is_some_and(|e| !matches!(e.value, Value::None)))
             }

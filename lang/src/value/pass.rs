@@ -86,6 +86,14 @@ pub struct Pass<'p> {
     pub nothing: Arc<[Value]>,
     /// While a check that failed is evaluated again: what proves it wrong.
     pub evidence: Option<super::check::Evidence>,
+    /// Calls that are being evaluated, the innermost last.
+    pub calling: Vec<super::context::Calling>,
+    /// Reports for which lines of the site are to be found, by position, and what was being evaluated.
+    pub later: Vec<(usize, super::context::Doing)>,
+    /// The map whose entries are the parts.
+    pub partition: Option<NodeId>,
+    /// That a guard or a loop failed which may have something to say of what is being found.
+    pub unsure: Option<Reported>,
     /// When `why` asks: the leaves read, and what lost inside `&`.
     pub trace: Option<super::why::Trace>,
     /// When readers are asked for: what is watched.
@@ -121,6 +129,10 @@ impl<'p> Pass<'p> {
             defaults: Map::default(),
             nothing: Arc::from([]),
             evidence: None,
+            calling: Vec::new(),
+            later: Vec::new(),
+            partition: None,
+            unsure: None,
             trace: None,
             watch: None,
             asked: None,
@@ -143,6 +155,9 @@ impl<'p> Pass<'p> {
         self.memo.stars.clear();
         self.memo.globals.clear();
         self.memo.calls.clear();
+        self.memo.failed_calls.clear();
+        self.memo.failed_groups.clear();
+        self.memo.failed_stars.clear();
         self.over_fields.clear();
         self.over_entries.clear();
         self.over_keys.clear();
@@ -151,6 +166,9 @@ impl<'p> Pass<'p> {
         self.open.clear();
         self.open_names.clear();
         self.broken_keys.clear();
+        self.calling.clear();
+        self.later.clear();
+        self.unsure = None;
         self.steps = 0;
         self.depth = 0;
         self.spent = None;
@@ -364,10 +382,10 @@ impl<'p> Pass<'p> {
         }
     }
 
-    /// Adds a report, with the name of the part.
+    /// Adds a report, with what was going on.
     pub fn report(&mut self, diagnostic: Diagnostic) -> Reported {
-        let mut diagnostic = diagnostic;
-        diagnostic.part = self.part.as_ref().map(|p| p.to_string());
+        let diagnostic = self.in_context(diagnostic);
+        self.look_for_site(&diagnostic);
         self.problems.push(diagnostic)
     }
 
@@ -513,7 +531,7 @@ impl<'p> Pass<'p> {
         }
     }
 
-    fn entry_at(&self, node: NodeId, key: &str) -> Span {
+    pub(super) fn entry_at(&self, node: NodeId, key: &str) -> Span {
         for cur in self.node(node).curs.iter() {
             if let Some(below) = self.eng.trie.node(cur.trie).names.get(key)
                 && let Some(def) = self.eng.trie.node(*below).ends.first()

@@ -131,9 +131,15 @@ impl Pass<'_> {
             self.depth -= 1;
             return Slot::Value(Value::Error(reported), Src { def: NO_DEF, at });
         }
+        let before = self.unsure.take();
         let slot = stacker::maybe_grow(256 * 1024, 8 * 1024 * 1024, || find(self));
         self.depth -= 1;
-        slot
+        // What failed may have been stronger than what was found.
+        let unsure = std::mem::replace(&mut self.unsure, before);
+        match slot {
+            Slot::Value(_, src) if let Some(reported) = unsure => Slot::Value(Value::Error(reported), src),
+            slot => slot,
+        }
     }
 
     pub(super) fn find_field(&mut self, id: NodeId, field: u32) -> Slot {
@@ -283,6 +289,13 @@ impl Pass<'_> {
         }
         self.set_wholes(id, Once::Busy);
         self.open.push(Open::Wholes(id));
+        let out = self.find_wholes(id);
+        self.open.pop();
+        self.set_wholes(id, Once::Done(out.clone()));
+        out
+    }
+
+    pub(super) fn find_wholes(&mut self, id: NodeId) -> Arc<[Whole]> {
         let (curs, key, mut out) =
             (self.node(id).curs.clone(), self.node(id).key.clone(), self.node(id).above.to_vec());
         for cur in curs.iter().filter(|c| self.eng.trie.node(c.trie).whole) {
@@ -293,21 +306,23 @@ impl Pass<'_> {
                     let def = &self.eng.program.defs[def_id.0 as usize];
                     let Given::Value(ex) = &def.given else { continue };
                     let mut envs = Vec::new();
+                    let before = self.unsure.take();
                     self.extend(group, env, def.group, &mut envs);
+                    let src = Src { def: *def_id, at: def.at };
+                    if let Some(reported) = std::mem::replace(&mut self.unsure, before) {
+                        let value = Value::Error(reported);
+                        out.push(Whole { rank: self.rank(*def_id), src, value, rule: cur.rule });
+                    }
                     for env in envs {
                         let mut frame = Frame::at(self.env(env), id);
                         self.involve(def.at);
                         let value = self.eval(ex, &mut frame);
-                        let src = Src { def: *def_id, at: def.at };
                         out.push(Whole { rank: self.rank(*def_id), src, value, rule: cur.rule });
                     }
                 }
             }
         }
-        self.open.pop();
-        let out: Arc<[Whole]> = out.into();
-        self.set_wholes(id, Once::Done(out.clone()));
-        out
+        out.into()
     }
 
     pub(super) fn find_entry(&mut self, id: NodeId, key: &Arc<str>) -> Slot {

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use super::describe::{DEFAULT_FILE, JobsArgs, Typed, type_only};
 use super::exit::Exit;
 use super::host::Answer;
-use super::report;
+use super::report::{self, Warnings};
 use super::say::{say, say_wrong};
 
 /// Run the tests of a description, and write nothing
@@ -131,7 +131,7 @@ fn report_typing(suite: &Suite, answer: Answer) -> bool {
         return false;
     }
     let all = checked.problems().sorted();
-    report::print_all(&all, checked.sources(), answer);
+    report::print_all(&all, checked.sources(), answer, Warnings::Allowed);
     if answer == Answer::Json {
         say!("{}", json!({ "version": 1, "problems": report::as_json(&all, checked.sources()) }));
     }
