@@ -240,6 +240,15 @@ impl Compiled {
         value::pass(&self.engine, &self.shared).judge(test, caller)
     }
 
+    /// What definitions of one side take from another side, leaf by leaf.
+    pub fn overrides<'a>(
+        &'a self,
+        over: &'a value::overrides::Side,
+        under: &'a value::overrides::Side,
+    ) -> value::overrides::Overrides<'a> {
+        value::overrides::Overrides::new(&self.engine, &self.shared, over, under)
+    }
+
     /// The name of the partition, as the caller gave it.
     pub fn partition(&self) -> Option<&str> {
         self.partition.as_deref()

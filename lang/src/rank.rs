@@ -52,9 +52,10 @@ impl Uses {
         Uses { closure, levels }
     }
 
-    /// Whether one file uses another, through any chain. None uses itself.
+    /// Whether one file uses another, through any chain. None uses itself, and a text that is read by `file` or `template` is used by none.
     pub fn uses(&self, a: FileId, b: FileId) -> bool {
-        a != b && self.closure[a.0 as usize][b.0 as usize]
+        let used = self.closure.get(a.0 as usize).and_then(|used| used.get(b.0 as usize));
+        a != b && used == Some(&true)
     }
 
     /// The same with one more file, which uses all others. Numbers between those that are known and its own are of files that use nothing.

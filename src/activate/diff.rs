@@ -10,7 +10,8 @@ use similar::{ChangeTag, TextDiff};
 use super::document::{Keys, read_keys};
 use crate::store::Closure;
 use crate::store::closure::folder_path;
-use crate::store::manifest::{Change, Delivery, Encode, Folder, Format, Hole, Manifest, Unit, UnitKind};
+use crate::store::manifest::{Change, Delivery, Folder, Format, Hole, Manifest, Unit, UnitKind};
+use crate::store::shown;
 
 /// All that differs between two closures.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -342,29 +343,15 @@ impl Texts {
     }
 }
 
-/// Writes the names of secrets into their holes.
+/// Writes the names of secrets into their holes, with the version of those that were rotated.
 fn with_holes_named(bytes: &[u8], holes: &[Hole], manifest: &Manifest) -> String {
-    let mut text = Vec::with_capacity(bytes.len());
-    let mut last = 0;
-    for hole in holes {
-        let offset = usize::try_from(hole.offset).unwrap_or(usize::MAX).clamp(last, bytes.len());
-        text.extend_from_slice(&bytes[last..offset]);
-        let part = hole.part.as_deref().map(|part| format!(".{part}")).unwrap_or_default();
-        let version = match manifest.secrets.get(&hole.secret) {
-            Some(spec) if spec.version > 1 => format!(" version {}", spec.version),
-            _ => String::new(),
-        };
-        let encode = match &hole.encode {
-            Encode::Plain | Encode::Quoted => "",
-            Encode::Escape(_) | Encode::EscapeQuoted(_) => " escaped",
-            Encode::Url => " for a URL",
-            Encode::Base64 => " in base64",
-        };
-        text.extend_from_slice(format!("<secret {}{part}{version}{encode}>", hole.secret).as_bytes());
-        last = offset;
-    }
-    text.extend_from_slice(&bytes[last..]);
-    String::from_utf8_lossy(&text).into_owned()
+    let words = |hole: &Hole| match manifest.secrets.get(&hole.secret) {
+        Some(spec) if spec.version > 1 => {
+            shown::words(hole).replace('>', &format!(" version {}>", spec.version))
+        }
+        _ => shown::words(hole),
+    };
+    String::from_utf8_lossy(&shown::fill(bytes, holes, words)).into_owned()
 }
 
 /// What a unit's text says of its own digest: it differs whenever anything does, and tells nothing.

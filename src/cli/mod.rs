@@ -20,6 +20,7 @@ pub mod generations;
 pub mod host;
 pub mod lab;
 pub mod origins;
+pub mod overrides;
 pub mod part;
 pub mod pin;
 pub mod plan;
@@ -72,6 +73,7 @@ enum Command {
     Build(build::BuildArgs),
     Eval(eval::EvalArgs),
     Why(why::WhyArgs),
+    Overrides(overrides::OverridesArgs),
     Explain(explain::ExplainArgs),
     Plan(plan::PlanArgs),
     Prechecks(prechecks::PrechecksArgs),
@@ -124,6 +126,7 @@ pub fn main() -> ExitCode {
         Command::Build(args) => build::run(args),
         Command::Eval(args) => eval::run(args),
         Command::Why(args) => why::run(args),
+        Command::Overrides(args) => overrides::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Plan(args) => plan::run(args),
         Command::Prechecks(args) => prechecks::run(args, &build::build),

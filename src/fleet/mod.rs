@@ -10,6 +10,7 @@ pub mod compare;
 pub mod crew;
 pub mod deeds;
 pub mod errors;
+pub mod fold;
 pub mod gate;
 pub mod graph;
 pub mod lead;

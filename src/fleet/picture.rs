@@ -1,12 +1,12 @@
 //! The plan of a fleet as a picture in SVG: equal hosts are one row, waves are columns, what is done in each from top to bottom, and a line
-//! from each step to those on other hosts that wait for it. Steps that nobody on another host waits for, and that wait for nobody there, are
-//! folded where there are many. Sizes are in pixels at 11-pixel type.
+//! from each step to those on other hosts that wait for it. Which steps are drawn as one is decided in `fold`. Sizes are in pixels at
+//! 11-pixel type.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use super::names::{counted, ranges};
-use super::plan::{FleetPlan, Planned};
+use super::fold::{At, Cell, Step, Table};
+use super::names::ranges;
+use super::plan::FleetPlan;
 
 const LINE: usize = 20;
 const BOX: usize = 16;
@@ -14,10 +14,6 @@ const GAP: usize = 14;
 /// A letter of the monospaced type at 11 pixels is a little less wide.
 const LETTER: usize = 7;
 const HEAD: usize = 28;
-/// Of a cell with more steps than this, those are folded that have nothing to do with other hosts.
-const N_UNFOLDED: usize = 8;
-/// A name of hosts that is longer is cut.
-const N_LETTERS: usize = 34;
 
 /// Draws a plan.
 pub fn picture(plan: &FleetPlan) -> String {
@@ -54,8 +50,8 @@ pub fn picture(plan: &FleetPlan) -> String {
             escaped(&row.label())
         );
     }
-    for (from, to) in table.waits(plan) {
-        wait(&mut svg, &table, &places, from, to);
+    for (from, to) in &table.waits {
+        wait(&mut svg, &table, &places, *from, *to);
     }
     for (cell, tops) in table.cells.iter().zip(&places) {
         if let Some(name) = &cell.name {
@@ -80,180 +76,6 @@ const STYLE: &str = "<style>.plan text{font:11px monospace;fill:#1c2430}.plan .h
 .plan .reload{fill:#40481c}.plan .run{fill:#24406a}.plan .wait{stroke:#7fa6e6}.plan .end{fill:#7fa6e6}.plan .no-return{stroke:#ff7a85}}\
 </style>\n<defs><marker id=\"plan-end\" markerWidth=\"6\" markerHeight=\"6\" refX=\"5\" refY=\"3\" orient=\"auto\">\
 <path class=\"end\" d=\"M0 0L6 3L0 6z\"/></marker></defs>\n";
-
-/// What is drawn, before it has a place.
-struct Table<'a> {
-    rows: Vec<Row<'a>>,
-    cells: Vec<Cell>,
-    /// The cell and the step in it that shows a node, by the node's index.
-    shown: BTreeMap<usize, (usize, usize)>,
-}
-
-/// Hosts on which the same is done for the same reasons, in whatever wave.
-struct Row<'a> {
-    hosts: Vec<&'a str>,
-    is_behind: bool,
-}
-
-/// What hosts of one row do in one wave.
-struct Cell {
-    row: usize,
-    column: usize,
-    /// The hosts, where the row has others too.
-    name: Option<String>,
-    steps: Vec<Step>,
-}
-
-/// One step, or several that are folded.
-struct Step {
-    label: String,
-    title: String,
-    class: String,
-}
-
-impl Row<'_> {
-    fn label(&self) -> String {
-        let name = label(&self.hosts);
-        if self.is_behind { format!("{name}, behind") } else { name }
-    }
-}
-
-impl<'a> Table<'a> {
-    fn of(plan: &'a FleetPlan) -> Self {
-        let mut nodes: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        for (idx, it) in plan.nodes.iter().enumerate() {
-            nodes.entry(&it.node.host).or_default().push(idx);
-        }
-        let mut hosts: Vec<&String> = plan.waves.waves.iter().flat_map(|wave| &wave.hosts).collect();
-        hosts.extend(&plan.waves.behind);
-        hosts.sort();
-        let mut rows: Vec<Row> = Vec::new();
-        let mut known: BTreeMap<String, usize> = BTreeMap::new();
-        for host in hosts {
-            let is_behind = plan.waves.behind.contains(host);
-            let of_host = nodes.get(host.as_str()).into_iter().flatten().map(|idx| &plan.nodes[*idx]);
-            let lines: Vec<_> = of_host.map(|it| (it.wave.is_none(), plan.line(it))).collect();
-            let row = *known.entry(format!("{is_behind}{lines:?}")).or_insert(rows.len());
-            match rows.get_mut(row) {
-                Some(row) => row.hosts.push(host),
-                None => rows.push(Row { hosts: vec![host], is_behind }),
-            }
-        }
-        let mut table = Self { rows, cells: Vec::new(), shown: BTreeMap::new() };
-        let tied = tied(plan);
-        for row in 0..table.rows.len() {
-            for column in 0..=plan.waves.waves.len() {
-                table.add(plan, &nodes, &tied, row, column);
-            }
-        }
-        table
-    }
-
-    /// Adds what the hosts of a row do in a wave, if it is one of theirs.
-    fn add(
-        &mut self,
-        plan: &FleetPlan,
-        nodes: &BTreeMap<&str, Vec<usize>>,
-        tied: &BTreeSet<usize>,
-        row: usize,
-        column: usize,
-    ) {
-        let wave = (column < plan.waves.waves.len()).then_some(column);
-        let is_here = |host: &&str| match plan.waves.waves.get(column) {
-            Some(wave) => wave.hosts.iter().any(|it| it == host),
-            None => true,
-        };
-        let all = &self.rows[row].hosts;
-        let hosts: Vec<&str> = all.iter().copied().filter(is_here).collect();
-        let of_host = |host: &&str| -> Vec<usize> {
-            let all = nodes.get(host).into_iter().flatten().copied();
-            all.filter(|idx| plan.nodes[*idx].wave == wave).collect()
-        };
-        // Equal hosts have equal steps in the same order.
-        let steps: Vec<Vec<usize>> = hosts.iter().map(of_host).collect();
-        let Some(first) = steps.first().filter(|it| !it.is_empty() || wave.is_some()) else { return };
-        let name = (hosts.len() < all.len()).then(|| label(&hosts));
-        let mut cell = Cell { row, column, name, steps: Vec::new() };
-        let is_tied = |at: usize| steps.iter().any(|of_host| tied.contains(&of_host[at]));
-        let mut folded: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        for at in 0..first.len() {
-            let it = &plan.nodes[first[at]];
-            if first.len() > N_UNFOLDED && !is_tied(at) && !it.node.is_one_way() {
-                folded.entry(it.node.action).or_default().push(at);
-                continue;
-            }
-            steps.iter().for_each(|of_host| {
-                self.shown.insert(of_host[at], (self.cells.len(), cell.steps.len()));
-            });
-            cell.steps.push(Step::of(it, &hosts));
-        }
-        for (action, all) in folded {
-            match all.as_slice() {
-                [at] => cell.steps.push(Step::of(&plan.nodes[first[*at]], &hosts)),
-                all => cell.steps.push(Step {
-                    label: format!("{action} {} units", all.len()),
-                    title: all.iter().map(|at| short(&plan.nodes[first[*at]])).collect::<Vec<_>>().join(", "),
-                    class: format!("{action} folded"),
-                }),
-            }
-        }
-        self.cells.push(cell);
-    }
-
-    /// Returns which steps wait for which on other hosts, each pair once.
-    fn waits(&self, plan: &FleetPlan) -> BTreeSet<((usize, usize), (usize, usize))> {
-        let mut waits = BTreeSet::new();
-        for (before, after) in across(plan) {
-            if let (Some(from), Some(to)) = (self.shown.get(&before), self.shown.get(&after))
-                && from != to
-            {
-                waits.insert((*from, *to));
-            }
-        }
-        waits
-    }
-}
-
-impl Step {
-    fn of(it: &Planned, hosts: &[&str]) -> Self {
-        let no_return = if it.node.is_one_way() { " no-return" } else { "" };
-        Self {
-            label: format!("{} {}", it.node.action, short(it)),
-            title: format!("{} on {}: {}", it.node.unit, ranges(hosts.iter().copied()), it.node.reason),
-            class: format!("{}{no_return}", it.node.action),
-        }
-    }
-
-    fn width(&self) -> usize {
-        self.label.chars().count() * LETTER + 8
-    }
-}
-
-fn short(it: &Planned) -> &str {
-    it.node.unit.strip_suffix(".service").unwrap_or(&it.node.unit)
-}
-
-/// Names hosts, by the first one where there is no room for more.
-fn label(hosts: &[&str]) -> String {
-    let name = counted(hosts.iter().copied());
-    match hosts {
-        [first, ..] if name.chars().count() > N_LETTERS => format!("{first} … ({} hosts)", hosts.len()),
-        _ => name,
-    }
-}
-
-/// Which nodes wait for which of other hosts.
-fn across(plan: &FleetPlan) -> impl Iterator<Item = (usize, usize)> {
-    plan.nodes.iter().enumerate().flat_map(|(idx, it)| {
-        let elsewhere = |before: &&usize| plan.nodes[**before].node.host != it.node.host;
-        it.node.after.iter().filter(elsewhere).map(move |before| (*before, idx))
-    })
-}
-
-/// The nodes that wait for another host or are waited for by one.
-fn tied(plan: &FleetPlan) -> BTreeSet<usize> {
-    across(plan).flat_map(|(before, after)| [before, after]).collect()
-}
 
 /// A column: its heading, and where it lies.
 struct Column {
@@ -317,10 +139,14 @@ fn places(table: &Table<'_>, columns: &[Column]) -> (Vec<Places>, Vec<usize>, us
         let name = tops[cell.row] + 3;
         let first = name + 2 + usize::from(cell.name.is_some()) * LINE;
         let step =
-            |(line, step): (usize, &Step)| Place { left, top: first + line * LINE, width: step.width() };
+            |(line, step): (usize, &Step)| Place { left, top: first + line * LINE, width: width(step) };
         Places { left, name, steps: cell.steps.iter().enumerate().map(step).collect() }
     };
     (table.cells.iter().map(place).collect(), tops, top + 8)
+}
+
+fn width(step: &Step) -> usize {
+    step.label.chars().count() * LETTER + 8
 }
 
 fn draw(svg: &mut String, step: &Step, place: &Place) {
@@ -339,7 +165,7 @@ fn draw(svg: &mut String, step: &Step, place: &Place) {
 
 /// Draws what a step waits for on other hosts: from the end of what is waited for to its own end, around both; to its beginning where it is
 /// of a later wave.
-fn wait(svg: &mut String, table: &Table<'_>, places: &[Places], from: (usize, usize), to: (usize, usize)) {
+fn wait(svg: &mut String, table: &Table<'_>, places: &[Places], from: At, to: At) {
     let end = |place: &Place| (place.left + place.width, place.top + BOX / 2);
     let (before, after) = (&places[from.0].steps[from.1], &places[to.0].steps[to.1]);
     let (from_x, from_y) = end(before);

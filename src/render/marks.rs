@@ -114,6 +114,7 @@ impl Marks {
                     text.push_str(&format!("{HOLE_OPEN}{}{HOLE_CLOSE}", self.holes.len()));
                     self.holes.push(Hole {
                         offset: 0,
+                        shown: 0,
                         secret: name.to_string(),
                         part: part.as_ref().map(|name| name.to_string()),
                         encode: match encode {
@@ -184,7 +185,7 @@ impl Marks {
 /// A text with the names of secrets where they go in, for people.
 pub fn named(text: &str, holes: &[Hole]) -> String {
     let (mut out, mut last) = (String::with_capacity(text.len()), 0);
-    for Hole { offset, secret, part, encode: _, escapes: _ } in holes {
+    for Hole { offset, secret, part, encode: _, escapes: _, shown: _ } in holes {
         let at = usize::try_from(*offset).unwrap_or(usize::MAX).min(text.len());
         out.push_str(text.get(last..at).unwrap_or_default());
         let part = part.as_ref().map_or(String::new(), |it| format!("#{it}"));

@@ -150,7 +150,7 @@ fn fill(
     let text = closure.files.get(path).map(|it| it.bytes.as_slice()).unwrap_or_default();
     let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
     let mut last = 0;
-    for Hole { offset, secret, part, encode, escapes } in holes {
+    for Hole { offset, secret, part, encode, escapes, shown: _ } in holes {
         let offset = usize::try_from(*offset).unwrap_or(usize::MAX).clamp(last, text.len());
         bytes.extend_from_slice(&text[last..offset]);
         last = offset;
@@ -259,6 +259,7 @@ mod tests {
             part: part.map(str::to_owned),
             encode: Encode::Plain,
             escapes: BTreeMap::new(),
+            shown: 0,
         }
     }
 

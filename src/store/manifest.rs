@@ -256,6 +256,14 @@ pub struct Hole {
     /// What is written in place of a character of what `encode` gives, by the character.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub escapes: BTreeMap<char, String>,
+    /// How many bytes stand in it, in a tree that people read; 0 on a host, and wherever else a closure is one.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub shown: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+fn is_zero(it: &u64) -> bool {
+    *it == 0
 }
 
 /// Says how a secret is written into its hole.

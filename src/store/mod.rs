@@ -15,6 +15,7 @@ pub mod packed;
 pub mod precheck;
 pub mod sealed;
 pub mod secret;
+pub mod shown;
 pub mod sweep;
 pub mod transfer;
 pub mod tree;

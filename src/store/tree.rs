@@ -14,7 +14,7 @@ use super::closure::{Closure, ClosureFile};
 use super::digest::Digest;
 use super::files::{self, FileError, failed};
 use super::manifest::{self, parse_manifest};
-use super::{StoreError, check};
+use super::{StoreError, check, shown};
 
 /// The folders of a closure; a tree may have others beside them, which are not the closure's.
 pub const FOLDERS: [&str; 4] = ["files", "quadlet", "secrets", "units"];
@@ -66,6 +66,10 @@ impl Closure {
 /// Writes a closure into a folder that is empty or not there yet.
 pub fn write_tree(folder: &Path, closure: &Closure) -> Result<(), StoreError> {
     check::check(closure)?;
+    write_files(folder, closure)
+}
+
+fn write_files(folder: &Path, closure: &Closure) -> Result<(), StoreError> {
     files::make_folder(folder)?;
     let mut made = BTreeSet::new();
     for (path, ClosureFile { bytes, mode }) in &closure.files {
@@ -93,8 +97,8 @@ fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Puts the closure of a host into its own folder of a plain tree. What an earlier build left there is replaced, old or new but
-/// never a mixture for long; anything else that lies there is kept, and refused.
+/// Puts the closure of a host into its own folder of a plain tree for people, with the names of secrets where they go. What an earlier
+/// build left there is replaced, old or new but never a mixture for long; anything else that lies there is kept, and refused.
 pub fn replace_tree(parent: &Path, closure: &Closure) -> Result<(), StoreError> {
     check::check(closure)?;
     let folder = &parent.join(&closure.manifest.host);
@@ -105,7 +109,7 @@ pub fn replace_tree(parent: &Path, closure: &Closure) -> Result<(), StoreError> 
     let temp =
         tempfile::Builder::new().prefix(".tmp-").tempdir_in(parent).map_err(failed!(MakeFolder, folder))?;
     let (new, old) = (temp.path().join("new"), temp.path().join("old"));
-    write_tree(&new, closure)?;
+    write_files(&new, &shown::shown(closure))?;
     if files::exists(folder) {
         files::rename(folder, &old)?;
     }
@@ -134,6 +138,7 @@ pub fn load_tree(folder: &Path) -> Result<Closure, StoreError> {
     for name in FOLDERS {
         load_folder(folder, Path::new(name), &mut closure)?;
     }
+    shown::hide(&mut closure);
     check::check(&closure)?;
     Ok(closure)
 }

@@ -217,6 +217,7 @@ fn file(stem: &str, name: &str, text: &Value) -> (FolderFile, Vec<u8>) {
     {
         kept += front;
         holes.push(Hole {
+            shown: 0,
             offset: kept.len() as u64,
             secret: secret.to_owned(),
             part: None,

@@ -15,6 +15,7 @@ mod keys;
 mod leaf;
 pub mod memo;
 mod ops;
+pub mod overrides;
 pub mod pass;
 mod settle;
 pub mod show;

@@ -147,7 +147,7 @@ impl Engine {
     }
 
     /// Every definition that gives this path, itself or by a value at a place above, whose guards hold.
-    fn claimants(&self, pass: &mut Pass<'_>, steps: &[String]) -> Vec<DefId> {
+    pub(super) fn claimants(&self, pass: &mut Pass<'_>, steps: &[String]) -> Vec<DefId> {
         let mut out = Vec::new();
         // Places of the index and the instances that lead to them.
         let mut places = vec![(TrieId(0), crate::types::hir::GroupId(0), super::memo::EnvId(0))];
