@@ -7,6 +7,7 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::json;
 
+use super::describe::Described;
 use super::exit::Exit;
 use super::host::{Answer, complain, local_name, no_host, node_name};
 use super::origins::Origins;
@@ -76,7 +77,7 @@ fn compared(args: &DiffArgs) -> Result<(), Exit> {
     }
     let is_single = from.is_single() || to.is_single();
     let to = load(&to, &layout, strict.warnings())?;
-    let (from_name, mut review) = match &from {
+    let (from_name, before, mut review) = match &from {
         Side::Booted | Side::Generation(_) => of_this_host(&from, &to, &layout)?,
         from => {
             // What it was is not what is asked about.
@@ -89,11 +90,13 @@ fn compared(args: &DiffArgs) -> Result<(), Exit> {
                     from.hosts.keys().filter(|it| hosts.contains_key(*it)).cloned().collect();
                 keep(&mut from.hosts, &mut hosts, &names)?;
             }
-            (from.name, Review::between(&from.hosts, &hosts, &options()))
+            let review = Review::between(&from.hosts, &hosts, &options());
+            (from.name, from.described, review)
         }
     };
     if let Some(described) = &to.described {
-        let origins = Origins::of(&described.compiled);
+        let before = before.as_ref().map(|it| &it.compiled);
+        let origins = Origins::of(&described.compiled, before);
         review.trace(&|asked| origins.line_of(asked));
     }
     if let Some(path) = html {
@@ -150,7 +153,11 @@ fn keep(
 }
 
 /// Compares a generation of this host: which tasks it has done is known.
-fn of_this_host(from: &Side, to: &Loaded, layout: &Layout) -> Result<(String, Review), Exit> {
+fn of_this_host(
+    from: &Side,
+    to: &Loaded,
+    layout: &Layout,
+) -> Result<(String, Option<Described>, Review), Exit> {
     let refused = |error: &dyn std::error::Error| complain(error, Exit::Refused);
     let (number, closure) = match from {
         Side::Generation(number) => {
@@ -174,7 +181,8 @@ fn of_this_host(from: &Side, to: &Loaded, layout: &Layout) -> Result<(String, Re
     let plan = plan(&difference, manifest, &to.manifest, &stamps::of(&to.manifest, &done), &options());
     let compared = Compared::of(&plan, &difference, closure.as_ref(), to);
     let review = Review::of(&BTreeMap::from([(name, compared)]), |_| closure.is_some());
-    Ok((number.map_or_else(|| "no generation".to_owned(), |number| format!("generation {number}")), review))
+    let name = number.map_or_else(|| "no generation".to_owned(), |number| format!("generation {number}"));
+    Ok((name, None, review))
 }
 
 /// What a switch would do to this host beside the steps.

@@ -111,7 +111,12 @@ fn questions(compiled: &Compiled, entry: &Path, against: Option<&Path>) -> Resul
                 .map(|(_, it)| it.name.to_string())
                 .filter(|name| Some(name.as_str()) != entry.to_str())
                 .collect();
-            say_wrong!("  help: it uses {}", crate::fleet::errors::listed(&names));
+            match names.as_slice() {
+                [] => {
+                    say_wrong!("  help: it uses the library alone; without `--against` that is what is asked")
+                }
+                names => say_wrong!("  help: it uses {}", crate::fleet::errors::listed(names)),
+            }
             return Err(Exit::Wrong);
         };
         let is_under = |id| is_site(id) && (id == other || uses(other, id));

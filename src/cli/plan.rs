@@ -13,7 +13,7 @@ use super::host::{Answer, complain, no_host};
 use super::origins::Origins;
 use super::report::{StrictArgs, Warnings};
 use super::say::{say, say_wrong};
-use super::sides::{Side, load, side_of};
+use super::sides::{Loaded, Side, load, side_of};
 use crate::activate::layout::Layout;
 use crate::activate::request::Options;
 use crate::fleet::errors::{Refusal, listed};
@@ -89,7 +89,7 @@ pub fn run(args: &PlanArgs) -> Exit {
 fn planned(args: &PlanArgs) -> Result<Exit, Exit> {
     let since = args.since.as_deref().map(earlier).transpose()?;
     let (built, described) = build_described(args.file.as_deref(), args.strict.warnings())?;
-    let mut earlier = since.unwrap_or_default();
+    let (mut earlier, before) = since.map(|it| (it.hosts, it.described)).unwrap_or_default();
     let known = |(name, to): (String, Closure)| {
         let from = earlier.remove(&name);
         (name, Known::since(from, to))
@@ -106,7 +106,7 @@ fn planned(args: &PlanArgs) -> Result<Exit, Exit> {
         Err(refusals) => return Ok(refuse(&refusals, Answer::of(args.json))),
     };
     let mut groups = plan.all_alike();
-    let origins = Origins::of(&described.compiled);
+    let origins = Origins::of(&described.compiled, before.as_ref().map(|it| &it.compiled));
     groups.trace(&|asked| origins.line_of(asked));
     let pages = [
         args.svg.as_ref().map(|path| (path, picture(&plan))),
@@ -120,11 +120,9 @@ fn planned(args: &PlanArgs) -> Result<Exit, Exit> {
 }
 
 /// Reads what hosts were by an earlier build, or by another description.
-fn earlier(word: &str) -> Result<BTreeMap<String, Closure>, Exit> {
+fn earlier(word: &str) -> Result<Loaded, Exit> {
     match side_of(word)? {
-        side @ (Side::Description(_) | Side::Build(_)) => {
-            Ok(load(&side, &Layout::new("/"), Warnings::Allowed)?.hosts)
-        }
+        side @ (Side::Description(_) | Side::Build(_)) => load(&side, &Layout::new("/"), Warnings::Allowed),
         Side::Booted | Side::Generation(_) => {
             say_wrong!(
                 "error: `--since` takes a folder of `build --out` or a description, and `{word}` is a generation"

@@ -160,6 +160,18 @@ fn draft<'a>(
     Some((Draft { row, column, hosts, nodes }, steps))
 }
 
+/// Two steps are no crowd: their names say more.
+fn unfold(mut groups: BTreeMap<At, usize>) -> BTreeMap<At, usize> {
+    let mut sizes: BTreeMap<At, usize> = BTreeMap::new();
+    groups.iter().for_each(|(place, first)| *sizes.entry((place.0, *first)).or_default() += 1);
+    for (place, first) in &mut groups {
+        if sizes[&(place.0, *first)] < 3 {
+            *first = place.1;
+        }
+    }
+    groups
+}
+
 /// A cell, an action, and what comes right before and right after on other hosts.
 type Same<'a> = (usize, &'a str, BTreeSet<At>, BTreeSet<At>);
 
@@ -198,9 +210,10 @@ fn fold(plan: &FleetPlan, drafts: &[Draft<'_>], waits: &BTreeSet<(At, At)>) -> B
         let is_news = merged.iter().any(|(place, first)| groups[place] != *first);
         groups.extend(merged);
         if !is_news {
-            return groups;
+            break;
         }
     }
+    unfold(groups)
 }
 
 impl Step {

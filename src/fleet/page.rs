@@ -341,3 +341,47 @@ fn key(html: &mut String, key: &str, values: &Values, hosts: &[String]) {
         escaped(key)
     );
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::activate::diff::How;
+
+    #[test]
+    fn what_a_description_says_stays_text_and_nothing_is_fetched() {
+        let evil = "</code><script src=\"https://x.example/\">";
+        let values = Values {
+            hosts: vec!["a".to_owned()],
+            old: None,
+            new: Some(evil.to_owned()),
+            several: None,
+            at: Some(evil.to_owned()),
+        };
+        let row = KeyRow { key: evil.to_owned(), values: vec![values] };
+        let text = TextRow { hosts: vec!["a".to_owned()], text: format!("+{evil}\n"), at: None };
+        let file = FileRow {
+            unit: Some(evil.to_owned()),
+            name: evil.to_owned(),
+            how: How::Changed,
+            access: None,
+            keys: vec![row],
+            texts: vec![text],
+        };
+        let unit = Line { verb: "start", unit: evil.to_owned(), reason: evil.to_owned() };
+        let group = Alike {
+            hosts: vec!["a".to_owned()],
+            units: vec![unit],
+            files: vec![file],
+            kernel: Vec::new(),
+            secrets: Vec::new(),
+            rest: Vec::new(),
+        };
+        let review = Review { groups: vec![group], ..Review::default() };
+        let page = review_page(&review, evil, evil);
+        assert!(!page.contains("<script") && page.matches("&lt;script").count() >= 8, "{page}");
+        for word in ["src=", "href=\"h", "url(", "@import", "<link"] {
+            let is_text = |at: usize| page[..at].ends_with("script ");
+            assert!(page.match_indices(word).all(|(at, _)| is_text(at)), "{word} in {page}");
+        }
+    }
+}

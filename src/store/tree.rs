@@ -97,8 +97,8 @@ fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Puts the closure of a host into its own folder of a plain tree. What an earlier build left there is replaced, old or new but
-/// never a mixture for long; anything else that lies there is kept, and refused.
+/// Puts the closure of a host into its own folder of a plain tree for people, with the names of secrets where they go. What an earlier
+/// build left there is replaced, old or new but never a mixture for long; anything else that lies there is kept, and refused.
 pub fn replace_tree(parent: &Path, closure: &Closure) -> Result<(), StoreError> {
     check::check(closure)?;
     let folder = &parent.join(&closure.manifest.host);
