@@ -249,10 +249,10 @@ pub enum Propagation {
 pub struct Ulimit {
     /// Where it was defined.
     pub at: Span,
-    /// What holds at first.
-    pub soft: u64,
-    /// How far it may be raised.
-    pub hard: u64,
+    /// What holds at first; none: no limit.
+    pub soft: Option<u64>,
+    /// How far it may be raised; none: without limit.
+    pub hard: Option<u64>,
 }
 
 /// Limits of a whole container.

@@ -339,7 +339,9 @@ fn ulimits(read: &mut Reader, data: &Data) -> Vec<(Arc<str>, Ulimit)> {
     let mut all = Vec::new();
     for (name, it) in read.entries(field) {
         let (soft, hard) = (read.field(it, "soft"), read.field(it, "hard"));
-        let limit = Ulimit { at: it.origin.at, soft: read.number(soft).value, hard: read.number(hard).value };
+        let number =
+            |read: &mut Reader, it: &Data| (it.kind != DataKind::None).then(|| read.number(it).value);
+        let limit = Ulimit { at: it.origin.at, soft: number(read, soft), hard: number(read, hard) };
         all.push((name.clone(), limit));
     }
     all

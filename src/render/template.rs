@@ -8,7 +8,7 @@ use kl::data::{Data, DataKind, SecretPart, TemplateCall};
 use kl::diag::{Code, Diagnostic, Problems};
 use kl::source::Span;
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Object, ObjectRepr, Value};
+use minijinja::value::{DynObject, Enumerator, Object, ObjectRepr, Value};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, escape_formatter};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -122,8 +122,19 @@ impl fmt::Debug for SecretText {
 }
 
 impl Object for SecretText {
+    // Who asks whether something is in it, or how long it is, goes through its items.
     fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Plain
+        ObjectRepr::Iterable
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        self.misused.store(true, Ordering::Relaxed);
+        Enumerator::Empty
+    }
+
+    fn custom_cmp(self: &Arc<Self>, _: &DynObject) -> Option<std::cmp::Ordering> {
+        self.misused.store(true, Ordering::Relaxed);
+        None
     }
 
     fn is_true(self: &Arc<Self>) -> bool {

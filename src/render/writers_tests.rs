@@ -122,7 +122,7 @@ fn container(contract: Contract) -> Container {
         init: true,
         shm: Some(at(64 << 20)),
         devices: texts(&["/dev/kvm"]),
-        ulimits: vec![("nofile".into(), Ulimit { at: Span::new(1, 2), soft: 1024, hard: 4096 })],
+        ulimits: vec![("nofile".into(), Ulimit { at: Span::new(1, 2), soft: Some(1024), hard: Some(4096) })],
         limits: Limits {
             memory: Some(at(1 << 30)),
             cpus: Some(at(1.5)),

@@ -15,8 +15,8 @@ use super::tree::is_plain;
 pub enum Contradiction {
     #[error("the path `{path}` leaves the closure or is spelled oddly")]
     Path { path: String },
-    #[error("`{host}` is no name of a host: it would leave the folder of hosts")]
-    Host { host: String },
+    #[error("`{name}` is no name of {what}: it would leave the folder that is named by it")]
+    Name { name: String, what: &'static str },
     #[error("the closure has no file `{path}`, which {wanted_by} names")]
     NoFile { path: String, wanted_by: String },
     #[error("there is no unit `{unit}`, which {wanted_by} names")]
@@ -41,8 +41,10 @@ pub fn check(closure: &Closure) -> Result<(), Contradiction> {
     if let Some(path) = files.keys().find(|path| !is_plain(path)) {
         return Err(Contradiction::Path { path: path.clone() });
     }
-    if !is_plain(&manifest.host) || manifest.host.contains('/') {
-        return Err(Contradiction::Host { host: manifest.host.clone() });
+    for (name, what) in [(&manifest.host, "a host"), (&manifest.cloud, "a cloud")] {
+        if !is_plain(name) || name.contains('/') {
+            return Err(Contradiction::Name { name: name.clone(), what });
+        }
     }
     check_units(manifest, closure)?;
     check_folders(manifest, closure)?;

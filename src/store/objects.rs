@@ -255,7 +255,7 @@ mod tests {
         files::write_atomic(&mine, b"mine", 0o644)?;
         for host in ["../mine", "..", "", "a/b"] {
             let refused = crate::store::tree::replace_tree(&out, &closure(host));
-            assert!(matches!(refused, Err(StoreError::Contradiction(check::Contradiction::Host { .. }))));
+            assert!(matches!(refused, Err(StoreError::Contradiction(check::Contradiction::Name { .. }))));
         }
         let refused = crate::store::tree::replace_tree(root.path(), &closure("mine"));
         assert!(matches!(refused, Err(StoreError::NotOurs { .. })));
