@@ -3,7 +3,9 @@
 
 mod support;
 
-use support::{builtins, lang_cases, mistakes, pages, planted, reference, reports, stdlib_tests, transcripts};
+use support::{
+    builtins, lang_cases, mistakes, pages, planted, reference, reports, stdlib_tests, transcripts,
+};
 
 fn main() {
     let arguments = libtest_mimic::Arguments::from_args();

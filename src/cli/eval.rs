@@ -119,7 +119,7 @@ fn value(compiled: &Compiled, path: Option<&[String]>) -> Result<(Data, Concerns
             let asked_in = compiled.program().asked_in;
             let mut all = compiled.problems().sorted();
             all.retain(|it| Some(compiled.sources().file_of(it.at.start)) == asked_in);
-            Err(report::print_all(&all, compiled.sources(), Answer::Text))
+            Err(report::print_all(&all, compiled.sources(), Answer::Text, Warnings::Allowed))
         }
     }
 }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use kl::Compiled;
 use kl::source::{Layer, Span};
-use kl::value::why::Why;
+use kl::value::why::{Read, Why};
 
 use super::describe::{PARTITION, parse_path};
 use crate::fleet::alike::Asked;
@@ -60,8 +60,8 @@ impl<'a> Origins<'a> {
         if depth == 0 {
             return None;
         }
-        now.reads.iter().find_map(|path| {
-            let steps = parse_path(path).ok()?;
+        leaves(&now.reads).into_iter().find_map(|read| {
+            let steps = parse_path(&read.path).ok()?;
             let (old, new) = (self.explain(before, &steps), self.explain(self.compiled, &steps)?);
             let differs = old.is_none_or(|old| old.value != new.value);
             differs.then(|| self.cause(before, &steps, depth - 1)).flatten()
@@ -183,4 +183,14 @@ fn of_unit(run: &Run, key: &str, new: Option<&str>) -> Option<(Vec<String>, Span
         }
         _ => None,
     }
+}
+
+/// What was read, through what was read whole, that has a value to compare.
+fn leaves(reads: &[Read]) -> Vec<&Read> {
+    let mut out = Vec::new();
+    for read in reads {
+        out.extend(read.value.is_some().then_some(read));
+        out.extend(leaves(&read.reads));
+    }
+    out
 }

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::describe::{DEFAULT_FILE, JobsArgs, PARTITION, compile};
 use super::exit::Exit;
 use super::host::Answer;
-use super::report;
+use super::report::{self, Warnings};
 use super::say::{say, say_wrong};
 use crate::fleet::names::counted;
 
@@ -66,7 +66,7 @@ fn answer(args: &OverridesArgs) -> Result<(), Exit> {
     all.extend(problems);
     let mut all = all.sorted();
     all.retain(|it| it.severity == kl::diag::Severity::Error);
-    match report::print_all(&all, compiled.sources(), Answer::Text) {
+    match report::print_all(&all, compiled.sources(), Answer::Text, Warnings::Allowed) {
         Exit::Done => {}
         exit => return Err(exit),
     }

@@ -250,7 +250,5 @@ fn what_a_unit_cannot_carry_is_said() {
     it.workdir = Some(text("/x "));
     it.run.command.push(text(""));
     let (_, problems) = written("5.4", Backend::Quadlet, &it);
-    let sorted: Vec<String> = problems.sorted().iter().map(|it| it.message.clone()).collect();
-    assert_eq!(sorted.len(), 1, "reports of one place and code are one: {sorted:?}");
-    assert_eq!(problems.iter().count(), 4);
+    assert_eq!(problems.sorted().len(), 4, "each by itself: {problems:?}");
 }

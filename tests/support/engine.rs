@@ -218,6 +218,6 @@ impl World for Case<'_> {
 
     fn library_modules(&self) -> Vec<String> {
         let ours = self.0.all.keys().filter_map(|name| name.strip_prefix("library/")?.strip_suffix(".kl"));
-        ours.map(str::to_owned).chain(kolla_lang::cli::world::Disk.library_modules()).collect()
+        ours.map(str::to_owned).chain(kolla_lang::cli::world::Disk::new("", None).library_modules()).collect()
     }
 }

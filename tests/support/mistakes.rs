@@ -176,7 +176,7 @@ fn told_step(text: &str, at: &str, help: &str) -> Option<Edit> {
         return None;
     }
     // The place of a step is that of its dot too, which a name does not repeat.
-    let from = if text[from..].starts_with('.') && !by.starts_with('.') { from + 1 } else { from };
+    let from = if text[from..].starts_with('.') && !by.starts_with(['.', '[']) { from + 1 } else { from };
     // Words do not run into each other.
     let wordy = |c: char| c.is_alphanumeric() || c == '_';
     let left = text[..from].ends_with(wordy) && by.starts_with(wordy);

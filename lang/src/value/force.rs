@@ -2,7 +2,6 @@
 //! reported.
 
 use super::errors;
-use super::eval::Frame;
 use super::memo::{Cur, Keys, Kind, NO_DEF, Slot, Src};
 use super::pass::Pass;
 use crate::data::{Data, DataKind, Origin, TemplateCall};
