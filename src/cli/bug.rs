@@ -30,7 +30,7 @@ fn tell(info: &PanicHookInfo<'_>) {
         return;
     }
     let place = info.location().map(|at| (at.file(), at.line()));
-    say_wrong!("{}", words(info.payload_as_str().unwrap_or("a panic without words"), place));
+    say_wrong!("{}", words(text_of(info.payload()), place));
     if std::env::var_os("RUST_BACKTRACE").is_some_and(|it| it != "0") {
         say_wrong!("{}", Backtrace::force_capture());
     }
@@ -47,6 +47,12 @@ fn words(message: &str, place: Option<(&str, u32)>) -> String {
     let message: Vec<&str> = message.split_whitespace().collect();
     let place = place.map_or(String::new(), |(file, line)| format!(" ({file}:{line})"));
     format!("error: this is a bug in kolla-lang: {}{place}\n{HELP}", message.join(" "))
+}
+
+/// What a panic says, if it is a text.
+fn text_of(payload: &dyn std::any::Any) -> &str {
+    let owned = payload.downcast_ref::<String>().map(String::as_str);
+    payload.downcast_ref::<&str>().copied().or(owned).unwrap_or("a panic without words")
 }
 
 #[cfg(test)]

@@ -54,8 +54,10 @@ impl<'a> Origins<'a> {
     fn cause(&self, before: &Compiled, steps: &[String], depth: usize) -> Option<Span> {
         let now = self.explain(self.compiled, steps)?;
         let is_new = |at: Span| before_lacks(self.compiled, before, at);
-        if is_new(now.winner.at) {
-            return Some(now.winner.at);
+        // Of a list, what adds to it and takes from it made it too.
+        let lines = now.parts.iter().map(|part| part.line.at);
+        if let Some(at) = std::iter::once(now.winner.at).chain(lines).find(|at| is_new(*at)) {
+            return Some(at);
         }
         if depth == 0 {
             return None;
@@ -189,7 +191,7 @@ fn of_unit(run: &Run, key: &str, new: Option<&str>) -> Option<(Vec<String>, Span
 fn leaves(reads: &[Read]) -> Vec<&Read> {
     let mut out = Vec::new();
     for read in reads {
-        out.extend(read.value.is_some().then_some(read));
+        out.extend((read.value.is_some() || read.reads.is_empty()).then_some(read));
         out.extend(leaves(&read.reads));
     }
     out

@@ -191,6 +191,9 @@ pub struct FieldPlan {
 /// The instances of a computed step by key.
 pub type StarIndex = Map<Arc<str>, Vec<EnvId>>;
 
+/// A function and its arguments, in bytes that are equal where they are.
+pub type CallKey = (u32, Arc<[u8]>);
+
 /// All that is remembered.
 #[derive(Debug, Default)]
 pub struct Memo {
@@ -207,11 +210,11 @@ pub struct Memo {
     /// `let`s of files.
     pub globals: Map<u32, Once<Value>>,
     /// Calls whose arguments are scalars.
-    pub calls: Map<(u32, Arc<[u8]>), Value>,
+    pub calls: Map<CallKey, Value>,
     /// Literals that break their conditions.
     pub broken: Vec<(Span, Reported)>,
     /// What calls that failed reported.
-    pub failed_calls: Map<(u32, Arc<[u8]>), Arc<[Diagnostic]>>,
+    pub failed_calls: Map<CallKey, Arc<[Diagnostic]>>,
     /// Guards and loops that failed: whether and how often they hold is not known.
     pub failed_groups: Map<(GroupId, EnvId), Reported>,
     /// Computed steps of which not all keys are known.
