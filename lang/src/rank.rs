@@ -24,7 +24,7 @@ pub const FORCE: u8 = 5;
 pub struct Rank {
     /// 0 to 5.
     pub strength: u8,
-    /// The file.
+    /// The file; of a default, how deep in the tree the record is whose type has it.
     pub file: FileId,
 }
 
@@ -118,6 +118,8 @@ impl Rank {
         match self.strength.cmp(&other.strength) {
             Ordering::Greater => true,
             Ordering::Less => false,
+            // A default that is written further out writes what lies in it.
+            Ordering::Equal if self.strength == DEFAULT => self.file < other.file,
             Ordering::Equal => self.strength >= SITE_SUGGEST && uses.uses(self.file, other.file),
         }
     }

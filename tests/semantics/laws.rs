@@ -1,79 +1,10 @@
-//! Random programs: both evaluators agree on them. `SEED=n` draws the same again, `CASES=n` draws that many; both are printed.
+//! What holds whatever a program says.
 
-use crate::cases::text_of;
-use crate::compare::differences;
-use crate::random::program;
+use crate::compare::{Compiled, compile, differences};
+use crate::drive::for_programs;
 use crate::reference::program::File;
-use proptest::prelude::*;
-use proptest::strategy::ValueTree;
-use proptest::test_runner::{Config, RngSeed, TestError, TestRunner};
-
-/// `WILD=1` draws what the two are known to differ in, too.
-fn tame() -> bool {
-    std::env::var("WILD").is_err()
-}
-
-/// Tries a property for as many programs as are asked for; the one that fails is made small and printed.
-fn for_programs(name: &str, share: u32, mut property: impl FnMut(&[File]) -> Vec<String>) {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    let (seed, cases) = (number("SEED").unwrap_or(1), number("CASES").unwrap_or(300));
-    let cases = u32::try_from(cases).unwrap_or(u32::MAX).div_ceil(share);
-    println!("{name}: seed {seed}, {cases} programs");
-    let config = Config {
-        cases,
-        rng_seed: RngSeed::Fixed(seed),
-        failure_persistence: None,
-        max_shrink_iters: 2000,
-        ..Config::default()
-    };
-    let numbers = proptest::collection::vec(any::<u32>(), 0..400);
-    let shared = std::cell::RefCell::new(&mut property);
-    let tried = TestRunner::new(config).run(&numbers, |numbers| {
-        let files = program(&numbers, tame());
-        let found = (shared.borrow_mut())(&files);
-        if found.is_empty() { Ok(()) } else { Err(TestCaseError::fail(found.join("\n"))) }
-    });
-    match tried {
-        Ok(()) => {}
-        Err(TestError::Fail(_, numbers)) => {
-            let files = smaller(program(&numbers, tame()), &mut property);
-            panic!("{name}, seed {seed}:\n{}\n{}", text_of(&files), property(&files).join("\n"));
-        }
-        Err(other) => panic!("{name}, seed {seed}: {other}"),
-    }
-}
-
-/// Leaves out every line without which the property still fails.
-fn smaller(mut files: Vec<File>, property: &mut impl FnMut(&[File]) -> Vec<String>) -> Vec<File> {
-    let of_types = |found: &[String]| found.iter().any(|l| l == "not typed" || l.contains("no-such-file"));
-    let had = of_types(&property(&files));
-    loop {
-        let mut changed = false;
-        for i in 0..files.len() {
-            let mut line = 0;
-            while line < files[i].text.lines().count() {
-                let mut fewer = files.clone();
-                fewer[i].text = files[i]
-                    .text
-                    .lines()
-                    .enumerate()
-                    .filter(|(n, _)| *n != line)
-                    .map(|(_, text)| format!("{text}\n"))
-                    .collect();
-                let found = property(&fewer);
-                if !found.is_empty() && (had || !of_types(&found)) {
-                    files = fewer;
-                    changed = true;
-                } else {
-                    line += 1;
-                }
-            }
-        }
-        if !changed {
-            return files;
-        }
-    }
-}
+use kl::data::{Data, DataKind};
+use std::fmt::Write as _;
 
 #[test]
 fn both_evaluators_agree() {
@@ -93,59 +24,131 @@ fn both_evaluators_agree() {
     println!("{untyped} of {all} not typed");
 }
 
-/// Both evaluators on the program in `FILE`.
-#[test]
-#[ignore = "prints"]
-fn show_file() {
-    let text = std::fs::read_to_string(std::env::var("FILE").expect("FILE names a case")).expect("a case");
-    let files = crate::cases::files_of(&text);
-    let theirs = crate::compare::compile(&files, None, 1);
-    println!("# compiler {:?} {:#?}", theirs.codes, theirs.reports);
-    let ours = crate::reference::evaluate(&files);
-    println!("# reference {:?}", ours.codes);
-    println!("# {:#?}", differences(&files));
+/// Values without their origins, as text.
+fn shown(compiled: &Compiled) -> String {
+    let mut out = String::new();
+    let mut root: Vec<_> = compiled.root.iter().collect();
+    root.sort_by_key(|(name, _)| name);
+    for (name, data) in root {
+        let _ = write!(out, "{name} = ");
+        write_data(data, &mut out);
+        out.push('\n');
+    }
+    for code in &compiled.codes {
+        let _ = writeln!(out, "{code}");
+    }
+    out
 }
 
-/// The first differences of many programs, each made small, one of a kind.
-#[test]
-#[ignore = "prints"]
-fn show_differences() {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    let config = Config { rng_seed: RngSeed::Fixed(number("SEED").unwrap_or(1)), ..Config::default() };
-    let mut runner = TestRunner::new(config);
-    let numbers = proptest::collection::vec(any::<u32>(), 0..400);
-    let mut kinds = std::collections::BTreeMap::new();
-    let (mut untyped, mut wrong, n) = (0, 0, number("CASES").unwrap_or(300));
-    for _ in 0..n {
-        let drawn = numbers.new_tree(&mut runner).expect("numbers").current();
-        let files = program(&drawn, tame());
-        let of_types = |found: &[String]| found.first().is_some_and(|l| l == "not typed");
-        let mut property = |files: &[File]| {
-            let found = differences(files);
-            if of_types(&found) && std::env::var("TYPES").is_err() { Vec::new() } else { found }
-        };
-        untyped += usize::from(of_types(&differences(&files)));
-        let found = property(&files);
-        let Some(first) = found.first() else { continue };
-        wrong += 1;
-        let kind: String = match first.strip_prefix("codes: ") {
-            Some(_) => first.clone(),
-            None => first
-                .split_once(' ')
-                .map_or("", |w| w.1)
-                .chars()
-                .filter(|c| !c.is_ascii_digit())
-                .take(24)
-                .collect(),
-        };
-        if kinds.contains_key(&kind) {
-            continue;
+fn write_data(data: &Data, out: &mut String) {
+    if let Some(all) = data.entries() {
+        out.push('{');
+        for (name, inner) in all {
+            let _ = write!(out, " {name} = ");
+            write_data(inner, out);
         }
-        let files = smaller(files, &mut property);
-        kinds.insert(kind, format!("{}\n{}", text_of(&files), property(&files).join("\n")));
+        out.push_str(" }");
+        return;
     }
-    for text in kinds.values().take(number("SHOWN").unwrap_or(12) as usize) {
-        println!("=====\n{text}");
+    match &data.kind {
+        DataKind::Error(_) => out.push('?'),
+        DataKind::Enum(name, payload) => {
+            let _ = write!(out, ".{name}");
+            payload.iter().for_each(|(_, inner)| write_data(inner, out));
+        }
+        DataKind::List(items) | DataKind::Set(items) => {
+            out.push('[');
+            for item in items.iter() {
+                write_data(item, out);
+                out.push(' ');
+            }
+            out.push(']');
+        }
+        other => {
+            let _ = write!(out, "{other:?}");
+        }
     }
-    println!("{n} programs, {untyped} not typed, {wrong} differ");
+}
+
+/// Whether the first was typed, and evaluated without a circle: where one is entered decides which of its leaves fail.
+fn is_plain(compiled: &Compiled) -> bool {
+    let spoils = |text: &str| {
+        text.starts_with("kl::types") || text.starts_with("kl::parse") || text == "kl::eval::cycle"
+    };
+    !compiled.codes.iter().any(|code| spoils(code.as_str()))
+}
+
+fn differs(what: &str, a: String, b: String) -> Vec<String> {
+    if a == b { Vec::new() } else { vec![format!("{what}:\n{a}\nand\n{b}")] }
+}
+
+#[test]
+fn the_order_of_lines_decides_nothing() {
+    for_programs("the order of lines decides nothing", 4, |files| {
+        // A list grows by line.
+        if files.iter().any(|f| f.text.contains("+=")) {
+            return Vec::new();
+        }
+        let before = compile(files, None, 1);
+        if !is_plain(&before) {
+            return Vec::new();
+        }
+        let backwards = |f: &File| {
+            let lines: Vec<&str> = f.text.lines().rev().collect();
+            File { text: lines.join("\n") + "\n", ..f.clone() }
+        };
+        let after = compile(&files.iter().map(backwards).collect::<Vec<_>>(), None, 1);
+        differs("other values with all lines backwards", shown(&before), shown(&after))
+    });
+}
+
+#[test]
+fn parts_and_threads_decide_nothing() {
+    for_programs("parts and threads decide nothing", 2, |files| {
+        let whole = compile(files, None, 1);
+        if !is_plain(&whole) {
+            return Vec::new();
+        }
+        let map = whole.root.iter().find(|(_, data)| matches!(data.kind, DataKind::Map(_)));
+        let Some((name, _)) = map else { return Vec::new() };
+        let apart = compile(files, Some(name), 1);
+        let two = compile(files, Some(name), 2);
+        let mut out =
+            differs(&format!("other values with the partition {name}"), shown(&whole), shown(&apart));
+        out.extend(differs("other values with two threads", shown(&apart), shown(&two)));
+        out.extend(differs(
+            "other reports with two threads",
+            apart.reports.join("\n"),
+            two.reports.join("\n"),
+        ));
+        out
+    });
+}
+
+#[test]
+fn an_error_value_comes_with_a_report() {
+    for_programs("an error value comes with a report", 4, |files| {
+        let compiled = compile(files, None, 1);
+        let failed = shown(&compiled).contains('?');
+        let told = compiled.reports.iter().any(|report| report.contains(": error["));
+        if failed && !told { vec!["an error value and no report".into()] } else { Vec::new() }
+    });
+}
+
+#[test]
+fn renaming_keys_renames_what_comes_out() {
+    for_programs("renaming keys renames what comes out", 4, |files| {
+        // Computed keys and texts that are changed do not follow a new name.
+        let fixed = ["k${", "replace(", "upper(", "count(it)"];
+        if files.iter().any(|f| fixed.iter().any(|text| f.text.contains(text))) {
+            return Vec::new();
+        }
+        let before = compile(files, None, 1);
+        if !is_plain(&before) {
+            return Vec::new();
+        }
+        let renamed = |f: &File| File { text: f.text.replace("k1", "k1a"), ..f.clone() };
+        let after = compile(&files.iter().map(renamed).collect::<Vec<_>>(), None, 1);
+        differs("a key by another name", shown(&before).replace("k1", "k1a"), shown(&after))
+    });
 }

@@ -10,6 +10,7 @@
 
 mod cases;
 mod compare;
+mod drive;
 mod laws;
 mod random;
 mod reference;

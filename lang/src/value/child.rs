@@ -38,8 +38,10 @@ impl Pass<'_> {
             let empty = matches!(&default.kind, Ek::Body(_, entries) if entries.is_empty());
             if !empty && !matches!(default.kind, Ek::Const(Value::None)) {
                 let value = self.default_whole(default, id);
-                let rank = Rank { strength: rank::DEFAULT, file: FileId(0) };
-                above.push(Whole { rank, src: Src { def: NO_DEF, at: *at }, value, rule: 0 });
+                let rank = Rank { strength: rank::DEFAULT, file: FileId(self.node(id).depth) };
+                // Only a `:=` that ends here drops it: where one ends above, this reads as its default like any leaf.
+                let rule = self.node(id).depth.saturating_add(1);
+                above.push(Whole { rank, src: Src { def: NO_DEF, at: *at }, value, rule });
             }
         }
         let cuts = self.cuts(id, key, below, &mut above);
@@ -220,17 +222,22 @@ impl Pass<'_> {
                 true
             }
             (Some(_), None) => true,
-            (None, Some(_)) => false,
+            (None, Some(_)) => {
+                let keys =
+                    Keys { removed: vec![key.clone()], removed_by: vec![strongest], ..Keys::default() };
+                self.refined_in_vain(spot, &key, below, &keys);
+                false
+            }
             (None, None) if default.is_some_and(|(d, _)| !matches!(d.kind, Ek::Const(Value::None))) => true,
             (None, None) => {
-                self.refined_in_vain(spot, &key, below);
+                self.refined_in_vain(spot, &key, below, &Keys::default());
                 false
             }
         }
     }
 
-    /// Reports the definitions that go through an optional that nobody gives.
-    fn refined_in_vain(&mut self, spot: Spot<'_>, key: &Arc<str>, below: &[(Cur, TrieId)]) {
+    /// Reports the definitions that go through an optional that nobody gives, or that nothing stronger than they took away.
+    fn refined_in_vain(&mut self, spot: Spot<'_>, key: &Arc<str>, below: &[(Cur, TrieId)], keys: &Keys) {
         let id = spot.node();
         for (cur, place) in below {
             let match_key = match cur.star {
@@ -240,7 +247,7 @@ impl Pass<'_> {
             let mut instances = Vec::new();
             self.instances(*cur, &match_key, &mut instances);
             for (group, env) in instances {
-                self.report_through(id, key, *place, Cur { group, env, ..*cur }, &Keys::default());
+                self.report_through(id, key, *place, Cur { group, env, ..*cur }, keys);
             }
         }
     }

@@ -284,7 +284,7 @@ impl Pass<'_> {
             self.instances(*cur, &own_key, &mut instances);
             for (group, env) in instances.clone() {
                 for (name, below) in &place.names {
-                    if !keys.has(name) && !keys.lost(name) {
+                    if !keys.has(name) {
                         self.report_through(id, name, *below, Cur { group, env, ..*cur }, &keys);
                     }
                 }
@@ -307,7 +307,6 @@ impl Pass<'_> {
             let value = self.star_key(star, env);
             if let Value::Str(key) = value
                 && !keys.has(&key)
-                && !keys.lost(&key)
             {
                 self.report_through(id, &key, target, cur, keys);
             }
@@ -315,7 +314,7 @@ impl Pass<'_> {
         }
         let index = self.star_index(star, group, env);
         for (key, envs) in index.iter() {
-            if !keys.has(key) && !keys.lost(key) {
+            if !keys.has(key) {
                 for env in envs {
                     self.report_through(id, key, target, Cur { group: star_group, env: *env, ..cur }, keys);
                 }
@@ -340,9 +339,12 @@ impl Pass<'_> {
         });
         let mut until = 0;
         let cuts = self.node(id).cuts.clone();
-        for (def, _) in found {
-            // What `:=` replaced refines nothing.
-            if cuts.iter().any(|cut| cut.drops(self.rank(def), cur.rule, &self.eng.program.uses)) {
+        for (def, gone) in found {
+            // What `:=` replaced refines nothing, nor what a stronger `none` took away; that itself refines nothing either.
+            let (rank, uses) = (self.rank(def), &self.eng.program.uses);
+            let takes = gone && self.eng.trie.node(below).ends.contains(&def) && keys.lost(key);
+            let is_taken = keys.taken_by(key).iter().any(|by| by.beats(rank, uses));
+            if takes || is_taken || cuts.iter().any(|cut| cut.drops(rank, cur.rule, uses)) {
                 continue;
             }
             let def = &defs[def.0 as usize];

@@ -156,6 +156,7 @@ impl Pass<'_> {
                 }
                 (Some(gone), None) => {
                     self.win(gone.def);
+                    keys.removed_by.push(strongest.clone());
                     keys.removed.push(key);
                 }
                 (None, Some(_)) => keys.present.push(key),
@@ -163,7 +164,9 @@ impl Pass<'_> {
             }
         }
         keys.present.sort();
-        keys.removed.sort();
+        let mut removed: Vec<_> = keys.removed.into_iter().zip(keys.removed_by).collect();
+        removed.sort();
+        (keys.removed, keys.removed_by) = removed.into_iter().unzip();
         keys
     }
 
@@ -182,16 +185,15 @@ impl Pass<'_> {
             for def in &below_node.ends {
                 self.claim(key, *def, cur, claims);
             }
-            // In a Tree every path adds.
-            if tree && below_node.ends.is_empty() {
+            // In a Tree every path adds, whether or not something ends at the key.
+            if tree {
                 self.claim_through(key, *below, cur, claims);
             }
         }
         for star in &place.stars {
             let star_def = self.eng.trie.star(*star);
             let target = self.eng.trie.node(star_def.target);
-            let through = tree && target.ends.is_empty();
-            if target.ends.is_empty() && !through {
+            if target.ends.is_empty() && !tree {
                 continue;
             }
             // A key of this very map adds none; it can take away.
@@ -219,7 +221,7 @@ impl Pass<'_> {
                 };
             for (key, instances) in known {
                 for (group, env) in instances {
-                    if through {
+                    if tree {
                         self.claim_through(&key, star_def.target, Cur { group, env, rule, ..cur }, claims);
                     }
                     for def in &target.ends {

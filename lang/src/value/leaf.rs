@@ -38,10 +38,11 @@ impl Pass<'_> {
         let sources = &self.eng.program.sources;
         let place = |at: Span| (&sources.file(sources.file_of(at.start)).name, at.start);
         let (_, src, first) = tops.iter().min_by_key(|top| place(top.1.at)).unwrap_or(&tops[0]).clone();
+        // What failed was told; whether the rest agrees with it nobody knows.
+        if let Some(reported) = tops.iter().find_map(|(_, _, value)| value.failed()) {
+            return (Value::Error(reported), src);
+        }
         for (_, _, other) in &tops {
-            if let Some(reported) = first.failed().or(other.failed()) {
-                return (Value::Error(reported), src);
-            }
             if first.order(other) != Ordering::Equal {
                 let path = self.spot_path(spot);
                 let places: Vec<(Span, u8)> =

@@ -102,6 +102,8 @@ pub struct Keys {
     pub present: Vec<Arc<str>>,
     /// Taken away by `none`, sorted.
     pub removed: Vec<Arc<str>>,
+    /// The ranks of those that took each away.
+    pub removed_by: Vec<Vec<Rank>>,
     /// That they could not be found was reported: nobody complains of a key that is not among them.
     pub failed: Option<Reported>,
 }
@@ -115,6 +117,14 @@ impl Keys {
     /// Whether a key was taken away.
     pub fn lost(&self, key: &str) -> bool {
         self.removed.binary_search_by(|k| (**k).cmp(key)).is_ok()
+    }
+
+    /// The ranks of those that took a key away.
+    pub fn taken_by(&self, key: &str) -> &[Rank] {
+        match self.removed.binary_search_by(|k| (**k).cmp(key)) {
+            Ok(i) => &self.removed_by[i],
+            Err(_) => &[],
+        }
     }
 }
 

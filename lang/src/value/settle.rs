@@ -180,18 +180,11 @@ impl Pass<'_> {
                 }
             };
         };
-        let fields = self
-            .eng
-            .program
-            .types
-            .record(*rec)
-            .fields
-            .iter()
-            .map(|f| (f.name.clone(), f.at))
-            .collect::<Vec<_>>();
+        let fields =
+            self.eng.program.types.record(*rec).fields.iter().map(|f| f.name.clone()).collect::<Vec<_>>();
         let mut dict = Dict::default();
-        for (name, at) in fields {
-            if let Some(value) = self.written(id, &name) {
+        for name in fields {
+            if let Some((value, at)) = self.written(id, &name) {
                 dict.slot(&name, at).value = value;
             }
         }

@@ -221,8 +221,8 @@ impl Pass<'_> {
                 }
                 Value::Node(other) => {
                     let other = self.canon(*other);
-                    if let Some(value) = self.written(other, key) {
-                        out.push(Whole { value, ..*whole });
+                    if let Some((value, at)) = self.written(other, key) {
+                        out.push(Whole { src: Src { def: whole.src.def, at }, value, ..*whole });
                     }
                 }
                 Value::Error(_) => out.push(whole.clone()),
@@ -232,28 +232,33 @@ impl Pass<'_> {
         out
     }
 
-    /// The value of a field or entry of another node, if it was written and is no default.
-    pub fn written(&mut self, id: NodeId, key: &Arc<str>) -> Option<Value> {
+    /// The value of a field or entry of another node and where it was written, if it was and is no default of its own.
+    pub fn written(&mut self, id: NodeId, key: &Arc<str>) -> Option<(Value, Span)> {
         match &self.node(id).kind {
             Kind::Record(rec, plan, _) => {
                 let (rec, plan) = (*rec, plan.clone());
                 let field = self.eng.program.types.record(rec).find(key)?;
                 let by_path = !plan.fields[field as usize].below.is_empty();
-                if !by_path && self.parts(id, key).is_empty() {
+                let by_whole = !self.parts(id, key).is_empty();
+                if !by_path && !by_whole {
                     return None;
                 }
                 let value = self.field(id, field);
-                // A path whose guards do not hold leaves the default.
-                let leaf_default =
-                    matches!(self.field_slot(id, field), Slot::Value(_, Src { def: NO_DEF, .. }));
-                if leaf_default { None } else { Some(value) }
+                match self.field_slot(id, field) {
+                    // A path whose guards do not hold leaves the default.
+                    Slot::Value(_, Src { def: NO_DEF, .. }) if !by_whole => None,
+                    Slot::Value(_, src) => Some((value, src.at)),
+                    Slot::Child(child) => Some((value, self.first_at(child))),
+                    _ => Some((value, self.first_at(id))),
+                }
             }
             _ => {
                 let keys = self.keys(id);
                 if keys.has(key) {
-                    Some(self.entry(id, key))
+                    let value = self.entry(id, key);
+                    Some((value, self.entry_origin(id, key)))
                 } else if keys.lost(key) {
-                    Some(Value::None)
+                    Some((Value::None, self.first_at(id)))
                 } else {
                     None
                 }

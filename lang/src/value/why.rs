@@ -302,7 +302,7 @@ impl Engine {
                     None => return false,
                 },
                 Value::Node(id) => match pass.written(*id, &step.as_str().into()) {
-                    Some(value) => value,
+                    Some((value, _)) => value,
                     None => return false,
                 },
                 _ => return false,

@@ -115,9 +115,41 @@ fn suggest(draw: &mut Draw<'_>) -> &'static str {
 /// A statement of a file.
 fn statement(draw: &mut Draw<'_>, schema: &Schema, library: bool, sees: bool) -> String {
     let i = draw.below(schema.options.len());
+    if draw.chance(3)
+        && let Some(text) = mistake(draw, schema, i)
+    {
+        return text;
+    }
     let limit = i;
     let env = Env { vars: Vec::new(), limit, sees };
     block(draw, schema, &env, i, library, 2)
+}
+
+/// A definition with a mistake, and the name of its code behind it.
+fn mistake(draw: &mut Draw<'_>, schema: &Schema, option: usize) -> Option<String> {
+    let (mut path, mut ty) = (schema.options[option].name.clone(), schema.options[option].ty.clone());
+    if let T::Map(_, item) = &ty {
+        path = format!("{path}[\"{}\"]", key_of(draw, schema, &path));
+        ty = (**item).clone();
+    }
+    if let T::Rec(rec) = ty {
+        if draw.chance(30) {
+            return Some(format!("{path}.nofield {} 1 #! unknown-field", op(draw)));
+        }
+        let fields: Vec<_> = schema.fields(rec).cloned().collect();
+        let field = draw.pick(&fields);
+        path = format!("{path}.{}", field.name);
+        ty = field.ty.clone();
+    }
+    let (value, code) = match ty {
+        T::Enum(_) => (".nosuch", "unknown-variant"),
+        T::Int | T::Small if draw.chance(40) => ("nosuch + 1", "no-such-name"),
+        T::Int | T::Small | T::Bool | T::Duration | T::Size | T::Float | T::Ip => ("\"oops\"", "mismatch"),
+        T::Str | T::Word => ("1", "mismatch"),
+        T::List(_) | T::Set(_) => ("3", "mismatch"),
+        _ => return None,
+    };
+    Some(format!("{path} {} {value} #! {code}", op(draw)))
 }
 
 /// A definition of an option, or a loop or guard around some.

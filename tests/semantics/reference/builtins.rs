@@ -85,6 +85,10 @@ impl Machine<'_> {
             "starts_with" => Val::Bool(text(0).starts_with(&text(1))),
             "ends_with" => Val::Bool(text(0).ends_with(&text(1))),
             "contains" => Val::Bool(text(0).contains(&text(1))),
+            "matches" => match regex::Regex::new(&format!("^(?:{})$", text(1))) {
+                Ok(pattern) => Val::Bool(pattern.is_match(&text(0))),
+                Err(_) => self.fail(Code::BadText),
+            },
             "version" => Val::Version(text(0).into()),
             _ => Val::Error,
         }

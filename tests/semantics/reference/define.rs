@@ -33,6 +33,8 @@ pub enum Given {
     /// Takes away.
     Nothing,
     Value(Rc<ast::Expr>),
+    /// A value that is not of its type, which was reported.
+    Failed,
 }
 
 /// The six strengths, from 0 for a default to 5 for `force`, and the file.
@@ -189,6 +191,7 @@ impl Program {
             out.all.push(Def { chain, steps: steps.clone(), given, op, rank, at });
         };
         match &define.value.kind {
+            _ if self.planted_at(define.at).is_some() => push(Given::Failed, out),
             ExprKind::None if is_entry || place.merges() && place.opt => push(Given::Nothing, out),
             ExprKind::Body(body) if place.merges() => {
                 push(Given::Exists, out);

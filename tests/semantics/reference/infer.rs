@@ -230,7 +230,7 @@ impl Program {
                 Ty::Map(key, _) => list((*key).clone()),
                 _ => list(Place::of(Ty::Unknown)),
             },
-            "all" | "any" | "unique" | "disjoint" | "starts_with" | "ends_with" | "contains" => {
+            "all" | "any" | "unique" | "disjoint" | "starts_with" | "ends_with" | "contains" | "matches" => {
                 Place::of(Ty::Bool)
             }
             "sum" => item,

@@ -7,6 +7,7 @@ use super::program::*;
 use super::values::Val;
 use kl::diag::Code;
 use kl::syntax::ast::{self, ExprKind};
+use std::rc::Rc;
 
 impl Machine<'_> {
     /// Tries every literal of the description, and the keys that are written in paths.
@@ -25,11 +26,16 @@ impl Machine<'_> {
                 })
                 .collect();
             if let Some(mut place) = self.program.place_at(&names) {
-                // Conditions on a whole list are about what comes out, not about what is added or taken away.
+                // Conditions on a whole list are about what comes out, not about what is added or taken away; what is taken
+                // away need not even be allowed.
                 if matches!(def.op, ast::Op::Add | ast::Op::Remove) {
                     place.wheres.clear();
                 }
-                let place = Some(&place).filter(|_| def.op != ast::Op::Remove);
+                if let (ast::Op::Remove, Ty::List(item) | Ty::Set(item)) = (def.op, place.ty.clone()) {
+                    let item = Rc::new(Place { wheres: Vec::new(), ..(*item).clone() });
+                    place.ty = if matches!(place.ty, Ty::Set(_)) { Ty::Set(item) } else { Ty::List(item) };
+                }
+                let place = Some(&place);
                 self.literal(value, place, def.rank.file);
             }
         }

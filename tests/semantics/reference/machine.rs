@@ -464,12 +464,8 @@ impl<'p> Machine<'p> {
             }
             (None, []) => value,
             (Some((old, _)), []) if old.is_tree() && value.is_tree() => self.merged(&old, &value),
-            (Some((old, _)), []) => {
-                if !old.is_error() && !value.is_error() && !old.same(&value) {
-                    self.report(Code::Conflict);
-                }
-                value
-            }
+            (Some((old, _)), []) if old.is_error() || value.is_error() || old.same(&value) => value,
+            (Some(_), []) => self.fail(Code::Conflict),
         };
         dict.insert(first.clone(), (value, at));
     }

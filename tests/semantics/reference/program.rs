@@ -115,6 +115,8 @@ pub struct Program {
     pub root: Rc<Record>,
     /// What reading the files alone finds wrong.
     pub codes: Vec<Code>,
+    /// Mistakes of types that were made on purpose, by file and line: a comment `#! name` tells the code.
+    pub planted: Vec<(usize, u32, Code)>,
     types: RefCell<BTreeMap<(usize, Name), Place>>,
 }
 
@@ -135,6 +137,7 @@ impl Program {
             uses: Vec::new(),
             root: Rc::new(Record::default()),
             codes: Vec::new(),
+            planted: Vec::new(),
             types: RefCell::default(),
         };
         let mut loader = Loader { files, program, direct: Vec::new(), problems: Problems::default() };
@@ -151,8 +154,29 @@ impl Program {
             }
             program.uses.push(seen);
         }
+        program.planted = program.plants();
+        program.codes.extend(program.planted.iter().map(|(.., code)| *code).collect::<Vec<_>>());
         program.root = Rc::new(program.options(&[]));
         program
+    }
+
+    fn plants(&self) -> Vec<(usize, u32, Code)> {
+        let mut out = Vec::new();
+        for (id, file) in self.sources.files() {
+            for (line, text) in file.text.lines().enumerate() {
+                let code = text.split_once("#! ").and_then(|(_, name)| Code::find(name.trim()));
+                out.extend(code.map(|code| (id.0 as usize, line as u32 + 1, code)));
+            }
+        }
+        out
+    }
+
+    /// The mistake that was made on purpose in the line of a place.
+    pub fn planted_at(&self, at: Span) -> Option<Code> {
+        let at = self.sources.position(at.start);
+        let found =
+            self.planted.iter().find(|(file, line, _)| (*file, *line) == (at.file.0 as usize, at.line));
+        found.map(|(.., code)| *code)
     }
 
     /// The record of the options whose path begins like this.

@@ -167,9 +167,14 @@ impl Machine<'_> {
         let mut out = self.parts(path);
         out.extend(self.default_whole(path, &place));
         for def in self.ending(path) {
-            let Given::Value(value) = &def.given else { continue };
+            if matches!(def.given, Given::Exists | Given::Nothing) {
+                continue;
+            }
             for scope in self.rounds(&def, path) {
-                let value = self.check(value, &place, &scope);
+                let value = match &def.given {
+                    Given::Value(value) => self.check(value, &place, &scope),
+                    _ => Val::Error,
+                };
                 out.push(Whole { rank: def.rank, at: def.at, through: None, value });
             }
         }
@@ -251,7 +256,7 @@ impl Machine<'_> {
             }
         }
         let leaf = self.leaf(&path);
-        Some((leaf.value.clone(), leaf.origins.first().map_or(Default::default(), |o| o.at)))
+        Some((leaf.value.clone(), leaf.origins.last().map_or(Default::default(), |o| o.at)))
     }
 
     /// The keys of a map or Tree.
@@ -387,7 +392,7 @@ impl Machine<'_> {
         for def in self.ending(path) {
             for scope in self.rounds(&def, path) {
                 let there = match &def.given {
-                    Given::Exists => true,
+                    Given::Exists | Given::Failed => true,
                     Given::Nothing => false,
                     Given::Value(value) => !matches!(self.check(value, place, &scope), Val::None),
                 };
@@ -435,6 +440,7 @@ impl Machine<'_> {
                 let value = match &def.given {
                     Given::Exists => Val::Node(path.clone()),
                     Given::Nothing => continue,
+                    Given::Failed => Val::Error,
                     Given::Value(value) => self.check(value, &tree, &scope),
                 };
                 all.push((def.rank, value, vec![Origin::of(def.at)]));
@@ -502,6 +508,7 @@ impl Machine<'_> {
                 (Some((def, scope)), _) => {
                     let value = match &def.given {
                         Given::Value(value) => self.check(value, place, scope),
+                        Given::Failed => Val::Error,
                         _ => Val::None,
                     };
                     (value, vec![Origin::of(def.at)])
