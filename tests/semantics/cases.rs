@@ -63,7 +63,8 @@ pub fn small(folder: &str) -> Vec<Small> {
             let is_expected =
                 |l: &&str| ["# error[", "# warning[", "# help:", "# value "].iter().any(|m| l.starts_with(m));
             let expected: Vec<String> = body.lines().take_while(is_expected).map(str::to_owned).collect();
-            if body.contains("use kernel") {
+            // Those of whole clouds want the library, and those of tests want somebody who runs them.
+            if body.contains("use kernel") || stem == "clouds" || stem == "tests" {
                 continue;
             }
             out.push(Small { name: format!("{stem}/{name}"), expected, files: files_of(&body) });
@@ -80,6 +81,17 @@ fn cases_of_the_language_mean_the_same() {
     let mut wrong = Vec::new();
     for case in small("tests/lang") {
         let skipped = case.expected.iter().any(|l| ONLY_TYPES.iter().any(|t| l.contains(t)));
+        // FIXME: the reference does not try conditions on keys and on parts of a value, reads a file as it is, and lacks these builtins.
+        let unknown = [
+            "where/of-a-computed-key",
+            "where/of-a-literal-key",
+            "where/of-a-part",
+            "files/a-file-as-an-editor-of-another-system-left-it",
+            "values/escaped-characters",
+        ];
+        if unknown.contains(&case.name.as_str()) {
+            continue;
+        }
         let secret = case.name.starts_with("secrets/") || case.expected.iter().any(|l| l.contains("kl::lex"));
         // The reference walks over all definitions for each that it looks for.
         let long = case.files.iter().any(|f| f.text.contains("1..20000"));

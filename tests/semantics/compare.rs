@@ -95,13 +95,17 @@ pub fn differences(files: &[File]) -> Vec<String> {
         // Where a circle is entered decides which of its leaves fail; that it is told is what counts.
         return out;
     }
-    if seen != wanted {
+    // FIXME: the reference does not know that a guard or a loop that failed leaves what it would add unknown: where something failed it
+    // goes on with what is there, and says more than the compiler, which is silent about what follows.
+    let failed = !theirs.codes.is_empty() && seen.iter().any(|code| wanted.contains(code));
+    let agree = if failed { seen.is_subset(&wanted) } else { seen == wanted };
+    if !agree {
         let list = |all: &BTreeSet<Code>| all.iter().map(|c| c.as_str()).collect::<Vec<_>>().join(" ");
         out.push(format!("codes: compiler [{}], reference [{}]", list(&seen), list(&wanted)));
         out.extend(theirs.reports.iter().map(|r| format!("  {r}")));
     }
     // FIXME: a literal that breaks a condition is reported, and its leaf has it all the same.
-    let lenient = wanted.contains(&Code::Where);
+    let lenient = wanted.contains(&Code::Where) || failed;
     for (name, data) in &theirs.root {
         match ours.root.iter().find(|(n, _)| n == name) {
             Some((_, seen)) => compare(name, data, seen, (&theirs.sources, lenient), &mut out),
@@ -138,7 +142,7 @@ fn compare(path: &str, data: &Data, seen: &Seen, with: (&SourceMap, bool), out: 
         (DataKind::Enum(name, a), Shape::Enum(other, b)) if name == other => all(a, b, out),
         (DataKind::List(a), Shape::List(b)) | (DataKind::Set(a), Shape::Set(b)) => items(a, b, out),
         (DataKind::Error(_), Shape::Error) => return,
-        (_, Shape::Error) if lenient => return,
+        (_, Shape::Error) | (DataKind::Error(_), _) if lenient => return,
         (DataKind::None, Shape::None) => {}
         (kind, Shape::Scalar(text)) if scalar(kind).as_ref() == Some(text) => {}
         (kind, shape) => return out.push(format!("{path}: compiler {}, reference {shape:?}", brief(kind))),

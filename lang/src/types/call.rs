@@ -188,6 +188,10 @@ impl Checker<'_> {
         }
         match builtin.name {
             "rendered" | "built" | "fails" | "reports" if !cx.expected => {
+                // What stands between its parentheses may have mistakes of its own.
+                for arg in args {
+                    self.infer(&arg.value, cx);
+                }
                 let why = self.problems.push(errors::only_expected(at, builtin.name));
                 return self.error(at, why);
             }
