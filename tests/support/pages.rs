@@ -41,6 +41,7 @@ struct Block<'a> {
     text: String,
 }
 
+/// The blocks of a page. One of kl with a name, as in `kl shared.kl`, is a further file of the one before it.
 fn blocks(text: &str) -> Vec<Block<'_>> {
     let mut out: Vec<Block> = Vec::new();
     let mut open = false;
@@ -48,7 +49,10 @@ fn blocks(text: &str) -> Vec<Block<'_>> {
         match (line.strip_prefix("```"), open) {
             (Some(info), false) => {
                 open = true;
-                out.push(Block { info: info.trim(), line: i + 1, text: String::new() });
+                match (info.trim().strip_prefix("kl "), out.last_mut()) {
+                    (Some(name), Some(case)) => case.text.push_str(&format!("# --- {name}\n")),
+                    _ => out.push(Block { info: info.trim(), line: i + 1, text: String::new() }),
+                }
             }
             (Some(_), true) => open = false,
             (None, true) => {
