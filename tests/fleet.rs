@@ -14,6 +14,7 @@ use std::cell::Cell;
 
 use brute::Ways;
 use kolla_lang::activate::request::Options;
+use kolla_lang::cli::report::Warnings;
 use kolla_lang::fleet::errors::{NoCanary, Refusal};
 use kolla_lang::fleet::members::{Fleet, State};
 use kolla_lang::fleet::picture::picture;
@@ -169,7 +170,10 @@ fn a_planner_that_ignores_the_order_is_caught() {
 #[test]
 fn the_picture_of_the_book_is_what_is_drawn() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let site = |file: &str| kolla_lang::cli::build::build(Some(&root.join("tests/fleet/site").join(file)));
+    let site = |file: &str| {
+        let file = root.join("tests/fleet/site").join(file);
+        kolla_lang::cli::build::build(Some(&file), Warnings::Allowed)
+    };
     let (Ok(from), Ok(to)) = (site("cloud.kl"), site("upgrade.kl")) else { panic!("the site is wrong") };
     let known = |(name, to): (String, _)| (name.clone(), Known::since(from.closures.get(&name).cloned(), to));
     let hosts = to.closures.into_iter().map(known).collect();

@@ -9,14 +9,15 @@ mod manifest;
 #[path = "properties/pair.rs"]
 mod pair;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use host::Host;
 use kolla_lang::activate::diff::diff;
 use kolla_lang::activate::observed::{Observed, Seen, plan_observed};
 use kolla_lang::activate::request::Options;
-use kolla_lang::activate::stamps::{Stamp, Stamps};
+use kolla_lang::activate::stamps::{self, Stamp, Stamps};
 use kolla_lang::activate::steps::{Plan, plan};
+use kolla_lang::fleet::compare::Compared;
 use kolla_lang::store::{Closure, Manifest};
 use pair::{Pair, pair, shuffled};
 use proptest::prelude::*;
@@ -123,6 +124,40 @@ fn cut_off_anywhere_the_rest_is_planned_again() {
             }
         }
         Ok(())
+    });
+}
+
+#[test]
+fn a_comparison_names_what_a_switch_touches_and_nothing_else() {
+    for_pairs("a comparison names what a switch touches", |pair| {
+        let (a, b) = (Closure::new(pair.a.clone()), Closure::new(pair.b.clone()));
+        for options in [Options::default(), allowed()] {
+            let compared = Compared::between(&a, &b, &options);
+            let is_step = |verb: &str| ["stop", "start", "restart", "reload", "run"].contains(&verb);
+            let units = compared.units.iter();
+            let named: BTreeSet<&str> =
+                units.filter(|it| is_step(it.verb)).map(|it| it.unit.as_str()).collect();
+            let stamps = stamps::of(&pair.b, &stamps::after(&pair.a));
+            let plan = plan(&diff(Some(&a), &b), Some(&pair.a), &pair.b, &stamps, &options);
+            let acts = plan.acts.iter().chain(&plan.after_commit).map(|it| it.unit.as_str());
+            let touched: BTreeSet<&str> = plan.stops.iter().map(|it| it.unit.as_str()).chain(acts).collect();
+            if named != touched {
+                return Err(format!("named {named:?}, touched {touched:?}"));
+            }
+            if plan.refused.is_empty() {
+                let before = Host::running(&pair.a);
+                let mut host = before.clone();
+                host.perform(&plan, &pair.b)?;
+                if let Some(unit) = host.differing(&before).iter().find(|it| !named.contains(it.as_str())) {
+                    return Err(format!("{unit} runs in another way and is not named"));
+                }
+            }
+            if compared.is_empty() != (a.digest() == b.digest()) {
+                return Err(format!("{compared:?}"));
+            }
+        }
+        let same = Compared::between(&a, &a, &Options::default());
+        if same.is_empty() { Ok(()) } else { Err(format!("{same:?}")) }
     });
 }
 

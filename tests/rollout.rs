@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use kolla_lang::activate::request::Options;
+use kolla_lang::cli::report::Warnings;
 use kolla_lang::fleet::graph::Node;
 use kolla_lang::fleet::members::{Fleet, Host, Order, State};
 use kolla_lang::fleet::plan::{FleetPlan, Known, Planned, plan_fleet};
@@ -55,7 +56,7 @@ fn plan_of(fleet: &Fleet, waves: Waves, last: &[String]) -> FleetPlan {
         add(host, "tidy.service".to_owned(), Some(TaskClass::Contract), vec![], None);
     }
     let (cloud, left, unchanged) = ("random".to_owned(), vec![], vec![]);
-    FleetPlan { cloud, waves, nodes, no_return: None, left, unchanged }
+    FleetPlan { cloud, waves, nodes, no_return: None, left, unchanged, changes: BTreeMap::new() }
 }
 
 fn changes(fleet: &Fleet) -> BTreeMap<String, Change> {
@@ -164,8 +165,10 @@ fn nobody_begins_for_a_host_that_goes_back() {
 #[test]
 fn a_hundred_hosts_take_as_long_as_the_slowest_of_each_wave() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let built = kolla_lang::cli::build::build(Some(&root.join("tests/fleet/hundred/cloud.kl")));
-    let next = kolla_lang::cli::build::build(Some(&root.join("tests/fleet/hundred/next.kl")));
+    let built =
+        kolla_lang::cli::build::build(Some(&root.join("tests/fleet/hundred/cloud.kl")), Warnings::Allowed);
+    let next =
+        kolla_lang::cli::build::build(Some(&root.join("tests/fleet/hundred/next.kl")), Warnings::Allowed);
     let (Ok(built), Ok(next)) = (built, next) else { panic!("the description is wrong") };
     let known = |(name, to)| (String::clone(&name), Known::since(built.closures.get(&name).cloned(), to));
     let hosts: BTreeMap<String, Known> = next.closures.into_iter().map(known).collect();

@@ -3,13 +3,18 @@
 
 mod support;
 
-use support::{builtins, lang_cases, pages, reference, reports, transcripts};
+use support::{
+    builtins, lang_cases, mistakes, pages, planted, reference, reports, stdlib_tests, transcripts,
+};
 
 fn main() {
     let arguments = libtest_mimic::Arguments::from_args();
     let all = [
         lang_cases::trials(),
+        mistakes::trials(),
         reports::trials(),
+        stdlib_tests::trials(),
+        planted::trials(),
         reference::trials(),
         builtins::trials(),
         transcripts::trials(),

@@ -1,6 +1,7 @@
 //! What evaluation yields: finished values of the tree with defaults filled in, each with its origin. This is all
 //! that a caller sees of values; it holds no reference into the evaluator.
 
+use crate::diag::Reported;
 use crate::source::Span;
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -27,8 +28,8 @@ pub struct Data {
 /// What a value is. Failed leaves are [`DataKind::Error`]: they were reported, and readers stay silent.
 #[derive(Clone, PartialEq, Debug)]
 pub enum DataKind {
-    /// Failed; was reported.
-    Error,
+    /// Failed, and was reported.
+    Error(Reported),
     /// An optional that is absent.
     None,
     /// `true`
@@ -84,7 +85,7 @@ pub enum SecretPart {
 }
 
 /// How a secret is encoded when it is filled in.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub enum Encode {
     /// As it is.
     Plain,
@@ -92,6 +93,8 @@ pub enum Encode {
     Url,
     /// Base64.
     Base64,
+    /// With a backslash in front of each of these characters.
+    Escape(Arc<str>),
 }
 
 /// A template to render.
@@ -117,6 +120,24 @@ impl Data {
     pub fn entries(&self) -> Option<&[(Arc<str>, Data)]> {
         match &self.kind {
             DataKind::Record(all) | DataKind::Map(all) | DataKind::Tree(all) => Some(all),
+            _ => None,
+        }
+    }
+
+    /// Whether it failed itself.
+    pub fn is_error(&self) -> bool {
+        matches!(self.kind, DataKind::Error(_))
+    }
+
+    /// Where something failed in it.
+    pub fn failed(&self) -> Option<Span> {
+        match &self.kind {
+            DataKind::Error(_) => Some(self.origin.at),
+            DataKind::Record(all) | DataKind::Map(all) | DataKind::Tree(all) | DataKind::Enum(_, all) => {
+                all.iter().find_map(|(_, inner)| inner.failed())
+            }
+            DataKind::List(all) | DataKind::Set(all) => all.iter().find_map(Data::failed),
+            DataKind::Template(call) => call.value.failed(),
             _ => None,
         }
     }

@@ -16,11 +16,15 @@ pub mod value;
 
 use data::Data;
 use diag::{Diagnostic, Problems};
-use source::{ReadError, SourceMap, World};
+use source::{ReadError, SourceMap, Span, World};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use types::hir::{Program, TestDef};
 use value::engine::{Engine, Shared};
-use value::why::{NoPath, Why};
+use value::expect::{Caller, Judged};
+use value::memo::Memo;
+use value::readers::Reader;
+use value::why::{Concerns, NoPath, Why};
 
 /// What a description means: its typed program, the values that its parts share, and all mistakes found so far.
 pub struct Compiled {
@@ -32,24 +36,92 @@ pub struct Compiled {
     partition: Option<String>,
 }
 
-/// Reads, checks and evaluates a description: its entry files and all that they use. `partition` names the map of the root whose
-/// entries are evaluated apart from each other, by [`Compiled::parts`]; everything else is evaluated here.
+/// What one thread made of its parts.
+struct Ran<T> {
+    /// The results, each with the number of its part.
+    out: Vec<(usize, T)>,
+    /// What was reported.
+    problems: Problems,
+    /// Where something failed.
+    failed: Option<Span>,
+    /// What was remembered of all of them.
+    memo: Memo,
+}
+
+/// A description that was read and typed, and is not evaluated.
+#[derive(Debug)]
+pub struct Checked {
+    program: Program,
+    problems: Problems,
+}
+
+/// Reads and types a description: its entry files and all that they use.
+///
+/// # Errors
+/// When an entry file itself cannot be read. All other mistakes are in [`Checked::problems`].
+pub fn check(world: &dyn World, entries: &[&str]) -> Result<Checked, ReadError> {
+    check_asking(world, entries, None)
+}
+
+/// The same, with an expression that is typed as if it stood in the first entry: [`Compiled::asked`] is its value.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_asking(world: &dyn World, entries: &[&str], asked: Option<&str>) -> Result<Checked, ReadError> {
+    let mut problems = Problems::default();
+    let files = types::load::load(world, entries, &mut problems)?;
+    let (program, problems) =
+        types::items::check(world, value::builtins::signatures(), files, asked, problems);
+    Ok(Checked { program, problems })
+}
+
+impl Checked {
+    /// The texts.
+    pub fn sources(&self) -> &SourceMap {
+        &self.program.sources
+    }
+
+    /// The mistakes that need no values to be seen.
+    pub fn problems(&self) -> &Problems {
+        &self.problems
+    }
+
+    /// The tests, in the order in which they are written, file by file.
+    pub fn tests(&self) -> &[TestDef] {
+        &self.program.tests
+    }
+
+    /// Evaluates it. `partition` names the map of the root whose entries are evaluated apart from each other, by
+    /// [`Compiled::parts`]; everything else is evaluated here.
+    pub fn evaluate(self, partition: Option<&str>) -> Compiled {
+        Compiled::new(self.program, self.problems, partition)
+    }
+
+    /// Evaluates it with what a test gives.
+    pub fn evaluate_with(&self, test: &TestDef, partition: Option<&str>) -> Compiled {
+        Compiled::new(self.program.with_given(test), self.problems.clone(), partition)
+    }
+}
+
+/// Reads, checks and evaluates a description, as [`check`] and [`Checked::evaluate`] do.
 ///
 /// # Errors
 /// When an entry file itself cannot be read. All other mistakes are in [`Compiled::problems`].
 pub fn compile(world: &dyn World, entries: &[&str], partition: Option<&str>) -> Result<Compiled, ReadError> {
-    let mut problems = Problems::default();
-    let files = types::load::load(world, entries, &mut problems)?;
-    let (program, problems) = types::items::check(world, value::builtins::signatures(), files, problems);
-    let is_unread = problems.has_errors();
-    let engine = Engine::new(program);
-    let mut shared = engine.shared(partition);
-    let mut all = problems;
-    all.extend(std::mem::take(&mut shared.problems));
-    Ok(Compiled { engine, shared, problems: all, is_unread, partition: partition.map(str::to_string) })
+    Ok(check(world, entries)?.evaluate(partition))
 }
 
 impl Compiled {
+    fn new(program: Program, problems: Problems, partition: Option<&str>) -> Compiled {
+        let is_unread = problems.has_errors();
+        let engine = Engine::new(program);
+        let mut shared = engine.shared(partition);
+        let mut all = problems;
+        all.extend(std::mem::take(&mut shared.problems));
+        all.account_for(shared.fields.iter().find_map(|(_, data)| data.failed()));
+        Compiled { engine, shared, problems: all, is_unread, partition: partition.map(str::to_string) }
+    }
+
     /// The texts.
     pub fn sources(&self) -> &SourceMap {
         &self.engine.program.sources
@@ -89,15 +161,17 @@ impl Compiled {
             let mut pass = value::pass(&self.engine, &self.shared);
             let mut out = Vec::new();
             let mut problems = Problems::default();
+            let mut failed = None;
             loop {
                 let i = next.fetch_add(1, Ordering::Relaxed);
                 let Some(name) = names.get(i) else { break };
                 if let Some(data) = self.engine.part(&self.shared, &mut pass, name) {
+                    failed = failed.or_else(|| data.failed());
                     out.push((i, each(name, data)));
                 }
                 problems.extend(std::mem::take(&mut pass.problems));
             }
-            (out, problems, std::mem::take(&mut pass.memo))
+            Ran { out, problems, failed, memo: std::mem::take(&mut pass.memo) }
         };
         let jobs = jobs.clamp(1, names.len().max(1));
         let mut results = if jobs == 1 {
@@ -113,23 +187,31 @@ impl Compiled {
         };
         let mut won = self.shared.memo.won.clone();
         let mut lost = self.shared.memo.lost.clone();
+        let mut by_use = self.shared.memo.by_use.clone();
         let mut taken = self.shared.memo.taken.clone();
         let mut is_unsure = self.is_unread || self.shared.memo.is_unsure;
         let mut problems = Problems::default();
         let mut out: Vec<(usize, T)> = Vec::new();
-        for (parts, found, memo) in results.drain(..) {
+        let mut failed: Option<Span> = None;
+        for Ran { out: parts, problems: found, failed: at, memo } in results.drain(..) {
             out.extend(parts);
             problems.extend(found);
+            failed = failed.into_iter().chain(at).min();
             won.iter_mut().zip(memo.won).for_each(|(a, b)| *a |= b);
             for (loser, winner) in memo.lost {
                 lost.entry(loser).or_insert(winner);
             }
             value::taken::join(&mut taken, memo.taken);
+            by_use.extend(memo.by_use);
             is_unsure |= memo.is_unsure;
+        }
+        if !self.problems.has_errors() {
+            problems.account_for(failed);
         }
         out.sort_by_key(|(i, _)| *i);
         lost.sort_keys();
         self.engine.dead(&won, &lost, &mut problems);
+        self.engine.won_by_use(&by_use, &mut problems);
         // Where nobody knows what there is, nobody is told that something is not there.
         if !is_unsure {
             self.engine.taken_in_vain(&self.shared, &taken, &mut problems);
@@ -152,7 +234,28 @@ impl Compiled {
     pub fn value_at(&self, steps: &[String]) -> Result<(Data, Problems), NoPath> {
         let mut pass = value::pass(&self.engine, &self.shared);
         let data = pass.data_at(steps)?;
+        if !self.problems.has_errors() {
+            pass.problems.account_for(data.failed());
+        }
         Ok((data, std::mem::take(&mut pass.problems)))
+    }
+
+    /// The value at a path, evaluated apart from everything else, with the mistakes that concern it.
+    ///
+    /// # Errors
+    /// When the path leads nowhere.
+    pub fn value_apart(&self, steps: &[String]) -> Result<(Data, Concerns), NoPath> {
+        let mut pass = value::apart(&self.engine);
+        let data = pass.data_at(steps)?;
+        Ok((data, pass.concerns()))
+    }
+
+    /// The value of the expression that [`check_asking`] was given, with the mistakes that concern it. Nothing if there was none, or if its type is wrong.
+    pub fn asked(&self) -> Option<(Data, Concerns)> {
+        let (ex, ty) = self.engine.program.asked.as_ref()?;
+        let mut pass = value::apart(&self.engine);
+        let data = pass.data_of(ex, *ty);
+        Some((data, pass.concerns()))
     }
 
     /// Who set a leaf, who lost, what it read.
@@ -161,6 +264,25 @@ impl Compiled {
     /// When the path does not lead to a leaf.
     pub fn why(&self, steps: &[String]) -> Result<Why, NoPath> {
         self.engine.why(steps)
+    }
+
+    /// Says whether what a test expects holds; it is asked of the description with what the test gives.
+    pub fn judge(&self, test: &TestDef, caller: &dyn Caller) -> Judged {
+        value::pass(&self.engine, &self.shared).judge(test, caller)
+    }
+
+    /// What definitions of one side take from another side, leaf by leaf.
+    pub fn overrides<'a>(
+        &'a self,
+        over: &'a value::overrides::Side,
+        under: &'a value::overrides::Side,
+    ) -> value::overrides::Overrides<'a> {
+        value::overrides::Overrides::new(&self.engine, &self.shared, over, under)
+    }
+
+    /// Everything that reads the value at a path, in the order of where it is written. All parts are evaluated for that.
+    pub fn readers(&self, steps: &[String]) -> Vec<Reader> {
+        self.engine.readers(steps)
     }
 
     /// The name of the partition, as the caller gave it.

@@ -1,6 +1,7 @@
 //! Values while evaluation runs. Their types are static, so a key is a text here and an enum a number.
 
 use crate::data::SecretPart;
+use crate::diag::Reported;
 use crate::source::Span;
 use ipnet::IpNet;
 use std::cmp::Ordering;
@@ -14,8 +15,8 @@ pub struct NodeId(pub u32);
 /// A value.
 #[derive(Clone, Debug)]
 pub enum Value {
-    /// Failed; was reported.
-    Error,
+    /// Failed, and was reported.
+    Error(Reported),
     /// Absent.
     None,
     /// A Bool.
@@ -89,12 +90,12 @@ impl Dict {
         self.entries.binary_search_by(|e| (*e.key).cmp(key)).ok().map(|i| &self.entries[i])
     }
 
-    /// The entry of a key, made if it is not there.
+    /// The entry of a key, made with a `none` if it is not there.
     pub fn slot(&mut self, key: &Arc<str>, at: Span) -> &mut Entry {
         let i = match self.entries.binary_search_by(|e| e.key.cmp(key)) {
             Ok(i) => i,
             Err(i) => {
-                self.entries.insert(i, Entry { key: key.clone(), value: Value::Error, at });
+                self.entries.insert(i, Entry { key: key.clone(), value: Value::None, at });
                 i
             }
         };
@@ -124,14 +125,40 @@ impl Value {
         }
     }
 
+    /// A list of items, or the error of one of them.
+    pub fn list(items: Vec<Value>) -> Value {
+        match items.iter().find_map(Value::failed) {
+            Some(reported) => Value::Error(reported),
+            None => Value::List(items.into()),
+        }
+    }
+
+    /// That its failure was reported, if it failed.
+    pub fn failed(&self) -> Option<Reported> {
+        match self {
+            Value::Error(reported) => Some(*reported),
+            _ => None,
+        }
+    }
+
+    /// That a failure in it was reported, if there is one.
+    pub fn failed_inside(&self) -> Option<Reported> {
+        match self {
+            Value::List(all) => all.iter().find_map(Value::failed_inside),
+            Value::Dict(dict) => dict.entries.iter().find_map(|entry| entry.value.failed_inside()),
+            Value::Enum(_, Some(payload)) => payload.iter().find_map(Value::failed_inside),
+            other => other.failed(),
+        }
+    }
+
     /// Whether it failed.
     pub fn is_error(&self) -> bool {
-        matches!(self, Value::Error)
+        self.failed().is_some()
     }
 
     fn class(&self) -> u8 {
         match self {
-            Value::Error => 0,
+            Value::Error(_) => 0,
             Value::None => 1,
             Value::Bool(_) => 2,
             Value::Int(_) => 3,

@@ -3,7 +3,7 @@
 //! "Beats" is a strict partial order: two files of which neither uses the other are not ordered. So it picks winners, and
 //! nothing is ever sorted by it; what has to stand in a row is sorted by [`Rank::order`], which is total and agrees with it.
 
-use crate::source::FileId;
+use crate::source::{FileId, Span};
 use std::cmp::Ordering;
 
 /// The default in a type.
@@ -35,40 +35,78 @@ pub struct Uses {
     closure: Vec<Vec<bool>>,
     /// The longest chain of site files below a site file; 0 for the library.
     levels: Vec<u32>,
+    /// What each file uses itself, and where it says so.
+    direct: Vec<Vec<(FileId, Span)>>,
+    /// The files that the description was asked for by.
+    entries: Vec<FileId>,
 }
 
 impl Uses {
     /// From what each file uses itself, which has no cycle. Only chains between files of the site make levels.
-    pub fn new(direct: &[Vec<FileId>], is_site: &[bool]) -> Uses {
-        let closure: Vec<Vec<bool>> = (0..direct.len()).map(|i| reach(direct, i)).collect();
+    pub fn new(direct: Vec<Vec<(FileId, Span)>>, is_site: &[bool], entries: Vec<FileId>) -> Uses {
+        let closure: Vec<Vec<bool>> = (0..direct.len()).map(|i| reach(&direct, i, None)).collect();
         // A file that uses another uses all that the other does, so it comes after it by this count.
         let mut by_size: Vec<usize> = (0..direct.len()).collect();
         by_size.sort_by_key(|i| closure[*i].iter().filter(|used| **used).count());
         let mut levels = vec![0; direct.len()];
         for i in by_size.into_iter().filter(|i| is_site[*i]) {
-            let below = direct[i].iter().map(|f| f.0 as usize).filter(|f| is_site[*f]);
+            let below = direct[i].iter().map(|(f, _)| f.0 as usize).filter(|f| is_site[*f]);
             levels[i] = below.map(|f| levels[f] + 1).max().unwrap_or(0);
         }
-        Uses { closure, levels }
+        Uses { closure, levels, direct, entries }
     }
 
-    /// Whether one file uses another, through any chain. None uses itself.
+    /// Whether one file uses another, through any chain. None uses itself, and a text that is read by `file` or `template` is used by none.
     pub fn uses(&self, a: FileId, b: FileId) -> bool {
-        a != b && self.closure[a.0 as usize][b.0 as usize]
+        let used = self.closure.get(a.0 as usize).and_then(|used| used.get(b.0 as usize));
+        a != b && used == Some(&true)
+    }
+
+    /// The same with one more file, which uses all others. Numbers between those that are known and its own are of files that use nothing.
+    pub fn with_top(&self, top: FileId) -> Uses {
+        let n = usize::from(top.0);
+        let mut out = self.clone();
+        out.closure.resize(n, Vec::new());
+        out.closure.push(vec![true; n]);
+        out.closure.iter_mut().for_each(|row| row.resize(n + 1, false));
+        out.levels.resize(n, 0);
+        out.levels.push(self.levels.iter().max().map_or(1, |level| level + 1));
+        out.direct.resize(n + 1, Vec::new());
+        out.entries.push(top);
+        out
     }
 
     /// All that a file uses, by file.
     pub fn all_of(&self, file: FileId) -> &[bool] {
         &self.closure[file.0 as usize]
     }
+
+    /// Whether the description has a file by another way than through one that uses it: the two stand beside each other, and
+    /// the one wins over the other only because it happens to use it. What was asked for by its name stands above all.
+    pub fn is_beside(&self, user: FileId, used: FileId) -> bool {
+        let entries = || self.entries.iter().filter(|entry| **entry != used);
+        !self.entries.contains(&user)
+            && entries().any(|entry| reach(&self.direct, entry.0 as usize, Some(user))[used.0 as usize])
+    }
+
+    /// Where a file says that it uses another, or one that does.
+    pub fn said_at(&self, user: FileId, used: FileId) -> Option<Span> {
+        let leads = |next: FileId| next == used || self.uses(next, used);
+        self.direct[user.0 as usize].iter().find(|(next, _)| leads(*next)).map(|(_, at)| *at)
+    }
 }
 
-fn reach(direct: &[Vec<FileId>], from: usize) -> Vec<bool> {
+/// What a file uses through any chain, or through any chain without one file.
+fn reach(direct: &[Vec<(FileId, Span)>], from: usize, without: Option<FileId>) -> Vec<bool> {
     let mut seen = vec![false; direct.len()];
-    let mut todo: Vec<usize> = direct[from].iter().map(|f| f.0 as usize).collect();
+    let mut todo: Vec<usize> = vec![from];
     while let Some(next) = todo.pop() {
-        if !std::mem::replace(&mut seen[next], true) {
-            todo.extend(direct[next].iter().map(|f| f.0 as usize));
+        let more =
+            direct[next].iter().filter(|(file, _)| Some(*file) != without).map(|(file, _)| file.0 as usize);
+        for file in more {
+            if !std::mem::replace(&mut seen[file], true) {
+                todo.push(file);
+            }
         }
     }
     seen

@@ -52,10 +52,22 @@ pub struct Source {
     line_starts: Vec<u32>,
 }
 
+impl Source {
+    /// Where a line begins and ends in the text, counted from 1 and without its newline; the last one for a number beyond it.
+    pub fn line(&self, line: u32) -> (usize, usize) {
+        let i = (line as usize).clamp(1, self.line_starts.len());
+        let begin = self.line_starts[i - 1] as usize;
+        let end = self.line_starts.get(i).map_or(self.text.len(), |next| *next as usize - 1);
+        (begin, end)
+    }
+}
+
 /// All texts of a run.
 #[derive(Clone, Debug, Default)]
 pub struct SourceMap {
     files: Vec<Source>,
+    /// Of texts that are cuts of others: places in them, sorted, and the columns, from 0, that these have in the whole.
+    columns: Vec<(u32, u32)>,
 }
 
 impl SourceMap {
@@ -67,6 +79,19 @@ impl SourceMap {
             .collect();
         self.files.push(Source { name: name.into(), text, start, layer, line_starts });
         FileId((self.files.len() - 1) as u16)
+    }
+
+    /// Says which columns places have in the texts that these are cuts of, sorted by place.
+    pub(crate) fn set_columns(&mut self, columns: Vec<(u32, u32)>) {
+        self.columns = columns;
+    }
+
+    /// The column of a place, from 0 and in characters, in the text that the user has.
+    pub(crate) fn column(&self, offset: u32) -> usize {
+        match self.columns.binary_search_by_key(&offset, |(place, _)| *place) {
+            Ok(i) => self.columns[i].1 as usize,
+            Err(_) => self.position(offset).column as usize - 1,
+        }
     }
 
     /// The source with this id.
@@ -134,6 +159,10 @@ pub enum ReadError {
     Missing,
     /// It is a directory.
     Directory,
+    /// It is neither a file nor a directory: a pipe, a socket, a device.
+    NotPlain,
+    /// It lies where the caller lets no description read.
+    Outside,
     /// It is larger than the limit of 16 MiB.
     TooLarge,
     /// It is not UTF-8; the first bad byte is at this offset.

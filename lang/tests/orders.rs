@@ -1,5 +1,6 @@
 //! Whatever sorts has a total order, and "beats" is a strict partial one that the order of additions agrees with.
 
+use kl::diag::{Code, Diagnostic, Problems};
 use kl::live::{Dict, Entry, Template, Value, compare_versions};
 use kl::rank::{self, Rank, Uses, strongest};
 use kl::source::{FileId, Span};
@@ -45,16 +46,16 @@ fn is_total<T: std::fmt::Debug>(all: [&T; 3], order: impl Fn(&T, &T) -> Ordering
 /// Files from 0 to 7 of which some are of the library; each uses some of those before it.
 fn files() -> impl Strategy<Value = (Vec<bool>, Uses)> {
     (vec(any::<bool>(), 8), vec(vec(any::<bool>(), 8), 8)).prop_map(|(is_site, wanted)| {
-        let direct: Vec<Vec<FileId>> = (0..8)
+        let direct: Vec<Vec<(FileId, Span)>> = (0..8)
             .map(|i| {
                 // The library uses nothing of the site.
                 (0..i)
                     .filter(|j| wanted[i][*j] && (is_site[i] || !is_site[*j]))
-                    .map(|j| FileId(j as u16))
+                    .map(|j| (FileId(j as u16), Span::default()))
                     .collect()
             })
             .collect();
-        let uses = Uses::new(&direct, &is_site);
+        let uses = Uses::new(direct, &is_site, vec![FileId(7)]);
         (is_site, uses)
     })
 }
@@ -121,7 +122,11 @@ fn value() -> impl Strategy<Value = Value> {
     let float =
         prop_oneof![Just(0.0), Just(-0.0), Just(1.5), Just(f64::NAN), Just(f64::INFINITY), any::<f64>()];
     let leaf = prop_oneof![
-        Just(Value::Error),
+        Just(Value::Error(Problems::default().push(Diagnostic::error(
+            Code::Missing,
+            Span::default(),
+            "it has no value"
+        )))),
         Just(Value::None),
         any::<bool>().prop_map(Value::Bool),
         number.clone().prop_map(Value::Int),

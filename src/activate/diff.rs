@@ -7,10 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use similar::{ChangeTag, TextDiff};
 
-use super::document::read_keys;
+use super::document::{Keys, read_keys};
 use crate::store::Closure;
 use crate::store::closure::folder_path;
 use crate::store::manifest::{Change, Delivery, Folder, Format, Hole, Manifest, Unit, UnitKind};
+use crate::store::shown;
 
 /// All that differs between two closures.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -97,6 +98,9 @@ pub struct FileChange {
     /// Lines added and removed, where a changed file has no keys.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lines: Option<(usize, usize)>,
+    /// These lines with some around them, as a unified diff.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
     /// A changed owner or mode, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub access: Option<String>,
@@ -114,11 +118,24 @@ pub enum How {
 
 /// One key with its value before and after; a secret is written as `<secret NAME>`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[expect(missing_docs, reason = "the names say it")]
 pub struct KeyChange {
+    /// The key.
     pub key: String,
+    /// Its value before; of a key that stands there several times all of them, in their order.
     pub old: Option<String>,
+    /// Its value after.
     pub new: Option<String>,
+    /// Of a key that stands there several times which of its values went and came, of a long value of many words which of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub several: Option<Several>,
+}
+
+/// Values of one key, or words of one value, that only one side has.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Several {
+    pub gone: Vec<String>,
+    pub come: Vec<String>,
 }
 
 impl Difference {
@@ -143,13 +160,15 @@ pub fn diff(from: Option<&Closure>, to: &Closure) -> Difference {
     }
     add_users(&mut units, &from.manifest, &to.manifest);
     add_sockets(&mut units, &from.manifest, &to.manifest);
-    let mut kernel = compare_keys(&from.manifest.sysctls, &to.manifest.sysctls);
-    kernel.extend(compare_keys(&loaded(&from.manifest), &loaded(&to.manifest)));
+    let kernel = compare_keys(&kernel(&from.manifest), &kernel(&to.manifest));
     Difference { units, files, kernel }
 }
 
-fn loaded(manifest: &Manifest) -> BTreeMap<String, String> {
-    manifest.modules.iter().map(|name| (format!("module {name}"), "loaded".to_owned())).collect()
+/// Kernel settings, and modules with the value `loaded`.
+fn kernel(manifest: &Manifest) -> Keys {
+    let settings = manifest.sysctls.iter().map(|(key, value)| (key.clone(), vec![value.clone()]));
+    let modules = manifest.modules.iter().map(|name| (format!("module {name}"), vec!["loaded".to_owned()]));
+    settings.chain(modules).collect()
 }
 
 /// Decides what a unit must do by its digests and its policy.
@@ -324,23 +343,15 @@ impl Texts {
     }
 }
 
-/// Writes the names of secrets into their holes.
+/// Writes the names of secrets into their holes, with the version of those that were rotated.
 fn with_holes_named(bytes: &[u8], holes: &[Hole], manifest: &Manifest) -> String {
-    let mut text = Vec::with_capacity(bytes.len());
-    let mut last = 0;
-    for hole in holes {
-        let offset = usize::try_from(hole.offset).unwrap_or(usize::MAX).clamp(last, bytes.len());
-        text.extend_from_slice(&bytes[last..offset]);
-        let part = hole.part.as_deref().map(|part| format!(".{part}")).unwrap_or_default();
-        let version = match manifest.secrets.get(&hole.secret) {
-            Some(spec) if spec.version > 1 => format!(" version {}", spec.version),
-            _ => String::new(),
-        };
-        text.extend_from_slice(format!("<secret {}{part}{version}>", hole.secret).as_bytes());
-        last = offset;
-    }
-    text.extend_from_slice(&bytes[last..]);
-    String::from_utf8_lossy(&text).into_owned()
+    let words = |hole: &Hole| match manifest.secrets.get(&hole.secret) {
+        Some(spec) if spec.version > 1 => {
+            shown::words(hole).replace('>', &format!(" version {}>", spec.version))
+        }
+        _ => shown::words(hole),
+    };
+    String::from_utf8_lossy(&shown::fill(bytes, holes, words)).into_owned()
 }
 
 /// What a unit's text says of its own digest: it differs whenever anything does, and tells nothing.
@@ -375,7 +386,8 @@ impl Sides {
 
 fn compare_files(name: &Name, old: Option<&Text>, new: Option<&Text>) -> Option<FileChange> {
     let (unit, name) = name.clone();
-    let change = FileChange { unit, name, how: How::Changed, keys: Vec::new(), lines: None, access: None };
+    let (how, keys) = (How::Changed, Vec::new());
+    let change = FileChange { unit, name, how, keys, lines: None, text: None, access: None };
     match (old, new) {
         (None, None) => None,
         (None, Some(_)) => Some(FileChange { how: How::Added, ..change }),
@@ -387,21 +399,67 @@ fn compare_files(name: &Name, old: Option<&Text>, new: Option<&Text>) -> Option<
                 (Some(old), Some(new)) => compare_keys(&old, &new),
                 _ => Vec::new(),
             };
-            let lines = (keys.is_empty() && old.text != new.text).then(|| count_lines(&old.text, &new.text));
-            Some(FileChange { keys, lines, access, ..change })
+            let as_lines = keys.is_empty() && old.text != new.text;
+            let (lines, text) = as_lines.then(|| compare_lines(&old.text, &new.text)).unzip();
+            Some(FileChange { keys, lines, text, access, ..change })
         }
     }
 }
 
-fn count_lines(old: &str, new: &str) -> (usize, usize) {
+/// Lines around one that differs.
+const N_AROUND: usize = 2;
+
+/// Counts lines added and removed, and shows them.
+fn compare_lines(old: &str, new: &str) -> ((usize, usize), String) {
     let diff = TextDiff::from_lines(old, new);
     let count = |tag| diff.iter_all_changes().filter(|change| change.tag() == tag).count();
-    (count(ChangeTag::Insert), count(ChangeTag::Delete))
+    let lines = (count(ChangeTag::Insert), count(ChangeTag::Delete));
+    (lines, diff.unified_diff().context_radius(N_AROUND).to_string())
 }
 
-fn compare_keys(old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) -> Vec<KeyChange> {
+/// Compares keys with their values.
+pub fn compare_keys(old: &Keys, new: &Keys) -> Vec<KeyChange> {
     let changes = keys_of(old, new).into_iter().filter(|key| old.get(key) != new.get(key));
-    changes.map(|key| KeyChange { old: old.get(&key).cloned(), new: new.get(&key).cloned(), key }).collect()
+    let change = |key: String| {
+        let (before, after) = (old.get(&key), new.get(&key));
+        let joined = |values: Option<&Vec<String>>| values.map(|it| it.join(", "));
+        let several = match (before.map(Vec::as_slice), after.map(Vec::as_slice)) {
+            (Some([old]), Some([new])) => words_of(old).zip(words_of(new)),
+            (None | Some([_]), None | Some([_])) => None,
+            (old, new) => Some((old.unwrap_or_default().to_vec(), new.unwrap_or_default().to_vec())),
+        };
+        let several = several.map(|(old, new)| Several::between(&old, &new)).filter(|it| !it.is_empty());
+        KeyChange { old: joined(before), new: joined(after), several, key }
+    };
+    changes.map(change).collect()
+}
+
+/// Shorter values are told as a whole.
+const LONG: usize = 60;
+
+/// Returns the words of a value that is long enough to be told word by word, like a command with its options.
+fn words_of(value: &str) -> Option<Vec<String>> {
+    let is_long = value.len() > LONG && value.contains(' ') && !value.contains('\n');
+    is_long.then(|| value.split(' ').map(str::to_owned).collect())
+}
+
+impl Several {
+    /// Says whether both sides have the same: only their order differs.
+    fn is_empty(&self) -> bool {
+        self.gone.is_empty() && self.come.is_empty()
+    }
+
+    fn between(old: &[String], new: &[String]) -> Self {
+        let mut come = new.to_vec();
+        let mut gone = Vec::new();
+        for value in old {
+            match come.iter().position(|it| it == value) {
+                Some(idx) => drop(come.remove(idx)),
+                None => gone.push(value.clone()),
+            }
+        }
+        Self { gone, come }
+    }
 }
 
 fn keys_of<K: Ord + Clone, V>(old: &BTreeMap<K, V>, new: &BTreeMap<K, V>) -> BTreeSet<K> {

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 
 use crate::store::manifest::Format;
 
-/// Keys with their values, each written as a path like `DEFAULT.workers` or `servers[0].port`.
-pub type Keys = BTreeMap<String, String>;
+/// Keys with their values, each written as a path like `DEFAULT.workers` or `servers[0].port`. A repeated option, as oslo.config and
+/// systemd know it, is one key with all its values.
+pub type Keys = BTreeMap<String, Vec<String>>;
 
 /// Reads a text of a known format; nothing means that it has no keys or is not of that format.
 pub fn read_keys(format: Format, text: &str) -> Option<Keys> {
@@ -21,7 +22,7 @@ pub fn read_keys(format: Format, text: &str) -> Option<Keys> {
     }
 }
 
-/// Reads sections and options. A repeated option, as oslo.config and systemd know it, is one key with all its values.
+/// Reads sections and options.
 fn read_ini(text: &str) -> Option<Keys> {
     let mut keys = Keys::new();
     let mut section = String::new();
@@ -50,12 +51,7 @@ fn read_env(text: &str) -> Option<Keys> {
 }
 
 fn add(keys: &mut Keys, key: String, value: &str) {
-    keys.entry(key)
-        .and_modify(|all| {
-            all.push_str(", ");
-            all.push_str(value);
-        })
-        .or_insert_with(|| value.to_owned());
+    keys.entry(key).or_default().push(value.to_owned());
 }
 
 fn path(front: &str, key: &str) -> String {
@@ -63,7 +59,7 @@ fn path(front: &str, key: &str) -> String {
 }
 
 /// Writes each leaf of a tree with its path. An empty list or map is a leaf too.
-fn flatten(value: &serde_json::Value) -> Keys {
+pub fn flatten(value: &serde_json::Value) -> Keys {
     let mut keys = Keys::new();
     // A stack and not recursion: the depth is the file's to choose.
     let mut open = vec![(String::new(), value)];
@@ -76,10 +72,10 @@ fn flatten(value: &serde_json::Value) -> Keys {
                 open.extend(list.iter().enumerate().map(|(idx, value)| (format!("{at}[{idx}]"), value)));
             }
             serde_json::Value::String(text) => {
-                keys.insert(at, text.clone());
+                add(&mut keys, at, text);
             }
             leaf => {
-                keys.insert(at, leaf.to_string());
+                add(&mut keys, at, &leaf.to_string());
             }
         }
     }
@@ -91,13 +87,16 @@ mod tests {
     use super::*;
 
     fn check(format: Format, text: &str, expected: &[(&str, &str)]) {
-        let expected = expected.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        assert_eq!(read_keys(format, text), Some(expected));
+        let expected: Vec<String> = expected.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let keys = read_keys(format, text).unwrap_or_default();
+        let found: Vec<String> =
+            keys.iter().map(|(key, values)| format!("{key}={}", values.join(", "))).collect();
+        assert_eq!(found, expected);
     }
 
     #[test]
     fn each_format_is_read_into_paths() {
-        check(Format::Ini, "[a]\nx = 1\n# c\nx=2\nflag\n", &[("a.x", "1, 2"), ("a.flag", "")]);
+        check(Format::Ini, "[a]\nx = 1\n# c\nx=2\nflag\n", &[("a.flag", ""), ("a.x", "1, 2")]);
         check(Format::Env, "A=b c\n", &[("A", "b c")]);
         check(
             Format::Json,

@@ -45,6 +45,8 @@ pub enum Refusal {
     BadUnits { complaints: Vec<String> },
     #[error("{} is not ours, and the description wants its own there", path.display())]
     Foreign { path: PathBuf },
+    #[error("{unit} is a unit of this host itself, {path}: give what the description calls so another name")]
+    HostUnit { unit: String, path: String },
     #[error("this kernel has no setting `{key}`")]
     NoSysctl { key: String },
     #[error("{unit}: {reason}")]

@@ -90,6 +90,15 @@ fn ask(question: &Question, facts: &mut dyn Facts) -> Result<(), String> {
             facts.output(&["ping", "-n", "-q", "-c", "1", "-W", "2", &address.to_string()]).map(drop)
         }
         Question::Tcp { address, port } => facts.connect(*address, *port),
+        Question::Mtu { interface, bytes } => {
+            let told = facts.output(&["cat", &format!("/sys/class/net/{interface}/mtu")]);
+            let told = told.map_err(|_| format!("this host has no interface {interface}"))?;
+            match told.trim().parse::<u64>() {
+                Ok(found) if found >= *bytes => Ok(()),
+                Ok(found) => Err(format!("it takes packets of {found} bytes")),
+                Err(_) => Err("the kernel does not say what it takes".to_owned()),
+            }
+        }
         Question::Clock => {
             let answer = facts.output(&["timedatectl", "show", "--property=NTPSynchronized", "--value"])?;
             if answer.trim() == "yes" { Ok(()) } else { Err("systemd says that it is not".to_owned()) }
@@ -145,6 +154,9 @@ fn help(precheck: &Precheck) -> &str {
         Question::Resolves { .. } => "add it to the DNS or to /etc/hosts, or look at /etc/resolv.conf",
         Question::Ping { .. } => "look at cables, VLANs, addresses and firewalls between them",
         Question::Tcp { .. } => "look at firewalls, and whether it runs there",
+        Question::Mtu { .. } => {
+            "set it where the host sets up its interfaces, and on the switches between, or describe another `mtu`"
+        }
         Question::Clock => "install chrony or systemd-timesyncd, and name a server that the host reaches",
     }
 }
@@ -295,6 +307,10 @@ UNCONN 0 0 10.0.0.11%eth0:68 0.0.0.0:* users:((\"dhclient\",pid=5,fd=6))
         let told = |prints, fails| Told { prints, fails, ..Told::default() };
         assert_eq!(said(r#""clock""#, told("yes\n", false)), "holds");
         assert_eq!(said(r#""clock""#, told("no\n", false)), "systemd says that it is not");
+        let mtu = r#"{"mtu":{"interface":"eth1.20","bytes":9000}}"#;
+        assert_eq!(said(mtu, told("9000\n", false)), "holds");
+        assert_eq!(said(mtu, told("1500\n", false)), "it takes packets of 1500 bytes");
+        assert_eq!(said(mtu, told("no such file", true)), "this host has no interface eth1.20");
         assert_eq!(said(r#"{"module":{"name":"loop"}}"#, told("not found", true)), "holds");
         assert_eq!(said(r#"{"module":{"name":"zfs"}}"#, told("not found", true)), "not found");
         assert_eq!(said(r#"{"ping":{"address":"10.0.0.1"}}"#, told("", false)), "holds");

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use super::drift::report;
+use super::drift::units::is_made_of_ours;
 use super::failure::Refusal;
 use super::generation::foreign_files;
 use super::images;
@@ -64,11 +65,7 @@ pub fn check(
     refusals.extend(check_plain(manifest, tools, tree));
     refusals.extend(check_drift(layout, systemd, tools, closure));
     refusals.extend(foreign_files(layout, closure).into_iter().map(|path| Refusal::Foreign { path }));
-    // These two folders come before a generator's, so a unit of the same name there would win over ours.
-    let before =
-        |unit: &String| ["/etc/systemd/system", "/run/systemd/system"].map(|it| layout.at(it).join(unit));
-    let theirs = manifest.units.keys().flat_map(before).filter(|path| path.symlink_metadata().is_ok());
-    refusals.extend(theirs.map(|path| Refusal::Foreign { path }));
+    refusals.extend(manifest.units.keys().filter_map(|unit| unit_of_the_host(layout, unit)));
     let expired = check_expiry(manifest, SystemTime::now());
     refusals.extend(vault.check(closure).into_iter().chain(expired).map(Refusal::from));
     if manifest.modules.is_empty() {
@@ -76,6 +73,33 @@ pub fn check(
         refusals.extend(unknown.map(|key| Refusal::NoSysctl { key: key.clone() }));
     }
     Checked { missing, refusals }
+}
+
+/// Where a host may have a unit of its own, as systemd.unit(5) lists them: in the first two one of a name wins over ours, in the
+/// others ours would take its place.
+const UNIT_FOLDERS: [&str; 10] = [
+    "/etc/systemd/system",
+    "/run/systemd/system",
+    "/etc/systemd/system.attached",
+    "/run/systemd/transient",
+    "/run/systemd/generator.early",
+    "/run/systemd/generator",
+    "/run/systemd/generator.late",
+    "/usr/local/lib/systemd/system",
+    "/usr/lib/systemd/system",
+    "/lib/systemd/system",
+];
+
+/// Says that the host has a unit of this name, or the template of it: it goes on as it is, under nobody else's definition.
+fn unit_of_the_host(layout: &Layout, unit: &str) -> Option<Refusal> {
+    let template =
+        unit.split_once('@').and_then(|(stem, rest)| Some(format!("{stem}@.{}", rest.rsplit_once('.')?.1)));
+    let names = [Some(unit.to_owned()), template];
+    let mut places = UNIT_FOLDERS.iter().flat_map(|folder| {
+        names.iter().flatten().map(|name| layout.at(folder).join(name)).collect::<Vec<_>>()
+    });
+    let path = places.find(|path| path.symlink_metadata().is_ok() && !is_made_of_ours(path))?;
+    Some(Refusal::HostUnit { unit: unit.to_owned(), path: layout.name(&path) })
 }
 
 /// Looks for what a switch would overwrite or be wrong about, unless somebody accepted it by name.

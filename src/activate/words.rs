@@ -4,9 +4,23 @@
 
 use std::fmt::Write as _;
 
+use serde::Serialize;
+
 use super::diff::Action;
 use super::steps::{Act, Left, Plan, Verb};
 use crate::store::manifest::TaskClass;
+
+/// A unit with what is done about it, as people read it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Line {
+    /// What is done: `stop`, `start`, `keep` …
+    #[serde(rename = "do")]
+    pub verb: &'static str,
+    /// The unit.
+    pub unit: String,
+    /// Why, and what it waits for.
+    pub reason: String,
+}
 
 impl Left {
     /// Returns the word that people read.
@@ -54,8 +68,8 @@ impl Plan {
         self.acts.iter().find(|act| act.verb.is_one_way())
     }
 
-    /// Writes the steps for people, one a line, aligned: verb, unit, reason.
-    pub fn to_text(&self) -> String {
+    /// Returns what is done, what is left alone and what is refused, in this order.
+    pub fn lines(&self) -> Vec<Line> {
         let stops = self.stops.iter().map(|it| ("stop", &it.unit, it.reason.clone()));
         let point = self.point_of_no_return().map(|act| act.unit.as_str());
         let acts = self.acts.iter().map(|it| {
@@ -73,10 +87,16 @@ impl Plan {
         let skipped =
             self.skipped.iter().map(|it| ("no gate", &it.unit, format!("not asked: {}", it.gate.join(", "))));
         let refused = self.refused.iter().map(|it| ("refused", &it.unit, it.reason.clone()));
-        let lines: Vec<_> = stops.chain(acts).chain(last).chain(left).chain(skipped).chain(refused).collect();
-        let width = lines.iter().map(|(_, unit, _)| unit.len()).max().unwrap_or(0);
+        let all = stops.chain(acts).chain(last).chain(left).chain(skipped).chain(refused);
+        all.map(|(verb, unit, reason)| Line { verb, unit: unit.clone(), reason }).collect()
+    }
+
+    /// Writes the steps for people, one a line, aligned: verb, unit, reason.
+    pub fn to_text(&self) -> String {
+        let lines = self.lines();
+        let width = lines.iter().map(|line| line.unit.len()).max().unwrap_or(0);
         let mut text = String::new();
-        for (verb, unit, reason) in lines {
+        for Line { verb, unit, reason } in lines {
             // Writing into a text cannot fail.
             let _ = writeln!(text, "{verb:<8} {unit:<width$}  {reason}");
         }

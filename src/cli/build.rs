@@ -14,12 +14,12 @@ use std::sync::Arc;
 use super::describe::{Described, JobsArgs, compile};
 use super::exit::Exit;
 use super::host::{Answer, Built, complain};
-use super::report;
+use super::report::{self, StrictArgs, Warnings};
 use super::say::say;
 use super::secrets_of;
 use crate::fleet::ssh::Reach;
 use crate::model::host::Ssh;
-use crate::model::{decode_cloud, decode_host};
+use crate::model::{decode_cloud, decode_host, not_derived};
 use crate::plan::{check_fleet, host_waits, plan_host};
 use crate::render::host::render_host;
 use crate::secrets::wanted::Wanted;
@@ -39,6 +39,8 @@ pub struct BuildArgs {
     out: Option<PathBuf>,
     #[command(flatten)]
     jobs: JobsArgs,
+    #[command(flatten)]
+    strict: StrictArgs,
     /// Print one JSON value
     #[arg(long)]
     json: bool,
@@ -60,6 +62,15 @@ pub struct Made {
 
 /// Evaluates, decodes, plans and renders every host.
 pub fn make(described: &Described, jobs: usize) -> Made {
+    make_telling(described, jobs, &progress(described.compiled.part_names().len()))
+}
+
+/// The same, and shows nothing of how far it is.
+pub fn make_quietly(described: &Described, jobs: usize) -> Made {
+    make_telling(described, jobs, &ProgressBar::hidden())
+}
+
+fn make_telling(described: &Described, jobs: usize, bar: &ProgressBar) -> Made {
     let Described { compiled, secrets } = described;
     let root = compiled.root();
     // A description without the kernel is evaluated and checked, and makes no host.
@@ -67,10 +78,11 @@ pub fn make(described: &Described, jobs: usize) -> Made {
     if let Some((cloud, _)) = &mut decoded {
         cloud.seal(|name| secrets_of::sealed(secrets, name));
     }
-    let bar = progress(compiled.part_names().len());
     let (parts, part_problems) = compiled.parts(jobs, |name: &Arc<str>, data: Data| {
         let mut problems = Problems::default();
-        let closure = decoded.as_ref().map(|(cloud, _)| {
+        // Of a host that failed as a whole nothing is known.
+        let known = decoded.as_ref().filter(|_| !data.is_error());
+        let closure = known.map(|(cloud, _)| {
             let (host, found) = decode_host(name, &data);
             problems.extend(found);
             let (plan, found) = plan_host(cloud, &host);
@@ -81,7 +93,7 @@ pub fn make(described: &Described, jobs: usize) -> Made {
             (closure, host_waits(&host), host.ssh, roles)
         });
         bar.inc(1);
-        (name.to_string(), closure, problems.in_part(name))
+        (name.to_string(), closure, not_derived(problems, [&data]).in_part(name))
     });
     bar.finish_and_clear();
     let mut problems = compiled.problems().clone();
@@ -100,9 +112,10 @@ pub fn make(described: &Described, jobs: usize) -> Made {
     }
     let mut wanted = BTreeMap::new();
     if let Some((cloud, found)) = decoded {
-        problems.extend(found);
-        check_fleet(&cloud, &waits, &mut problems);
-        wanted = secrets_of::wanted(&cloud, &closures, &keys, &mut problems);
+        let mut found = found;
+        check_fleet(&cloud, &waits, &mut found);
+        wanted = secrets_of::wanted(&cloud, &closures, &keys, &mut found);
+        problems.extend(not_derived(found, root.iter().map(|(_, it)| it)));
     }
     Made { closures, problems: problems.sorted(), wanted, reach, roles }
 }
@@ -138,10 +151,15 @@ fn progress(n: usize) -> ProgressBar {
 }
 
 /// Builds the cloud that a file describes for the commands that act on hosts. What is wrong was printed.
-pub fn build(file: Option<&Path>) -> Result<Built, Exit> {
+pub fn build(file: Option<&Path>, warnings: Warnings) -> Result<Built, Exit> {
+    build_described(file, warnings).map(|(built, _)| built)
+}
+
+/// The same, with what it was built from.
+pub fn build_described(file: Option<&Path>, warnings: Warnings) -> Result<(Built, Described), Exit> {
     let described = compile(file)?;
     let made = make(&described, JobsArgs { jobs: None }.count());
-    match report::print_all(&made.problems, described.compiled.sources(), Answer::Text) {
+    match report::print_all(&made.problems, described.compiled.sources(), Answer::Text, warnings) {
         Exit::Done => {}
         exit => return Err(exit),
     }
@@ -149,7 +167,7 @@ pub fn build(file: Option<&Path>) -> Result<Built, Exit> {
     let closures = made.closures;
     let digests = closures.iter().map(|(name, closure)| (name.clone(), closure.digest())).collect();
     let cloud = record(&closures, digests).digest();
-    Ok(Built { closures, cloud: Some(cloud), reach: made.reach, roles: made.roles })
+    Ok((Built { closures, cloud: Some(cloud), reach: made.reach, roles: made.roles }, described))
 }
 
 fn record(closures: &BTreeMap<String, Closure>, digests: BTreeMap<String, Digest>) -> BuildRecord {
@@ -166,7 +184,7 @@ pub fn run(args: &BuildArgs) -> Exit {
     let answer = Answer::of(args.json);
     let made = make(&described, args.jobs.count());
     let Described { compiled, secrets } = &described;
-    let exit = report::print_all(&made.problems, compiled.sources(), answer);
+    let exit = report::print_all(&made.problems, compiled.sources(), answer, args.strict.warnings());
     if exit != Exit::Done {
         if answer == Answer::Json {
             say!(
@@ -200,7 +218,7 @@ pub fn run(args: &BuildArgs) -> Exit {
 
 fn write_plain(out: &Path, closures: &BTreeMap<String, Closure>, jobs: JobsArgs) -> Result<PathBuf, Exit> {
     let names: Vec<String> = closures.keys().cloned().collect();
-    for_each_host(&names, jobs.jobs, |name| tree::replace_tree(&out.join(name), &closures[name]))
+    for_each_host(&names, jobs.jobs, |name| tree::replace_tree(out, &closures[name]))
         .map_err(|error| complain(&error, Exit::Refused))?;
     Ok(out.to_owned())
 }

@@ -8,17 +8,19 @@ use super::build::make;
 use super::describe::{JobsArgs, compile};
 use super::exit::Exit;
 use super::host::Answer;
-use super::report;
+use super::report::{self, StrictArgs};
 use super::say::say;
 
 /// Check a description, all its mistakes at once, and write nothing
 #[derive(Debug, Args)]
-#[command(after_help = "Example: kolla-lang check cloud.kl\n\nExit codes: 0 right, 1 wrong")]
+#[command(after_help = "Example: kolla-lang check cloud.kl\n\nExit codes: 0 no error, 1 at least one error")]
 pub struct CheckArgs {
     /// The description; without it `cloud.kl` in this folder
     pub file: Option<PathBuf>,
     #[command(flatten)]
     jobs: JobsArgs,
+    #[command(flatten)]
+    strict: StrictArgs,
     /// Print one JSON value
     #[arg(long)]
     json: bool,
@@ -33,12 +35,12 @@ pub fn run(args: &CheckArgs) -> Exit {
     let answer = Answer::of(args.json);
     let made = make(&described, args.jobs.count());
     let compiled = &described.compiled;
-    let exit = report::print_all(&made.problems, compiled.sources(), answer);
+    let exit = report::print_all(&made.problems, compiled.sources(), answer, args.strict.warnings());
     if answer == Answer::Json {
         say!("{}", json!({ "version": 1, "problems": report::as_json(&made.problems, compiled.sources()) }));
     } else if exit == Exit::Done {
         let n = compiled.part_names().len();
-        say!("right: {n} host{}", if n == 1 { "" } else { "s" });
+        say!("ok: {n} host{}", if n == 1 { "" } else { "s" });
     }
     exit
 }

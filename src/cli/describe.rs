@@ -1,15 +1,16 @@
 //! What the commands that only read a description share: naming it, compiling it, its paths.
 
 use clap::Args;
-use kl::Compiled;
+use kl::{Checked, Compiled};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use super::exit::Exit;
 use super::report;
 use super::say::say_wrong;
 use super::secrets_of;
-use super::world::WithVersions;
+use super::world::{Disk, WithVersions};
 use crate::secrets::file::SecretsFile;
 
 /// The map of the root whose entries are evaluated, rendered and switched apart from each other.
@@ -17,6 +18,16 @@ pub const PARTITION: &str = "hosts";
 
 /// The description that a command means when none is named.
 pub const DEFAULT_FILE: &str = "cloud.kl";
+
+/// The folder that this process was told to let descriptions read, instead of that of each description. Like the current folder
+/// it belongs to the process: it is said once, before any command runs.
+static ROOT: OnceLock<PathBuf> = OnceLock::new();
+
+/// Says which folder descriptions may read files of.
+pub fn read_below(root: PathBuf) {
+    // Only the first is heard, and there is one.
+    let _ = ROOT.set(root);
+}
 
 /// How many hosts are evaluated at once.
 #[derive(Debug, Args, Clone, Copy)]
@@ -41,21 +52,48 @@ pub struct Described {
     pub secrets: SecretsFile,
 }
 
-/// Compiles a description, with the versions of its secrets. When it cannot even be read, that was said.
-pub fn compile(file: Option<&Path>) -> Result<Described, Exit> {
-    let file = file.map_or_else(|| PathBuf::from(DEFAULT_FILE), Path::to_path_buf);
-    let secrets = secrets_of::load(Some(&file))?;
-    let name = file.to_string_lossy().into_owned();
-    let world = WithVersions::new(&secrets_of::path_of(Some(&file)), &secrets);
-    let mut entries = vec![name.as_str()];
-    entries.extend(world.entry());
-    let compiled =
-        kl::compile(&world, &entries, Some(PARTITION)).map_err(|why| report::unreadable(&name, &why))?;
-    Ok(Described { compiled, secrets })
+/// The same before anything is evaluated.
+pub struct Typed {
+    /// What the description says.
+    pub checked: Checked,
+    /// The file of secrets beside it.
+    pub secrets: SecretsFile,
 }
 
-/// Takes `a.b."c.d"` or `a["b"]` apart into names.
+/// Compiles a description, with the versions of its secrets. When it cannot even be read, that was said.
+pub fn compile(file: Option<&Path>) -> Result<Described, Exit> {
+    let Typed { checked, secrets } = type_only(file.unwrap_or(Path::new(DEFAULT_FILE)))?;
+    Ok(Described { compiled: checked.evaluate(Some(PARTITION)), secrets })
+}
+
+/// The same, with an expression whose value is asked for.
+pub fn compile_asking(file: &Path, asked: &str) -> Result<Compiled, Exit> {
+    Ok(type_asking(file, Some(asked))?.checked.evaluate(Some(PARTITION)))
+}
+
+/// The same as [`compile`], and evaluates nothing.
+pub fn type_only(file: &Path) -> Result<Typed, Exit> {
+    type_asking(file, None)
+}
+
+fn type_asking(file: &Path, asked: Option<&str>) -> Result<Typed, Exit> {
+    let secrets = secrets_of::load(Some(file))?;
+    let name = file.to_string_lossy().into_owned();
+    let disk = Disk::new(&name, ROOT.get().map(PathBuf::as_path));
+    let world = WithVersions::new(disk, &secrets_of::path_of(Some(file)), &secrets);
+    let mut entries = vec![name.as_str()];
+    entries.extend(world.entry());
+    let checked = kl::check_asking(&world, &entries, asked).map_err(|why| report::unreadable(&name, &why))?;
+    Ok(Typed { checked, secrets })
+}
+
+/// Takes `a.b."c.d"` or `a["b"]` apart into names. What is wrong was printed.
 pub fn parse_path(text: &str) -> Result<Vec<String>, Exit> {
+    split_path(text).ok_or_else(|| bad_path(text))
+}
+
+/// The same, without a word.
+pub fn split_path(text: &str) -> Option<Vec<String>> {
     let mut out = Vec::new();
     let mut rest = text.trim();
     while !rest.is_empty() {
@@ -63,22 +101,22 @@ pub fn parse_path(text: &str) -> Result<Vec<String>, Exit> {
         let bracket = rest.strip_prefix('[');
         rest = bracket.unwrap_or(rest);
         if let Some(quoted) = rest.strip_prefix('"') {
-            let Some(end) = quoted.find('"') else { return Err(bad_path(text)) };
+            let end = quoted.find('"')?;
             out.push(quoted[..end].to_owned());
             rest = &quoted[end + 1..];
         } else {
             let end = rest.find(['.', '[', ']']).unwrap_or(rest.len());
             if end == 0 {
-                return Err(bad_path(text));
+                return None;
             }
             out.push(rest[..end].to_owned());
             rest = &rest[end..];
         }
         if bracket.is_some() {
-            rest = rest.strip_prefix(']').ok_or_else(|| bad_path(text))?;
+            rest = rest.strip_prefix(']')?;
         }
     }
-    Ok(out)
+    (!out.is_empty()).then_some(out)
 }
 
 fn bad_path(text: &str) -> Exit {
@@ -91,19 +129,25 @@ fn bad_path(text: &str) -> Exit {
 pub fn no_path(why: &kl::value::why::NoPath) -> Exit {
     use kl::value::why::NoPath;
     match why {
-        NoPath::Nothing { until, step, near } => {
-            let place = if until.is_empty() { "the root".to_owned() } else { format!("`{until}`") };
-            say_wrong!("error: there is no `{step}` in {place}");
-            if let Some(near) = near {
+        NoPath::Nothing(nothing) => {
+            let place =
+                if nothing.until.is_empty() { "the root".to_owned() } else { format!("`{}`", nothing.until) };
+            say_wrong!("error: there is no `{}` in {place}", nothing.step);
+            if let Some(near) = &nothing.near {
                 say_wrong!("  help: did you mean `{near}`?");
             }
         }
-        NoPath::Below(names) => {
-            say_wrong!("error: this is not a leaf");
-            let shown: Vec<&str> = names.iter().take(12).map(String::as_str).collect();
-            let more = if names.len() > shown.len() { ", …" } else { "" };
-            say_wrong!("  help: go on with one of {}{more}", shown.join(", "));
+        NoPath::Below(below) => {
+            say_wrong!("error: `{}` is not a leaf", below.path);
+            say_wrong!("  help: go on with one of {}", some_of(&below.names));
         }
     }
     Exit::Wrong
+}
+
+/// The first of some names.
+pub fn some_of(names: &[String]) -> String {
+    let shown: Vec<&str> = names.iter().take(12).map(String::as_str).collect();
+    let more = if names.len() > shown.len() { ", …" } else { "" };
+    format!("{}{more}", shown.join(", "))
 }

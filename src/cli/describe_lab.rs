@@ -6,7 +6,7 @@ use super::build::describes_cloud;
 use super::describe::{JobsArgs, compile};
 use super::exit::Exit;
 use super::host::Answer;
-use super::report;
+use super::report::{self, Warnings};
 use super::say::say_wrong;
 use crate::lab::{LabHost, LabPort, LabSpec, release_with};
 use crate::model::{Cloud, Host, Interface, decode_cloud, decode_host};
@@ -36,7 +36,7 @@ pub fn spec(file: Option<&Path>) -> Result<LabSpec, Exit> {
         all.extend(problems);
         spec.hosts.push(host);
     }
-    match report::print_all(&all.sorted(), compiled.sources(), Answer::Text) {
+    match report::print_all(&all.sorted(), compiled.sources(), Answer::Text, Warnings::Allowed) {
         Exit::Done => Ok(spec),
         exit => Err(exit),
     }

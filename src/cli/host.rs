@@ -105,18 +105,24 @@ pub fn no_host<'a>(name: &str, known: impl Iterator<Item = &'a String>) -> Exit 
     Exit::Wrong
 }
 
-/// Returns the name in the description of the host this runs on: a stated machine-id decides, else the host's own name.
-fn local_name(closures: &BTreeMap<String, Closure>) -> Option<String> {
+/// Returns the name in the description of the host this runs on.
+pub fn local_name(closures: &BTreeMap<String, Closure>) -> Option<String> {
     let machine_id = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
-    let this = node_name();
-    let by_id = |closure: &&Closure| closure.manifest.machine_id.as_deref() == Some(machine_id.trim());
-    let by_name = |closure: &&Closure| closure.manifest.machine_id.is_none() && closure.manifest.host == this;
+    name_of(closures, machine_id.trim(), &node_name())
+}
+
+/// Returns the name in the description of a host: a stated machine-id decides, else the host's own name, in which capitals mean nothing
+/// (RFC 4343).
+fn name_of(closures: &BTreeMap<String, Closure>, machine_id: &str, own_name: &str) -> Option<String> {
+    let by_id = |it: &&Closure| it.manifest.machine_id.as_deref() == Some(machine_id);
+    let by_name =
+        |it: &&Closure| it.manifest.machine_id.is_none() && it.manifest.host.eq_ignore_ascii_case(own_name);
     let found = closures.values().find(by_id).or_else(|| closures.values().find(by_name));
     found.map(|closure| closure.manifest.host.clone())
 }
 
 /// Returns this host's own name, without its domain.
-fn node_name() -> String {
+pub fn node_name() -> String {
     let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
     name.split('.').next().unwrap_or_default().to_owned()
 }
@@ -173,5 +179,26 @@ fn say_causes(first: Option<&dyn Error>) {
     while let Some(error) = cause {
         say_wrong!("  caused by: {error}");
         cause = error.source();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::manifest::{Backend, Manifest};
+
+    #[test]
+    fn a_host_is_known_by_its_machine_id_or_by_its_name_in_any_case() {
+        let closure = |host: &str, id: Option<&str>| {
+            let mut manifest = Manifest::new("c", host, Backend::Quadlet, "0");
+            manifest.machine_id = id.map(str::to_owned);
+            (host.to_owned(), Closure::new(manifest))
+        };
+        let all = BTreeMap::from([closure("web1", None), closure("web2", Some("2f"))]);
+        let name = |id: &str, own: &str| name_of(&all, id, own);
+        assert_eq!(name("1f", "web1").as_deref(), Some("web1"));
+        assert_eq!(name("1f", "WEB1").as_deref(), Some("web1"));
+        assert_eq!(name("2f", "WEB1").as_deref(), Some("web2"));
+        assert_eq!(name("1f", "web2"), None);
     }
 }

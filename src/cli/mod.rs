@@ -3,8 +3,10 @@
 pub mod activate;
 pub mod adopt;
 pub mod boot_files;
+mod bug;
 pub mod build;
 pub mod check;
+mod concern;
 pub mod confirm;
 pub mod describe;
 pub mod describe_lab;
@@ -19,6 +21,8 @@ pub mod gc;
 pub mod generations;
 pub mod host;
 pub mod lab;
+pub mod origins;
+pub mod overrides;
 pub mod part;
 pub mod pin;
 pub mod plan;
@@ -32,9 +36,11 @@ pub mod rollout;
 mod say;
 pub mod secrets;
 pub mod secrets_of;
+pub mod sides;
 pub mod status;
 pub mod store;
 pub mod switch;
+pub mod test;
 pub mod there;
 mod told;
 pub mod value;
@@ -42,16 +48,22 @@ pub mod verdict;
 pub mod why;
 pub mod world;
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 use exit::Exit;
+use report::{StrictArgs, Warnings};
+use say::say_wrong;
 
 /// A typed language for private clouds, and the tool that switches hosts to what it describes
 #[derive(Debug, Parser)]
 #[command(name = "kolla-lang", version)]
 struct Cli {
+    /// Let the description read files of this folder, instead of its own
+    #[arg(long, global = true, value_name = "DIR")]
+    root: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -60,9 +72,11 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::CheckArgs),
+    Test(test::TestArgs),
     Build(build::BuildArgs),
     Eval(eval::EvalArgs),
     Why(why::WhyArgs),
+    Overrides(overrides::OverridesArgs),
     Explain(explain::ExplainArgs),
     Plan(plan::PlanArgs),
     Prechecks(prechecks::PrechecksArgs),
@@ -94,31 +108,47 @@ enum Command {
 
 /// Runs the command line of this process and returns its exit code.
 pub fn main() -> ExitCode {
+    bug::guarded(run).into()
+}
+
+fn run() -> Exit {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(why) => {
             // Clap's own code for a wrong usage is 2, which in this project's table means something else.
             let _ = why.print();
-            return if why.use_stderr() { Exit::Wrong.into() } else { Exit::Done.into() };
+            return if why.use_stderr() { Exit::Wrong } else { Exit::Done };
         }
     };
-    let exit = match &cli.command {
+    if let Some(root) = cli.root {
+        if !root.is_dir() {
+            say_wrong!("error: there is no folder {}", root.display());
+            return Exit::Wrong;
+        }
+        describe::read_below(root);
+    }
+    let strict = |args: StrictArgs| move |file: Option<&Path>| build::build(file, args.warnings());
+    // What only looks, or goes back, does not refuse a description for its warnings.
+    let lenient = |file: Option<&Path>| build::build(file, Warnings::Allowed);
+    match &cli.command {
         Command::Check(args) => check::run(args),
+        Command::Test(args) => test::run(args),
         Command::Build(args) => build::run(args),
         Command::Eval(args) => eval::run(args),
         Command::Why(args) => why::run(args),
+        Command::Overrides(args) => overrides::run(args),
         Command::Explain(args) => explain::run(args),
-        Command::Plan(args) => plan::run(args, &build::build),
-        Command::Prechecks(args) => prechecks::run(args, &build::build),
-        Command::Diff(args) => diff::run(args, &build::build),
-        Command::Switch(args) => switch::run(args, &build::build),
-        Command::Rollback(args) => rollback::run(args, &build::build),
-        Command::Destroy(args) => destroy::run(args, &build::build),
-        Command::Confirm(args) => confirm::run(args, &build::build),
+        Command::Plan(args) => plan::run(args),
+        Command::Prechecks(args) => prechecks::run(args, &strict(args.strict)),
+        Command::Diff(args) => diff::run(args),
+        Command::Switch(args) => switch::run(args, &strict(args.strict)),
+        Command::Rollback(args) => rollback::run(args, &lenient),
+        Command::Destroy(args) => destroy::run(args, &lenient),
+        Command::Confirm(args) => confirm::run(args, &lenient),
         Command::Activate(args) => activate::run(args),
-        Command::Status(args) => status::run(args, &build::build),
-        Command::Generations(args) => generations::run(args, &build::build),
-        Command::Recover(args) => recover::run(args, &build::build),
+        Command::Status(args) => status::run(args, &lenient),
+        Command::Generations(args) => generations::run(args, &lenient),
+        Command::Recover(args) => recover::run(args, &lenient),
         Command::Adopt(args) => adopt::run(args),
         Command::Pin(args) => pin::run(args),
         Command::Unpin(args) => pin::run_unpin(args),
@@ -129,6 +159,5 @@ pub fn main() -> ExitCode {
         Command::Rejoin(args) => rejoin::run(args),
         Command::Store(args) => store::run(args),
         Command::Rollout(args) => rollout::run(args),
-    };
-    exit.into()
+    }
 }

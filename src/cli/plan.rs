@@ -2,20 +2,27 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
 
+use super::build::build_described;
 use super::exit::Exit;
-use super::host::{Answer, Build, complain, no_host};
+use super::host::{Answer, complain, no_host};
+use super::origins::Origins;
+use super::report::{StrictArgs, Warnings};
 use super::say::{say, say_wrong};
+use super::sides::{Loaded, Side, load, side_of};
+use crate::activate::layout::Layout;
 use crate::activate::request::Options;
 use crate::fleet::errors::{Refusal, listed};
+use crate::fleet::page::plan_page;
 use crate::fleet::picture::picture;
 use crate::fleet::plan::{FleetPlan, Known, plan_fleet};
 use crate::fleet::waves::Wishes;
-use crate::store::{Closure, files, manifest, tree};
+use crate::fleet::words::Groups;
+use crate::store::{Closure, files};
 
 /// Say what a switch of all hosts would do: in which waves, and what waits for what across hosts
 #[derive(Debug, Args)]
@@ -27,9 +34,9 @@ Exit codes: 0 there is a plan, 1 the description or the usage is wrong, 2 no pla
 pub struct PlanArgs {
     /// The description; without it `cloud.kl` in this folder
     file: Option<PathBuf>,
-    /// Plan from an earlier build, as `build --out DIR` wrote it, taken for what the hosts are
-    #[arg(long, value_name = "DIR")]
-    since: Option<PathBuf>,
+    /// Plan from an earlier build, as `build --out DIR` wrote it, or from another description, taken for what the hosts are
+    #[arg(long, value_name = "DIR|FILE")]
+    since: Option<String>,
     #[command(flatten)]
     wishes: WishArgs,
     /// Take a host for down: it counts as such in its groups, and is left out
@@ -41,9 +48,14 @@ pub struct PlanArgs {
     /// Let units of the data plane be stopped and restarted; guests depend on them
     #[arg(long)]
     allow_dataplane: bool,
-    /// Draw the plan: hosts as rows, waves as columns
+    /// Draw the plan: hosts as rows, equal ones together, waves as columns
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
+    /// Write a page that needs nothing but itself, for whoever reviews the change: the picture, the waves, and all keys that differ
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    #[command(flatten)]
+    strict: StrictArgs,
     /// Print one JSON value
     #[arg(long)]
     json: bool,
@@ -68,21 +80,22 @@ impl WishArgs {
 }
 
 /// Runs the command.
-pub fn run(args: &PlanArgs, build: Build<'_>) -> Exit {
-    match planned(args, build) {
+pub fn run(args: &PlanArgs) -> Exit {
+    match planned(args) {
         Ok(exit) | Err(exit) => exit,
     }
 }
 
-fn planned(args: &PlanArgs, build: Build<'_>) -> Result<Exit, Exit> {
-    let built = build(args.file.as_deref())?;
-    let gone =
-        args.since.as_deref().map(|since| gone(since, &built.closures)).transpose()?.unwrap_or_default();
-    let mut hosts = BTreeMap::new();
-    for (name, to) in built.closures {
-        let from = args.since.as_deref().map(|since| earlier(since, &name)).transpose()?.flatten();
-        hosts.insert(name, Known::since(from, to));
-    }
+fn planned(args: &PlanArgs) -> Result<Exit, Exit> {
+    let since = args.since.as_deref().map(earlier).transpose()?;
+    let (built, described) = build_described(args.file.as_deref(), args.strict.warnings())?;
+    let (mut earlier, before) = since.map(|it| (it.hosts, it.described)).unwrap_or_default();
+    let known = |(name, to): (String, Closure)| {
+        let from = earlier.remove(&name);
+        (name, Known::since(from, to))
+    };
+    let mut hosts: BTreeMap<String, Known> = built.closures.into_iter().map(known).collect();
+    let gone: Vec<String> = earlier.into_keys().collect();
     mark(args, &mut hosts)?;
     args.wishes.canary.as_deref().map(|canary| find(&mut hosts, canary)).transpose()?;
     // A plan names the point of no return; it is the switch that asks for leave.
@@ -92,34 +105,32 @@ fn planned(args: &PlanArgs, build: Build<'_>) -> Result<Exit, Exit> {
         Ok(plan) => plan,
         Err(refusals) => return Ok(refuse(&refusals, Answer::of(args.json))),
     };
-    if let Some(path) = &args.svg {
-        files::write_atomic(path, picture(&plan).as_bytes(), 0o644)
-            .map_err(|error| complain(&error, Exit::Refused))?;
+    let mut groups = plan.all_alike();
+    let origins = Origins::of(&described.compiled, before.as_ref().map(|it| &it.compiled));
+    groups.trace(&|asked| origins.line_of(asked));
+    let pages = [
+        args.svg.as_ref().map(|path| (path, picture(&plan))),
+        args.html.as_ref().map(|path| (path, plan_page(&plan, &groups, &gone))),
+    ];
+    for (path, text) in pages.into_iter().flatten() {
+        files::write_atomic(path, text.as_bytes(), 0o644).map_err(|error| complain(&error, Exit::Refused))?;
     }
-    print(&plan, &gone, Answer::of(args.json));
+    print(&plan, &groups, &gone, Answer::of(args.json));
     Ok(Exit::Done)
 }
 
-/// Reads what a host was in an earlier build; nothing if it was not in there.
-fn earlier(since: &Path, host: &str) -> Result<Option<Closure>, Exit> {
-    let folder = since.join(host);
-    if !files::exists(&folder.join(manifest::FILE_NAME)) {
-        return Ok(None);
+/// Reads what hosts were by an earlier build, or by another description.
+fn earlier(word: &str) -> Result<Loaded, Exit> {
+    match side_of(word)? {
+        side @ (Side::Description(_) | Side::Build(_)) => load(&side, &Layout::new("/"), Warnings::Allowed),
+        Side::Booted | Side::Generation(_) => {
+            say_wrong!(
+                "error: `--since` takes a folder of `build --out` or a description, and `{word}` is a generation"
+            );
+            say_wrong!("  help: `kolla-lang diff {word}` compares this host");
+            Err(Exit::Wrong)
+        }
     }
-    tree::load_tree(&folder).map(Some).map_err(|error| complain(&error, Exit::Wrong))
-}
-
-/// Names the hosts of an earlier build that are no longer described.
-fn gone(since: &Path, described: &BTreeMap<String, Closure>) -> Result<Vec<String>, Exit> {
-    let names = files::names(since).map_err(|error| complain(&error, Exit::Wrong))?;
-    let is_host = |name: &String| files::exists(&since.join(name).join(manifest::FILE_NAME));
-    let hosts: Vec<String> = names.into_iter().filter(is_host).collect();
-    if hosts.is_empty() {
-        say_wrong!("error: {} holds no build", since.display());
-        say_wrong!("  help: name a folder that `kolla-lang build --out DIR` wrote");
-        return Err(Exit::Wrong);
-    }
-    Ok(hosts.into_iter().filter(|host| !described.contains_key(host)).collect())
 }
 
 /// Takes hosts and members for down as asked.
@@ -169,12 +180,12 @@ pub fn refuse(refusals: &[Refusal], answer: Answer) -> Exit {
     Exit::Refused
 }
 
-fn print(plan: &FleetPlan, gone: &[String], answer: Answer) {
+fn print(plan: &FleetPlan, groups: &Groups, gone: &[String], answer: Answer) {
     if answer == Answer::Json {
-        say!("{}", json!({ "version": 1, "plan": plan, "gone": gone }));
+        say!("{}", json!({ "version": 1, "plan": plan, "changes": plan.changes, "gone": gone }));
         return;
     }
-    say!("{}", plan.to_text().trim_end());
+    say!("{}", plan.to_text_of(groups).trim_end());
     for host in gone {
         say!("no longer described, and left as it is: {host}");
     }

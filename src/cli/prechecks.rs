@@ -6,6 +6,7 @@ use serde_json::json;
 use super::adopt::require_root_to_read;
 use super::exit::Exit;
 use super::host::{Build, FromArgs, complain};
+use super::report::StrictArgs;
 use super::say::say;
 use super::there;
 use crate::activate::layout::Layout;
@@ -25,6 +26,8 @@ pub struct PrechecksArgs {
     /// Ask this host of the description, over ssh; it needs nothing beforehand but sshd
     #[arg(long, value_name = "HOST", conflicts_with_all = ["closure", "stored"])]
     host: Option<String>,
+    #[command(flatten)]
+    pub(super) strict: StrictArgs,
     /// Print one JSON value
     #[arg(long)]
     json: bool,
@@ -32,7 +35,7 @@ pub struct PrechecksArgs {
 
 /// Runs the command.
 pub fn run(args: &PrechecksArgs, build: Build<'_>) -> Exit {
-    let PrechecksArgs { from, host, json } = args;
+    let PrechecksArgs { from, host, strict: _, json } = args;
     let ended = match host {
         Some(host) => ask_other(from, host, *json, build),
         None => ask_here(from, *json, build),

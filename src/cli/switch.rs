@@ -12,6 +12,7 @@ use super::follow::{follow_last, run_switch};
 use super::host::{Answer, Build, FromArgs, complain, require_root};
 use super::part::PartArgs;
 use super::plan::WishArgs;
+use super::report::StrictArgs;
 use super::say::{say, say_wrong};
 use super::there;
 use super::verdict::{no_end, report};
@@ -68,6 +69,8 @@ pub struct SwitchArgs {
     resume: bool,
     #[command(flatten)]
     how: HowArgs,
+    #[command(flatten)]
+    pub(super) strict: StrictArgs,
     /// Print one JSON value
     #[arg(long)]
     json: bool,

@@ -1,9 +1,8 @@
-//! Values as `eval` prints them: in the language for people, in JSON for programs.
+//! Values in JSON, as `eval` prints them for programs. How they are written in the language is the language's own business.
 
-use kl::data::{Data, DataKind, Encode, SecretPart};
+use kl::data::{Data, DataKind};
 use kl::value::show;
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
-use std::fmt::Write as _;
 
 /// A value that serializes as JSON: addresses, keys, durations and sizes are texts, a variant with a payload is an
 /// object of one key, a secret is an object that names it.
@@ -13,7 +12,7 @@ pub struct Json<'a>(pub &'a Data);
 impl Serialize for Json<'_> {
     fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
         match &self.0.kind {
-            DataKind::Error | DataKind::None => out.serialize_none(),
+            DataKind::Error(_) | DataKind::None => out.serialize_none(),
             DataKind::Bool(b) => out.serialize_bool(*b),
             DataKind::Int(n) => out.serialize_i64(*n),
             DataKind::Float(n) => out.serialize_f64(*n),
@@ -30,7 +29,7 @@ impl Serialize for Json<'_> {
             }
             DataKind::Secret(parts) => {
                 let mut map = out.serialize_map(Some(1))?;
-                map.serialize_entry("secret", &secret(parts))?;
+                map.serialize_entry("secret", &show::secret(parts))?;
                 map.end()
             }
             DataKind::List(all) | DataKind::Set(all) => {
@@ -61,116 +60,4 @@ impl Serialize for Fields<'_> {
         }
         map.end()
     }
-}
-
-/// A secret as it may be shown: by name.
-fn secret(parts: &[SecretPart]) -> String {
-    let mut out = String::new();
-    for part in parts {
-        match part {
-            SecretPart::Text(text) => out.push_str(text),
-            SecretPart::Name { name, part, encode } => {
-                let part = part.as_ref().map_or(String::new(), |p| format!("#{p}"));
-                let encode = match encode {
-                    Encode::Plain => "",
-                    Encode::Url => " urlencoded",
-                    Encode::Base64 => " base64",
-                };
-                let _ = write!(out, "<secret {name}{part}{encode}>");
-            }
-        }
-    }
-    out
-}
-
-/// A value in the language, over several lines where it is long.
-pub fn text(data: &Data) -> String {
-    let mut out = String::new();
-    write(data, 0, &mut out);
-    out
-}
-
-fn write(data: &Data, depth: usize, out: &mut String) {
-    match &data.kind {
-        DataKind::Error => out.push('?'),
-        DataKind::None => out.push_str("none"),
-        DataKind::Bool(b) => out.push_str(if *b { "true" } else { "false" }),
-        DataKind::Int(n) => out.push_str(&n.to_string()),
-        DataKind::Float(n) => out.push_str(&show::float(*n)),
-        DataKind::Str(text) => out.push_str(&quoted(text)),
-        DataKind::Ip(ip) => out.push_str(&ip.to_string()),
-        DataKind::Cidr(net) => out.push_str(&net.to_string()),
-        DataKind::Duration(ms) => out.push_str(&show::duration(*ms)),
-        DataKind::Size(bytes) => out.push_str(&show::size(*bytes)),
-        DataKind::Key(name) => out.push_str(&key_literal(name)),
-        DataKind::Enum(name, payload) => {
-            out.push('.');
-            out.push_str(name);
-            if !payload.is_empty() {
-                out.push('(');
-                for (i, (name, value)) in payload.iter().enumerate() {
-                    out.push_str(if i > 0 { ", " } else { "" });
-                    out.push_str(&format!("{name} = "));
-                    write(value, depth, out);
-                }
-                out.push(')');
-            }
-        }
-        DataKind::Secret(parts) => out.push_str(&secret(parts)),
-        DataKind::List(all) | DataKind::Set(all) => {
-            out.push('[');
-            for (i, item) in all.iter().enumerate() {
-                out.push_str(if i > 0 { ", " } else { "" });
-                write(item, depth, out);
-            }
-            out.push(']');
-        }
-        DataKind::Record(all) | DataKind::Map(all) | DataKind::Tree(all) => {
-            if all.is_empty() {
-                return out.push_str("{}");
-            }
-            out.push_str("{\n");
-            for (key, value) in all.iter() {
-                out.push_str(&"  ".repeat(depth + 1));
-                out.push_str(&word(key));
-                out.push_str(" = ");
-                write(value, depth + 1, out);
-                out.push('\n');
-            }
-            out.push_str(&"  ".repeat(depth));
-            out.push('}');
-        }
-        DataKind::Template(call) => {
-            out.push_str(&format!("template({}, ", quoted(&call.name)));
-            write(&call.value, depth, out);
-            out.push(')');
-        }
-    }
-}
-
-fn quoted(text: &str) -> String {
-    let mut out = String::from('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\t' => out.push_str("\\t"),
-            '$' => out.push_str("\\$"),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
-}
-
-fn word(key: &str) -> String {
-    let mut out = String::new();
-    kl::value::show::push_step(&mut out, key);
-    out
-}
-
-fn key_literal(name: &str) -> String {
-    let word = word(name);
-    if word.starts_with('"') { word } else { format!(".{word}") }
 }

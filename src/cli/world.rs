@@ -2,8 +2,10 @@
 
 use include_dir::{Dir, include_dir};
 use kl::source::{ReadError, World};
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use std::io::{ErrorKind, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::secrets::file::{Entry, SecretsFile};
@@ -13,13 +15,34 @@ static STDLIB: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/stdlib");
 /// The largest source that is read, in bytes.
 const MAX_SOURCE: u64 = 16 << 20;
 
-/// Files of this machine, relative to the current folder.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Disk;
+/// Files of this machine, relative to the current folder: a description that somebody named, and what lies in one folder with it.
+#[derive(Debug)]
+pub struct Disk {
+    entry: String,
+    /// The folder that nothing is read from outside of, without links; none where there is no such folder.
+    root: Option<PathBuf>,
+}
+
+impl Disk {
+    /// Lets a description read files of its own folder, or of another one that holds it.
+    pub fn new(entry: &str, root: Option<&Path>) -> Self {
+        let beside = Path::new(entry).parent().filter(|it| !it.as_os_str().is_empty());
+        let root = root.or(beside).unwrap_or(Path::new("."));
+        Self { entry: entry.to_owned(), root: root.canonicalize().ok() }
+    }
+
+    /// The place of a file without links on the way to it, if it is one that may be read.
+    fn find(&self, path: &str) -> Result<PathBuf, ReadError> {
+        let place = Path::new(path).canonicalize().map_err(|it| told(&it))?;
+        let is_named = path == self.entry;
+        let is_within = self.root.as_ref().is_some_and(|root| place.starts_with(root));
+        if is_named || is_within { Ok(place) } else { Err(ReadError::Outside) }
+    }
+}
 
 impl World for Disk {
     fn read(&self, path: &str) -> Result<Arc<str>, ReadError> {
-        read(Path::new(path))
+        read(&self.find(path)?)
     }
 
     fn library(&self, path: &str) -> Option<Arc<str>> {
@@ -34,19 +57,20 @@ impl World for Disk {
 
 /// Files of this machine, and beside them what a file of secrets says of versions, as definitions of the description.
 pub struct WithVersions {
+    disk: Disk,
     name: String,
     text: Arc<str>,
 }
 
 impl WithVersions {
     /// Says the versions of the secrets in a file.
-    pub fn new(path: &Path, secrets: &SecretsFile) -> Self {
+    pub fn new(disk: Disk, path: &Path, secrets: &SecretsFile) -> Self {
         let define = |(name, entry): (&String, &Entry)| {
             let name = quoted(name);
             format!("if {name} in secrets {{ secrets[{name}].version = {} }}\n", entry.version)
         };
         let text: String = secrets.secrets.iter().map(define).collect();
-        Self { name: path.to_string_lossy().into_owned(), text: text.into() }
+        Self { disk, name: path.to_string_lossy().into_owned(), text: text.into() }
     }
 
     /// The name of the file, if it says anything.
@@ -66,31 +90,45 @@ fn quoted(text: &str) -> String {
 
 impl World for WithVersions {
     fn read(&self, path: &str) -> Result<Arc<str>, ReadError> {
-        if path == self.name { Ok(self.text.clone()) } else { Disk.read(path) }
+        if path == self.name { Ok(self.text.clone()) } else { self.disk.read(path) }
     }
 
     fn library(&self, path: &str) -> Option<Arc<str>> {
-        Disk.library(path)
+        self.disk.library(path)
     }
 
     fn library_modules(&self) -> Vec<String> {
-        Disk.library_modules()
+        self.disk.library_modules()
+    }
+}
+
+fn told(error: &std::io::Error) -> ReadError {
+    match error.kind() {
+        ErrorKind::NotFound => ReadError::Missing,
+        ErrorKind::IsADirectory => ReadError::Directory,
+        _ => ReadError::Other(error.to_string()),
     }
 }
 
 fn read(path: &Path) -> Result<Arc<str>, ReadError> {
-    let told = |error: std::io::Error| match error.kind() {
-        ErrorKind::NotFound => ReadError::Missing,
-        ErrorKind::IsADirectory => ReadError::Directory,
-        _ => ReadError::Other(error.to_string()),
+    let told = |error: std::io::Error| told(&error);
+    // A pipe that nobody writes to would let this wait for ever.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = match rustix::fs::open(path, flags, Mode::empty()) {
+        Ok(file) => std::fs::File::from(file),
+        // What `open` says of a socket.
+        Err(Errno::NXIO) => return Err(ReadError::NotPlain),
+        Err(error) => return Err(told(error.into())),
     };
-    let file = std::fs::File::open(path).map_err(told)?;
     let meta = file.metadata().map_err(told)?;
     if meta.is_dir() {
         return Err(ReadError::Directory);
     }
+    if !meta.is_file() {
+        return Err(ReadError::NotPlain);
+    }
     let mut bytes = Vec::new();
-    // A length may be untrue, as of a pipe, so the limit is kept while reading, too.
+    // A length may be untrue, as of files of /proc, so the limit is kept while reading, too.
     file.take(MAX_SOURCE + 1).read_to_end(&mut bytes).map_err(told)?;
     if bytes.len() as u64 > MAX_SOURCE {
         return Err(ReadError::TooLarge);

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::compare::Change;
 use super::errors::Refusal;
 use super::graph::{Graph, Node, Side, graph, unit_of};
 use super::members::{Fleet, Group, Host, Order, State};
@@ -48,6 +49,9 @@ pub struct FleetPlan {
     pub left: Vec<LeftOn>,
     /// Hosts of which nothing differs, by name.
     pub unchanged: Vec<String>,
+    /// What differs on hosts that were something before. The digest does not count it: closures have their own.
+    #[serde(skip)]
+    pub changes: BTreeMap<String, Change>,
 }
 
 /// One node of the graph with its wave.
@@ -90,6 +94,7 @@ struct Planning<'a> {
     known: &'a Known,
     differs: bool,
     plan: Plan,
+    change: Option<Change>,
 }
 
 /// Plans a switch of all hosts, or says everything that is in the way.
@@ -117,6 +122,11 @@ pub fn plan_fleet(
         nodes,
         left: left.collect(),
         unchanged: all.iter().filter(|(_, it)| !it.differs).map(|(name, _)| (*name).to_owned()).collect(),
+        changes: all
+            .iter()
+            .filter(|(_, it)| it.known.reachable)
+            .filter_map(|(name, it)| Some(((*name).to_owned(), it.change.clone()?)))
+            .collect(),
         waves,
     })
 }
@@ -125,14 +135,14 @@ pub fn plan_fleet(
 fn plan_host<'a>(known: &'a Known, options: &Options) -> Planning<'a> {
     let Known { from, to, stamps, .. } = known;
     let differs = from.as_ref().is_none_or(|from| from.digest() != to.digest());
-    let plan = match differs {
-        true => {
-            let from_manifest = from.as_ref().map(|from| &from.manifest);
-            plan(&diff(from.as_ref(), to), from_manifest, &to.manifest, stamps, options)
-        }
-        false => Plan::default(),
-    };
-    Planning { known, differs, plan }
+    if !differs {
+        return Planning { known, differs, plan: Plan::default(), change: None };
+    }
+    let difference = diff(from.as_ref(), to);
+    let from_manifest = from.as_ref().map(|from| &from.manifest);
+    let plan = plan(&difference, from_manifest, &to.manifest, stamps, options);
+    let change = from.as_ref().map(|from| Change::of(&difference, &plan.left, Some(from), to));
+    Planning { known, differs, plan, change }
 }
 
 fn refused(all: &BTreeMap<&str, Planning>) -> Result<(), Vec<Refusal>> {

@@ -4,7 +4,7 @@
 //! asked for: what would need a terminal fails.
 
 use std::fs::File;
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{self, BufRead, BufReader, Read as _, Write as _};
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Output, Stdio};
 use std::thread;
@@ -15,6 +15,9 @@ use crate::store::files;
 
 /// The exit code of ssh itself, where the connection failed or was lost.
 pub const LOST: i32 = 255;
+
+/// The line between what a login shell prints by itself, as a `~/.bashrc` that greets, and what a command prints.
+const BEGIN: &str = "kolla-lang begins here";
 
 /// Where a host is and who it must be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,12 +112,12 @@ impl Connection {
         ssh
     }
 
-    /// Returns a command that runs these words on the host, as root.
+    /// Returns a command that runs these words on the host, as root. What it prints begins behind the line [`BEGIN`].
     fn command(&self, words: &[&str]) -> Result<Command, SshError> {
         let sudo: &[&str] = if self.reach.user == "root" { &[] } else { &["sudo", "-n", "--"] };
         let line = shlex::try_join(sudo.iter().chain(words).copied()).map_err(|_| SshError::Word)?;
         let mut command = self.ssh(&[]);
-        command.arg(line);
+        command.arg(format!("echo '{BEGIN}'; exec {line}"));
         Ok(command)
     }
 
@@ -131,7 +134,11 @@ impl Connection {
         });
         let Output { status, stdout, stderr } = output.map_err(SshError::Start)?;
         if status.success() {
-            return Ok(stdout);
+            let mut lines = BufReader::new(stdout.as_slice());
+            skip_greeting(&mut lines);
+            let mut rest = Vec::new();
+            lines.read_to_end(&mut rest).map_err(SshError::Start)?;
+            return Ok(rest);
         }
         let said = String::from_utf8_lossy(&stderr);
         if status.code() == Some(LOST) {
@@ -145,7 +152,15 @@ impl Connection {
     /// Runs a command on the host whose output goes where this program's goes, and returns its exit code: [`LOST`] where the
     /// connection was.
     pub fn show(&self, words: &[&str]) -> Result<i32, SshError> {
-        let status = self.command(words)?.stdin(Stdio::null()).status().map_err(SshError::Start)?;
+        let mut command = self.command(words)?;
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(SshError::Start)?;
+        if let Some(stdout) = child.stdout.take() {
+            let mut stdout = BufReader::new(stdout);
+            skip_greeting(&mut stdout);
+            hand_on(&mut stdout);
+        }
+        let status = child.wait().map_err(SshError::Start)?;
         Ok(status.code().unwrap_or(LOST))
     }
 
@@ -163,7 +178,9 @@ impl Connection {
                 let _broken = stderr.map(|mut stderr| stderr.read_to_end(&mut said));
                 String::from_utf8_lossy(&said).into_owned()
             });
-            let lines = child.stdout.take().into_iter().flat_map(|it| BufReader::new(it).lines());
+            let mut stdout = child.stdout.take().map(BufReader::new);
+            stdout.iter_mut().for_each(skip_greeting);
+            let lines = stdout.into_iter().flat_map(BufRead::lines);
             lines.map_while(Result::ok).for_each(|it| line(&it));
             said.join().unwrap_or_default()
         });
@@ -181,6 +198,32 @@ impl Connection {
     fn lost(&self, said: &str) -> SshError {
         let Reach { host, user, address, port, key: _ } = self.reach.clone();
         SshError::Lost { host, user, address, port, said: in_one_line(said) }
+    }
+}
+
+/// Reads past what was printed before a command ran. A connection that broke before has printed nothing.
+fn skip_greeting(stdout: &mut impl BufRead) {
+    let mut line = Vec::new();
+    // An error comes again when the rest is read.
+    while stdout.read_until(b'\n', &mut line).is_ok_and(|n| n > 0)
+        && line.trim_ascii_end() != BEGIN.as_bytes()
+    {
+        line.clear();
+    }
+}
+
+/// Prints what comes, as it comes, to the end: whoever prints there must not be stopped because nobody reads here any more.
+fn hand_on(stdout: &mut impl BufRead) {
+    loop {
+        let n_read = match stdout.fill_buf() {
+            Ok([]) | Err(_) => return,
+            Ok(bytes) => {
+                let mut here = io::stdout().lock();
+                let _unread = here.write_all(bytes).and_then(|()| here.flush());
+                bytes.len()
+            }
+        };
+        stdout.consume(n_read);
     }
 }
 

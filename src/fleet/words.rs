@@ -1,13 +1,13 @@
 //! What a plan of a fleet says to people: its waves, and a line for each step in them. Words only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use super::errors::listed;
+use super::alike::{Alike, Asked, Of, alike};
+use super::names::{counted, ranges};
 use super::plan::{FleetPlan, Planned};
-
-/// More hosts than this are counted and not listed: nobody reads a thousand lists.
-const N_LISTED: usize = 12;
+use super::rows::{write_change, write_units};
+use crate::activate::words::Line;
 
 impl FleetPlan {
     /// Says whether nothing is to be done on any host.
@@ -15,36 +15,68 @@ impl FleetPlan {
         self.waves.waves.is_empty() && self.waves.behind.is_empty()
     }
 
-    /// Writes the plan for people: wave by wave, host by host, each action with its reason and what it waits for.
+    /// Writes the plan for people: wave by wave, equal hosts together, each action with its reason and what it waits for, and the keys that
+    /// differ.
     pub fn to_text(&self) -> String {
+        self.to_text_of(&self.all_alike())
+    }
+
+    /// Writes the plan for people, by its groups of equal hosts.
+    pub fn to_text_of(&self, groups: &Groups) -> String {
         let mut text = format!("{}: {}\n", self.cloud, self.summary());
-        let width = self.nodes.iter().map(|it| it.node.unit.len()).max().unwrap_or(0);
-        let width = self.left.iter().map(|it| it.left.unit.len()).max().unwrap_or(0).max(width);
-        let n_hosts = self.waves.waves.iter().map(|wave| wave.hosts.len()).sum::<usize>();
-        for (idx, wave) in self.waves.waves.iter().enumerate() {
+        let units = groups.waves.iter().flatten().chain(&groups.last).flat_map(|it| &it.units);
+        let width = units.map(|it| it.unit.len()).max().unwrap_or(0);
+        for (idx, (wave, groups)) in self.waves.waves.iter().zip(&groups.waves).enumerate() {
             let canary = if wave.canary { ", the canary" } else { "" };
-            let _ = writeln!(text, "wave {}{canary}: {}", idx + 1, wave.hosts.join(" "));
-            for host in &wave.hosts {
-                let nodes: Vec<&Planned> = self.of_host(host).filter(|it| it.wave.is_some()).collect();
-                if n_hosts > N_LISTED {
-                    let _ = writeln!(text, "  {host}: {}", counted(&nodes));
-                    continue;
+            let hosts = counted(wave.hosts.iter().map(String::as_str));
+            let _ = writeln!(text, "wave {}{canary}: {hosts}", idx + 1);
+            // Of a single group the line above names the hosts.
+            let indent = if groups.len() > 1 { 4 } else { 2 };
+            for group in groups {
+                if groups.len() > 1 {
+                    let _ = writeln!(text, "  {}", counted(group.hosts.iter().map(String::as_str)));
                 }
-                let _ = writeln!(text, "  {host}");
-                nodes
-                    .iter()
-                    .for_each(|it| line(&mut text, width, it.node.action, &it.node.unit, &self.reason(it)));
-                for it in self.left.iter().filter(|it| it.host == *host) {
-                    line(&mut text, width, it.left.word(), &it.left.unit, &it.left.reason);
+                if group.units.is_empty() {
+                    let _ = writeln!(text, "{:indent$}no unit is touched", "");
                 }
+                write_units(&mut text, indent, width, group);
+                write_change(&mut text, indent, group);
             }
         }
-        self.last(&mut text, width);
+        self.last(&mut text, width, &groups.last);
         self.notes(&mut text);
         text
     }
 
-    fn summary(&self) -> String {
+    /// Groups the hosts of each wave, and those on which something is done at the end.
+    pub fn all_alike(&self) -> Groups {
+        let of = |hosts: &mut dyn Iterator<Item = &String>, wave: Option<usize>| {
+            alike(hosts.map(|host| self.of_host(host, wave)).collect())
+        };
+        let waves = self.waves.waves.iter().enumerate();
+        let waves = waves.map(|(idx, wave)| of(&mut wave.hosts.iter(), Some(idx))).collect();
+        let mut last: Vec<&String> =
+            self.nodes.iter().filter(|it| it.wave.is_none()).map(|it| &it.node.host).collect();
+        last.dedup();
+        Groups { waves, last: of(&mut last.into_iter(), None) }
+    }
+
+    fn of_host<'a>(&'a self, host: &'a str, wave: Option<usize>) -> Of<'a> {
+        let nodes = self.nodes.iter().filter(|it| it.node.host == host && it.wave == wave);
+        let mut units: Vec<Line> = nodes.map(|it| self.line(it)).collect();
+        if wave.is_some() {
+            let left = self.left.iter().filter(|it| it.host == host).map(|it| &it.left);
+            units.extend(left.map(|it| Line {
+                verb: it.word(),
+                unit: it.unit.clone(),
+                reason: it.reason.clone(),
+            }));
+        }
+        Of { host, units, change: wave.and_then(|_| self.changes.get(host)) }
+    }
+
+    /// Says how many hosts switch in how many waves.
+    pub fn summary(&self) -> String {
         let n_hosts: usize = self.waves.waves.iter().map(|wave| wave.hosts.len()).sum();
         match (n_hosts, self.waves.waves.len()) {
             (0, _) if self.waves.behind.is_empty() => "nothing to do".to_owned(),
@@ -55,82 +87,92 @@ impl FleetPlan {
         }
     }
 
-    fn of_host<'a>(&'a self, host: &'a str) -> impl Iterator<Item = &'a Planned> {
-        self.nodes.iter().filter(move |it| it.node.host == host)
-    }
-
     /// Tells of what runs when the last wave is committed.
-    fn last(&self, text: &mut String, width: usize) {
-        let last: Vec<&Planned> = self.nodes.iter().filter(|it| it.wave.is_none()).collect();
+    fn last(&self, text: &mut String, width: usize, last: &[Alike]) {
         if last.is_empty() {
             return;
         }
         let when = match self.waves.behind.as_slice() {
             [] => "when all is committed".to_owned(),
-            behind => format!("when all is committed, {} too", listed(behind)),
+            behind => format!("when all is committed, {} too", ranges(behind.iter().map(String::as_str))),
         };
         let _ = writeln!(text, "{when}");
-        let mut host = "";
-        for it in last {
-            if it.node.host != host {
-                host = &it.node.host;
-                let _ = writeln!(text, "  {host}");
-            }
-            line(text, width, it.node.action, &it.node.unit, &self.reason(it));
+        for group in last {
+            let _ = writeln!(text, "  {}", counted(group.hosts.iter().map(String::as_str)));
+            write_units(text, 4, width, group);
         }
     }
 
     fn notes(&self, text: &mut String) {
+        for line in self.note_lines() {
+            let _ = writeln!(text, "{line}");
+        }
+    }
+
+    /// Returns what else is to be known: where the way back ends, who answers for nobody, who is left out.
+    pub fn note_lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
         if let Some(it) = self.no_return.map(|idx| &self.nodes[idx]) {
             let when = match it.wave {
                 Some(wave) => format!("in wave {}", wave + 1),
                 None => "at the end".to_owned(),
             };
-            let _ = writeln!(text, "no way back behind {} on {}, {when}", it.node.unit, it.node.host);
+            lines.push(format!("no way back behind {} on {}, {when}", it.node.unit, it.node.host));
         }
         for outage in &self.waves.outages {
             let (group, host) = (&outage.group, &outage.host);
-            let _ = writeln!(
-                text,
+            lines.push(format!(
                 "nobody answers for the group `{group}` while {host} switches: it has one member"
-            );
+            ));
         }
         for host in &self.waves.behind {
-            let _ = writeln!(text, "behind: {host} cannot be reached and is left out");
+            lines.push(format!("behind: {host} cannot be reached and is left out"));
         }
         if !self.unchanged.is_empty() && !self.waves.waves.is_empty() {
-            let _ = writeln!(text, "nothing differs on {}", listed(&self.unchanged));
+            lines.push(format!("nothing differs on {}", counted(self.unchanged.iter().map(String::as_str))));
         }
+        lines
     }
 
-    /// Says why something is done, and what it waits for: units of its own host by name, others with their host.
-    fn reason(&self, it: &Planned) -> String {
-        let name = |idx: &usize| {
-            let before = &self.nodes[*idx].node;
-            match before.host == it.node.host {
-                true => before.unit.clone(),
-                false => format!("{} on {}", before.unit, before.host),
-            }
-        };
+    /// Says what is done, why, and what it waits for: units of its own host by name, others with their hosts.
+    pub fn line(&self, it: &Planned) -> Line {
         // That stops come first goes without saying.
-        let awaited = it.node.after.iter().filter(|idx| self.nodes[**idx].node.action != "stop");
-        let after: Vec<String> = awaited.map(name).collect();
-        let reason = &it.node.reason;
-        if after.is_empty() { reason.clone() } else { format!("{reason} (after {})", after.join(", ")) }
+        let awaited = it.node.after.iter().map(|idx| &self.nodes[*idx].node).filter(|it| it.action != "stop");
+        let mut units: Vec<(&str, BTreeSet<&str>)> = Vec::new();
+        let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+        for before in awaited {
+            let idx = *places.entry(&before.unit).or_insert(units.len());
+            if idx == units.len() {
+                units.push((&before.unit, BTreeSet::new()));
+            }
+            units[idx].1.insert(&before.host);
+        }
+        let name =
+            |(unit, hosts): &(&str, BTreeSet<&str>)| match hosts.iter().all(|host| *host == it.node.host) {
+                true => (*unit).to_owned(),
+                false => format!("{unit} on {}", ranges(hosts.iter().copied())),
+            };
+        let after: Vec<String> = units.iter().map(name).collect();
+        let reason = match after.as_slice() {
+            [] => it.node.reason.clone(),
+            after => format!("{} (after {})", it.node.reason, after.join(", ")),
+        };
+        Line { verb: it.node.action, unit: it.node.unit.clone(), reason }
     }
 }
 
-fn line(text: &mut String, width: usize, action: &str, unit: &str, reason: &str) {
-    // Writing into a text cannot fail.
-    let _ = writeln!(text, "    {action:<8} {unit:<width$}  {reason}");
+/// The hosts of a plan, equal ones together.
+#[derive(Debug)]
+pub struct Groups {
+    /// By wave.
+    pub waves: Vec<Vec<Alike>>,
+    /// Those on which something is done when the last wave is committed.
+    pub last: Vec<Alike>,
 }
 
-/// How many of each action, in the order in which they come first.
-fn counted(nodes: &[&Planned]) -> String {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    nodes.iter().for_each(|it| *counts.entry(it.node.action).or_default() += 1);
-    let order = ["stop", "run", "start", "restart", "reload"];
-    let words: Vec<String> =
-        order.iter().filter_map(|action| Some(format!("{} {action}", counts.get(action)?))).collect();
-    if words.is_empty() { "a new generation, and no unit is touched".to_owned() } else { words.join(", ") }
+impl Groups {
+    /// Asks of each new value which line of the description gave it, and notes what is known.
+    pub fn trace(&mut self, line_of: &dyn Fn(Asked<'_>) -> Option<String>) {
+        self.waves.iter_mut().flatten().for_each(|it| it.trace(line_of));
+    }
 }

@@ -3,6 +3,7 @@
 use super::Text;
 use super::container::Run;
 use super::decode;
+use super::host::name_of_ours;
 use super::read::Reader;
 use super::secret::{self, SecretKind};
 use ipnet::IpNet;
@@ -177,7 +178,7 @@ pub fn decode_cloud(root: &[(Arc<str>, Data)]) -> (Cloud, Problems) {
         vips: map(&mut read, shared, "vips", |read, _, it| vip(read, it)),
         tasks: values(map(&mut read, shared, "tasks", task)),
         groups: values(map(&mut read, shared, "groups", group)),
-        operators: map(&mut read, shared, "operators", |read, _, it| read.text(it)),
+        operators: map(&mut read, shared, "operators", |read, _, it| read.text(it).trimmed()),
         secrets: map(&mut read, shared, "secrets", |read, name, it| secret(read, name, it)),
     };
     secret::check_authorities(&mut read, &cloud.secrets);
@@ -225,6 +226,7 @@ fn task(read: &mut Reader, name: &Arc<str>, data: &Data) -> Task {
     let (on, once, class) = (read.field(data, "on"), read.field(data, "once"), read.field(data, "class"));
     let (after, after_healthy) = (read.field(data, "after"), read.field(data, "after_healthy"));
     let timeout = read.field(data, "timeout");
+    read.report_all(name_of_ours(name, data.origin.at));
     let table = [("expand", Class::Expand), ("one-way", Class::OneWay), ("contract", Class::Contract)];
     Task {
         name: name.clone(),

@@ -1,9 +1,11 @@
 //! Containers, and what containers and tasks have in common: what is run, with which mounts and files. Structs only; how
 //! they are read from values is in `decode`.
 
+use super::words::Published;
 use super::{At, Text};
 use kl::data::Data;
 use kl::source::Span;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,8 +61,10 @@ pub struct Container {
     pub hostname: Option<Text>,
     /// Network namespace.
     pub network: Network,
+    /// Where it waits for connections in the network of the host, by name, sorted.
+    pub listens: Vec<(Arc<str>, Listen)>,
     /// Published ports of a bridge network.
-    pub publish: Vec<Text>,
+    pub publish: Vec<At<Published>>,
     /// Whether it sees the host's processes.
     pub host_pid: bool,
     /// Whether it shares memory with the host.
@@ -109,6 +113,19 @@ pub struct Container {
     pub drain_within: Duration,
     /// When it counts as up.
     pub gate: Gate,
+}
+
+/// Where a container waits for connections.
+#[derive(Clone, Debug)]
+pub struct Listen {
+    /// Where it was defined.
+    pub at: Span,
+    /// The port.
+    pub port: u16,
+    /// The address; none: every one of the host.
+    pub address: Option<IpAddr>,
+    /// `tcp` or `udp`.
+    pub protocol: Arc<str>,
 }
 
 /// A container's network namespace.
@@ -232,10 +249,10 @@ pub enum Propagation {
 pub struct Ulimit {
     /// Where it was defined.
     pub at: Span,
-    /// What holds at first.
-    pub soft: u64,
-    /// How far it may be raised.
-    pub hard: u64,
+    /// What holds at first; none: no limit.
+    pub soft: Option<u64>,
+    /// How far it may be raised; none: without limit.
+    pub hard: Option<u64>,
 }
 
 /// Limits of a whole container.
@@ -264,6 +281,29 @@ pub struct File {
     pub owner: Text,
     /// Its permission bits.
     pub mode: u32,
+    /// How the values of an ini file are written.
+    pub style: Style,
+}
+
+/// How a text is written for a reader that takes quotes off it and replaces sequences in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Style {
+    /// When a text is written in double quotes.
+    pub quotes: Quotes,
+    /// What is written in place of a character, by the character.
+    pub escapes: BTreeMap<char, String>,
+}
+
+/// When a text is written in double quotes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Quotes {
+    /// Never: the reader has no quotes.
+    #[default]
+    Never,
+    /// When its ends would not be read otherwise, white space or a pair of quotes, and when one of these characters is in it.
+    For(String),
+    /// When it is more than one plain word.
+    Words,
 }
 
 /// How a file is written.

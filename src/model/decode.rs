@@ -1,12 +1,14 @@
 //! Containers from values: what is run, with which mounts and files, and what the types of the kernel cannot say of them.
 
 use super::container::{
-    Ask, Change, Container, Contract, File, Format, Gate, Health, Limits, Mount, Network, OnUnhealthy,
-    Permission, Probe, Propagation, Restart, Run, Source, Ulimit,
+    Ask, Change, Container, Contract, File, Format, Gate, Health, Limits, Listen, Mount, Network,
+    OnUnhealthy, Permission, Probe, Propagation, Quotes, Restart, Run, Source, Style, Ulimit,
 };
 use super::read::Reader;
-use super::{Text, errors};
+use super::words::Published;
+use super::{At, Text, errors, words};
 use kl::data::{Data, DataKind};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Decodes a container.
@@ -38,7 +40,8 @@ pub(super) fn container(read: &mut Reader, name: &Arc<str>, data: &Data) -> Cont
         workdir: opt_text(read, "workdir"),
         hostname: opt_text(read, "hostname"),
         network: network(read, data),
-        publish: texts(read, "publish"),
+        listens: listens(read, data),
+        publish: published(read, data),
         host_pid: host(read, "pid"),
         host_ipc: host(read, "ipc"),
         host_cgroup: host(read, "cgroup"),
@@ -73,6 +76,12 @@ pub(super) fn container(read: &mut Reader, name: &Arc<str>, data: &Data) -> Cont
         gate: gate(read, data),
     };
     check_reload(read, data, &it);
+    for capability in &it.drop {
+        read.report_all(words::no_capability(capability.as_str(), capability.at));
+    }
+    if let Some(signal) = &it.stop_signal {
+        read.report_all(words::no_signal(signal.as_str(), signal.at));
+    }
     it
 }
 
@@ -137,12 +146,11 @@ pub(super) fn run(read: &mut Reader, data: &Data) -> Run {
 
 /// What the types of a container cannot say.
 fn check_run(read: &mut Reader, data: &Data, run: &Run) {
-    let image = run.image.as_str();
-    if image.is_empty() || image.contains(char::is_whitespace) {
-        let failed = data.get("image").is_some_and(|it| it.kind == DataKind::Error);
-        if !failed {
-            read.report(errors::bad_value(run.image.at, format!("`{image}` is no name of an image")));
-        }
+    if data.get("image").is_some_and(|it| !it.is_error()) {
+        read.report_all(words::no_image(run.image.as_str(), run.image.at));
+    }
+    for capability in &run.caps {
+        read.report_all(words::no_capability(capability.as_str(), capability.at));
     }
     match run.contract {
         Contract::Kolla => check_kolla_command(read, data, run),
@@ -164,6 +172,7 @@ fn check_run(read: &mut Reader, data: &Data, run: &Run) {
         }
     }
     for (path, mount) in &run.mounts {
+        read.report_all(words::no_mount_place(path, mount.at));
         if run.files.iter().any(|(file, _)| file == path) {
             read.report(errors::bad_value(mount.at, format!("`{path}` is both a mount and a file")));
         }
@@ -188,6 +197,40 @@ fn check_kolla_command(read: &mut Reader, data: &Data, run: &Run) {
     }
 }
 
+/// Decodes where a container waits for connections.
+fn listens(read: &mut Reader, data: &Data) -> Vec<(Arc<str>, Listen)> {
+    let field = read.field(data, "listens");
+    let mut all = Vec::new();
+    for (name, it) in read.entries(field) {
+        let (port, address, protocol) =
+            (read.field(it, "port"), read.field(it, "address"), read.field(it, "protocol"));
+        let listen = Listen {
+            at: it.origin.at,
+            port: read.small(port),
+            address: match address.kind {
+                DataKind::None => None,
+                _ => read.opt_ip(address),
+            },
+            protocol: read.text(protocol).value,
+        };
+        all.push((name.clone(), listen));
+    }
+    all
+}
+
+/// Decodes published ports; what is none was reported.
+fn published(read: &mut Reader, data: &Data) -> Vec<At<Published>> {
+    let field = read.field(data, "publish");
+    let mut all = Vec::new();
+    for text in read.texts(field) {
+        match words::published(text.as_str(), text.at) {
+            Ok(it) => all.push(At::new(it, text.at)),
+            Err(report) => read.report(*report),
+        }
+    }
+    all
+}
+
 fn network(read: &mut Reader, data: &Data) -> Network {
     let field = read.field(data, "network");
     match read.variant(field) {
@@ -206,7 +249,7 @@ fn change(read: &mut Reader, data: &Data) -> Change {
         ("reload", payload) => {
             let command = read.payload(field, payload, "command");
             let words = read.texts(command);
-            if words.is_empty() && command.kind != DataKind::Error {
+            if words.is_empty() && !command.is_error() {
                 read.report(errors::bad_value(command.origin.at, "a reload needs a command to run inside"));
             }
             Change::Reload(words)
@@ -251,7 +294,7 @@ fn probe(read: &mut Reader, data: &Data) -> Probe {
         _ => {
             let run = given(read, "run");
             let words = read.texts(run);
-            if words.is_empty() && run.kind != DataKind::Error {
+            if words.is_empty() && !run.is_error() {
                 read.report(errors::bad_value(run.origin.at, "a probe needs a command to run inside"));
             }
             Ask::Command(words)
@@ -296,7 +339,9 @@ fn ulimits(read: &mut Reader, data: &Data) -> Vec<(Arc<str>, Ulimit)> {
     let mut all = Vec::new();
     for (name, it) in read.entries(field) {
         let (soft, hard) = (read.field(it, "soft"), read.field(it, "hard"));
-        let limit = Ulimit { at: it.origin.at, soft: read.number(soft).value, hard: read.number(hard).value };
+        let number =
+            |read: &mut Reader, it: &Data| (it.kind != DataKind::None).then(|| read.number(it).value);
+        let limit = Ulimit { at: it.origin.at, soft: number(read, soft), hard: number(read, hard) };
         all.push((name.clone(), limit));
     }
     all
@@ -328,6 +373,13 @@ pub(super) fn files(read: &mut Reader, data: &Data) -> Vec<(Arc<str>, File)> {
     all
 }
 
+/// Decodes one file; `None` when the value is none.
+pub fn decode_file(data: &Data) -> Option<File> {
+    let mut read = Reader::default();
+    let decoded = file(&mut read, data);
+    (!read.problems.has_errors()).then_some(decoded)
+}
+
 fn file(read: &mut Reader, data: &Data) -> File {
     let (format, content) = (read.field(data, "format"), read.field(data, "content"));
     let (owner, mode) = (read.field(data, "owner"), read.field(data, "mode"));
@@ -350,7 +402,28 @@ fn file(read: &mut Reader, data: &Data) -> File {
         content: content.clone(),
         owner: owner_text(read, owner),
         mode: bits.unwrap_or(0o640),
+        style: style(read, data),
     }
+}
+
+fn style(read: &mut Reader, file: &Data) -> Style {
+    let data = read.field(file, "ini");
+    let (quotes, escapes) = (read.field(data, "quotes"), read.field(data, "escapes"));
+    let quotes = read.opt_text(quotes).map_or(Quotes::Never, |chars| Quotes::For(chars.value.to_string()));
+    let mut style = Style { quotes, escapes: BTreeMap::new() };
+    for (key, written) in read.entries(escapes) {
+        let mut chars = key.chars();
+        match (chars.next(), chars.next()) {
+            (Some(one), None) => {
+                style.escapes.insert(one, read.text(written).value.to_string());
+            }
+            _ => {
+                let report = errors::bad_value(written.origin.at, format!("`{key}` is not one character"));
+                read.report(report.help("escape each character by itself"));
+            }
+        }
+    }
+    style
 }
 
 /// An owner: `user` or `user:group`.
@@ -360,7 +433,7 @@ fn owner_text(read: &mut Reader, data: &Data) -> Text {
         !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
     };
     let parts: Vec<&str> = owner.as_str().split(':').collect();
-    if data.kind != DataKind::Error && (parts.len() > 2 || !parts.iter().all(|part| fine(part))) {
+    if !data.is_error() && (parts.len() > 2 || !parts.iter().all(|part| fine(part))) {
         let report = errors::bad_value(owner.at, format!("`{owner}` is no owner"));
         read.report(report.help("write `user` or `user:group`"));
     }
@@ -380,7 +453,7 @@ fn permission(read: &mut Reader, data: &Data) -> Permission {
 
 fn health(read: &mut Reader, data: &Data) -> Option<Health> {
     let field = read.field(data, "health");
-    if matches!(field.kind, DataKind::None | DataKind::Error) {
+    if matches!(field.kind, DataKind::None | DataKind::Error(_)) {
         return None;
     }
     let (test, interval, timeout) =

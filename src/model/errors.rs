@@ -127,6 +127,16 @@ pub fn secret_without_parts(at: Span, declared_at: Span, name: &str) -> Diagnost
         .help(format!("write `secret(\"{name}\")`"))
 }
 
+/// A secret of several lines where a file has room for one.
+pub fn secret_of_lines(at: Span, declared_at: Span, name: &str, part: &str) -> Diagnostic {
+    bad_document(
+        at,
+        format!("the part `{part}` of the secret `{name}` has several lines, and there is room for one"),
+    )
+    .label(declared_at, "it is PEM")
+    .help(format!("put it into a file of its own: `text_file(secret_part(\"{name}\", \"{part}\"))`"))
+}
+
 /// A secret that has parts, used as if it were one text.
 pub fn secret_needs_part(at: Span, declared_at: Span, name: &str, parts: &[String]) -> Diagnostic {
     bad_value(at, format!("the secret `{name}` has parts, and none is named"))

@@ -1,12 +1,13 @@
 //! A host: what runs on it, its volumes and networks, its own files, timers and units.
 
+use super::calendar::{self, NoTime};
 use super::container::{Container, File};
 use super::decode;
 use super::precheck::{Precheck, prechecks};
 use super::read::Reader;
 use super::{At, Text, errors};
-use kl::data::Data;
-use kl::diag::Problems;
+use kl::data::{Data, DataKind};
+use kl::diag::{Diagnostic, Problems};
 use kl::source::Span;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -214,25 +215,85 @@ pub fn decode_host(name: &str, data: &Data) -> (Host, Problems) {
         files: decode::files(read, data),
         timers: map(read, "timers").iter().map(|(key, it)| (key.clone(), timer(read, it))).collect(),
         units: map(read, "units").iter().map(|(key, it)| (key.clone(), raw_unit(read, key, it))).collect(),
-        sysctls: map(read, "sysctls").iter().map(|(key, it)| (key.clone(), read.text(it))).collect(),
+        sysctls: map(read, "sysctls").iter().map(|(key, it)| (setting(key), read.text(it))).collect(),
         modules: read.texts(modules),
     };
     check_names(read, &host);
+    super::claims::check_ports(read, &host);
+    check_sysctls(read, &host);
     (host, std::mem::take(&mut read.problems))
+}
+
+/// What the names of units begin with that kolla-lang makes for itself.
+const OURS: &str = "kolla-lang-";
+
+/// Returns the name of a kernel setting with dots between its parts. As sysctl.d(5) says, where the first separator is a slash, slashes
+/// part and dots belong to names; else it is the other way round.
+fn setting(key: &str) -> Arc<str> {
+    let swapped = |it: char| match it {
+        '.' => '/',
+        '/' => '.',
+        it => it,
+    };
+    match key.find(['.', '/']) {
+        Some(first) if key[first..].starts_with('/') => key.chars().map(swapped).collect::<String>().into(),
+        _ => key.into(),
+    }
+}
+
+/// A kernel setting is one, and has one line.
+fn check_sysctls(read: &mut Reader, host: &Host) {
+    for (place, (key, value)) in host.sysctls.iter().enumerate() {
+        if key.is_empty() || key.contains(|it: char| it.is_whitespace() || it.is_control() || it == '=') {
+            read.report(errors::bad_value(
+                value.at,
+                format!("`{}` is no name of a kernel setting", key.escape_debug()),
+            ));
+        }
+        if value.as_str().contains(|it: char| it.is_control() && it != '\t') {
+            let report = errors::bad_value(value.at, format!("the value of `{key}` is not one line of text"));
+            read.report(report.help("give each setting a key of its own"));
+        }
+        if let Some((_, first)) = host.sysctls[..place].iter().find(|(other, _)| other == key) {
+            let report = errors::bad_value(value.at, format!("two values for the kernel setting `{key}`"));
+            read.report(
+                report.label(first.at, "the other one").help("leave one out: dots and slashes mean the same"),
+            );
+        }
+    }
+}
+
+impl Host {
+    /// The names of all units that it is described with but for those of tasks, and where each was defined.
+    pub fn unit_names(&self) -> impl Iterator<Item = (String, Span)> {
+        let containers = self.containers.iter().map(|it| (format!("{}.service", it.name), it.at));
+        let timers = self
+            .timers
+            .iter()
+            .flat_map(|(name, it)| [(format!("{name}.timer"), it.at), (format!("{name}.service"), it.at)]);
+        let volumes = self.volumes.iter().map(|(name, it)| (format!("{name}-volume.service"), it.at));
+        let bridges = self.bridges.iter().map(|(name, it)| (format!("{name}-network.service"), it.at));
+        let units = self.units.iter().map(|(name, it)| (name.to_string(), it.at));
+        containers.chain(timers).chain(volumes).chain(bridges).chain(units)
+    }
+}
+
+/// Says that a unit has a name of those that kolla-lang makes for itself.
+pub(super) fn name_of_ours(name: &str, at: Span) -> Option<Diagnostic> {
+    name.starts_with(OURS).then(|| {
+        errors::bad_value(at, format!("`{name}` is a name of kolla-lang's own units"))
+            .help(format!("give it a name that does not begin with `{OURS}`"))
+    })
 }
 
 /// Every unit of a host has a name of its own, whatever it was made from.
 fn check_names(read: &mut Reader, host: &Host) {
     let mut seen: BTreeMap<String, Span> = BTreeMap::new();
-    let containers = host.containers.iter().map(|it| (format!("{}.service", it.name), it.at));
-    let timers = host
-        .timers
-        .iter()
-        .flat_map(|(name, it)| [(format!("{name}.timer"), it.at), (format!("{name}.service"), it.at)]);
-    let volumes = host.volumes.iter().map(|(name, it)| (format!("{name}-volume.service"), it.at));
-    let bridges = host.bridges.iter().map(|(name, it)| (format!("{name}-network.service"), it.at));
-    let units = host.units.iter().map(|(name, it)| (name.to_string(), it.at));
-    for (name, at) in containers.chain(timers).chain(volumes).chain(bridges).chain(units) {
+    for (name, at) in host.unit_names() {
+        // One report for what becomes several units.
+        if !seen.values().any(|it| *it == at) {
+            read.report_all(name_of_ours(&name, at));
+        }
         if let Some(first_at) = seen.insert(name.clone(), at) {
             let report =
                 errors::bad_value(at, format!("two things on `{}` would be the unit `{name}`", host.name));
@@ -254,7 +315,7 @@ fn ssh(read: &mut Reader, data: &Data) -> Ssh {
         user: read.text(user),
         address: read.text(address),
         port: read.number(port).value,
-        key: read.opt_text(key),
+        key: read.opt_text(key).map(|key| key.trimmed()),
     }
 }
 
@@ -269,7 +330,7 @@ fn volume(read: &mut Reader, data: &Data) -> Volume {
         options: read.texts(options),
         scratch: read.bool(scratch),
     };
-    if volume.device.is_none() && (volume.fs.is_some() || !volume.options.is_empty()) {
+    if device.kind == DataKind::None && (volume.fs.is_some() || !volume.options.is_empty()) {
         let report = errors::bad_value(volume.at, "a volume without a device has nothing to mount");
         read.report(report.help("name a `device`, or leave `fs` and `options` out"));
     }
@@ -292,7 +353,7 @@ fn bridge(read: &mut Reader, data: &Data) -> Bridge {
         internal: read.bool(internal),
         dns: read.bool(dns),
     };
-    if let (Some(gateway), None) = (&bridge.gateway, &bridge.subnet) {
+    if let (Some(gateway), DataKind::None) = (&bridge.gateway, &subnet.kind) {
         read.report(errors::bad_value(gateway.at, "a gateway needs a `subnet` to lie in"));
     }
     if let (Some(parent), Driver::Bridge) = (&bridge.parent, bridge.driver) {
@@ -306,7 +367,7 @@ fn timer(read: &mut Reader, data: &Data) -> Timer {
         (read.field(data, "calendar"), read.field(data, "spread"), read.field(data, "persistent"));
     let (within, command, timeout) =
         (read.field(data, "within"), read.field(data, "command"), read.field(data, "timeout"));
-    Timer {
+    let timer = Timer {
         at: data.origin.at,
         calendar: read.text(calendar),
         spread: read.duration(spread),
@@ -314,7 +375,17 @@ fn timer(read: &mut Reader, data: &Data) -> Timer {
         within: read.opt_text(within),
         command: read.texts(command),
         timeout: read.duration(timeout),
+    };
+    if !calendar.is_error()
+        && let Err(NoTime { why, help }) = calendar::check(timer.calendar.as_str())
+    {
+        let why = why.map_or(String::new(), |why| format!(": {why}"));
+        let message = format!("`{}` is no time as systemd.time(7) writes it{why}", timer.calendar);
+        let help =
+            help.unwrap_or_else(|| "write `daily`, or days and a time, as in `Mon..Fri 03:30`".to_owned());
+        read.report(errors::bad_value(timer.calendar.at, message).help(help));
     }
+    timer
 }
 
 fn raw_unit(read: &mut Reader, name: &str, data: &Data) -> RawUnit {

@@ -3,20 +3,26 @@
 //! Knows hosts, containers, files, secrets, tasks and groups, and no service by name. Decides nothing: order is the
 //! plan's business, and how a thing is written is rendering's. Fields that modules add to `Host` are not read.
 
+pub mod calendar;
+mod claims;
 pub mod cloud;
 pub mod container;
 mod decode;
+mod derived;
 pub mod errors;
 pub mod host;
 pub mod precheck;
 mod read;
 pub mod secret;
+pub mod words;
 
 pub use cloud::{Class, Cloud, Group, Member, Sealed, SecretSpec, SiteNetwork, Task, Vip, decode_cloud};
 pub use container::{
-    Ask, Change, Container, Contract, File, Format, Gate, Health, Limits, Mount, Network, OnUnhealthy,
-    Permission, Probe, Propagation, Restart, Run, Source, Ulimit,
+    Ask, Change, Container, Contract, File, Format, Gate, Health, Limits, Listen, Mount, Network,
+    OnUnhealthy, Permission, Probe, Propagation, Quotes, Restart, Run, Source, Style, Ulimit,
 };
+pub use decode::decode_file;
+pub use derived::not_derived;
 pub use host::{Backend, Bridge, Driver, Host, Interface, RawUnit, Timer, UnitChange, Volume, decode_host};
 pub use precheck::{Precheck, Protocol, Question};
 pub use secret::{Alphabet, SecretKind};
@@ -45,6 +51,15 @@ impl<T> At<T> {
 }
 
 impl At<Arc<str>> {
+    /// The same without white space at both ends, as a file of one line has it.
+    #[must_use]
+    pub fn trimmed(self) -> Self {
+        match self.value.trim() {
+            trimmed if trimmed.len() < self.value.len() => Self { value: trimmed.into(), at: self.at },
+            _ => self,
+        }
+    }
+
     /// The text alone.
     pub fn as_str(&self) -> &str {
         &self.value

@@ -26,6 +26,7 @@ pub enum Question {
     Resolves(Text),
     Ping(Option<IpAddr>),
     Tcp(Option<IpAddr>, u16),
+    Mtu(Text, u64),
     Clock,
 }
 
@@ -89,6 +90,10 @@ fn question(read: &mut Reader, ask: &Data) -> Question {
         "tcp" => {
             let (address, port) = (given(read, "address"), given(read, "port"));
             Question::Tcp(read.opt_ip(address), read.small(port))
+        }
+        "mtu" => {
+            let (interface, bytes) = (given(read, "interface"), given(read, "bytes"));
+            Question::Mtu(read.text(interface), read.number(bytes).value)
         }
         _ => Question::Clock,
     }

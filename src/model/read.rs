@@ -3,15 +3,23 @@
 
 use super::{At, Text, errors};
 use kl::data::{Data, DataKind, Origin};
-use kl::diag::{Diagnostic, Problems};
+use kl::diag::{Diagnostic, Problems, Reported};
 use kl::source::Span;
 use std::net::IpAddr;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-/// What a field reads as when the value has no such field.
-static ABSENT: LazyLock<Data> =
-    LazyLock::new(|| Data { kind: DataKind::Error, origin: Origin { at: Span::new(0, 0), through: None } });
+/// What a field reads as when the value has no such field, which was reported.
+fn absent(why: Reported) -> &'static Data {
+    static ABSENT: OnceLock<Data> = OnceLock::new();
+    let origin = Origin { at: Span::new(0, 0), through: None };
+    ABSENT.get_or_init(|| Data { kind: DataKind::Error(why), origin })
+}
+
+/// Whether there is a value: one that failed was reported, and reads as one that is absent.
+fn is_there(data: &Data) -> bool {
+    !matches!(data.kind, DataKind::None | DataKind::Error(_))
+}
 
 /// Reads values and keeps what was wrong with them.
 #[derive(Default)]
@@ -26,8 +34,13 @@ impl Reader {
         self.problems.push(report);
     }
 
+    /// Reports what was found, if anything was.
+    pub fn report_all(&mut self, reports: impl IntoIterator<Item = Diagnostic>) {
+        reports.into_iter().for_each(|it| self.report(it));
+    }
+
     fn mismatch<T>(&mut self, data: &Data, wanted: &str, fallback: T) -> T {
-        if data.kind != DataKind::Error {
+        if !data.is_error() {
             self.report(errors::schema(data.origin.at, wanted));
         }
         fallback
@@ -37,7 +50,11 @@ impl Reader {
     pub fn field<'a>(&mut self, record: &'a Data, name: &str) -> &'a Data {
         match record.get(name) {
             Some(found) => found,
-            None => self.mismatch(record, &format!("a record with `{name}`"), &*ABSENT),
+            // A field of what failed failed.
+            None if record.is_error() => record,
+            None => absent(
+                self.problems.push(errors::schema(record.origin.at, &format!("a record with `{name}`"))),
+            ),
         }
     }
 
@@ -61,13 +78,13 @@ impl Reader {
 
     /// A text, if there is one.
     pub fn opt_text(&mut self, data: &Data) -> Option<Text> {
-        (data.kind != DataKind::None).then(|| self.text(data))
+        is_there(data).then(|| self.text(data))
     }
 
     /// A list or a set of texts.
     pub fn texts(&mut self, data: &Data) -> Vec<Text> {
         match data.items() {
-            Some(items) => items.iter().map(|it| self.text(it)).collect(),
+            Some(items) => items.iter().filter(|it| !it.is_error()).map(|it| self.text(it)).collect(),
             None => self.mismatch(data, "a list", Vec::new()),
         }
     }
@@ -93,7 +110,7 @@ impl Reader {
 
     /// A number, an address or a network as text, if there is one.
     pub fn opt_display(&mut self, data: &Data) -> Option<Text> {
-        (data.kind != DataKind::None).then(|| self.display(data))
+        is_there(data).then(|| self.display(data))
     }
 
     /// A number that the schema keeps above zero.
@@ -133,7 +150,7 @@ impl Reader {
     /// A number, if there is one.
     pub fn opt_int(&mut self, data: &Data) -> Option<At<i64>> {
         let value = match data.kind {
-            DataKind::None => return None,
+            DataKind::None | DataKind::Error(_) => return None,
             DataKind::Int(value) => value,
             _ => self.mismatch(data, "an Int", 0),
         };
@@ -143,7 +160,7 @@ impl Reader {
     /// A fraction, if there is one.
     pub fn opt_float(&mut self, data: &Data) -> Option<At<f64>> {
         let value = match data.kind {
-            DataKind::None => return None,
+            DataKind::None | DataKind::Error(_) => return None,
             DataKind::Float(value) => value,
             _ => self.mismatch(data, "a Float", 1.0),
         };
@@ -177,7 +194,7 @@ impl Reader {
 
     /// A size, if there is one.
     pub fn opt_size(&mut self, data: &Data) -> Option<At<u64>> {
-        (data.kind != DataKind::None).then(|| self.size(data))
+        is_there(data).then(|| self.size(data))
     }
 
     /// The name of a variant and its payload; a failed one has no name.
@@ -189,10 +206,13 @@ impl Reader {
     }
 
     /// A field of a payload.
-    pub fn payload<'a>(&mut self, of: &Data, payload: &'a [(Arc<str>, Data)], name: &str) -> &'a Data {
+    pub fn payload<'a>(&mut self, of: &'a Data, payload: &'a [(Arc<str>, Data)], name: &str) -> &'a Data {
         match payload.iter().find(|(key, _)| &**key == name) {
             Some((_, found)) => found,
-            None => self.mismatch(of, &format!("a variant with `{name}`"), &*ABSENT),
+            None if of.is_error() => of,
+            None => {
+                absent(self.problems.push(errors::schema(of.origin.at, &format!("a variant with `{name}`"))))
+            }
         }
     }
 

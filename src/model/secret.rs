@@ -5,7 +5,7 @@
 use super::cloud::SecretSpec;
 use super::read::Reader;
 use super::{Text, errors};
-use kl::data::{Data, DataKind};
+use kl::data::Data;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -76,7 +76,7 @@ pub(super) fn kind(read: &mut Reader, secret: &str, data: &Data) -> SecretKind {
                 (given(read, "authority"), given(read, "names"), given(read, "addresses"));
             let (authority, valid) = (read.opt_text(authority), valid(read));
             let (names, addresses) = (self::names(read, names), read.ips(addresses));
-            if names.is_empty() && addresses.is_empty() && data.kind != DataKind::Error {
+            if names.is_empty() && addresses.is_empty() && !data.is_error() {
                 read.report(errors::certificate_of_nobody(data.origin.at));
             }
             SecretKind::Certificate { authority, names, addresses, valid }

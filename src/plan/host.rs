@@ -1,7 +1,7 @@
 //! One host's plan: what runs on it and when each may begin. Independent of every other host's.
 
 use super::order::{self, Step};
-use crate::model::{Cloud, Host, Task};
+use crate::model::{Cloud, Host, Task, errors};
 use kl::diag::Problems;
 
 /// What one host needs.
@@ -22,12 +22,10 @@ pub fn plan_host<'a>(cloud: &'a Cloud, host: &'a Host) -> (HostPlan<'a>, Problem
     let mut problems = Problems::default();
     let tasks: Vec<&Task> = cloud.tasks_on(&host.name).collect();
     for task in &tasks {
-        let same_name = host.containers.iter().find(|container| container.name == task.name);
-        if let Some(container) = same_name {
-            let message =
-                format!("a task and a container of `{}` are both called `{}`", host.name, task.name);
-            problems
-                .push(crate::model::errors::bad_value(task.at, message).label(container.at, "the container"));
+        let unit = order::service(&task.name);
+        if let Some((_, other_at)) = host.unit_names().find(|(name, _)| *name == unit) {
+            let message = format!("a task and something else on `{}` would be the unit `{unit}`", host.name);
+            problems.push(errors::bad_value(task.at, message).label(other_at, "the other one"));
         }
     }
     let order = order::order(cloud, host, &tasks, &mut problems);

@@ -181,7 +181,7 @@ pub fn format(format: Format) -> manifest::Format {
 
 /// Names files by their last step, as Kolla does: its scripts mount the folder as if it were `/etc/<service>`. In a folder
 /// with a name that another file has too, the whole path names all.
-fn file_names(files: &[(Arc<str>, File)]) -> Vec<(Arc<str>, String)> {
+pub fn file_names(files: &[(Arc<str>, File)]) -> Vec<(Arc<str>, String)> {
     let split = |path: &str| {
         let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
         (folder.to_owned(), name.to_owned())

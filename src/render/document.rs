@@ -2,13 +2,13 @@
 //!
 //! Knows no file system and no service. What a format cannot carry is reported at the leaf that says it.
 
-use super::encode::{float, shell_word};
+use super::encode::{float, yaml_float};
 use super::marks::{self, Marks, Quoting};
-use super::{ini_file, template};
+use super::{ini_file, style, template};
 use crate::model::errors::bad_document;
-use crate::model::{File, Format};
+use crate::model::{File, Format, Quotes, Style};
 use crate::store::manifest::Hole;
-use kl::data::{Data, DataKind, Origin};
+use kl::data::{Data, DataKind, Origin, SecretPart};
 use kl::diag::Problems;
 use serde::Serialize;
 use serde::ser::{SerializeMap, SerializeSeq, Serializer};
@@ -57,7 +57,8 @@ pub fn render_file(name: &str, file: &File, problems: &mut Problems) -> Option<R
             problems.push(report.help("leave `format` out"));
             return None;
         }
-        return template::render(call, file.content.origin.at, problems);
+        let rendered = template::render(call, file.content.origin.at, problems)?;
+        return without_nul(name, file, rendered, problems);
     }
     let mut marks = Marks::of_holes();
     let text = write(name, file, &mut marks, problems)?;
@@ -68,7 +69,19 @@ pub fn render_file(name: &str, file: &File, problems: &mut Problems) -> Option<R
                 .help("this is a bug in kolla-lang"),
         );
     }
-    rendered
+    without_nul(name, file, rendered?, problems)
+}
+
+/// Refuses a file with a NUL in it, where most readers end.
+fn without_nul(name: &str, file: &File, rendered: Rendered, problems: &mut Problems) -> Option<Rendered> {
+    if rendered.text.contains('\0') {
+        problems.push(
+            bad_document(file.content.origin.at, format!("`{name}` has a character NUL"))
+                .help("take it out: most programs that read a text end at one"),
+        );
+        return None;
+    }
+    Some(rendered)
 }
 
 /// Says for each leaf of a file on which line it begins; renders the file again to find out.
@@ -90,9 +103,15 @@ fn write(name: &str, file: &File, marks: &mut Marks, problems: &mut Problems) ->
         Format::Json | Format::Yaml | Format::Toml => Quoting::Forced,
         Format::Text | Format::Ini | Format::Env => Quoting::Plain,
     };
+    let style = match file.format {
+        Format::Ini => file.style.clone(),
+        Format::Env => style::of_shell(),
+        Format::Text | Format::Json | Format::Yaml | Format::Toml => Style::default(),
+    };
     let mut converter = Converter {
         name,
         quoting,
+        style,
         is_yaml: file.format == Format::Yaml,
         marks,
         problems,
@@ -137,7 +156,7 @@ fn write_env(doc: &Doc) -> String {
         Doc::Bool(value) => format!("{key}={value}\n"),
         Doc::Int(value) => format!("{key}={value}\n"),
         Doc::Float(value) => format!("{key}={}\n", float(*value)),
-        Doc::Text(text) => format!("{key}={}\n", shell_word(text)),
+        Doc::Text(text) => format!("{key}={text}\n"),
         Doc::List(_) | Doc::Map(_) => String::new(),
     };
     entries.iter().map(line).collect()
@@ -147,6 +166,7 @@ fn write_env(doc: &Doc) -> String {
 struct Converter<'a> {
     name: &'a str,
     quoting: Quoting,
+    style: Style,
     is_yaml: bool,
     marks: &'a mut Marks,
     problems: &'a mut Problems,
@@ -186,18 +206,32 @@ impl Converter<'_> {
                 return Doc::Map(present.map(convert).collect());
             }
             DataKind::List(items) | DataKind::Set(items) => {
-                let convert = |(index, it): (usize, &Data)| self.below(&index.to_string(), it);
+                let convert = |(index, it): (usize, &Data)| {
+                    if it.kind == DataKind::None {
+                        let place = self.place();
+                        self.refuse(
+                            it,
+                            format!("a list has no place for `none`, and `{place}` has one"),
+                            "leave it out",
+                        );
+                    }
+                    self.below(&index.to_string(), it)
+                };
                 return Doc::List(items.iter().enumerate().map(convert).collect());
             }
             DataKind::Bool(value) => Doc::Bool(*value),
             DataKind::Int(value) => Doc::Int(*value),
+            DataKind::Float(value) if self.is_yaml => Doc::Text(marks::bare(&yaml_float(*value))),
             DataKind::Float(value) => Doc::Float(*value),
-            DataKind::Str(text) | DataKind::Key(text) => Doc::Text(self.plain(text)),
-            DataKind::Enum(name, payload) if payload.is_empty() => Doc::Text(self.plain(name)),
-            DataKind::Ip(value) => Doc::Text(self.plain(&value.to_string())),
-            DataKind::Cidr(value) => Doc::Text(self.plain(&value.to_string())),
-            DataKind::Secret(parts) => Doc::Text(self.marks.secret(parts, self.quoting)),
-            DataKind::Error => {
+            DataKind::Str(text) | DataKind::Key(text) => Doc::Text(self.value(text)),
+            DataKind::Enum(name, payload) if payload.is_empty() => Doc::Text(self.value(name)),
+            DataKind::Ip(value) => Doc::Text(self.value(&value.to_string())),
+            DataKind::Cidr(value) => Doc::Text(self.value(&value.to_string())),
+            DataKind::Secret(parts) => {
+                let text = self.marks.secret(parts, self.quoting, &self.style);
+                Doc::Text(style::quote(text, &self.style))
+            }
+            DataKind::Error(_) => {
                 self.failed = true;
                 Doc::Text(String::new())
             }
@@ -215,15 +249,12 @@ impl Converter<'_> {
         };
         let forged = match &data.kind {
             DataKind::Str(text) | DataKind::Key(text) => marks::is_forged(text),
-            DataKind::Secret(parts) => parts.iter().any(|part| match part {
-                kl::data::SecretPart::Text(text) => marks::is_forged(text),
-                kl::data::SecretPart::Name { .. } => false,
-            }),
+            DataKind::Secret(parts) => parts.iter().filter_map(plain_text).any(marks::is_forged),
             _ => false,
         };
         if forged {
             let message = format!("`{}` holds a character that is kept for secrets", self.place());
-            self.refuse(data, message, "characters from U+F5A0 to U+F5A4 cannot stand in a document");
+            self.refuse(data, message, "characters from U+F5A0 to U+F5A5 cannot stand in a document");
         }
         if !self.marks.wants_leaves() {
             return doc;
@@ -236,6 +267,11 @@ impl Converter<'_> {
             Doc::List(_) | Doc::Map(_) => String::new(),
         };
         Doc::Text(self.marks.leaf(&self.path, data.origin) + &text)
+    }
+
+    /// A value that is a text.
+    fn value(&self, text: &str) -> String {
+        style::quote(style::escape(&self.plain(text), &self.style), &self.style)
     }
 
     /// A text that must stay one.
@@ -253,7 +289,7 @@ impl Converter<'_> {
             self.refuse(content, message, "say its `format`, as in `ini(…)` or `json_file(…)`");
         } else if !matches!(
             content.kind,
-            DataKind::Str(_) | DataKind::Secret(_) | DataKind::Key(_) | DataKind::Error
+            DataKind::Str(_) | DataKind::Secret(_) | DataKind::Key(_) | DataKind::Error(_)
         ) {
             let message = format!("`{}` is text, and its content is none", self.name);
             self.refuse(content, message, "write it as a text: \"${…}\"");
@@ -261,7 +297,7 @@ impl Converter<'_> {
     }
 
     fn check_top(&mut self, content: &Data) {
-        if content.entries().is_none() && content.kind != DataKind::Error {
+        if content.entries().is_none() && !content.is_error() {
             self.refuse(content, format!("`{}` must be keys with values", self.name), "");
         }
     }
@@ -273,7 +309,7 @@ impl Converter<'_> {
                 self.check_ini_key(name, section);
                 continue;
             };
-            if name.is_empty() || name.contains([']', '\n', '\r']) {
+            if name.is_empty() || name.contains(']') || name.contains(char::is_control) {
                 self.refuse(section, format!("`{name}` is no name of a section in an ini file"), "");
             }
             for (key, value) in keys {
@@ -292,7 +328,8 @@ impl Converter<'_> {
         let bad = key.is_empty()
             || key.trim() != key
             || key.starts_with(['[', '#', ';'])
-            || key.contains(['=', '\n', '\r']);
+            || key.contains(['=', ':'])
+            || key.contains(char::is_control);
         if bad {
             self.refuse(value, format!("`{key}` is no key of an ini file"), "");
         }
@@ -301,9 +338,30 @@ impl Converter<'_> {
             if item.items().is_some() || item.entries().is_some() {
                 self.refuse(item, format!("a list in an ini file holds texts, and `{key}` holds more"), "");
             }
-            if has_line_break(item) {
-                let message = format!("a value in an ini file is one line, and `{key}` has more");
-                self.refuse(item, message, "join the lines, or repeat the key by writing a list");
+            self.check_line(
+                item,
+                "a value in an ini file",
+                key,
+                "join the lines, or repeat the key by writing a list",
+            );
+            if self.style.quotes == Quotes::Never && ends_in_white_space(item) {
+                let message =
+                    format!("`{key}` begins or ends with white space, which readers of ini files drop");
+                let help = "take it out, or say how the reader quotes: `ini(…, style = { quotes = \"\" })`";
+                self.refuse(item, message, help);
+            }
+        }
+    }
+
+    /// Refuses a text that no line can hold.
+    fn check_line(&mut self, data: &Data, what: &str, key: &str, help: &str) {
+        match plain_texts(data).iter().find_map(|text| style::unwritable(text, &self.style)) {
+            None => {}
+            Some('\n' | '\r') => self.refuse(data, format!("{what} is one line, and `{key}` has more"), help),
+            Some(c) => {
+                let message =
+                    format!("{what} holds no control characters, and `{key}` has U+{:04X}", u32::from(c));
+                self.refuse(data, message, "take it out");
             }
         }
     }
@@ -320,23 +378,35 @@ impl Converter<'_> {
             if value.entries().is_some() || value.items().is_some() {
                 self.refuse(value, format!("an environment variable is one text, and `{key}` is more"), "");
             }
-            if has_line_break(value) {
-                self.refuse(value, format!("an environment variable is one line, and `{key}` has more"), "");
-            }
+            self.check_line(value, "an environment variable", key, "join the lines");
         }
     }
 }
 
-fn has_line_break(data: &Data) -> bool {
-    let broken = |text: &str| text.contains(['\n', '\r']);
+/// The texts of a value that are known: of a secret, what stands around it.
+fn plain_texts(data: &Data) -> Vec<&str> {
     match &data.kind {
-        DataKind::Str(text) | DataKind::Key(text) => broken(text),
-        DataKind::Secret(parts) => parts.iter().any(|part| match part {
-            kl::data::SecretPart::Text(text) => broken(text),
-            kl::data::SecretPart::Name { .. } => false,
-        }),
-        _ => false,
+        DataKind::Str(text) | DataKind::Key(text) => vec![text],
+        DataKind::Secret(parts) => parts.iter().filter_map(plain_text).collect(),
+        _ => Vec::new(),
     }
+}
+
+fn plain_text(part: &SecretPart) -> Option<&str> {
+    match part {
+        SecretPart::Text(text) => Some(text),
+        SecretPart::Name { .. } => None,
+    }
+}
+
+fn ends_in_white_space(data: &Data) -> bool {
+    let (first, last) = match &data.kind {
+        DataKind::Str(text) | DataKind::Key(text) => (Some(&**text), Some(&**text)),
+        DataKind::Secret(parts) => (parts.first().and_then(plain_text), parts.last().and_then(plain_text)),
+        _ => (None, None),
+    };
+    first.is_some_and(|it| it.starts_with(char::is_whitespace))
+        || last.is_some_and(|it| it.ends_with(char::is_whitespace))
 }
 
 impl Serialize for Doc {

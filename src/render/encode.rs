@@ -9,21 +9,12 @@ pub fn float(value: f64) -> String {
     format!("{value:?}")
 }
 
-/// Writes a text as one word of a shell and of systemd's EnvironmentFile=.
-pub fn shell_word(text: &str) -> String {
-    let safe = |c: char| c.is_ascii_alphanumeric() || "_./:@%+,=-".contains(c);
-    if text.chars().all(safe) {
-        return text.to_owned();
-    }
-    let mut out = String::from("\"");
-    for c in text.chars() {
-        if "\"\\$`".contains(c) {
-            out.push('\\');
-        }
-        out.push(c);
-    }
-    out.push('"');
-    out
+/// Writes a number so that a reader of YAML 1.1 takes it for one: an exponent wants a point before it and a sign of its own.
+pub fn yaml_float(value: f64) -> String {
+    let text = float(value);
+    let Some((digits, exponent)) = text.split_once('e') else { return text };
+    let digits = if digits.contains('.') { digits.to_owned() } else { format!("{digits}.0") };
+    if exponent.starts_with('-') { format!("{digits}e{exponent}") } else { format!("{digits}e+{exponent}") }
 }
 
 /// Doubles what systemd would expand.
@@ -54,9 +45,21 @@ pub fn raw(text: &str) -> Result<String, &'static str> {
     Ok(doubled(text))
 }
 
+/// The longest word that Linux gives to a program, with the zero behind it: `MAX_ARG_STRLEN`, of include/uapi/linux/binfmts.h.
+const LONGEST_WORD: usize = 128 << 10;
+
+/// The longest line that systemd reads: `LONG_LINE_MAX`, of src/basic/fileio.h.
+pub const LONGEST_LINE: usize = 1 << 20;
+
+/// Why a line cannot stand in a unit file.
+pub const LINE_TOO_LONG: &str = "makes a line of more than 1 MiB, which is all that systemd reads";
+
 /// One word of a key that is split into words: Exec=, Environment=, Label=, AddCapability= …
 pub fn word(text: &str) -> Result<String, &'static str> {
     refuse_control(text)?;
+    if text.len() >= LONGEST_WORD {
+        return Err("is longer than 128 KiB, more than Linux gives to a program as one word");
+    }
     if text.is_empty() {
         // Seen with podman 5.4: the words after `""` are lost without a word.
         return Err("is empty, and Quadlet stops reading there");
@@ -77,7 +80,8 @@ pub fn argument(text: &str) -> Result<String, &'static str> {
 /// All words of a command.
 pub fn words<'a>(all: impl IntoIterator<Item = &'a str>) -> Result<String, &'static str> {
     let words: Result<Vec<String>, _> = all.into_iter().map(word).collect();
-    Ok(words?.join(" "))
+    let line = words?.join(" ");
+    if line.len() >= LONGEST_LINE { Err(LINE_TOO_LONG) } else { Ok(line) }
 }
 
 /// A JSON array: the form of HealthCmd= and Entrypoint= that no shell reads.

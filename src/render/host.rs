@@ -2,9 +2,10 @@
 
 use super::contract::{self, Delivered};
 use super::document::render_file;
+use super::encode;
 use super::keys::{FIRST_QUADLET, OLDEST, Podman};
 use super::lower::{self, whole_secs};
-use super::lowered::{Form, Lowered, Lowering};
+use super::lowered::{self, Form, Lowered, Lowering};
 use super::podman::{Rules, lacks_once};
 use super::policy::{change, gate, groups, step};
 use super::precheck::prechecks;
@@ -251,6 +252,7 @@ impl Output<'_> {
 
     /// Writes a unit for the host's backend, and says where the file lies in the closure.
     fn write(&mut self, lowered: Lowered) -> (String, Draft) {
+        lowered::refuse_long(&lowered, &mut self.problems);
         let mut rules = Rules::new(self.host, self.needs_podman, &mut self.problems);
         let written = match self.host.backend.value {
             Backend::Quadlet => {
@@ -301,6 +303,9 @@ impl Output<'_> {
     fn raw_unit(&mut self, name: &str, it: &model::RawUnit) {
         let model::RawUnit { at: _, text, wanted_by, change } = it;
         let written = systemd::raw(text.as_str(), wanted_by);
+        if written.lines().any(|line| line.len() >= encode::LONGEST_LINE) {
+            self.problems.push(errors::bad_unit(text.at, format!("`{name}` {}", encode::LINE_TOO_LONG)));
+        }
         let change = match change {
             // Restarting a slice stops all that runs in it; what it limits, systemd takes up when it reads the unit again.
             _ if name.ends_with(".slice") => Change::Keep,
@@ -381,7 +386,8 @@ impl Output<'_> {
         let mut files = Vec::new();
         for (file, bytes, at) in &delivered.files {
             let mut file = file.clone();
-            file.holes.retain(|hole| self.secret(hole, *at));
+            let format = file.format;
+            file.holes.retain(|hole| self.secret(hole, format, *at));
             files.push((file, bytes.clone()));
         }
         let is_live = matches!(delivery, Delivery::Live(_));
@@ -418,7 +424,7 @@ impl Output<'_> {
     }
 
     /// Finds the secret that a hole names, and says whether it can be put in there.
-    fn secret(&mut self, hole: &manifest::Hole, at: Span) -> bool {
+    fn secret(&mut self, hole: &manifest::Hole, format: manifest::Format, at: Span) -> bool {
         let Some((_, spec)) = self.cloud.secrets.iter().find(|(name, _)| **name == *hole.secret) else {
             self.problems.push(errors::bad_value(at, format!("there is no secret `{}`", hole.secret)));
             return false;
@@ -426,6 +432,10 @@ impl Output<'_> {
         let kind = secret::kind(&spec.kind);
         let misused = secret::misused(&hole.secret, hole.part.as_deref(), spec, kind.parts(), at);
         if let Some(report) = misused {
+            self.problems.push(report);
+            return false;
+        }
+        if let Some(report) = secret::broken_line(hole, format, spec, &kind, at) {
             self.problems.push(report);
             return false;
         }

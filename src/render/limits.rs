@@ -30,6 +30,7 @@ const KNOWN: [&str; 16] = [
 pub fn processes(out: &mut Lowering<'_>, ulimits: &[(Arc<str>, Ulimit)]) {
     for (name, Ulimit { at, soft, hard }) in ulimits {
         if KNOWN.contains(&&**name) {
+            let [soft, hard] = [soft, hard].map(|it| it.map_or("infinity".to_owned(), |it| it.to_string()));
             out.service(&format!("Limit{}", name.to_uppercase()), format!("{soft}:{hard}"));
         } else {
             let report = errors::bad_value(*at, format!("there is no limit `{name}`"));

@@ -42,6 +42,7 @@ pub fn container(
         workdir,
         hostname,
         network,
+        listens: _,
         publish,
         host_pid,
         host_ipc,
@@ -89,7 +90,7 @@ pub fn container(
     }
     for port in publish {
         if matches!(network, Network::Bridge(_)) {
-            out.text("PublishPort", port.as_str(), port.at);
+            out.text("PublishPort", port.value.text.as_str(), port.at);
         } else {
             out.problems
                 .push(errors::bad_value(port.at, "only a container in a bridge network publishes ports"));

@@ -5,9 +5,10 @@
 
 use super::encode;
 use super::keys::{self, Key};
+use super::run;
 use super::unit::{Line, UnitText};
 use crate::model::{At, Host, Text, errors};
-use kl::diag::Problems;
+use kl::diag::{Diagnostic, Problems};
 use kl::source::Span;
 
 /// What a unit is of podman's.
@@ -107,10 +108,10 @@ impl<'a> Lowering<'a> {
     fn push(&mut self, name: &str, value: Value, at: Span, line: Line) {
         match keys::find(self.out.form.section(), name) {
             Some(key) => self.out.settings.push(Setting { key, value, at, line }),
-            None => self.problems.push(
-                errors::bad_unit(at, format!("`{name}` is missing in the table of keys"))
-                    .help("this is a bug in kolla-lang"),
-            ),
+            None => {
+                let message = format!("`{name}` is missing in the table of keys");
+                self.problems.push(Diagnostic::bug(at, message));
+            }
         }
     }
 
@@ -149,6 +150,22 @@ impl<'a> Lowering<'a> {
                 self.problems.push(errors::bad_unit(at, format!("a word of this command {why}")));
             }
         }
+    }
+}
+
+/// Refuses what makes podman's command line, which is one line of the unit, longer than systemd reads. Single words and the command have
+/// limits of their own.
+pub fn refuse_long(lowered: &Lowered, problems: &mut Problems) {
+    let length = |it: &Setting| {
+        let words = run::options(it.key.spelled, &it.value, encode::argument).unwrap_or_default();
+        words.iter().map(|word| word.len() + 1).sum::<usize>()
+    };
+    let lengths: Vec<usize> = lowered.settings.iter().map(length).collect();
+    let longest = lowered.settings.iter().zip(&lengths).max_by_key(|(_, length)| **length);
+    if let Some((Setting { value, at, .. }, _)) =
+        longest.filter(|_| lengths.iter().sum::<usize>() >= encode::LONGEST_LINE)
+    {
+        refuse(problems, *at, value, encode::LINE_TOO_LONG);
     }
 }
 

@@ -6,10 +6,12 @@
 //! # How a secret stands in a text
 //!
 //! A hole in JSON, YAML or TOML always lies within a double-quoted text, and the value is escaped for one when it is put
-//! in, so no value changes what the document is. In ini, env and plain texts it is put in as it is: a value with a line
-//! break has no place there, and what is generated there has only letters and digits.
+//! in, so no value changes what the document is. In ini and env files it is escaped as their style says; in plain texts it is
+//! put in as it is.
 
 use super::document::Rendered;
+use super::style;
+use crate::model::Style;
 use crate::store::manifest::{Encode, Hole};
 use kl::data::{Origin, SecretPart};
 
@@ -22,11 +24,23 @@ const LEAF_CLOSE: char = '\u{F5A3}';
 /// again, in whichever way the writer wrote it.
 const QUOTE_ME: &str = "\u{7}\u{F5A4}";
 const QUOTED: [&str; 3] = ["\\a\u{F5A4}", "\\u0007\u{F5A4}", QUOTE_ME];
-const LAST: char = '\u{F5A4}';
+/// Stands before what a writer shall write without quotes, as it is; taken out again.
+const BARE: char = '\u{F5A5}';
+const LAST: char = BARE;
 
 /// Whether a text holds a character that marks are made of.
 pub fn is_forged(text: &str) -> bool {
-    text.contains(|c| (HOLE_OPEN..=LAST).contains(&c))
+    text.contains(is_mark)
+}
+
+/// Whether a character is one that marks are made of.
+pub fn is_mark(c: char) -> bool {
+    (HOLE_OPEN..=LAST).contains(&c)
+}
+
+/// Something that a writer of YAML writes as it is, without quotes.
+pub fn bare(text: &str) -> String {
+    format!("{BARE}{text}")
 }
 
 /// Whether the writer escapes, so that a hole must lie in a double-quoted text.
@@ -41,10 +55,20 @@ pub enum Quoting {
 /// A text that a reader of YAML 1.1, as OpenStack's is, would take for a truth value or a number, in double quotes; any other
 /// as it is. The writer knows YAML 1.2 only.
 pub fn quoted_for_yaml(text: &str) -> String {
-    const WORDS: [&str; 10] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null", "~"];
+    // `=` is the default value of a map and `<<` merges one: types of YAML 1.1 that PyYAML knows.
+    const WORDS: [&str; 12] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null", "~", "=", "<<"];
     let word = WORDS.contains(&text.to_ascii_lowercase().as_str());
     let number = text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c)) && !text.contains('\n');
     if word || number { format!("{QUOTE_ME}{text}") } else { text.to_owned() }
+}
+
+/// Whether what an encoding gives may hold a character.
+fn may_hold(encode: &kl::data::Encode, c: char) -> bool {
+    match encode {
+        kl::data::Encode::Plain | kl::data::Encode::Escape(_) => true,
+        kl::data::Encode::Url => c.is_ascii_alphanumeric() || "-._~%".contains(c),
+        kl::data::Encode::Base64 => c.is_ascii_alphanumeric() || "+/=".contains(c),
+    }
 }
 
 /// The marks of one document.
@@ -77,12 +101,12 @@ impl Marks {
         format!("{LEAF_OPEN}{}{LEAF_CLOSE}", leaves.len() - 1)
     }
 
-    /// A secret text with a mark for each name in it.
-    pub fn secret(&mut self, parts: &[SecretPart], quoting: Quoting) -> String {
+    /// A secret text with a mark for each name in it, escaped as its style says.
+    pub fn secret(&mut self, parts: &[SecretPart], quoting: Quoting, style: &Style) -> String {
         let mut text = String::new();
         for part in parts {
             match part {
-                SecretPart::Text(plain) => text.push_str(plain),
+                SecretPart::Text(plain) => text.push_str(&style::escape(plain, style)),
                 SecretPart::Name { name, part, encode } => {
                     if quoting == Quoting::Forced {
                         text.push_str(QUOTE_ME);
@@ -90,6 +114,7 @@ impl Marks {
                     text.push_str(&format!("{HOLE_OPEN}{}{HOLE_CLOSE}", self.holes.len()));
                     self.holes.push(Hole {
                         offset: 0,
+                        shown: 0,
                         secret: name.to_string(),
                         part: part.as_ref().map(|name| name.to_string()),
                         encode: match encode {
@@ -97,7 +122,17 @@ impl Marks {
                             kl::data::Encode::Plain => Encode::Plain,
                             kl::data::Encode::Url => Encode::Url,
                             kl::data::Encode::Base64 => Encode::Base64,
+                            kl::data::Encode::Escape(which) if quoting == Quoting::Forced => {
+                                Encode::EscapeQuoted(which.to_string())
+                            }
+                            kl::data::Encode::Escape(which) => Encode::Escape(which.to_string()),
                         },
+                        escapes: style
+                            .escapes
+                            .iter()
+                            .filter(|(c, _)| may_hold(encode, **c))
+                            .map(|(c, written)| (*c, written.clone()))
+                            .collect(),
                     });
                 }
             }
@@ -108,7 +143,7 @@ impl Marks {
     /// Takes the marks of holes out of a finished text. `None` when one was damaged on the way.
     pub fn split(self, text: &str) -> Option<Rendered> {
         let (mut out, mut holes) = (String::with_capacity(text.len()), Vec::new());
-        let text = QUOTED.iter().fold(text.to_owned(), |text, quoted| text.replace(quoted, ""));
+        let text = QUOTED.iter().fold(text.replace(BARE, ""), |text, quoted| text.replace(quoted, ""));
         let mut rest = text.as_str();
         while let Some(at) = rest.find(HOLE_OPEN) {
             out.push_str(&rest[..at]);

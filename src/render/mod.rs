@@ -5,13 +5,14 @@
 pub mod contract;
 pub mod document;
 mod encode;
+pub mod fields;
 pub mod host;
 mod ini_file;
 pub mod keys;
 mod limits;
 mod lower;
 mod lowered;
-mod marks;
+pub mod marks;
 mod podman;
 mod policy;
 mod precheck;
@@ -20,8 +21,10 @@ mod run;
 mod seal;
 mod secret;
 pub use secret::kind as secret_kind;
+mod style;
 pub mod systemd;
 pub mod template;
+pub mod template_lines;
 #[cfg(test)]
 mod tests;
 mod unit;

@@ -34,6 +34,9 @@ fn question(ask: &Question) -> Option<precheck::Question> {
         Question::Resolves(name) => precheck::Question::Resolves { name: name.to_string() },
         Question::Ping(address) => precheck::Question::Ping { address: (*address)? },
         Question::Tcp(address, port) => precheck::Question::Tcp { address: (*address)?, port: *port },
+        Question::Mtu(interface, bytes) => {
+            precheck::Question::Mtu { interface: interface.to_string(), bytes: *bytes }
+        }
         Question::Clock => precheck::Question::Clock,
     })
 }

@@ -1,7 +1,7 @@
 //! What a manifest says of a secret, and whether a hole names a part that it has.
 
 use crate::model::{self, SecretSpec, errors};
-use crate::store::manifest::{Alphabet, SecretKind};
+use crate::store::manifest::{Alphabet, Encode, Format, Hole, SecretKind};
 use crate::store::secret::PartNames;
 use kl::diag::Diagnostic;
 use kl::source::Span;
@@ -40,6 +40,24 @@ fn alphabet(alphabet: model::Alphabet) -> Alphabet {
     }
 }
 
+/// Says what is wrong with a secret of several lines where its file has room for one.
+pub(super) fn broken_line(
+    hole: &Hole,
+    format: Format,
+    spec: &SecretSpec,
+    kind: &SecretKind,
+    at: Span,
+) -> Option<Diagnostic> {
+    let one_line = match format {
+        Format::Ini | Format::Env => !hole.escapes.contains_key(&'\n'),
+        Format::Text | Format::Json | Format::Yaml | Format::Toml => false,
+    };
+    let part = hole.part.as_deref().unwrap_or_default();
+    let is_encoded = matches!(hole.encode, Encode::Url | Encode::Base64);
+    (one_line && !is_encoded && kind.has_lines(part))
+        .then(|| errors::secret_of_lines(at, spec.at, &hole.secret, part))
+}
+
 /// Says what is wrong with asking a secret for a part, or for all of it.
 pub(super) fn misused(
     name: &str,
@@ -48,6 +66,10 @@ pub(super) fn misused(
     parts: PartNames,
     at: Span,
 ) -> Option<Diagnostic> {
+    // What a secret is whose kind failed nobody knows.
+    if matches!(spec.kind, model::SecretKind::Password { length: 0, .. }) {
+        return None;
+    }
     let names = parts.names();
     match part {
         None if parts == PartNames::Whole => None,

@@ -15,7 +15,9 @@ pub fn timer(cloud: &str, name: &str, it: &Timer, problems: &mut Problems) -> (U
     match encode::raw(calendar.as_str()) {
         // Nothing in [Timer] expands a dollar.
         Ok(_) => timer.add("Timer", "OnCalendar", calendar.as_str().replace('%', "%%")),
-        Err(why) => problems.push(errors::bad_unit(calendar.at, format!("this time {why}"))),
+        Err(why) => {
+            problems.push(errors::bad_unit(calendar.at, format!("this time {why}")));
+        }
     }
     timer.add("Timer", "RandomizedDelaySec", whole_secs(*spread).to_string());
     timer.add("Timer", "Persistent", if *persistent { "true" } else { "false" });
@@ -29,7 +31,9 @@ pub fn timer(cloud: &str, name: &str, it: &Timer, problems: &mut Problems) -> (U
                 within.as_ref().map_or(String::new(), |name| format!("/usr/bin/podman exec {name} "));
             service.add("Service", "ExecStart", format!("{prefix}{line}"));
         }
-        Err(why) => problems.push(errors::bad_unit(*at, format!("a word of this command {why}"))),
+        Err(why) => {
+            problems.push(errors::bad_unit(*at, format!("a word of this command {why}")));
+        }
     }
     let on_host =
         within.is_none() && command.first().is_some_and(|program| !program.as_str().starts_with('/'));

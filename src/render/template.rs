@@ -3,11 +3,12 @@
 
 use super::document::Rendered;
 use super::marks::{self, Marks, Quoting};
+use crate::model::Style;
 use kl::data::{Data, DataKind, SecretPart, TemplateCall};
 use kl::diag::{Code, Diagnostic, Problems};
 use kl::source::Span;
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Object, ObjectRepr, Value};
+use minijinja::value::{DynObject, Enumerator, Object, ObjectRepr, Value};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, escape_formatter};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -121,8 +122,19 @@ impl fmt::Debug for SecretText {
 }
 
 impl Object for SecretText {
+    // Who asks whether something is in it, or how long it is, goes through its items.
     fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Plain
+        ObjectRepr::Iterable
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        self.misused.store(true, Ordering::Relaxed);
+        Enumerator::Empty
+    }
+
+    fn custom_cmp(self: &Arc<Self>, _: &DynObject) -> Option<std::cmp::Ordering> {
+        self.misused.store(true, Ordering::Relaxed);
+        None
     }
 
     fn is_true(self: &Arc<Self>) -> bool {
@@ -174,7 +186,7 @@ impl Giver<'_> {
                 let entries = all.iter().map(|(key, it)| (key.to_string(), self.give(it)));
                 Value::from(entries.collect::<BTreeMap<String, Value>>())
             }
-            DataKind::Error => {
+            DataKind::Error(_) => {
                 self.failed = true;
                 Value::UNDEFINED
             }
@@ -191,7 +203,7 @@ impl Giver<'_> {
                 self.text(data, text);
             }
         }
-        let marked = self.marks.secret(parts, Quoting::Plain);
+        let marked = self.marks.secret(parts, Quoting::Plain, &Style::default());
         Value::from_object(SecretText { marked, misused: self.misused.clone() })
     }
 }

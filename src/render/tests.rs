@@ -1,7 +1,7 @@
 //! Cases of tests/render: a content as JSON, and the file it becomes. `BLESS=1` writes what is printed now.
 
 use super::document::{Rendered, render_file, render_lines};
-use crate::model::{At, File, Format};
+use crate::model::{At, File, Format, Quotes, Style};
 use kl::data::{Data, DataKind, Encode, Origin, SecretPart, TemplateCall};
 use kl::diag::Problems;
 use kl::source::Span;
@@ -82,8 +82,16 @@ fn secret(text: &str) -> Vec<SecretPart> {
 }
 
 fn file(format: &str, content: Data) -> File {
+    let style = match format {
+        "ini-ends" => Style { quotes: Quotes::For(String::new()), escapes: [('$', "\\$".to_owned())].into() },
+        "ini-hash" => Style {
+            quotes: Quotes::For("#\"'\\".to_owned()),
+            escapes: [('\\', "\\\\".to_owned()), ('"', "\\\"".to_owned()), ('\n', "\\n".to_owned())].into(),
+        },
+        _ => Style::default(),
+    };
     let format = match format {
-        "ini" => Format::Ini,
+        "ini" | "ini-ends" | "ini-hash" => Format::Ini,
         "json" => Format::Json,
         "yaml" => Format::Yaml,
         "toml" => Format::Toml,
@@ -91,7 +99,7 @@ fn file(format: &str, content: Data) -> File {
         _ => Format::Text,
     };
     let at = content.origin.at;
-    File { at, format, content, owner: At::new("root".into(), at), mode: 0o640 }
+    File { at, format, content, owner: At::new("root".into(), at), mode: 0o640, style }
 }
 
 /// What a case prints: the text with its holes as `«name»`, the line of each leaf, and reports.
@@ -102,7 +110,8 @@ fn printed(format: &str, content: Data) -> String {
     if let Some(Rendered { text, holes }) = render_file("case", &file, &mut problems) {
         let mut shown = text.clone();
         for hole in holes.iter().rev() {
-            let encode = format!("{:?}", hole.encode).to_lowercase();
+            let mut encode = format!("{:?}", hole.encode).to_lowercase();
+            hole.escapes.keys().for_each(|it| encode.push_str(&format!(" {}", it.escape_default())));
             let part = hole.part.as_ref().map_or(String::new(), |part| format!("#{part}"));
             shown.insert_str(hole.offset as usize, &format!("«{encode}:{}{part}»", hole.secret));
         }

@@ -2,6 +2,7 @@
 //!
 //! Decides neither where a folder lies nor when it is rendered.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, chown};
 use std::path::Path;
@@ -149,28 +150,51 @@ fn fill(
     let text = closure.files.get(path).map(|it| it.bytes.as_slice()).unwrap_or_default();
     let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
     let mut last = 0;
-    for Hole { offset, secret, part, encode } in holes {
+    for Hole { offset, secret, part, encode, escapes, shown: _ } in holes {
         let offset = usize::try_from(*offset).unwrap_or(usize::MAX).clamp(last, text.len());
         bytes.extend_from_slice(&text[last..offset]);
         last = offset;
         let value = vault.read(closure, secret, part.as_deref())?;
-        bytes.extend_from_slice(encoded(&value, *encode).as_bytes());
+        bytes.extend_from_slice(escaped(&encoded(&value, encode), escapes).as_bytes());
     }
     bytes.extend_from_slice(&text[last..]);
     Ok(bytes)
 }
 
 /// Writes a secret as the text around it asks for.
-pub(super) fn encoded(value: &str, encode: Encode) -> Zeroizing<String> {
+pub(super) fn encoded(value: &str, encode: &Encode) -> Zeroizing<String> {
     Zeroizing::new(match encode {
         Encode::Plain => value.to_owned(),
         Encode::Url => utf8_percent_encode(value, URL_PART).to_string(),
         Encode::Base64 => STANDARD.encode(value),
-        Encode::Quoted => {
-            let quoted = Zeroizing::new(serde_json::Value::from(value).to_string());
-            quoted[1..quoted.len() - 1].to_owned()
-        }
+        Encode::Quoted => quoted(value),
+        Encode::Escape(which) => slashed(value, which),
+        Encode::EscapeQuoted(which) => quoted(&Zeroizing::new(slashed(value, which))),
     })
+}
+
+/// Writes something in place of the characters that have an escape.
+pub(super) fn escaped(value: &str, escapes: &BTreeMap<char, String>) -> Zeroizing<String> {
+    // Room for the longest result from the start: a string that grows would leave copies of the secret behind.
+    let longest = escapes.values().map(String::len).max().unwrap_or(0).max(4);
+    let mut out = Zeroizing::new(String::with_capacity(value.len() * longest));
+    for c in value.chars() {
+        match escapes.get(&c) {
+            Some(written) => out.push_str(written),
+            None => out.push(c),
+        }
+    }
+    out
+}
+
+fn quoted(value: &str) -> String {
+    let quoted = Zeroizing::new(serde_json::Value::from(value).to_string());
+    quoted[1..quoted.len() - 1].to_owned()
+}
+
+fn slashed(value: &str, which: &str) -> String {
+    let slash = |c: char| which.contains(c).then_some('\\');
+    value.chars().flat_map(|c| slash(c).into_iter().chain([c])).collect()
 }
 
 /// Gives a file to a user and a group of this host, each a number or a name.
@@ -229,7 +253,14 @@ mod tests {
     }
 
     fn hole(offset: u64, secret: &str, part: Option<&str>) -> Hole {
-        Hole { offset, secret: secret.into(), part: part.map(str::to_owned), encode: Encode::Plain }
+        Hole {
+            offset,
+            secret: secret.into(),
+            part: part.map(str::to_owned),
+            encode: Encode::Plain,
+            escapes: BTreeMap::new(),
+            shown: 0,
+        }
     }
 
     /// A closure with two secrets that a new key opens; the private key is returned.
@@ -276,6 +307,14 @@ mod tests {
     }
 
     #[test]
+    fn escapes_come_after_the_encoding() {
+        let escapes = BTreeMap::from([('$', "\\$".to_owned()), ('%', "%%".to_owned())]);
+        assert_eq!(*escaped("a$b\\", &escapes), "a\\$b\\");
+        assert_eq!(*escaped(&encoded("$", &Encode::Url), &escapes), "%%24");
+        assert_eq!(*escaped("a$b", &BTreeMap::new()), "a$b");
+    }
+
+    #[test]
     fn what_a_service_printed_is_told_without_its_secrets() -> Result<(), Box<dyn std::error::Error>> {
         let root = tempfile::tempdir()?;
         let (closure, private) = closure()?;
@@ -284,7 +323,7 @@ mod tests {
         let vault = Vault::new(vec![key]);
         let (db, fernet) = (vault.read(&closure, "db", None)?, vault.read(&closure, "f/k", Some("1"))?);
         let mut lines = ["nothing".to_owned(), format!("a {} b {}", *db, *db), String::new()];
-        lines[2] = format!("{} {}", *encoded(&fernet, Encode::Url), *encoded(&db, Encode::Base64));
+        lines[2] = format!("{} {}", *encoded(&fernet, &Encode::Url), *encoded(&db, &Encode::Base64));
         vault.hide(&[&closure], &mut lines);
         assert_eq!(lines, ["nothing", "a <db> b <db>", "<f/k> <db>"]);
         Ok(())

@@ -40,6 +40,8 @@ pub enum KeyError {
     Unknown,
     #[error("keys of the kind {kind} cannot be encrypted to; use ssh-ed25519, ssh-rsa or age")]
     Kind { kind: String },
+    #[error("this key of the kind {kind} is broken: it is not as long as one is, or its base64 is wrong")]
+    Broken { kind: String },
     #[error("the RSA key is too short or too long: 2048 to 4096 bits are taken")]
     Size,
 }
@@ -56,11 +58,20 @@ impl PublicKey {
                 let plain = key.to_string();
                 Ok(Self::Ssh(Box::new(key), plain))
             }
+            // What cannot be read of a kind that is known is told as if the kind were not.
+            Err(ParseRecipientKeyError::Unsupported(kind))
+                if ["ssh-ed25519", "ssh-rsa"].contains(&kind.as_str()) =>
+            {
+                Err(KeyError::Broken { kind })
+            }
             Err(ParseRecipientKeyError::Unsupported(kind)) => Err(KeyError::Kind { kind }),
             Err(ParseRecipientKeyError::RsaModulusTooLarge | ParseRecipientKeyError::RsaModulusTooSmall) => {
                 Err(KeyError::Size)
             }
-            Err(_) => Err(KeyError::Unknown),
+            Err(_) => match text.split(' ').next() {
+                Some(kind @ ("ssh-ed25519" | "ssh-rsa")) => Err(KeyError::Broken { kind: kind.to_owned() }),
+                _ => Err(KeyError::Unknown),
+            },
         }
     }
 

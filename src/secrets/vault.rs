@@ -3,19 +3,19 @@
 //! Keeps what it opened in memory until it is dropped, and writes nothing.
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use zeroize::Zeroizing;
 
-use super::deliver::encoded;
+use super::deliver::{encoded, escaped};
 use super::generate::expires;
 use super::kept::Kept;
 use super::seal::{Ask, OpenError, PrivateKeyError, PrivateKeys, and_absent, check_public, open};
 use crate::store::closure::secret_path;
 use crate::store::files::FileError;
-use crate::store::manifest::{Encode, FolderFile, Hole, SecretKind};
+use crate::store::manifest::{Encode, FolderFile, Format, Hole, SecretKind};
 use crate::store::{Closure, Digest, Manifest};
 
 /// Shorter words than this stand in any text, and hide nothing.
@@ -52,6 +52,11 @@ pub enum SecretError {
         days(*since)
     )]
     Expired { name: String, how: String, since: Duration },
+    #[error(
+        "the secret `{name}` has a line break or another control character, and `{file}` has one line for it; \
+         run `kolla-lang secrets edit {name}`, and build again"
+    )]
+    NotOneLine { name: String, file: String },
 }
 
 /// Says how a certificate is renewed: what comes after `kolla-lang secrets`.
@@ -117,13 +122,17 @@ impl Vault {
     /// Opens every secret of a closure that a hole names, and returns what is wrong, once for each cause.
     pub fn check(&self, closure: &Closure) -> Vec<SecretError> {
         let files = closure.manifest.folders.iter().flat_map(|folder| &folder.files);
-        let holes = files.flat_map(|FolderFile { holes, .. }| holes);
+        let holes = files.flat_map(|file| file.holes.iter().map(move |hole| (file, hole)));
         let mut wrong = BTreeMap::new();
-        for Hole { secret, part, .. } in holes {
+        for (file, hole @ Hole { secret, part, .. }) in holes {
             if wrong.contains_key(secret) {
                 continue;
             }
             match self.read(closure, secret, part.as_deref()) {
+                Ok(value) if breaks_line(file, hole, &value) => {
+                    let error = SecretError::NotOneLine { name: secret.clone(), file: file.name.clone() };
+                    wrong.insert(secret.clone(), error);
+                }
                 Ok(_) => {}
                 Err(error @ SecretError::Key(_)) => return vec![error],
                 Err(error) => drop(wrong.insert(secret.clone(), error)),
@@ -157,8 +166,10 @@ impl Vault {
         }
         for closure in closures {
             for name in closure.manifest.opened() {
+                let encodes = encodes(closure, name);
                 // What cannot be opened is not looked for, as said above.
-                let _unopened = self.with_opened(closure, name, |kept| hide_parts(name, kept, lines));
+                let _unopened =
+                    self.with_opened(closure, name, |kept| hide_parts(name, kept, &encodes, lines));
             }
         }
     }
@@ -203,11 +214,34 @@ impl Vault {
     }
 }
 
+/// Whether a secret has a character that ends the line which it is put into, or that no line can hold.
+fn breaks_line(file: &FolderFile, hole: &Hole, value: &str) -> bool {
+    match (file.format, &hole.encode) {
+        (Format::Ini | Format::Env, Encode::Plain | Encode::Escape(_)) => {
+            value.contains(|c: char| c.is_control() && c != '\t' && !hole.escapes.contains_key(&c))
+        }
+        _ => false,
+    }
+}
+
+/// The ways in which a closure's texts may have a secret: those of their holes, and those that need no hole.
+fn encodes(closure: &Closure, name: &str) -> BTreeSet<(Encode, BTreeMap<char, String>)> {
+    let holes = closure.manifest.folders.iter().flat_map(|it| &it.files).flat_map(|it| &it.holes);
+    let of_holes = holes.filter(|it| it.secret == name).map(|it| (it.encode.clone(), it.escapes.clone()));
+    let others = [Encode::Plain, Encode::Url, Encode::Base64, Encode::Quoted];
+    of_holes.chain(others.map(|it| (it, BTreeMap::new()))).collect()
+}
+
 /// Puts a secret's name in place of each of its parts in lines.
-fn hide_parts(name: &str, kept: &Kept, lines: &mut [String]) {
+fn hide_parts(
+    name: &str,
+    kept: &Kept,
+    encodes: &BTreeSet<(Encode, BTreeMap<char, String>)>,
+    lines: &mut [String],
+) {
     for word in kept.parts.values().flat_map(|it| it.lines()).filter(|it| it.len() >= SHORTEST) {
-        for encode in [Encode::Plain, Encode::Url, Encode::Base64, Encode::Quoted] {
-            let word = encoded(word, encode);
+        for (encode, escapes) in encodes {
+            let word = escaped(&encoded(word, encode), escapes);
             for line in lines.iter_mut().filter(|line| line.contains(&**word)) {
                 *line = line.replace(&**word, &format!("<{name}>"));
             }

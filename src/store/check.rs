@@ -15,6 +15,8 @@ use super::tree::is_plain;
 pub enum Contradiction {
     #[error("the path `{path}` leaves the closure or is spelled oddly")]
     Path { path: String },
+    #[error("`{name}` is no name of {what}: it would leave the folder that is named by it")]
+    Name { name: String, what: &'static str },
     #[error("the closure has no file `{path}`, which {wanted_by} names")]
     NoFile { path: String, wanted_by: String },
     #[error("there is no unit `{unit}`, which {wanted_by} names")]
@@ -38,6 +40,11 @@ pub fn check(closure: &Closure) -> Result<(), Contradiction> {
     let Closure { manifest, files } = closure;
     if let Some(path) = files.keys().find(|path| !is_plain(path)) {
         return Err(Contradiction::Path { path: path.clone() });
+    }
+    for (name, what) in [(&manifest.host, "a host"), (&manifest.cloud, "a cloud")] {
+        if !is_plain(name) || name.contains('/') {
+            return Err(Contradiction::Name { name: name.clone(), what });
+        }
     }
     check_units(manifest, closure)?;
     check_folders(manifest, closure)?;

@@ -84,7 +84,15 @@ fn folder_digest(manifest: &Manifest, files: &[(FolderFile, Vec<u8>)]) -> Digest
             let (version, id) =
                 manifest.secrets.get(&hole.secret).map_or((0, ""), |spec| (spec.version, spec.id.as_str()));
             hasher.number(hole.offset).field(&hole.secret).number(u64::from(version)).field(id);
-            hasher.field(hole.part.as_deref().unwrap_or_default()).number(hole.encode as u64);
+            hasher.field(hole.part.as_deref().unwrap_or_default());
+            hole.encode.tell(&mut hasher);
+            // None adds nothing, so that a folder from before there were any keeps its name.
+            if !hole.escapes.is_empty() {
+                hasher.field("escapes").number(hole.escapes.len() as u64);
+            }
+            for (char, written) in &hole.escapes {
+                hasher.field(char.to_string()).field(written);
+            }
         }
     }
     hasher.finish()
@@ -126,7 +134,14 @@ mod tests {
     }
 
     fn add(closure: &mut Closure, text: &str) -> String {
-        let hole = Hole { offset: 9, secret: "db".into(), part: None, encode: Encode::Plain };
+        let hole = Hole {
+            offset: 9,
+            secret: "db".into(),
+            part: None,
+            encode: Encode::Plain,
+            escapes: BTreeMap::new(),
+            shown: 0,
+        };
         let file = FolderFile {
             name: "my.cnf".into(),
             path: "files/mariadb/my.cnf".into(),

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::digest::Digest;
+use super::digest::{Digest, Hasher};
 use super::gate::is_false;
 pub use super::gate::{Ask, Gate, Probe};
 use super::precheck::Precheck;
@@ -253,10 +253,21 @@ pub struct Hole {
     /// How it is written.
     #[serde(default)]
     pub encode: Encode,
+    /// What is written in place of a character of what `encode` gives, by the character.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub escapes: BTreeMap<char, String>,
+    /// How many bytes stand in it, in a tree that people read; 0 on a host, and wherever else a closure is one.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub shown: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+fn is_zero(it: &u64) -> bool {
+    *it == 0
 }
 
 /// Says how a secret is written into its hole.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Encode {
     /// As it is.
@@ -268,6 +279,29 @@ pub enum Encode {
     Base64,
     /// Escaped as within a double-quoted text of JSON, YAML or TOML, which agree in this.
     Quoted,
+    /// With a backslash in front of each of these characters.
+    Escape(String),
+    /// So, and then as within a double-quoted text.
+    EscapeQuoted(String),
+}
+
+impl Encode {
+    /// Adds what tells this from others to a digest.
+    pub fn tell(&self, hasher: &mut Hasher) {
+        // The numbers name folders on hosts, so they stay.
+        let (number, which) = match self {
+            Self::Plain => (0, None),
+            Self::Url => (1, None),
+            Self::Base64 => (2, None),
+            Self::Quoted => (3, None),
+            Self::Escape(which) => (4, Some(which)),
+            Self::EscapeQuoted(which) => (5, Some(which)),
+        };
+        hasher.number(number);
+        if let Some(which) = which {
+            hasher.field(which);
+        }
+    }
 }
 
 /// A task: a unit that runs to completion, once per key and host.

@@ -15,6 +15,7 @@ pub mod packed;
 pub mod precheck;
 pub mod sealed;
 pub mod secret;
+pub mod shown;
 pub mod sweep;
 pub mod transfer;
 pub mod tree;
@@ -39,6 +40,8 @@ pub enum StoreError {
     Record { path: PathBuf, why: String },
     #[error("the closure contradicts itself")]
     Contradiction(#[from] check::Contradiction),
+    #[error("{} is no tree of a host as this writes it; move it away or write elsewhere", path.display())]
+    NotOurs { path: PathBuf },
     #[error("the object {digest} of the store is damaged; remove it and build again")]
     Damaged { digest: Digest },
     #[error("there is no place for a store: neither XDG_DATA_HOME nor HOME is an absolute path")]

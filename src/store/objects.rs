@@ -238,12 +238,28 @@ mod tests {
     fn a_tree_is_read_back_and_replaced_as_a_whole() -> Result<(), StoreError> {
         let root = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
         let folder = root.path().join("a");
-        crate::store::tree::replace_tree(&folder, &closure("a"))?;
+        crate::store::tree::replace_tree(root.path(), &closure("a"))?;
         let mut less = closure("a");
         less.files.remove("files/a/run.sh");
-        crate::store::tree::replace_tree(&folder, &less)?;
+        crate::store::tree::replace_tree(root.path(), &less)?;
         assert_eq!(crate::store::tree::load_tree(&folder)?, less);
         assert_eq!(files::names(root.path())?, ["a"]);
+        Ok(())
+    }
+
+    #[test]
+    fn a_tree_replaces_nothing_that_no_build_wrote() -> Result<(), StoreError> {
+        let root = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
+        let (out, mine) = (root.path().join("out"), root.path().join("mine/kept"));
+        files::make_folder(&root.path().join("mine"))?;
+        files::write_atomic(&mine, b"mine", 0o644)?;
+        for host in ["../mine", "..", "", "a/b"] {
+            let refused = crate::store::tree::replace_tree(&out, &closure(host));
+            assert!(matches!(refused, Err(StoreError::Contradiction(check::Contradiction::Name { .. }))));
+        }
+        let refused = crate::store::tree::replace_tree(root.path(), &closure("mine"));
+        assert!(matches!(refused, Err(StoreError::NotOurs { .. })));
+        assert!(files::exists(&mine) && !files::exists(&out));
         Ok(())
     }
 }

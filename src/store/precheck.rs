@@ -70,6 +70,13 @@ pub enum Question {
         /// The port.
         port: u16,
     },
+    /// Whether an interface takes packets of at least a size.
+    Mtu {
+        /// Its name.
+        interface: String,
+        /// The size.
+        bytes: u64,
+    },
     /// Whether the clock is synchronised.
     Clock,
 }
@@ -102,6 +109,7 @@ impl Question {
             Self::Tcp { address, port } => {
                 format!("{} accepts connections", SocketAddr::new(*address, *port))
             }
+            Self::Mtu { interface, bytes } => format!("{interface} takes packets of {bytes} bytes"),
             Self::Clock => "the clock is synchronised".to_owned(),
         }
     }

@@ -112,6 +112,19 @@ impl SecretKind {
         matches!(self, SecretKind::Certificate { authority: None, .. })
     }
 
+    /// Says whether a part of it is a text of several lines, as PEM is.
+    pub fn has_lines(&self, part: &str) -> bool {
+        match self {
+            SecretKind::SshKey => part == "private",
+            SecretKind::Authority { .. } | SecretKind::Certificate { .. } => true,
+            SecretKind::Password { .. }
+            | SecretKind::Bcrypt { .. }
+            | SecretKind::Uuid
+            | SecretKind::Fernet { .. }
+            | SecretKind::Keyring => false,
+        }
+    }
+
     /// Says whether a part of it is no secret: what a key pair shows, and certificates.
     pub fn is_public(&self, part: &str) -> bool {
         match self {

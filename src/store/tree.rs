@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, OpenOptions};
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Component, Path};
 
@@ -14,7 +14,7 @@ use super::closure::{Closure, ClosureFile};
 use super::digest::Digest;
 use super::files::{self, FileError, failed};
 use super::manifest::{self, parse_manifest};
-use super::{StoreError, check};
+use super::{StoreError, check, shown};
 
 /// The folders of a closure; a tree may have others beside them, which are not the closure's.
 pub const FOLDERS: [&str; 4] = ["files", "quadlet", "secrets", "units"];
@@ -66,6 +66,10 @@ impl Closure {
 /// Writes a closure into a folder that is empty or not there yet.
 pub fn write_tree(folder: &Path, closure: &Closure) -> Result<(), StoreError> {
     check::check(closure)?;
+    write_files(folder, closure)
+}
+
+fn write_files(folder: &Path, closure: &Closure) -> Result<(), StoreError> {
     files::make_folder(folder)?;
     let mut made = BTreeSet::new();
     for (path, ClosureFile { bytes, mode }) in &closure.files {
@@ -93,19 +97,36 @@ fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Puts a closure at a place in a plain tree, replacing what was there, old or new but never a mixture for long.
-pub fn replace_tree(folder: &Path, closure: &Closure) -> Result<(), StoreError> {
-    let parent = folder.parent().unwrap_or(Path::new("."));
+/// Puts the closure of a host into its own folder of a plain tree for people, with the names of secrets where they go. What an earlier
+/// build left there is replaced, old or new but never a mixture for long; anything else that lies there is kept, and refused.
+pub fn replace_tree(parent: &Path, closure: &Closure) -> Result<(), StoreError> {
+    check::check(closure)?;
+    let folder = &parent.join(&closure.manifest.host);
+    if !may_replace(folder)? {
+        return Err(StoreError::NotOurs { path: folder.clone() });
+    }
     files::make_folder(parent)?;
     let temp =
         tempfile::Builder::new().prefix(".tmp-").tempdir_in(parent).map_err(failed!(MakeFolder, folder))?;
     let (new, old) = (temp.path().join("new"), temp.path().join("old"));
-    write_tree(&new, closure)?;
-    if folder.exists() {
+    write_files(&new, &shown::shown(closure))?;
+    if files::exists(folder) {
         files::rename(folder, &old)?;
     }
     files::rename(&new, folder)?;
     Ok(())
+}
+
+/// Says whether nothing lies at a place, or what a build wrote there.
+fn may_replace(folder: &Path) -> Result<bool, StoreError> {
+    match fs::symlink_metadata(folder) {
+        Ok(it) if it.is_dir() => {
+            Ok(files::exists(&folder.join(manifest::FILE_NAME)) || files::names(folder)?.is_empty())
+        }
+        Ok(_) => Ok(false),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
+        Err(source) => Err(FileError::Read { path: folder.to_owned(), source }.into()),
+    }
 }
 
 /// Reads a closure from a tree on disk and checks it.
@@ -117,6 +138,7 @@ pub fn load_tree(folder: &Path) -> Result<Closure, StoreError> {
     for name in FOLDERS {
         load_folder(folder, Path::new(name), &mut closure)?;
     }
+    shown::hide(&mut closure);
     check::check(&closure)?;
     Ok(closure)
 }

@@ -308,6 +308,10 @@ class Switching:
 
 
 def run(host, line):
+    # The login shell of every host greets, as many do.
+    print(f"Welcome to {host.name}", os.uname().machine, "there", sep="\n")
+    begin, line = line.split("; exec ", 1)
+    print(*shlex.split(begin)[1:], flush=True)
     words = shlex.split(line)
     if words[:2] == ["sh", "-c"]:
         print(os.uname().machine, "there", sep="\n")

@@ -1,6 +1,6 @@
 //! A host as the planner sees it: which units run by which definition. Performs plans and says where they go wrong.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kolla_lang::activate::observed::{Observed, Seen};
 use kolla_lang::activate::request::Options;
@@ -62,6 +62,12 @@ impl Host {
             }
         }
         host
+    }
+
+    /// Names the units that do not run here as they run there.
+    pub fn differing(&self, other: &Self) -> BTreeSet<String> {
+        let names = self.units.keys().chain(other.units.keys());
+        names.filter(|name| self.units.get(*name) != other.units.get(*name)).cloned().collect()
     }
 
     /// Returns what is seen of it.

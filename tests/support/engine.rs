@@ -2,12 +2,17 @@
 
 use super::files::{Content, Files};
 use super::text::text_of;
-use kl::Compiled;
+use kl::data::Data;
 use kl::diag::{Code, Diagnostic, Problems};
 use kl::source::{ReadError, SourceMap, World};
-use kolla_lang::model::{decode_cloud, decode_host};
+use kl::value::expect::{Answer, Caller};
+use kl::{Checked, Compiled};
+use kolla_lang::cli::describe::Typed;
+use kolla_lang::cli::test::run::judge;
+use kolla_lang::model::{decode_cloud, decode_host, not_derived};
 use kolla_lang::plan::plan_host;
 use kolla_lang::render::render_host;
+use kolla_lang::secrets::file::SecretsFile;
 use std::sync::Arc;
 
 /// A code and the name of its page and case.
@@ -37,6 +42,8 @@ pub struct Report {
     pub message: String,
     /// What to do.
     pub help: Option<String>,
+    /// How many mistakes it tells of.
+    pub n: usize,
 }
 
 /// What the compiler made of a case.
@@ -65,12 +72,18 @@ impl Outcome {
     }
 }
 
-/// Compiles the files of a case, down to what hosts would get if it describes any.
+/// Compiles the files of a case, down to what hosts would get if it describes any, and runs its tests.
 pub fn compile(files: &Files) -> Outcome {
-    let compiled = kl::compile(&Case(files), &[&files.entry], Some("hosts"));
+    let (compiled, tested) = match kl::check(&Case(files), &[&files.entry]) {
+        Ok(checked) => {
+            let (checked, tested) = run_tests(checked, is_ours(files));
+            (Ok(checked.evaluate(Some("hosts"))), tested)
+        }
+        Err(why) => (Err(why), Problems::default()),
+    };
     let (reports, printed) = match &compiled {
         Ok(compiled) => {
-            let all = problems(compiled, is_ours(files));
+            let all = problems(compiled, is_ours(files), tested);
             let sources = compiled.sources();
             let printed = all.iter().map(|d| kolla_lang::cli::report::drawn(d, sources) + "\n").collect();
             (all.iter().map(|d| report(d, sources, &files.entry)).collect(), printed)
@@ -80,28 +93,70 @@ pub fn compile(files: &Files) -> Outcome {
     Outcome { reports, printed, compiled }
 }
 
+/// Runs the tests of a case, unless its types are wrong. One with a kernel of its own makes no hosts that could be asked for.
+fn run_tests(checked: Checked, is_cloud: bool) -> (Checked, Problems) {
+    let mut problems = Problems::default();
+    if checked.problems().has_errors() {
+        return (checked, problems);
+    }
+    let typed = Typed { checked, secrets: SecretsFile::default() };
+    for test in typed.checked.tests() {
+        let judged = if is_cloud {
+            judge(&typed, test, 1)
+        } else {
+            let compiled = typed.checked.evaluate_with(test, Some("hosts"));
+            compiled.judge(test, &Reported(compiled.all_problems(1)))
+        };
+        judged.failures.into_iter().for_each(|it| {
+            problems.push(it.report);
+        });
+        judged.unexpected.into_iter().for_each(|it| {
+            problems.push(it);
+        });
+    }
+    (typed.checked, problems)
+}
+
+/// Answers tests that ask what is reported, and nothing else.
+struct Reported(Vec<Diagnostic>);
+
+impl Caller for Reported {
+    fn rendered(&self, _: &str, _: &Data) -> Answer {
+        Answer::Failed
+    }
+
+    fn built(&self, _: &[String], _: &str) -> Answer {
+        Answer::Failed
+    }
+
+    fn reports(&self) -> &[Diagnostic] {
+        &self.0
+    }
+}
+
 /// Whether the files mean the kernel of this checkout when they say `use kernel`, if they do.
 fn is_ours(files: &Files) -> bool {
     let uses = |text: &Content| matches!(text, Content::Text(text) if text.contains("use kernel"));
     files.all.values().any(uses) && !files.all.contains_key("library/kernel.kl")
 }
 
-/// All problems: of the language, and of what its values mean if the kernel is used.
-fn problems(compiled: &Compiled, is_cloud: bool) -> Vec<Diagnostic> {
+/// All problems: of the language, of its tests, and of what its values mean if the kernel is used.
+fn problems(compiled: &Compiled, is_cloud: bool, tested: Problems) -> Vec<Diagnostic> {
     let mut all = compiled.problems().clone();
+    all.extend(tested);
     if !is_cloud {
         let (_, found) = compiled.parts(1, |_, _| ());
         all.extend(found);
         return all.sorted();
     }
     let (cloud, found) = decode_cloud(compiled.root());
-    all.extend(found);
+    all.extend(not_derived(found, compiled.root().iter().map(|(_, it)| it)));
     let (parts, found) = compiled.parts(1, |name, data| {
         let (host, mut problems): (_, Problems) = decode_host(name, &data);
         let (plan, more) = plan_host(&cloud, &host);
         problems.extend(more);
         problems.extend(render_host(&plan).1);
-        problems
+        not_derived(problems, [&data]).in_part(name)
     });
     all.extend(found);
     parts.into_iter().for_each(|more| all.extend(more));
@@ -119,6 +174,7 @@ fn report(diagnostic: &Diagnostic, sources: &SourceMap, entry: &str) -> Report {
         at: format!("{file}{}:{}-{line}{}", start.line, start.column, end.column),
         message: kl::diag::Report { diagnostic, sources }.to_string(),
         help: diagnostic.help.clone(),
+        n: diagnostic.parts.len().max(diagnostic.leaves.len()).max(1),
     }
 }
 
@@ -145,6 +201,8 @@ impl World for Case<'_> {
             Some(Content::Text(text)) => Ok(text.as_str().into()),
             Some(Content::Directory) => Err(ReadError::Directory),
             Some(Content::NotUtf8) => Err(ReadError::NotUtf8(5)),
+            Some(Content::Pipe) => Err(ReadError::NotPlain),
+            Some(Content::Outside) => Err(ReadError::Outside),
             Some(Content::TooLarge) => Err(ReadError::TooLarge),
             Some(Content::Unreadable) => Err(ReadError::Other("too many levels of symbolic links".into())),
             None => Err(ReadError::Missing),
@@ -160,6 +218,6 @@ impl World for Case<'_> {
 
     fn library_modules(&self) -> Vec<String> {
         let ours = self.0.all.keys().filter_map(|name| name.strip_prefix("library/")?.strip_suffix(".kl"));
-        ours.map(str::to_owned).chain(["kernel".to_owned()]).collect()
+        ours.map(str::to_owned).chain(kolla_lang::cli::world::Disk::new("", None).library_modules()).collect()
     }
 }

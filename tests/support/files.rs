@@ -15,6 +15,10 @@ pub enum Content {
     NotUtf8,
     /// `(too large)`
     TooLarge,
+    /// `(pipe)`: reading it would wait for ever.
+    Pipe,
+    /// `(outside)`: a link out of the folder.
+    Outside,
     /// `(unreadable)`: the machine says something else.
     Unreadable,
 }
@@ -26,6 +30,8 @@ pub fn parse_head(head: &str) -> (String, Option<Content>) {
         "directory" => Some(Content::Directory),
         "not utf-8" => Some(Content::NotUtf8),
         "too large" => Some(Content::TooLarge),
+        "pipe" => Some(Content::Pipe),
+        "outside" => Some(Content::Outside),
         "unreadable" => Some(Content::Unreadable),
         _ => None,
     };
@@ -71,6 +77,11 @@ impl Files {
                 Content::Directory => std::fs::create_dir_all(path)?,
                 Content::NotUtf8 => std::fs::write(path, b"# caf\xe9\n")?,
                 Content::TooLarge => std::fs::write(path, vec![b'#'; (16 << 20) + 1])?,
+                Content::Pipe => {
+                    let mode = rustix::fs::Mode::from_raw_mode(0o600);
+                    rustix::fs::mkfifoat(rustix::fs::CWD, &path, mode)?;
+                }
+                Content::Outside => std::os::unix::fs::symlink("/etc/passwd", &path)?,
                 // A link to itself is unreadable for root, too.
                 Content::Unreadable => {
                     std::os::unix::fs::symlink(path.file_name().unwrap_or_default(), &path)?

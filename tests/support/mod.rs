@@ -6,9 +6,12 @@ pub mod engine;
 pub mod files;
 pub mod golden;
 pub mod lang_cases;
+pub mod mistakes;
 pub mod pages;
+pub mod planted;
 pub mod reference;
 pub mod reports;
+pub mod stdlib_tests;
 pub mod text;
 pub mod transcripts;
 

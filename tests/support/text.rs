@@ -6,7 +6,7 @@ use kl::data::{Data, DataKind, Encode, SecretPart};
 pub fn text_of(data: &Data) -> String {
     let list = |items: &[Data]| items.iter().map(text_of).collect::<Vec<_>>().join(", ");
     match &data.kind {
-        DataKind::Error => "error".into(),
+        DataKind::Error(_) => "error".into(),
         DataKind::None => "none".into(),
         DataKind::Bool(b) => b.to_string(),
         DataKind::Int(i) => i.to_string(),
@@ -62,6 +62,7 @@ fn part(part: &SecretPart) -> String {
                 Encode::Plain => "",
                 Encode::Url => "|url",
                 Encode::Base64 => "|base64",
+                Encode::Escape(which) => &format!("|escape {which}"),
             };
             format!("{name}{part}{how}")
         }

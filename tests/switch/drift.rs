@@ -23,6 +23,7 @@ pub fn scenarios() -> Vec<Scenario> {
         ("a-foreign-drop-in-is-refused", a_foreign_drop_in_is_refused),
         ("an-edited-generation-is-refused", an_edited_generation_is_refused),
         ("a-foreign-stamp-is-refused", a_foreign_stamp_is_refused),
+        ("a-unit-of-the-host-is-refused", a_unit_of_the_host_is_refused),
         ("an-adopted-file-comes-back", an_adopted_file_comes_back),
         ("an-adopted-folder-comes-back", an_adopted_folder_comes_back),
         ("an-adopted-container-comes-back", an_adopted_container_comes_back),
@@ -232,6 +233,47 @@ fn a_foreign_stamp_is_refused() -> Result<(), String> {
     same(drift_of(&fake.switch(&web("b")))?, vec![(Kind::Stamp, "web".to_owned())])?;
     adopt(&fake, "web")?;
     same(committed(fake.switch(&web("b")))?, 2)
+}
+
+/// A container called as a service of the host would take its place, and its end would be the end of both.
+fn a_unit_of_the_host_is_refused() -> Result<(), String> {
+    let folders = [
+        "/etc/systemd/system",
+        "/run/systemd/system",
+        "/run/systemd/generator",
+        "/usr/local/lib/systemd/system",
+        "/usr/lib/systemd/system",
+        "/lib/systemd/system",
+    ];
+    for folder in folders {
+        for before in [None, Some(closure(r#"{"units": {"b.service": {}}, "order": ["b.service"]}"#))] {
+            let mut fake = Fake::with_generation(before.as_ref())?;
+            fake.world.borrow_mut().images.insert("localhost/x:1".to_owned());
+            let path = format!("{folder}/web.service");
+            write(&fake, &path, "[Service]\nExecStart=/usr/sbin/webd\n")?;
+            match fake.switch(&web("a")) {
+                Err(ActivateError::Refused(all)) => {
+                    let told: Vec<String> = all.iter().map(ToString::to_string).collect();
+                    let expected = format!(
+                        "web.service is a unit of this host itself, {path}: give what the description calls so another name"
+                    );
+                    same(told, vec![expected])?;
+                }
+                other => return Err(format!("{folder}: {other:?}")),
+            }
+            same(fake.layout.trial().exists(), false)?;
+        }
+    }
+    // What our own generator made of an earlier generation is no unit of the host.
+    let mut fake = host(&web("a"))?;
+    let text = "[Unit]\nSourcePath=/etc/kolla-lang/generations/1/quadlet/web/web.container\n";
+    write(&fake, "/run/systemd/generator/web.service", text)?;
+    same(committed(fake.switch(&web("b")))?, 2)?;
+    // Neither is an instance of ours, but for one of a template of the host's.
+    let instance = closure(r#"{"units": {"web@1.service": {}}, "order": ["web@1.service"]}"#);
+    let mut fake = Fake::with_generation(None)?;
+    write(&fake, "/usr/lib/systemd/system/web@.service", "")?;
+    same(matches!(fake.switch(&instance), Err(ActivateError::Refused(_))), true)
 }
 
 fn an_adopted_file_comes_back() -> Result<(), String> {

@@ -217,10 +217,12 @@ fn file(stem: &str, name: &str, text: &Value) -> (FolderFile, Vec<u8>) {
     {
         kept += front;
         holes.push(Hole {
+            shown: 0,
             offset: kept.len() as u64,
             secret: secret.to_owned(),
             part: None,
             encode: Encode::Plain,
+            escapes: Default::default(),
         });
         rest = back;
     }

@@ -7,15 +7,15 @@ macro_rules! codes {
         /// What kind of mistake a report is about.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
         #[allow(missing_docs, reason = "each has a page in docs/errors")]
-        pub enum Code { $($name,)* }
+        pub enum Code { $($name,)* Bug }
 
         impl Code {
-            /// Every code.
+            /// Every code but that of our own mistakes, which no description has.
             pub const ALL: &'static [Code] = &[$(Code::$name,)*];
 
             /// The code as it is printed: `kl::area::name`.
             pub fn as_str(self) -> &'static str {
-                match self { $(Code::$name => $text,)* }
+                match self { $(Code::$name => $text,)* Code::Bug => "kl::bug" }
             }
         }
     };
@@ -25,6 +25,7 @@ codes! {
     // Files.
     FileMissing = "kl::files::no-such-file",
     FileUnreadable = "kl::files::unreadable",
+    FileOutside = "kl::files::outside",
     FileTooLarge = "kl::files::too-large",
     FileNotUtf8 = "kl::files::not-utf8",
     UseCycle = "kl::files::use-cycle",
@@ -69,6 +70,7 @@ codes! {
     AbsentKey = "kl::merge::absent-key",
     DeadDefinition = "kl::merge::dead-definition",
     DroppedPart = "kl::merge::dropped-part",
+    WonByUse = "kl::merge::won-by-use",
     NothingTaken = "kl::merge::nothing-taken",
     // Evaluation.
     Cycle = "kl::eval::cycle",
@@ -78,6 +80,8 @@ codes! {
     BadText = "kl::eval::bad-text",
     Budget = "kl::eval::budget",
     Template = "kl::eval::template",
+    // Tests.
+    Expect = "kl::test::expect",
     // What the caller makes of values: found after evaluation, by whoever knows what they stand for.
     BadValue = "kl::model::bad-value",
     BadDocument = "kl::model::bad-document",

@@ -1,6 +1,6 @@
 //! Reports in the protocol of miette: a printer of the caller's choice draws them.
 
-use super::{Diagnostic, Severity};
+use super::{Diagnostic, Severity, words};
 use crate::source::SourceMap;
 use miette::{LabeledSpan, MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
 use std::fmt;
@@ -16,12 +16,10 @@ pub struct Report<'a> {
 
 impl fmt::Display for Report<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&self.diagnostic.message)?;
-        match (&self.diagnostic.part, self.diagnostic.n_more) {
-            (Some(part), 0) => write!(out, " (in `{part}`)"),
-            (Some(part), n) => write!(out, " (in `{part}` and {n} more)"),
-            (None, 0) => Ok(()),
-            (None, n) => write!(out, " (and {n} more)"),
+        out.write_str(&words(&self.diagnostic.message))?;
+        match self.diagnostic.seen().as_str() {
+            "" => Ok(()),
+            seen => write!(out, " ({seen})"),
         }
     }
 }
@@ -35,13 +33,13 @@ impl miette::Diagnostic for Report<'_> {
 
     fn severity(&self) -> Option<miette::Severity> {
         Some(match self.diagnostic.severity {
-            Severity::Error => miette::Severity::Error,
+            Severity::Bug | Severity::Error => miette::Severity::Error,
             Severity::Warning => miette::Severity::Warning,
         })
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.diagnostic.help.as_ref().map(|h| Box::new(h) as Box<dyn fmt::Display + 'a>)
+        self.diagnostic.help.as_ref().map(|h| Box::new(words(h)) as Box<dyn fmt::Display + 'a>)
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
@@ -52,7 +50,7 @@ impl miette::Diagnostic for Report<'_> {
         let span = |at: crate::source::Span| {
             SourceSpan::new((at.start as usize).into(), at.end.saturating_sub(at.start).max(1) as usize)
         };
-        let text = |text: &str| (!text.is_empty()).then(|| text.to_string());
+        let text = |text: &str| (!text.is_empty()).then(|| words(text));
         let first =
             LabeledSpan::new_primary_with_span(text(&self.diagnostic.at_text), span(self.diagnostic.at));
         let rest =
@@ -98,7 +96,7 @@ impl SourceCode for SourceMap {
         let line = bytes[..begin].iter().filter(|b| **b == b'\n').count();
         let line_count = bytes[begin..end].iter().filter(|b| **b == b'\n').count() + 1;
         let shown = SourceSpan::new((begin + source.start as usize).into(), end - begin);
-        let column = if is_location { from - begin } else { 0 };
+        let column = if is_location { self.column(source.start + from as u32) } else { 0 };
         let name = source.name.to_string();
         Ok(Box::new(MietteSpanContents::new_named(name, &bytes[begin..end], shown, line, column, line_count)))
     }

@@ -1,6 +1,7 @@
 //! The syntax tree: what was written, with the place of every part. It has no types and no meaning; where the
 //! parser could not read something stands [`ExprKind::Error`].
 
+use crate::diag::Reported;
 use crate::source::Span;
 use std::sync::Arc;
 
@@ -323,7 +324,7 @@ pub enum TypeBase {
     /// `enum { a, b(x : T) }`.
     Enum(Vec<Variant>),
     /// Could not be read; was reported.
-    Error,
+    Error(Reported),
 }
 
 /// A field of a record type.
@@ -457,7 +458,7 @@ pub enum ExprKind {
     /// `match e { … }`
     Match(Box<Expr>, Vec<Arm>),
     /// Could not be read; was reported.
-    Error,
+    Error(Reported),
 }
 
 /// An argument of a call.

@@ -7,6 +7,7 @@ use super::ast::{
 use super::cursor::{Parsed, Parser, Stop};
 use super::errors::{self, Expected, Hint, OpPlace};
 use super::recover::{Scope, is_item};
+use crate::diag::Reported;
 use crate::source::Span;
 use crate::token::{Keyword, Sign, TokenKind};
 
@@ -19,8 +20,10 @@ impl Parser<'_> {
     ) -> Parsed<(Vec<T>, Span)> {
         let from = self.here();
         if !self.sees(Sign::Brace) {
-            let _: Parsed<()> = self.unexpected(Expected::Sign(Sign::Brace), None);
-            return self.braced_without(scope, read);
+            return match self.unexpected(Expected::Sign(Sign::Brace), None) {
+                Ok(read) => Ok(read),
+                Err(missing) => self.braced_without(scope, read, missing),
+            };
         }
         let open = self.open();
         let mut out = Vec::new();
@@ -34,8 +37,9 @@ impl Parser<'_> {
         &mut self,
         scope: Scope,
         read: fn(&mut Self, &mut Vec<T>) -> Parsed<()>,
+        missing: Stop,
     ) -> Parsed<(Vec<T>, Span)> {
-        let Some(end) = self.end_of_missing_brace(scope) else { return Err(Stop) };
+        let Some(end) = self.end_of_missing_brace(scope) else { return Err(missing) };
         let (from, limit) = (self.here(), self.limit);
         self.limit = end;
         let mut out = Vec::new();
@@ -132,7 +136,7 @@ impl Parser<'_> {
         &mut self,
         scope: Scope,
         read: fn(&mut Self) -> Parsed<T>,
-        broken: fn(&Self) -> T,
+        broken: fn(&Self, Reported) -> T,
     ) -> Parsed<T> {
         let result = read(self).and_then(|head| {
             // Whoever reads the body says that its brace is missing.
@@ -146,15 +150,17 @@ impl Parser<'_> {
             };
             self.unexpected(Expected::Sign(Sign::Brace), hint)
         });
-        result.or_else(|Stop| {
-            self.skip_to_brace()?;
-            Ok(broken(self))
+        result.or_else(|Stop(why)| {
+            if !self.skip_to_brace() {
+                return Err(Stop(why));
+            }
+            Ok(broken(self, why))
         })
     }
 
     /// A generator that could not be read, for the tree.
-    pub fn broken_generator(&self) -> Generator {
-        let source = self.error_expr();
+    pub fn broken_generator(&self, why: Reported) -> Generator {
+        let source = self.error_expr(why);
         let name = Name { text: "_".into(), at: source.at };
         Generator { at: source.at, binds: vec![Bind { first: name, second: None, source }], cond: None }
     }
@@ -166,7 +172,7 @@ impl Parser<'_> {
         let (ty, result) = self.let_type();
         let (value, result) = match result {
             Ok(()) => self.value_behind(OpPlace::Let, Some(Hint::LetValue)),
-            Err(Stop) => (self.error_expr(), Err(Stop)),
+            Err(Stop(why)) => (self.error_expr(why), Err(Stop(why))),
         };
         Ok((Let { name, ty, value }, result))
     }
@@ -188,8 +194,10 @@ impl Parser<'_> {
                 self.report(errors::wrong_operator(op.at, self.text_of(op.at), place));
             }
             _ => {
-                let result = self.unexpected(Expected::Sign(Sign::Set), hint);
-                return (self.error_expr(), result);
+                return match self.unexpected(Expected::Sign(Sign::Set), hint) {
+                    Ok(read) => (read, Ok(())),
+                    Err(Stop(why)) => (self.error_expr(why), Err(Stop(why))),
+                };
             }
         }
         self.bump();
@@ -197,8 +205,8 @@ impl Parser<'_> {
     }
 
     /// An expression that could not be read, for the tree.
-    pub fn error_expr(&self) -> Expr {
-        Expr { at: Span::new(self.here(), self.here()), kind: ExprKind::Error }
+    pub fn error_expr(&self, why: Reported) -> Expr {
+        Expr { at: Span::new(self.here(), self.here()), kind: ExprKind::Error(why) }
     }
 
     fn define(&mut self, out: &mut Vec<Entry>) -> Parsed<()> {
@@ -231,8 +239,15 @@ impl Parser<'_> {
                 return Ok(Op::Set);
             }
             other => {
+                if let [Step { kind: StepKind::Word(word), at }] = path
+                    && !self.token().fresh
+                    && let Some(meant) = keyword_meant(word, other)
+                {
+                    return Err(Stop(self.report(errors::no_keyword(*at, word, meant))));
+                }
                 let hint = match other {
                     TokenKind::Sign(Sign::Colon) => Some(self.colon_hint()),
+                    TokenKind::Sign(Sign::FatArrow) => Some(Hint::EqualsForArrow),
                     TokenKind::Variant | TokenKind::Sign(Sign::Dot) => Some(Hint::GlueDot),
                     TokenKind::Sign(Sign::Comma | Sign::BraceEnd) if path.len() == 1 => {
                         Some(Hint::ListInBraces)
@@ -281,7 +296,33 @@ impl Parser<'_> {
     fn index(&mut self) -> Parsed<StepKind> {
         let from = self.here();
         let key = self.bracketed(Sign::ListEnd, Expected::Sign(Sign::ListEnd), Self::expr)?;
-        let key = key.unwrap_or_else(|| Expr { at: self.since(from), kind: ExprKind::Error });
+        let key = key.unwrap_or_else(|why| Expr { at: self.since(from), kind: ExprKind::Error(why) });
         Ok(StepKind::Index(Box::new(key)))
     }
+}
+
+/// The keyword that a word before something else was most likely meant to be.
+fn keyword_meant(word: &str, next: TokenKind) -> Option<&'static str> {
+    // What can follow a keyword that begins a line; a definition goes on with an operator.
+    let follows = matches!(
+        next,
+        TokenKind::Word | TokenKind::TextOpen { .. } | TokenKind::Sign(Sign::Group) | TokenKind::Keyword(_)
+    );
+    if !follows {
+        return None;
+    }
+    Some(match word {
+        "import" | "include" => "use",
+        "def" | "func" | "function" | "proc" => "fn",
+        "var" | "val" | "const" => "let",
+        "struct" | "class" | "record" | "typedef" => "type",
+        "assert" | "validate" => "check",
+        "foreach" => "for",
+        "override" => "force",
+        _ => {
+            const ALL: [&str; 10] =
+                ["use", "option", "type", "fn", "let", "check", "force", "for", "if", "pub"];
+            return crate::diag::nearest(word, ALL);
+        }
+    })
 }

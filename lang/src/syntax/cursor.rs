@@ -3,7 +3,7 @@
 use super::ast::Name;
 use super::brackets::{self, Partners};
 use super::errors::{self, Expected, Found, Hint};
-use crate::diag::{Diagnostic, Problems};
+use crate::diag::{Diagnostic, Problems, Reported};
 use crate::source::Span;
 use crate::token::{Keyword, MAX_REPORTS, Sign, Token, TokenKind, Tokens};
 
@@ -11,7 +11,7 @@ use crate::token::{Keyword, MAX_REPORTS, Sign, Token, TokenKind, Tokens};
 const MAX_DEPTH: u32 = 256;
 
 /// A mistake was reported; whoever can go on after it does.
-pub struct Stop;
+pub struct Stop(pub Reported);
 
 /// What was read, or [`Stop`].
 pub type Parsed<T> = Result<T, Stop>;
@@ -25,6 +25,8 @@ pub struct Parser<'a> {
     /// The tokens that begin a line.
     pub(super) lines: Vec<u32>,
     pub(super) problems: &'a mut Problems,
+    /// That something of this file was reported, if anything was.
+    reported: Option<Reported>,
     /// The next token.
     pub(super) at: usize,
     /// Where all ends for now: the end of the tokens, or of an item with an open bracket.
@@ -64,6 +66,7 @@ impl<'a> Parser<'a> {
             lines: fresh.map(|(i, _)| i as u32).collect(),
             partners: Partners::new(&tokens.code),
             problems,
+            reported: tokens.reported,
             at: 0,
             limit: tokens.code.len().saturating_sub(1),
             first: 0,
@@ -191,19 +194,32 @@ impl<'a> Parser<'a> {
     }
 
     /// Adds a report about the next token, unless something there was reported already.
-    pub fn report(&mut self, report: Diagnostic) {
+    pub fn report(&mut self, report: Diagnostic) -> Reported {
         let bad = |at: usize| self.token_at(at).kind == TokenKind::Bad;
         let known = self.muted
             || self.last_report == Some(self.at)
             || self.at < self.limit && bad(self.at)
             || self.at.checked_sub(1).is_some_and(bad)
             || self.is_spoilt(report.at);
-        if !known && self.n_reports < MAX_REPORTS {
-            self.problems.push(report);
-            self.n_reports += 1;
-        }
         self.last_report = Some(self.at);
         self.mistaken = true;
+        match self.reported {
+            Some(reported) if known || self.n_reports >= MAX_REPORTS => reported,
+            _ => {
+                self.n_reports += 1;
+                *self.reported.insert(self.problems.push(report))
+            }
+        }
+    }
+
+    /// That what is wrong here was reported before.
+    pub fn known(&mut self) -> Reported {
+        match self.reported {
+            Some(reported) => reported,
+            None => {
+                self.problems.push(Diagnostic::bug(self.token().at, "what is wrong here was not reported"))
+            }
+        }
     }
 
     /// Whether some of a span is on a line with an open text.
@@ -227,8 +243,7 @@ impl<'a> Parser<'a> {
         let behind = self.since(self.start).end;
         let at = if matches!(found, Found::Token(..)) { token.at } else { Span::new(behind, behind) };
         let report = errors::unexpected(at, found, expected, hint);
-        self.report(report);
-        Err(Stop)
+        Err(Stop(self.report(report)))
     }
 
     /// Takes an opening bracket and returns its index, for [`Parser::close`].
@@ -280,13 +295,13 @@ impl<'a> Parser<'a> {
     }
 
     /// After a failure behind an opening bracket: goes on behind its other half, if that is known.
-    pub fn skip_past(&mut self, open: usize) -> Parsed<()> {
+    pub fn skip_past(&mut self, open: usize, reported: Reported) -> Parsed<()> {
         match self.partners.of(open) {
             Some(end) if end < self.limit && end >= self.at => {
                 self.at = end + 1;
                 Ok(())
             }
-            _ => Err(Stop),
+            _ => Err(Stop(reported)),
         }
     }
 
@@ -310,11 +325,12 @@ impl<'a> Parser<'a> {
     }
 
     fn too_deep<T>(&mut self) -> Parsed<T> {
-        if !self.too_deep {
-            let at = self.token().at;
-            self.report(errors::too_deep(at, MAX_DEPTH));
-        }
+        let at = self.token().at;
+        let reported = match self.reported {
+            Some(reported) if self.too_deep => reported,
+            _ => self.report(errors::too_deep(at, MAX_DEPTH)),
+        };
         self.too_deep = true;
-        Err(Stop)
+        Err(Stop(reported))
     }
 }

@@ -102,6 +102,8 @@ pub enum Hint {
     ListFor,
     /// A function that returns nothing.
     Return,
+    /// `=>` for `=`.
+    EqualsForArrow,
 }
 
 impl Expected {
@@ -148,7 +150,7 @@ impl Hint {
                 "give a type in an `option`, a `type` or a `let`; a definition has only a value"
             }
             Hint::ListInBraces => "write a list or a set as `[a, b]`",
-            Hint::ColonForEquals => "write `name = value`",
+            Hint::ColonForEquals => "write `=`, as in `name = value`",
             Hint::KeywordAsName => "choose another name: this one is a keyword here",
             Hint::ElseNeeded => "say what the value is otherwise: `if c then a else b`",
             Hint::Arrow => "write `->`",
@@ -159,6 +161,7 @@ impl Hint {
             Hint::LetValue => "give the value: `let name = value`",
             Hint::GuardBraces => "write `if c { … }` around definitions",
             Hint::GlueBracket => "write no space before the bracket, if it belongs to what stands before it",
+            Hint::EqualsForArrow => "write `=`",
             Hint::Return => "end the function with `return` and its value",
             Hint::ListFor => "write a list as `[x for x in xs]`, or the loop around the definition",
         }
@@ -197,6 +200,24 @@ pub fn unexpected(at: Span, found: Found<'_>, expected: Expected, hint: Option<H
     let message = format!("expected {}, found {}", expected.words(), found.words());
     let hint = hint.map(|hint| hint.words().to_owned());
     Diagnostic::error(Code::Unexpected, at, message).help_opt(hint)
+}
+
+/// A word that begins nothing, like a keyword mistyped or of another language.
+pub fn no_keyword(at: Span, word: &str, meant: &str) -> Diagnostic {
+    Diagnostic::error(Code::Unexpected, at, format!("`{word}` is no keyword"))
+        .help(format!("did you mean `{meant}`?"))
+}
+
+/// A type as another language writes it.
+pub fn foreign_type(at: Span, written: &str, ours: &str) -> Diagnostic {
+    Diagnostic::error(Code::Unexpected, at, format!("a type is not written like `{written}`"))
+        .help(format!("write `{ours}`"))
+}
+
+/// A type with something in brackets behind it.
+pub fn no_parameters(at: Span, name: &str) -> Diagnostic {
+    Diagnostic::error(Code::Unexpected, at, format!("the type `{name}` takes nothing in brackets"))
+        .help("write a list as `[T]`, a map as `{[K]: V}`, and what may be `none` as `T?`")
 }
 
 /// `x : Int?= none`: the `?` was taken for a part of the operator.

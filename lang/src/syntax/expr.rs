@@ -4,6 +4,7 @@ use super::ast::{Arg, Arm, BinOp, Bind, Body, Expr, ExprKind, Generator, Name, P
 use super::cursor::{Parsed, Parser, Stop};
 use super::errors::{self, ArgFault, Expected, Hint, OpPlace};
 use super::recover::Scope;
+use crate::diag::Reported;
 use crate::token::{Keyword, Sign, TokenKind};
 
 /// How tightly a binary operator binds, and how it stands beside itself.
@@ -38,7 +39,7 @@ impl Parser<'_> {
         let from = self.here();
         match self.operand().and_then(|()| self.expr()) {
             Ok(expr) => (expr, Ok(())),
-            Err(Stop) => (Expr { at: self.since(from), kind: ExprKind::Error }, Err(Stop)),
+            Err(Stop(why)) => (Expr { at: self.since(from), kind: ExprKind::Error(why) }, Err(Stop(why))),
         }
     }
 
@@ -101,13 +102,20 @@ impl Parser<'_> {
                     Ok(names)
                 };
                 let end = Expected::Either(Sign::Comma, Sign::GroupEnd);
-                let names =
-                    if self.sees(Sign::Call) { self.bracketed(Sign::GroupEnd, end, read)? } else { None };
+                let names = if self.sees(Sign::Call) {
+                    self.bracketed(Sign::GroupEnd, end, read)?
+                } else {
+                    Ok(Vec::new())
+                };
                 Pattern::Variant(name, names.unwrap_or_default())
             }
             _ => return self.unexpected(Expected::Pattern, None),
         };
-        if !self.eat(Sign::Arrow) {
+        if self.sees(Sign::FatArrow) {
+            // What is meant is clear.
+            let _: Parsed<()> = self.unexpected(Expected::Sign(Sign::Arrow), Some(Hint::Arrow));
+            self.bump();
+        } else if !self.eat(Sign::Arrow) {
             let hint = self.sees(Sign::Set).then_some(Hint::Arrow);
             return self.unexpected(Expected::Sign(Sign::Arrow), hint);
         }
@@ -211,7 +219,7 @@ impl Parser<'_> {
             TokenKind::Dot => ExprKind::Field(left, self.dotted()),
             TokenKind::DotText => match self.text("a key") {
                 Ok(text) => ExprKind::FieldText(left, text),
-                Err(Stop) => ExprKind::Error,
+                Err(Stop(why)) => ExprKind::Error(why),
             },
             TokenKind::Sign(Sign::Index) => self.subscript(left)?,
             _ => self.call(left)?,
@@ -222,14 +230,14 @@ impl Parser<'_> {
 
     fn subscript(&mut self, left: Box<Expr>) -> Parsed<ExprKind> {
         let key = self.bracketed(Sign::ListEnd, Expected::Sign(Sign::ListEnd), Self::expr)?;
-        Ok(key.map_or(ExprKind::Error, |key| ExprKind::Index(left, Box::new(key))))
+        Ok(key.map_or_else(ExprKind::Error, |key| ExprKind::Index(left, Box::new(key))))
     }
 
     fn call(&mut self, left: Box<Expr>) -> Parsed<ExprKind> {
         Ok(match self.args()? {
-            Some(Args::List(args)) => ExprKind::Call(left, args),
-            Some(Args::For(element, generator)) => ExprKind::CallFor(left, element, generator),
-            None => ExprKind::Error,
+            Ok(Args::List(args)) => ExprKind::Call(left, args),
+            Ok(Args::For(element, generator)) => ExprKind::CallFor(left, element, generator),
+            Err(why) => ExprKind::Error(why),
         })
     }
 
@@ -250,14 +258,14 @@ impl Parser<'_> {
         let broken = self.peek() == TokenKind::TextOpen { broken: true };
         match self.text("a text") {
             Ok(text) => Ok(ExprKind::Text(text)),
-            Err(Stop) if broken => Ok(ExprKind::Error),
-            Err(Stop) => Err(Stop),
+            Err(Stop(why)) if broken => Ok(ExprKind::Error(why)),
+            Err(stop) => Err(stop),
         }
     }
 
     fn group(&mut self) -> Parsed<ExprKind> {
         let inner = self.bracketed(Sign::GroupEnd, Expected::Sign(Sign::GroupEnd), Self::expr)?;
-        Ok(inner.map_or(ExprKind::Error, |inner| inner.kind))
+        Ok(inner.map_or_else(ExprKind::Error, |inner| inner.kind))
     }
 
     fn body_value(&mut self) -> Parsed<ExprKind> {
@@ -271,9 +279,9 @@ impl Parser<'_> {
         let kind = match self.peek() {
             TokenKind::Lit(index) => match self.tokens.lits.get(index as usize) {
                 Some(lit) => ExprKind::Lit(lit.clone()),
-                None => ExprKind::Error,
+                None => ExprKind::Error(self.known()),
             },
-            TokenKind::BadLit | TokenKind::Bad => ExprKind::Error,
+            TokenKind::BadLit | TokenKind::Bad => ExprKind::Error(self.known()),
             TokenKind::Word => ExprKind::Name(self.text_of(token.at).into()),
             TokenKind::Keyword(Keyword::None) => ExprKind::None,
             TokenKind::Keyword(Keyword::True) => ExprKind::Bool(true),
@@ -301,12 +309,11 @@ impl Parser<'_> {
             return Ok(ExprKind::Variant { name, args: Vec::new() });
         }
         Ok(match self.args()? {
-            Some(Args::List(args)) => ExprKind::Variant { name, args },
-            Some(Args::For(_, generator)) => {
-                self.report(errors::bad_argument(generator.at, ArgFault::InPayload));
-                ExprKind::Error
+            Ok(Args::List(args)) => ExprKind::Variant { name, args },
+            Ok(Args::For(_, generator)) => {
+                ExprKind::Error(self.report(errors::bad_argument(generator.at, ArgFault::InPayload)))
             }
-            None => ExprKind::Error,
+            Err(why) => ExprKind::Error(why),
         })
     }
 
@@ -329,10 +336,10 @@ impl Parser<'_> {
             }
             Ok(ExprKind::List(out))
         };
-        Ok(self.bracketed(Sign::ListEnd, end, read)?.unwrap_or(ExprKind::Error))
+        Ok(self.bracketed(Sign::ListEnd, end, read)?.unwrap_or_else(ExprKind::Error))
     }
 
-    fn args(&mut self) -> Parsed<Option<Args>> {
+    fn args(&mut self) -> Parsed<Result<Args, Reported>> {
         let end = Expected::Either(Sign::Comma, Sign::GroupEnd);
         self.bracketed(Sign::GroupEnd, end, |p| {
             let mut out: Vec<Arg> = Vec::new();
@@ -378,7 +385,7 @@ impl Parser<'_> {
         }
         let name = match left.kind {
             ExprKind::Name(text) => Some(Name { text, at: left.at }),
-            ExprKind::Error => None,
+            ExprKind::Error(_) => None,
             _ => {
                 self.report(errors::bad_argument(left.at, ArgFault::NotAName));
                 None
@@ -402,8 +409,8 @@ impl Parser<'_> {
         let more =
             self.eat(Sign::Comma) && !matches!(self.peek(), TokenKind::Sign(Sign::ListEnd | Sign::GroupEnd));
         if more {
-            self.report(errors::bad_argument(generator.at, ArgFault::GeneratorNotAlone));
-            return Err(Stop);
+            let why = self.report(errors::bad_argument(generator.at, ArgFault::GeneratorNotAlone));
+            return Err(Stop(why));
         }
         Ok(Some(generator))
     }
@@ -457,15 +464,15 @@ impl Parser<'_> {
         end: Sign,
         expected: Expected,
         read: impl FnOnce(&mut Self) -> Parsed<T>,
-    ) -> Parsed<Option<T>> {
+    ) -> Parsed<Result<T, Reported>> {
         let open = self.open();
         let inner = read(self).and_then(|inner| {
             self.close(open, TokenKind::Sign(end), expected, None)?;
             Ok(inner)
         });
         match inner {
-            Ok(inner) => Ok(Some(inner)),
-            Err(Stop) => self.skip_past(open).map(|()| None),
+            Ok(inner) => Ok(Ok(inner)),
+            Err(Stop(why)) => self.skip_past(open, why).map(|()| Err(why)),
         }
     }
 }

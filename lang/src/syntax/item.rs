@@ -1,6 +1,6 @@
 //! The items of a file.
 
-use super::ast::{CheckItem, File, Fn, Item, ItemKind, Let, TestItem, TypeBase, TypeExpr};
+use super::ast::{CheckItem, Expr, File, Fn, Item, ItemKind, Let, TestItem, TypeBase, TypeExpr};
 use super::cursor::{Parsed, Parser, Stop};
 use super::errors::{self, Expected, Found, Hint, OpPlace};
 use super::recover::Scope;
@@ -62,7 +62,7 @@ impl Parser<'_> {
                 let result = self.definition(Expected::Item, &mut entries);
                 match entries.pop() {
                     Some(entry) => Ok((ItemKind::Entry(entry), result)),
-                    None => Err(Stop),
+                    None => Err(result.err().unwrap_or_else(|| Stop(self.known()))),
                 }
             }
         }
@@ -105,12 +105,13 @@ impl Parser<'_> {
         self.bump();
         let name = self.word(Expected::Name("a function"))?;
         let (params, result, read) = self.signature();
-        let mut out = Fn { public, name, params, result, lets: Vec::new(), value: self.error_expr() };
-        let read = match read {
-            Ok(()) => self.function_body(&mut out),
-            Err(Stop) => Err(Stop),
+        let mut lets = Vec::new();
+        let body = read.and_then(|()| self.function_body(&mut lets));
+        let (value, read) = match body {
+            Ok((value, read)) => (value, read),
+            Err(Stop(why)) => (self.error_expr(why), Err(Stop(why))),
         };
-        Ok((ItemKind::Fn(out), read))
+        Ok((ItemKind::Fn(Fn { public, name, params, result, lets, value }), read))
     }
 
     /// Reads `(a : T) -> T`. A function whose signature is broken has an error type, so that calls of it stay silent.
@@ -126,41 +127,45 @@ impl Parser<'_> {
         };
         match read() {
             Ok(ty) => (params, ty, Ok(())),
-            Err(Stop) => {
+            Err(Stop(why)) => {
                 let at = self.token().at;
-                let ty = TypeExpr { at, optional: false, refine: None, base: TypeBase::Error };
-                (params, ty, Err(Stop))
+                let ty = TypeExpr { at, optional: false, refine: None, base: TypeBase::Error(why) };
+                (params, ty, Err(Stop(why)))
             }
         }
     }
 
-    fn function_body(&mut self, out: &mut Fn) -> Parsed<()> {
+    /// Reads `= e`, or the lines of a function in braces: its value, and how reading it ended.
+    fn function_body(&mut self, lets: &mut Vec<Let>) -> Parsed<(Expr, Parsed<()>)> {
         if !self.sees(Sign::Brace) {
-            let (value, result) = match self.peek() {
-                TokenKind::Sign(_) => self.value_behind(OpPlace::Fn, None),
-                _ => return self.unexpected(Expected::FnBody, None),
+            return match self.peek() {
+                TokenKind::Sign(_) => Ok(self.value_behind(OpPlace::Fn, None)),
+                _ => self.unexpected(Expected::FnBody, None),
             };
-            out.value = value;
-            return result;
         }
         let (lines, _) = self.braced(Scope::FnBody, Self::fn_line)?;
         let mut value = None;
         for line in lines {
             match line {
-                FnLine::Let(binding) => out.lets.push(binding),
+                FnLine::Let(binding) => lets.push(binding),
                 FnLine::Return(expr) => value = value.or(Some(expr)),
             }
         }
-        match value {
-            Some(value) => out.value = value,
+        let value = match value {
+            Some(value) => value,
             None if !self.mistaken => {
                 let end = self.token_at(self.at - 1);
                 let found = Found::Token(end.kind, self.text_of(end.at));
-                self.report(errors::unexpected(end.at, found, Expected::FnLine, Some(Hint::Return)));
+                let why =
+                    self.report(errors::unexpected(end.at, found, Expected::FnLine, Some(Hint::Return)));
+                self.error_expr(why)
             }
-            None => {}
-        }
-        Ok(())
+            None => {
+                let why = self.known();
+                self.error_expr(why)
+            }
+        };
+        Ok((value, Ok(())))
     }
 
     fn fn_line(&mut self, out: &mut Vec<FnLine>) -> Parsed<()> {

@@ -106,9 +106,14 @@ impl Parser<'_> {
             return Ok(());
         }
         if nothing && (self.mistaken || self.unclosed_seen) {
-            return Err(Stop);
+            return Err(Stop(self.known()));
         }
         if !self.starts(scope, self.at) {
+            let at = self.token().at;
+            let word = self.text_of(at);
+            if matches!(word, "elif" | "elsif" | "elseif") {
+                return Err(Stop(self.report(errors::no_keyword(at, word, "else if"))));
+            }
             let hint = match next {
                 _ if nothing => Some(Hint::ClosesNothing),
                 TokenKind::Sign(Sign::Group | Sign::List) => Some(Hint::GlueBracket),
@@ -171,19 +176,19 @@ impl Parser<'_> {
         end.filter(|end| self.kind(*end) == TokenKind::Sign(Sign::BraceEnd))
     }
 
-    /// Skips to a `{` on this line; the mistake before it was reported.
-    pub fn skip_to_brace(&mut self) -> Parsed<()> {
+    /// Skips to a `{` on this line, if there is one; the mistake before it was reported.
+    pub fn skip_to_brace(&mut self) -> bool {
         let mut at = self.at;
         loop {
             let kind = self.kind(at);
             if kind == TokenKind::Sign(Sign::Brace) {
                 self.at = at;
-                return Ok(());
+                return true;
             }
             let stays =
                 kind != TokenKind::End && !brackets::closes(kind) && kind != TokenKind::Sign(Sign::Comma);
             if !stays || self.token_at(at).fresh {
-                return Err(Stop);
+                return false;
             }
             at = self.partners.of(at).filter(|end| *end > at).unwrap_or(at) + 1;
         }

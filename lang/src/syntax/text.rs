@@ -18,7 +18,7 @@ impl Parser<'_> {
         let open = self.at;
         if broken {
             self.at = self.partners.of(open).map_or(self.limit, |end| (end + 1).min(self.limit));
-            return Err(Stop);
+            return Err(Stop(self.known()));
         }
         let quote = self.bump().at;
         let quote = Quote::of(self.text_of(quote)).unwrap_or(Quote::Plain);
@@ -34,7 +34,7 @@ impl Parser<'_> {
                     self.bump();
                     break;
                 }
-                _ => return Err(Stop),
+                _ => return Err(Stop(self.known())),
             }
         }
         Ok(Text { at: self.since(from), parts: parts(quote, pieces) })
@@ -48,10 +48,10 @@ impl Parser<'_> {
         });
         match inner {
             Ok(expr) => Ok(expr),
-            Err(Stop) => {
+            Err(Stop(why)) => {
                 let from = self.token_at(open).at.start;
-                self.skip_past(open)?;
-                Ok(Expr { at: self.since(from), kind: ExprKind::Error })
+                self.skip_past(open, why)?;
+                Ok(Expr { at: self.since(from), kind: ExprKind::Error(why) })
             }
         }
     }

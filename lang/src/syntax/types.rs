@@ -1,9 +1,10 @@
 //! Types as written.
 
-use super::ast::{Expr, Field, Param, TypeBase, TypeExpr, Variant};
+use super::ast::{Expr, Field, Name, Param, TypeBase, TypeExpr, Variant};
 use super::cursor::{Parsed, Parser, Stop};
 use super::errors::{self, Expected, Hint, OpPlace};
 use super::recover::Scope;
+use crate::diag::Reported;
 use crate::token::{Keyword, Sign, TokenKind};
 
 impl Parser<'_> {
@@ -18,23 +19,23 @@ impl Parser<'_> {
         })
     }
 
-    fn error_type(&self) -> TypeExpr {
+    fn error_type(&self, why: Reported) -> TypeExpr {
         let at = self.token().at;
-        TypeExpr { at, optional: false, refine: None, base: TypeBase::Error }
+        TypeExpr { at, optional: false, refine: None, base: TypeBase::Error(why) }
     }
 
     /// Reads a type, or an error type in its place.
     pub fn soft_type(&mut self) -> (TypeExpr, Parsed<()>) {
         match self.type_expr() {
             Ok(ty) => (ty, Ok(())),
-            Err(Stop) => (self.error_type(), Err(Stop)),
+            Err(Stop(why)) => (self.error_type(why), Err(Stop(why))),
         }
     }
 
     /// Reads `: T = e`, as of an option, a field and a parameter.
     pub fn typed(&mut self) -> (TypeExpr, Option<Expr>, Parsed<()>) {
-        if self.expect(Sign::Colon).is_err() {
-            return (self.error_type(), None, Err(Stop));
+        if let Err(Stop(why)) = self.expect(Sign::Colon) {
+            return (self.error_type(why), None, Err(Stop(why)));
         }
         let (mut ty, result) = self.soft_type();
         if result.is_err() {
@@ -65,7 +66,7 @@ impl Parser<'_> {
             TokenKind::Sign(Sign::List | Sign::Index) => {
                 let element =
                     self.bracketed(Sign::ListEnd, Expected::Sign(Sign::ListEnd), Self::type_expr)?;
-                Ok(element.map_or(TypeBase::Error, |ty| TypeBase::List(Box::new(ty))))
+                Ok(element.map_or_else(TypeBase::Error, |ty| TypeBase::List(Box::new(ty))))
             }
             TokenKind::Keyword(Keyword::Set) => {
                 self.bump();
@@ -88,7 +89,7 @@ impl Parser<'_> {
                 }
                 let end = Expected::Either(Sign::Comma, Sign::BraceEnd);
                 let variants = self.bracketed(Sign::BraceEnd, end, Self::variants)?;
-                Ok(variants.map_or(TypeBase::Error, TypeBase::Enum))
+                Ok(variants.map_or_else(TypeBase::Error, TypeBase::Enum))
             }
             TokenKind::Sign(Sign::Brace) => self.braced_type(),
             _ => self.unexpected(Expected::Type, None),
@@ -101,7 +102,49 @@ impl Parser<'_> {
         if of_missing && !self.token().fresh {
             return self.unexpected(Expected::Keyword(Keyword::Of), None);
         }
+        if matches!(self.peek(), TokenKind::Sign(Sign::Index | Sign::Call | Sign::Lt)) && !self.token().fresh
+        {
+            return self.foreign(first);
+        }
         Ok(TypeBase::Named(self.dots(vec![first])))
+    }
+
+    /// Reads `List[Str]`, `Map<Str, Int>`, `Str[]` and their like, and says how the type is written here.
+    fn foreign(&mut self, name: Name) -> Parsed<TypeBase> {
+        let open = self.bump();
+        let mut inside = Vec::new();
+        loop {
+            match self.peek() {
+                TokenKind::Sign(Sign::ListEnd | Sign::GroupEnd | Sign::Gt) => break,
+                TokenKind::Sign(Sign::Comma) => {
+                    self.bump();
+                }
+                TokenKind::Word | TokenKind::Sign(Sign::List | Sign::Brace) => {
+                    let from = self.here();
+                    let base = self.deeper(Self::base)?;
+                    inside.push(TypeExpr { at: self.since(from), optional: false, refine: None, base });
+                }
+                _ => return self.unexpected(Expected::Type, None),
+            }
+        }
+        self.bump();
+        let at = self.since(name.at.start);
+        let written: Vec<&str> = inside.iter().map(|ty| self.text_of(ty.at)).collect();
+        let ours = match (name.text.to_ascii_lowercase().as_str(), written.as_slice()) {
+            (_, []) if open.kind == TokenKind::Sign(Sign::Index) => format!("[{}]", name.text),
+            ("list" | "array" | "vec" | "seq" | "listof" | "iterable", [item]) => format!("[{item}]"),
+            ("set" | "hashset" | "setof", [item]) => format!("set of {item}"),
+            ("map" | "dict" | "hashmap" | "attrsof" | "mapof", [value]) => format!("{{[Str]: {value}}}"),
+            ("map" | "dict" | "hashmap" | "mapof", [key, value]) => format!("{{[{key}]: {value}}}"),
+            ("option" | "optional" | "maybe" | "nullor" | "nullable", [inner]) => format!("{inner}?"),
+            ("enum" | "oneof" | "literal", _) => "enum { a, b }".into(),
+            _ => {
+                let report = errors::no_parameters(at, &name.text);
+                return Err(Stop(self.report(report)));
+            }
+        };
+        let why = self.report(errors::foreign_type(at, self.text_of(at), &ours));
+        Ok(TypeBase::Error(why))
     }
 
     /// Reads `{[K]: V}` or `{ a : T, … }`.
@@ -109,7 +152,7 @@ impl Parser<'_> {
         if self.kind(self.at + 1) == TokenKind::Sign(Sign::List) {
             let read = |p: &mut Self| {
                 let key = p.bracketed(Sign::ListEnd, Expected::Sign(Sign::ListEnd), Self::type_expr)?;
-                let key = key.unwrap_or_else(|| p.error_type());
+                let key = key.unwrap_or_else(|why| p.error_type(why));
                 p.expect(Sign::Colon)?;
                 let value = p.type_expr()?;
                 if p.sees(Sign::Comma) {
@@ -118,7 +161,7 @@ impl Parser<'_> {
                 Ok(TypeBase::Map(Box::new(key), Box::new(value)))
             };
             let map = self.bracketed(Sign::BraceEnd, Expected::Sign(Sign::BraceEnd), read)?;
-            return Ok(map.unwrap_or(TypeBase::Error));
+            return Ok(map.unwrap_or_else(TypeBase::Error));
         }
         let (fields, _) = self.braced(Scope::Fields, Self::field)?;
         Ok(TypeBase::Record(fields))

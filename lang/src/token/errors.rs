@@ -9,7 +9,6 @@ use crate::source::Span;
 pub fn bad_character(at: Span, text: &str) -> Diagnostic {
     let shown = text.escape_debug();
     let help = match text.chars().next() {
-        Some(';') => Some("separate by a new line or a `,`"),
         Some('|') => Some("write `or`"),
         Some('!') => Some("write `not`"),
         Some('“' | '”' | '„' | '‘' | '’' | '`') => Some("quote a text with `\"`"),
@@ -21,6 +20,29 @@ pub fn bad_character(at: Span, text: &str) -> Diagnostic {
     };
     Diagnostic::error(Code::BadCharacter, at, format!("`{shown}` means nothing here"))
         .help_opt(help.map(str::to_owned))
+}
+
+/// `//` and `/*`.
+pub fn foreign_comment(at: Span, text: &str) -> Diagnostic {
+    Diagnostic::error(Code::BadCharacter, at, format!("`{text}` begins no comment"))
+        .help("write `#`: a comment goes from there to the end of its line")
+}
+
+/// `&&`, `||`, `!`, and a `;` that separates.
+pub fn foreign_sign(at: Span, text: &str, help: &str) -> Diagnostic {
+    Diagnostic::error(Code::BadCharacter, at, format!("`{text}` means nothing here")).help(help)
+}
+
+/// A `;` at the end of a line.
+pub fn semicolon(at: Span, help: &str) -> Diagnostic {
+    Diagnostic::error(Code::BadCharacter, at, "`;` means nothing here").help(help)
+}
+
+/// A character in a text or a comment that nobody can see.
+pub fn unseen(at: Span, c: char) -> Diagnostic {
+    let message = format!("the character U+{:04X} cannot be seen", c as u32);
+    Diagnostic::error(Code::BadCharacter, at, message)
+        .help(format!("leave it out; in a text between `\"` write `\\u{{{:x}}}` where it is meant", c as u32))
 }
 
 /// Something that looks like an address and is none.
@@ -77,7 +99,10 @@ pub fn unknown_unit(at: Span, text: &str, unit: &str) -> Diagnostic {
         [b'e' | b'E', digits @ ..] if digits.iter().all(u8::is_ascii_digit) => {
             "write the number out: there are no exponents".to_owned()
         }
-        _ => format!("write one of {}, or put a space behind the number", units.join(" ")),
+        _ => match number::meant(text) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("write one of {}, or put a space behind the number", units.join(" ")),
+        },
     };
     Diagnostic::error(Code::UnknownUnit, at, format!("`{text}` has an unknown unit")).help(help)
 }

@@ -72,7 +72,7 @@ spelt! {
         BraceEnd = "}", Comma = ",", Colon = ":", Dot = ".", Question = "?", Set = "=", Suggest = "?=",
         Add = "+=", Remove = "-=", Replace = ":=", Eq = "==", Ne = "!=", Lt = "<", Le = "<=", Gt = ">",
         Ge = ">=", Arrow = "->", Range = "..", Else = "??", Merge = "&", Plus = "+", Minus = "-",
-        Star = "*", Slash = "/", Percent = "%",
+        Star = "*", Slash = "/", Percent = "%", FatArrow = "=>",
     }
 }
 

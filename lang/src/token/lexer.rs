@@ -29,8 +29,11 @@ pub fn run(text: &str, start: u32, problems: &mut Problems) -> Tokens {
         n_retries: 0,
     };
     lexer.all();
-    lexer.reports.into_iter().for_each(|report| problems.push(report));
-    lexer.out
+    let mut out = lexer.out;
+    for report in lexer.reports {
+        out.reported = Some(problems.push(report));
+    }
+    out
 }
 
 /// What the lexer is inside of.
@@ -128,6 +131,7 @@ impl<'a> Lexer<'a> {
         match bytes[0] {
             b' ' | b'\t' | b'\r' | b'\n' => self.space(),
             b'#' => self.comment(),
+            b'/' if matches!(bytes.get(1), Some(b'/' | b'*')) => self.foreign_comment(),
             b'"' => self.open_text(if rest.starts_with("\"\"\"") { Quote::Block } else { Quote::Plain }),
             b'\'' => self.raw_text(),
             b'.' => self.dot(),
@@ -155,8 +159,49 @@ impl<'a> Lexer<'a> {
         let rest = self.rest();
         let len = rest.find('\n').unwrap_or(rest.len());
         let line = rest[..len].trim_end_matches('\r');
+        self.unseen(self.at, self.at + line.len());
         let doc = line.starts_with("##") && !line.starts_with("###") && self.modes.is_empty();
         self.trivia(if doc { TokenKind::Doc } else { TokenKind::Comment }, line.len());
+    }
+
+    /// A comment of another language: what is in it is none of ours, so nothing else is said of it.
+    fn foreign_comment(&mut self) {
+        let rest = self.rest();
+        let line = rest.find('\n').unwrap_or(rest.len());
+        let len = match &rest.as_bytes()[..2] {
+            [_, b'*'] if self.line_bound.is_none() => rest.find("*/").map_or(line, |end| end + 2),
+            _ => rest[..line].trim_end_matches('\r').len(),
+        };
+        let at = self.span(self.at, self.at + 2);
+        self.report(errors::foreign_comment(at, &rest[..2]));
+        self.trivia(TokenKind::Comment, len);
+    }
+
+    /// A sign of another language: taken for ours, once it is reported.
+    fn foreign_sign(&mut self, len: usize, ours: TokenKind, help: &'static str) {
+        let rest = self.rest();
+        self.report(errors::foreign_sign(self.span(self.at, self.at + len), &rest[..len], help));
+        self.push(ours, len);
+    }
+
+    /// `=>`: an arrow in a `match`, `=` elsewhere; the parser knows which, so it is one token of both.
+    fn foreign_arrow(&mut self) {
+        self.push(TokenKind::Sign(Sign::FatArrow), 2);
+    }
+
+    /// A `;`: at the end of a line it is nothing, before more it separates.
+    fn semicolon(&mut self) {
+        let rest = self.rest();
+        let behind = rest[1..].trim_start_matches([' ', '\t', '\r']);
+        if behind.is_empty() || behind.starts_with(['\n', '#', '}']) {
+            self.report(errors::semicolon(
+                self.span(self.at, self.at + 1),
+                "leave it out: a definition ends with its line",
+            ));
+            self.trivia(TokenKind::Space, 1);
+        } else {
+            self.foreign_sign(1, TokenKind::Sign(Sign::Comma), "write `,`, or begin a new line");
+        }
     }
 
     fn address(&mut self) -> bool {
@@ -225,6 +270,20 @@ impl<'a> Lexer<'a> {
 
     fn sign(&mut self) {
         let bytes = self.rest().as_bytes();
+        match bytes {
+            [b'&', b'&', ..] => {
+                return self.foreign_sign(2, TokenKind::Keyword(super::Keyword::And), "write `and`");
+            }
+            [b'|', b'|', ..] => {
+                return self.foreign_sign(2, TokenKind::Keyword(super::Keyword::Or), "write `or`");
+            }
+            [b'!', next, ..] if *next != b'=' && *next != b'!' => {
+                return self.foreign_sign(1, TokenKind::Keyword(super::Keyword::Not), "write `not`");
+            }
+            [b'=', b'>', ..] => return self.foreign_arrow(),
+            [b';', ..] => return self.semicolon(),
+            _ => {}
+        }
         let two = match bytes {
             [b'?', b'?', ..] => Some(Sign::Else),
             [b'?', b'=', ..] => Some(Sign::Suggest),
@@ -329,9 +388,19 @@ impl<'a> Lexer<'a> {
         }
         self.push(TokenKind::TextOpen { broken: !closed }, 1);
         if len > 0 {
+            self.unseen(self.at, self.at + len);
             self.push(TokenKind::TextChunk, len);
         }
         self.push_glue(TokenKind::TextClose, usize::from(closed));
+    }
+
+    /// Reports the characters of a text or a comment that nobody can see.
+    fn unseen(&mut self, from: usize, to: usize) {
+        let text = &self.text[from..to];
+        let unseen = text.char_indices().filter(|(_, c)| is_unseen(*c));
+        for (at, c) in unseen {
+            self.report(errors::unseen(self.span(from + at, from + at + c.len_utf8()), c));
+        }
     }
 
     /// From here to the end of the text, to its next hole, or to where it must be given up.
@@ -368,6 +437,7 @@ impl<'a> Lexer<'a> {
 
     fn chunk(&mut self, from: usize, to: usize) {
         if to > from {
+            self.unseen(from, to);
             self.push(TokenKind::TextChunk, to - from);
         }
     }
@@ -453,6 +523,13 @@ impl<'a> Lexer<'a> {
         }
         self.line_bound = None;
     }
+}
+
+/// Whether a character shows nothing, or changes what others show: control characters but tabs and line ends, and those that
+/// turn the direction of writing.
+fn is_unseen(c: char) -> bool {
+    let turns = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    turns || c.is_control() && !matches!(c, '\n' | '\r' | '\t')
 }
 
 /// Where an open `"""` at `open` is taken to end.

@@ -1,7 +1,7 @@
 //! Text to tokens: literals of the domain, words, keywords, texts with holes. Every byte is in one token or in one
 //! piece of trivia. No grammar here: what may follow what is the parser's business.
 
-use crate::diag::Problems;
+use crate::diag::{Problems, Reported};
 use crate::source::Span;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -15,6 +15,7 @@ mod text;
 mod word;
 
 pub use kind::{Keyword, Sign, TokenKind};
+pub use number::meant as number_meant;
 pub(crate) use text::{Quote, cook};
 
 /// How many reports one stage makes about one file. Nobody reads so many, and a file of 16 MiB that is no kl at all
@@ -64,6 +65,8 @@ pub struct Tokens {
     pub lits: Vec<Lit>,
     /// The lines, in order, whose quotes do not match: what is wrong there was reported, and nothing else in them can be.
     pub spoilt: Vec<Span>,
+    /// That something was reported, if anything was: there is no bad token without it.
+    pub reported: Option<Reported>,
 }
 
 impl Tokens {

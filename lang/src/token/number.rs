@@ -56,6 +56,31 @@ pub fn units() -> impl Iterator<Item = &'static str> {
     UNITS.iter().map(|(name, _)| *name)
 }
 
+/// The number with a unit that was most likely meant by one with the unit of another program, as `8Gi` or `30sec`.
+pub fn meant(text: &str) -> Option<String> {
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.' && c != '_')?;
+    let (digits, unit) = text.split_at(end);
+    let unit = match unit.trim_start().to_ascii_lowercase().as_str() {
+        "msec" | "msecs" | "millis" | "milliseconds" => "ms",
+        "sec" | "secs" | "second" | "seconds" => "s",
+        "min" | "mins" | "minute" | "minutes" => "m",
+        "hr" | "hrs" | "hour" | "hours" => "h",
+        "day" | "days" => "d",
+        "byte" | "bytes" => "B",
+        "k" | "ki" | "kib" => "KiB",
+        "kb" => "kB",
+        "m" | "mi" | "mib" => "MiB",
+        "mb" => "MB",
+        "g" | "gi" | "gib" => "GiB",
+        "gb" => "GB",
+        "t" | "ti" | "tib" => "TiB",
+        "tb" => "TB",
+        _ => return None,
+    };
+    let meant = format!("{digits}{unit}");
+    matches!(number(&meant), Some((len, Ok(_))) if len == meant.len()).then_some(meant)
+}
+
 /// The number at the beginning of `text`: its length, and its value or what is wrong. `None`: no digit there.
 pub fn number(text: &str) -> Option<(usize, Result<Lit, Fault<'_>>)> {
     let (rest, found) = alt((based, decimal)).parse(text).ok()?;

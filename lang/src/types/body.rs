@@ -3,7 +3,9 @@
 use super::errors;
 use super::hir::*;
 use super::scope::*;
+use super::steps::Lends;
 use super::ty::*;
+use crate::diag::Reported;
 use crate::live::Value;
 use crate::rank;
 use crate::source::{FileId, Layer, Span};
@@ -56,36 +58,35 @@ impl Checker<'_> {
     }
 
     /// Goes one step along a path.
-    fn step(&mut self, spot: &Spot, step: &ast::Step, cx: &mut Cx) -> Option<(StepH, Spot)> {
+    fn step(&mut self, spot: &Spot, step: &ast::Step, cx: &mut Cx) -> Result<(StepH, Spot), Reported> {
         let ty = self.types.unwrap(spot.place.ty);
         match self.types.get(ty).clone() {
             Ty::Record(rec) => {
                 let name = match &step.kind {
                     StepKind::Word(name) => name.clone(),
-                    StepKind::Text(text) if text.literal().is_some() => text.literal()?,
+                    StepKind::Text(text) if let Some(name) = text.literal() => name,
                     _ => {
-                        self.problems.push(errors::bad_path(
-                            step.at,
-                            "the fields of a record have fixed names",
-                            None,
-                        ));
-                        return None;
+                        let message = "the fields of a record have fixed names";
+                        let why = self.problems.push(errors::bad_path(step.at, message, None));
+                        self.key_anywhere(step, why, cx);
+                        return Err(why);
                     }
                 };
                 match self.types.record(rec).find(&name) {
-                    Some(index) => Some((StepH::Name(name), self.field_spot(spot, rec, index))),
+                    Some(index) => Ok((StepH::Name(name), self.field_spot(spot, rec, index))),
                     None => {
+                        let lent =
+                            if rec == self.root { self.use_meant(&[Lends::Option], &name) } else { None };
                         let record = self.types.record(rec);
                         let known = record.fields.iter().map(|f| &*f.name);
                         let diagnostic = if rec == self.root {
-                            errors::unknown_root(step.at, &name, known)
+                            errors::unknown_root(step.at, &name, known).help_opt(lent)
                         } else {
                             let owner =
                                 record.name.as_ref().map_or("this record".to_string(), |n| format!("`{n}`"));
                             errors::unknown_field(step.at, &name, &owner, Some(record.at), known)
                         };
-                        self.problems.push(diagnostic);
-                        None
+                        Err(self.problems.push(diagnostic))
                     }
                 }
             }
@@ -97,10 +98,7 @@ impl Checker<'_> {
                     StepKind::Text(text) => match text.literal() {
                         Some(plain) => self.known_key(plain, step.at, key, &key_place),
                         None => {
-                            let (ex, ty) = self.text(text, cx);
-                            if ty == TyId::SECRET {
-                                self.problems.push(errors::secret_leak(step.at, None, "a key"));
-                            }
+                            let ex = self.key_text(text, cx);
                             StepH::Computed(Arc::new(self.keyed(ex, key)), true)
                         }
                     },
@@ -111,7 +109,7 @@ impl Checker<'_> {
                         ExprKind::Text(text) => match text.literal() {
                             Some(plain) => self.known_key(plain, e.at, key, &key_place),
                             None => {
-                                let (ex, _) = self.text(text, cx);
+                                let ex = self.key_text(text, cx);
                                 StepH::Computed(Arc::new(self.keyed(ex, key)), true)
                             }
                         },
@@ -121,7 +119,7 @@ impl Checker<'_> {
                         }
                     },
                 };
-                Some((step, next))
+                Ok((step, next))
             }
             Ty::Tree => {
                 let next = Spot { place: Place::plain(TyId::TREE), identity: None, entry: true };
@@ -129,20 +127,33 @@ impl Checker<'_> {
                     StepKind::Word(name) => StepH::Name(name.clone()),
                     StepKind::Text(text) => match text.literal() {
                         Some(plain) => StepH::Name(plain),
-                        None => StepH::Computed(Arc::new(self.text(text, cx).0), true),
+                        None => StepH::Computed(Arc::new(self.key_text(text, cx)), true),
                     },
                     StepKind::Index(e) => StepH::Computed(Arc::new(self.tree_key(e, cx)), true),
                 };
-                Some((step, next))
+                Ok((step, next))
             }
-            Ty::Error => None,
+            Ty::Error(why) => {
+                self.key_anywhere(step, why, cx);
+                Err(why)
+            }
             _ => {
                 let name = self.types.name(ty);
                 let message = format!("nothing lies below a {name}");
                 let help = "it is a leaf: define it whole, at the path above";
-                self.problems.push(errors::bad_path(step.at, message, Some(help)));
-                None
+                let why = self.problems.push(errors::bad_path(step.at, message, Some(help)));
+                self.key_anywhere(step, why, cx);
+                Err(why)
             }
+        }
+    }
+
+    /// A step where none can be: what is computed in it is looked at all the same.
+    fn key_anywhere(&mut self, step: &ast::Step, why: Reported, cx: &mut Cx) {
+        match &step.kind {
+            StepKind::Word(_) => {}
+            StepKind::Text(text) => drop(self.key_text(text, cx)),
+            StepKind::Index(key) => self.look_at([&**key], why, cx),
         }
     }
 
@@ -165,15 +176,27 @@ impl Checker<'_> {
         StepH::Name(name)
     }
 
-    fn walk_path(&mut self, spot: &Spot, path: &[ast::Step], cx: &mut Cx) -> Option<(Vec<StepH>, Spot)> {
+    fn walk_path(
+        &mut self,
+        spot: &Spot,
+        path: &[ast::Step],
+        cx: &mut Cx,
+    ) -> Result<(Vec<StepH>, Spot), Reported> {
         let mut steps = Vec::new();
         let mut spot = spot.clone();
-        for step in path {
-            let (next, next_spot) = self.step(&spot, step, cx)?;
-            steps.push(next);
-            spot = next_spot;
+        for (i, step) in path.iter().enumerate() {
+            match self.step(&spot, step, cx) {
+                Ok((next, next_spot)) => {
+                    steps.push(next);
+                    spot = next_spot;
+                }
+                Err(why) => {
+                    path[i + 1..].iter().for_each(|step| self.key_anywhere(step, why, cx));
+                    return Err(why);
+                }
+            }
         }
-        Some((steps, spot))
+        Ok((steps, spot))
     }
 
     /// A chain with one more level.
@@ -246,15 +269,10 @@ impl Checker<'_> {
         match &binding.ty {
             Some(ty) => {
                 let place = self.place(ty, cx.file);
-                (self.check(&binding.value, &place, cx), place.ty)
+                let of = || binding.name.text.to_string();
+                (self.check_demanded(&binding.value, &place, of, cx), place.ty)
             }
-            None => {
-                let (ex, ty) = self.infer(&binding.value, cx);
-                if ty == TyId::NONE {
-                    self.problems.push(errors::needs_type(binding.value.at, "`none`"));
-                }
-                (ex, ty)
-            }
+            None => self.infer(&binding.value, cx),
         }
     }
 
@@ -269,7 +287,8 @@ impl Checker<'_> {
     ) {
         let mut meta = meta;
         if top {
-            let library = self.files.all[meta.file.0 as usize].layer == Layer::Library;
+            // What a test gives stands above the site, wherever the test is written.
+            let library = meta.file != GIVEN && self.files.all[meta.file.0 as usize].layer == Layer::Library;
             meta.op = define.op;
             meta.strength = match (library, define.op == Op::Suggest) {
                 (true, true) => rank::LIBRARY_SUGGEST,
@@ -285,17 +304,13 @@ impl Checker<'_> {
                 }
             }
         } else if define.op != Op::Set || define.force.is_some() {
+            // What is meant is clear enough: it is read as if it were `=`.
             self.problems.push(errors::only_set(define.force.unwrap_or(define.op_at)));
-            return;
         }
-        let Some((steps, target)) = self.walk_path(spot, &define.path, cx) else {
+        let (steps, target) = match self.walk_path(spot, &define.path, cx) {
+            Ok(found) => found,
             // The value is still looked at, for what can be said of it alone.
-            if !super::expr::needs_push(&define.value) {
-                let n = self.problems.len();
-                self.infer(&define.value, cx);
-                self.problems.truncate(n);
-            }
-            return;
+            Err(why) => return self.look_at([&define.value], why, cx),
         };
         let mut path = prefix.to_vec();
         path.extend(steps);
@@ -309,15 +324,13 @@ impl Checker<'_> {
         let ty = self.types.unwrap(spot.place.ty);
         let is_opt = ty != spot.place.ty;
         let kind = self.types.get(ty).clone();
-        if matches!(meta.op, Op::Add | Op::Remove) && !matches!(kind, Ty::List(_) | Ty::Set(_) | Ty::Error) {
+        if matches!(meta.op, Op::Add | Op::Remove) && !matches!(kind, Ty::List(_) | Ty::Set(_) | Ty::Error(_))
+        {
             let found = self.types.name(spot.place.ty);
             let sign = if meta.op == Op::Add { "+=" } else { "-=" };
-            self.problems.push(errors::bad_operator(
-                at,
-                format!("`{sign}` is for lists and sets, this is {found}"),
-                None,
-            ));
-            return;
+            let message = format!("`{sign}` is for lists and sets, this is {found}");
+            let why = self.problems.push(errors::bad_operator(at, message, None));
+            return self.look_at([value], why, cx);
         }
         let structured = matches!(kind, Ty::Record(_) | Ty::Map(..) | Ty::Tree);
         let given = match &value.kind {
@@ -335,7 +348,6 @@ impl Checker<'_> {
                 return;
             }
             _ => {
-                let n = self.problems.len();
                 // Conditions on the whole list are about what comes out, not about what is added or taken away.
                 let place = match (meta.op, &spot.place.refine) {
                     (Op::Remove, _) => Place::plain(spot.place.ty),
@@ -346,9 +358,7 @@ impl Checker<'_> {
                     _ => spot.place.clone(),
                 };
                 let ex = self.check(value, &place, cx);
-                let failed = self.problems.len() > n && matches!(ex.kind, Ek::Error);
                 let known_good = matches!(ex.kind, Ek::Const(_)) && !structured;
-                let ex = if failed { Ex { at: value.at, kind: Ek::Error } } else { ex };
                 self.add_def(&path, meta, at, value.at, Given::Value(Arc::new(ex)), known_good);
                 return;
             }
@@ -405,10 +415,10 @@ impl Checker<'_> {
                 .filter(|f| !matches!(self.types.get(f.place.ty), Ty::Opt(_)))
                 .map(|f| &*f.name)
                 .collect();
-            if !missing.is_empty() && !guarded {
+            let mistyped = matches!(&ex.kind, Ek::Body(_, entries) if entries.iter().any(|e| matches!(e, BodyEntry::Failed(_))));
+            if !missing.is_empty() && !guarded && !mistyped {
                 let diagnostic = errors::missing_fields(body.at, &missing, record.at);
-                self.problems.push(diagnostic);
-                return Ex { at: body.at, kind: Ek::Error };
+                return self.fail(body.at, diagnostic);
             }
         }
         ex
@@ -456,9 +466,15 @@ impl Checker<'_> {
                 ast::Entry::Define(define) => {
                     if define.op != Op::Set || define.force.is_some() {
                         self.problems.push(errors::only_set(define.force.unwrap_or(define.op_at)));
-                        continue;
                     }
-                    let Some((path, target)) = self.walk_path(spot, &define.path, cx) else { continue };
+                    let (path, target) = match self.walk_path(spot, &define.path, cx) {
+                        Ok(found) => found,
+                        Err(why) => {
+                            self.look_at([&define.value], why, cx);
+                            out.push(BodyEntry::Failed(why));
+                            continue;
+                        }
+                    };
                     let ty = self.types.unwrap(target.place.ty);
                     let structured = matches!(self.types.get(ty), Ty::Record(_) | Ty::Map(..) | Ty::Tree);
                     let at = define.path[0].at.to(define.value.at);
@@ -486,20 +502,17 @@ impl Checker<'_> {
         let mut fields: Vec<(ast::Name, TyId, Ex, Span)> = Vec::new();
         for entry in &body.entries {
             let ast::Entry::Define(define) = entry else {
-                self.problems.push(errors::needs_type(at, "these braces"));
-                return Self::error(at);
+                return self.untyped_body(body, "these braces", cx);
             };
             let [ast::Step { kind: StepKind::Word(name), at: name_at }] = define.path.as_slice() else {
-                self.problems.push(errors::needs_type(at, "this map"));
-                return Self::error(at);
+                return self.untyped_body(body, "this map", cx);
             };
             let (ex, ty) = self.infer(&define.value, cx);
             let name = ast::Name { text: name.clone(), at: *name_at };
             fields.push((name, ty, ex, name_at.to(define.value.at)));
         }
         if fields.is_empty() {
-            self.problems.push(errors::needs_type(at, "`{}`"));
-            return Self::error(at);
+            return self.fail_typed(at, errors::needs_type(at, "`{}`"));
         }
         let rec = self.new_record(None, at);
         let mut entries = Vec::new();
@@ -511,6 +524,13 @@ impl Checker<'_> {
         (Ex { at, kind: Ek::Body(ty, entries.into()) }, ty)
     }
 
+    fn untyped_body(&mut self, body: &ast::Body, what: &str, cx: &mut Cx) -> (Ex, TyId) {
+        let why = self.problems.push(errors::needs_type(body.at, what));
+        let place = self.anywhere(why);
+        self.body_partial(body, &place, cx);
+        self.error(body.at, why)
+    }
+
     /// The head of a loop or comprehension; its names stay bound.
     pub fn generator(&mut self, each: &ast::Generator, cx: &mut Cx) -> Gen {
         let binds = each.binds.iter().map(|b| self.bind(b, cx)).collect();
@@ -519,16 +539,17 @@ impl Checker<'_> {
     }
 
     fn bind(&mut self, bind: &ast::Bind, cx: &mut Cx) -> BindH {
-        let (source, ty) = if super::expr::needs_push(&bind.source) {
-            self.problems.push(errors::needs_type(bind.source.at, "what is looped over"));
-            Self::error(bind.source.at)
+        let (mut source, ty) = if super::expr::needs_push(&bind.source) {
+            let why = self.problems.push(errors::needs_type(bind.source.at, "what is looped over"));
+            self.look_at([&bind.source], why, cx);
+            self.error(bind.source.at, why)
         } else {
             self.infer(&bind.source, cx)
         };
         let two = bind.second.is_some();
         let (kind, first, second) = match self.types.get(ty).clone() {
             Ty::List(item) | Ty::Set(item) if two => (BindKind::Indexed, TyId::INT, item),
-            Ty::List(item) | Ty::Set(item) => (BindKind::Items, item, TyId::ERROR),
+            Ty::List(item) | Ty::Set(item) => (BindKind::Items, item, item),
             Ty::Map(key, value) => {
                 let key = match (self.types.get(key), self.map_identity(&source)) {
                     (Ty::Key(_), _) | (_, None) => key,
@@ -537,18 +558,16 @@ impl Checker<'_> {
                 (if two { BindKind::Entries } else { BindKind::Keys }, key, value)
             }
             Ty::Tree => (if two { BindKind::Entries } else { BindKind::Keys }, TyId::STR, TyId::TREE),
-            Ty::Opt(inner) if !two => (BindKind::Optional, inner, TyId::ERROR),
-            Ty::Error => (if two { BindKind::Entries } else { BindKind::Items }, TyId::ERROR, TyId::ERROR),
+            Ty::Opt(inner) if !two => (BindKind::Optional, inner, inner),
+            Ty::Error(_) => (if two { BindKind::Entries } else { BindKind::Items }, ty, ty),
             _ => {
                 let found = self.types.name(ty);
                 let help = "loops run over lists, sets, maps, Trees and optionals".to_string();
-                self.problems.push(errors::mismatch(
-                    bind.source.at,
-                    "something to loop over",
-                    &found,
-                    Some(help),
-                ));
-                (BindKind::Items, TyId::ERROR, TyId::ERROR)
+                let at = bind.source.at;
+                let diagnostic = errors::mismatch(at, "something to loop over", &found, Some(help));
+                let (failed, ty) = self.fail_typed(at, diagnostic);
+                source = failed;
+                (BindKind::Items, ty, ty)
             }
         };
         let slot = cx.bind(&bind.first.text, first);

@@ -4,10 +4,12 @@ use super::errors;
 use super::expr::needs_push;
 use super::hir::*;
 use super::scope::*;
-use super::sig::{Scheme, Sig};
+use super::sig::Sig;
+use super::steps::Lends;
 use super::ty::*;
+use crate::diag::{Diagnostic, Reported};
 use crate::live::Value;
-use crate::source::{Layer, Span};
+use crate::source::{FileId, Layer, Span};
 use crate::syntax::ast::{self, ExprKind};
 use std::sync::Arc;
 
@@ -16,69 +18,95 @@ impl Checker<'_> {
     pub fn call(&mut self, callee: &ast::Expr, args: &[ast::Arg], at: Span, cx: &mut Cx) -> (Ex, TyId) {
         match &callee.kind {
             ExprKind::Name(name) => {
-                if let Some(id) = self.find_fn(cx.file, name, callee.at) {
-                    return self.call_fn(id, args, at, cx);
-                }
-                if matches!(self.find(cx.file, name, |d| matches!(d, Decl::Fn(_))), Found::Many(_)) {
-                    return Self::error(at);
+                match self.find_fn(cx.file, name, callee.at) {
+                    Ok(Some(id)) => return self.call_fn(id, args, at, cx),
+                    Ok(None) => {}
+                    Err(why) => return self.no_call(args, why, at, cx),
                 }
                 match self.builtins.find(name) {
                     Some(index) => self.call_builtin(index, None, args, at, cx),
                     None => {
                         let mut known = self.visible(cx.file, |d| matches!(d, Decl::Fn(_)));
                         known.extend(self.builtins.names().map(str::to_string));
-                        self.problems.push(errors::not_a_function(
-                            callee.at,
-                            name,
-                            known.iter().map(String::as_str),
-                        ));
-                        for arg in args.iter().filter(|a| !needs_push(&a.value)) {
-                            self.infer(&arg.value, cx);
-                        }
-                        Self::error(at)
+                        let known = known.iter().map(String::as_str);
+                        let diagnostic = errors::not_a_function(callee.at, name, known)
+                            .help_opt(self.use_meant(&[Lends::Fn], name));
+                        let why = self.problems.push(diagnostic);
+                        self.no_call(args, why, at, cx)
                     }
                 }
             }
             ExprKind::Field(receiver, method) => {
                 let (receiver, ty) = self.infer(receiver, cx);
-                if ty == TyId::ERROR {
-                    return Self::error(at);
+                if let Some(why) = self.types.failed(ty) {
+                    return self.no_call(args, why, at, cx);
                 }
                 let name = format!("{}.{}", self.types.name(ty), method.text);
                 match self.builtins.find(&name) {
                     Some(index) => self.call_builtin(index, Some((receiver, ty)), args, at, cx),
                     None => {
                         let known: Vec<&str> = self.builtins.names().collect();
-                        self.problems.push(errors::not_a_function(method.at, &name, known));
-                        Self::error(at)
+                        let why = self.problems.push(errors::not_a_function(method.at, &name, known));
+                        self.no_call(args, why, at, cx)
                     }
                 }
             }
             _ => {
-                self.problems.push(errors::not_a_function(callee.at, self.files.sources.text(callee.at), []));
-                Self::error(at)
+                let name = self.files.sources.text(callee.at);
+                let diagnostic = errors::not_a_function(callee.at, name, []);
+                let why = self.problems.push(diagnostic);
+                self.look_at([callee], why, cx);
+                self.no_call(args, why, at, cx)
             }
         }
     }
 
+    /// A call of what was reported: its arguments are looked at all the same.
+    fn no_call(&mut self, args: &[ast::Arg], why: Reported, at: Span, cx: &mut Cx) -> (Ex, TyId) {
+        self.look_at(args.iter().map(|a| &a.value), why, cx);
+        self.error(at, why)
+    }
+
     fn call_fn(&mut self, id: u32, args: &[ast::Arg], at: Span, cx: &mut Cx) -> (Ex, TyId) {
-        let decl = &self.fn_decls[id as usize];
-        let (file, declared_at, result) = (decl.file, decl.tree.name.at, decl.result.ty);
-        let name = decl.tree.name.text.clone();
-        let params = decl.params.clone();
+        let tree = &self.fn_decls[id as usize].tree;
+        let (declared_at, name) = (tree.name.at, tree.name.text.clone());
+        let FnSig { params, result, .. } = self.fn_sigs[id as usize].clone();
+        let result = result.ty;
         let mut with_defaults = Vec::new();
-        for (name, place, default) in &params {
-            let default = default.as_ref().map(|e| {
-                // It sees the file of the function and nothing else, in a frame of its own.
-                let n = self.problems.len();
-                let ex = self.check(e, place, &mut Cx::new(file));
-                self.problems.truncate(n);
-                Ex { at: ex.at, kind: Ek::Shared(Arc::new(ex), 0) }
-            });
-            with_defaults.push((name.clone(), place.clone(), default));
+        for (i, FnParam { name, place }) in params.into_iter().enumerate() {
+            let default = self.param_default(id, i, at);
+            with_defaults.push((name, place, default));
         }
         let all = self.arguments(&name, &with_defaults, args, at, declared_at, cx);
         (Ex { at, kind: Ek::Call(FnId(id), all.into()) }, result)
+    }
+
+    /// The default of a parameter, checked once. It sees the file of the function and nothing else, in a frame of its own.
+    pub fn param_default(&mut self, id: u32, index: usize, used_at: Span) -> Option<Ex> {
+        let default = self.fn_sigs[id as usize].defaults[index].clone()?;
+        let shared = |ex: Arc<Ex>| Ex { at: ex.at, kind: Ek::Shared(ex, 0) };
+        match default.state {
+            State::Done(ex) => Some(shared(ex)),
+            State::Busy => {
+                let name = &self.fn_decls[id as usize].tree.name;
+                let chain = [(name.text.to_string(), name.at), (name.text.to_string(), used_at)];
+                Some(self.fail(used_at, errors::recursive_function(used_at, &chain)))
+            }
+            State::Todo => {
+                self.set_default(id, index, State::Busy);
+                let file = self.fn_decls[id as usize].file;
+                let place = self.fn_sigs[id as usize].params[index].place.clone();
+                let ex = Arc::new(self.check(&default.tree, &place, &mut Cx::new(file)));
+                self.set_default(id, index, State::Done(ex.clone()));
+                Some(shared(ex))
+            }
+        }
+    }
+
+    fn set_default(&mut self, id: u32, index: usize, state: State<Arc<Ex>>) {
+        if let Some(default) = &mut self.fn_sigs[id as usize].defaults[index] {
+            default.state = state;
+        }
     }
 
     /// A property of a literal of the domain: `timeout.seconds`.
@@ -89,9 +117,9 @@ impl Checker<'_> {
             && self.builtins.get(index).schemes.iter().all(|s| s.params.len() == 1)
         {
             let result = self.builtins.get(index).schemes[0].result.clone();
-            let ty = self.sig_type(&result, &mut Vec::new());
-            let arg_ty: Box<[TyId]> = Box::new([TyId::ERROR]);
-            return (Ex { at, kind: Ek::Builtin(index, Box::new([inner]), arg_ty) }, ty);
+            if let Some(result) = self.sig_type(&result, &[]) {
+                return (Ex { at, kind: Ek::Builtin(index, Box::new([inner]), Box::new([ty])) }, result);
+            }
         }
         let prefix = format!("{owner}.");
         let known: Vec<&str> = self.builtins.names().filter_map(|n| n.strip_prefix(&prefix)).collect();
@@ -99,8 +127,7 @@ impl Checker<'_> {
             Ty::Opt(_) => format!("{owner}, which may be `none`"),
             _ => format!("a {owner}"),
         };
-        self.problems.push(errors::unknown_field(name.at, &name.text, &found, None, known));
-        Self::error(at)
+        self.fail_typed(at, errors::unknown_field(name.at, &name.text, &found, None, known))
     }
 
     /// `f(e for …)`.
@@ -119,14 +146,12 @@ impl Checker<'_> {
             _ => Arc::from(""),
         };
         let Some(index) = self.builtins.find(&name) else {
-            self.problems.push(errors::not_a_function(
-                callee.at,
-                &name,
-                ["all", "any", "unique", "disjoint", "count", "sum"],
-            ));
+            let known = ["all", "any", "unique", "disjoint", "count", "sum"];
+            let why = self.problems.push(errors::not_a_function(callee.at, &name, known));
+            self.look_at([item], why, cx);
             cx.vars.truncate(n_vars);
             cx.n_slots = n_slots;
-            return Self::error(at);
+            return self.error(at, why);
         };
         let (item, item_ty) = if matches!(&*name, "all" | "any") {
             (self.check(item, &Place::plain(TyId::BOOL), cx), TyId::BOOL)
@@ -138,7 +163,10 @@ impl Checker<'_> {
         let list = self.types.list(item_ty);
         let at_item = item.at;
         let listed = Ex { at: at_item, kind: Ek::ListFor(Box::new(each.clone()), Box::new(item.clone())) };
-        let (_, result) = self.apply(index, vec![Some((listed, list))], &[], at, cx);
+        let (applied, result) = self.apply(index, vec![Some((listed, list))], &[], at, cx);
+        if matches!(applied.kind, Ek::Error(_)) {
+            return (applied, result);
+        }
         (Ex { at, kind: Ek::BuiltinFor(index, Box::new(each), Box::new(item), item_ty) }, result)
     }
 
@@ -157,6 +185,14 @@ impl Checker<'_> {
                 let message = format!("`{}` takes its arguments by position", builtin.name);
                 self.problems.push(errors::wrong_arguments(name.at, message, None, None));
             }
+        }
+        match builtin.name {
+            "rendered" | "built" | "fails" | "reports" if !cx.expected => {
+                let why = self.problems.push(errors::only_expected(at, builtin.name));
+                return self.error(at, why);
+            }
+            "fails" | "reports" => self.names_what_is(builtin.name, args),
+            _ => {}
         }
         match builtin.name {
             "template" | "file" => return self.text_of_file(builtin.name, index, args, at, cx),
@@ -184,8 +220,9 @@ impl Checker<'_> {
     ) -> (Ex, TyId) {
         let builtins = self.builtins;
         let builtin = builtins.get(index);
-        if given.iter().flatten().any(|(_, ty)| *ty == TyId::ERROR) {
-            return Self::error(at);
+        if let Some(why) = given.iter().flatten().find_map(|(_, ty)| self.types.failed(*ty)) {
+            self.look_at(trees.iter().copied().filter(|tree| needs_push(tree)), why, cx);
+            return self.error(at, why);
         }
         let shift = given.len() - trees.len().min(given.len());
         for scheme in &builtin.schemes {
@@ -205,22 +242,31 @@ impl Checker<'_> {
             for (i, (sig, arg)) in scheme.params.iter().zip(given).enumerate() {
                 match arg {
                     Some((ex, ty)) => {
-                        let wanted = self.sig_type(sig, &mut vars);
-                        all.push(if wanted == TyId::ERROR { ex } else { self.coerce(ex, ty, wanted) });
+                        all.push(match self.sig_type(sig, &vars) {
+                            Some(wanted) => self.coerce(ex, ty, wanted),
+                            None => ex,
+                        });
                         types.push(ty);
                     }
                     None => {
-                        let wanted = self.sig_type(sig, &mut vars);
-                        if wanted == TyId::ERROR {
-                            self.problems.push(errors::needs_type(trees[i - shift].at, "this argument"));
-                            return Self::error(at);
-                        }
+                        let Some(wanted) = self.sig_type(sig, &vars) else {
+                            let tree = trees[i - shift];
+                            let why = self.problems.push(errors::needs_type(tree.at, "this argument"));
+                            self.look_at(
+                                trees[i - shift..].iter().copied().filter(|t| needs_push(t)),
+                                why,
+                                cx,
+                            );
+                            return self.error(at, why);
+                        };
                         all.push(self.check(trees[i - shift], &Place::plain(wanted), cx));
                         types.push(wanted);
                     }
                 }
             }
-            let result = self.sig_type(&scheme.result, &mut vars);
+            let Some(result) = self.sig_type(&scheme.result, &vars) else {
+                return self.fail_typed(at, Diagnostic::bug(at, format!("`{}` has no type", builtin.name)));
+            };
             return (Ex { at, kind: Ek::Builtin(index, all.into(), types.into()) }, result);
         }
         let found: Vec<String> = given
@@ -229,20 +275,13 @@ impl Checker<'_> {
             .collect();
         let message = format!("`{}` does not take ({})", builtin.name, found.join(", "));
         let secret = given.iter().flatten().find(|(_, ty)| *ty == TyId::SECRET);
-        match secret {
-            Some((ex, _)) => self.problems.push(errors::secret_leak(
-                ex.at,
-                None,
-                &format!("an argument of `{}`", builtin.name),
-            )),
-            None => self.problems.push(errors::wrong_arguments(
-                at,
-                message,
-                None,
-                Some(format!("it is {}", builtin.text)),
-            )),
-        }
-        Self::error(at)
+        let diagnostic = match secret {
+            Some((ex, _)) => errors::secret_leak(ex.at, None, &format!("an argument of `{}`", builtin.name)),
+            None => errors::wrong_arguments(at, message, None, Some(format!("it is {}", builtin.text))),
+        };
+        let why = self.problems.push(diagnostic);
+        self.look_at(trees.iter().copied().filter(|tree| needs_push(tree)), why, cx);
+        self.error(at, why)
     }
 
     fn unify(&mut self, sig: &Sig, ty: TyId, vars: &mut Vec<(char, TyId)>) -> bool {
@@ -270,28 +309,29 @@ impl Checker<'_> {
         }
     }
 
-    fn sig_type(&mut self, sig: &Sig, vars: &mut Vec<(char, TyId)>) -> TyId {
-        match sig {
-            Sig::Var(name) => vars.iter().find(|(n, _)| n == name).map_or(TyId::ERROR, |(_, ty)| *ty),
-            Sig::AnyKey => TyId::ERROR,
+    /// The type that a written one stands for, as far as its letters are known.
+    fn sig_type(&mut self, sig: &Sig, vars: &[(char, TyId)]) -> Option<TyId> {
+        Some(match sig {
+            Sig::Var(name) => vars.iter().find(|(n, _)| n == name)?.1,
+            Sig::AnyKey => return None,
             Sig::Basic(ty) => *ty,
-            Sig::List(item) => match self.sig_type(item, vars) {
-                TyId::ERROR => TyId::ERROR,
-                item => self.types.list(item),
-            },
-            Sig::Set(item) => match self.sig_type(item, vars) {
-                TyId::ERROR => TyId::ERROR,
-                item => self.types.intern(Ty::Set(item)),
-            },
-            Sig::Opt(item) => match self.sig_type(item, vars) {
-                TyId::ERROR => TyId::ERROR,
-                item => self.types.opt(item),
-            },
-            Sig::Map(key, value) => match (self.sig_type(key, vars), self.sig_type(value, vars)) {
-                (TyId::ERROR, _) | (_, TyId::ERROR) => TyId::ERROR,
-                (key, value) => self.types.intern(Ty::Map(key, value)),
-            },
-        }
+            Sig::List(item) => {
+                let item = self.sig_type(item, vars)?;
+                self.types.list(item)
+            }
+            Sig::Set(item) => {
+                let item = self.sig_type(item, vars)?;
+                self.types.intern(Ty::Set(item))
+            }
+            Sig::Opt(item) => {
+                let item = self.sig_type(item, vars)?;
+                self.types.opt(item)
+            }
+            Sig::Map(key, value) => {
+                let (key, value) = (self.sig_type(key, vars)?, self.sig_type(value, vars)?);
+                self.types.intern(Ty::Map(key, value))
+            }
+        })
     }
 
     /// `secret(name)`: a key of the map `secrets` where the root has one, else a text.
@@ -303,8 +343,8 @@ impl Checker<'_> {
                 self.builtins.get(index).name,
                 if wanted == 1 { "" } else { "s" }
             );
-            self.problems.push(errors::wrong_arguments(at, message, None, None));
-            return Self::error(at);
+            let why = self.problems.push(errors::wrong_arguments(at, message, None, None));
+            return self.no_call(args, why, at, cx);
         }
         let key = KeyOf::Root(vec![Arc::from("secrets")].into());
         let ty = if self.map_of(&key).is_some() { self.types.intern(Ty::Key(key)) } else { TyId::STR };
@@ -317,18 +357,15 @@ impl Checker<'_> {
 
     fn digest(&mut self, index: u16, args: &[ast::Arg], at: Span, cx: &mut Cx) -> (Ex, TyId) {
         let [arg] = args else {
-            self.problems.push(errors::wrong_arguments(at, "`digest` takes 1 argument", None, None));
-            return Self::error(at);
+            let why =
+                self.problems.push(errors::wrong_arguments(at, "`digest` takes 1 argument", None, None));
+            return self.no_call(args, why, at, cx);
         };
         let (ex, ty) = self.infer(&arg.value, cx);
         if self.types.holds_secret(ty) {
             let found = self.types.name(ty);
-            self.problems.push(errors::secret_leak(
-                arg.value.at,
-                None,
-                &format!("a digest: {found} may hold a secret"),
-            ));
-            return Self::error(at);
+            let wanted = format!("a digest: {found} may hold a secret");
+            return self.fail_typed(at, errors::secret_leak(arg.value.at, None, &wanted));
         }
         (Ex { at, kind: Ek::Builtin(index, Box::new([ex]), Box::new([ty])) }, TyId::STR)
     }
@@ -345,8 +382,8 @@ impl Checker<'_> {
         let wanted = if name == "template" { 2 } else { 1 };
         if args.len() != wanted {
             let message = format!("`{name}` takes {wanted} argument{}", if wanted == 1 { "" } else { "s" });
-            self.problems.push(errors::wrong_arguments(at, message, None, None));
-            return Self::error(at);
+            let why = self.problems.push(errors::wrong_arguments(at, message, None, None));
+            return self.no_call(args, why, at, cx);
         }
         let path = match &args[0].value.kind {
             ExprKind::Text(text) => text.literal(),
@@ -355,11 +392,15 @@ impl Checker<'_> {
         let Some(path) = path else {
             let message = format!("the name of a {name} is a plain text");
             let help = Some("it is read before anything is evaluated".to_string());
-            self.problems.push(errors::wrong_arguments(args[0].value.at, message, None, help));
-            return Self::error(at);
+            let diagnostic = errors::wrong_arguments(args[0].value.at, message, None, help);
+            let why = self.problems.push(diagnostic);
+            return self.no_call(args, why, at, cx);
         };
         let value = args.get(1).map(|a| self.check(&a.value, &Place::plain(TyId::TREE), cx));
-        let Some(file) = self.read_text(&path, args[0].value.at, cx) else { return Self::error(at) };
+        let file = match self.read_text(&path, args[0].value.at, cx) {
+            Ok(file) => file,
+            Err(why) => return self.error(at, why),
+        };
         let source = self.files.sources.file(file);
         let (file_name, text, start) = (source.name.clone(), source.text.clone(), source.start);
         match value {
@@ -377,13 +418,13 @@ impl Checker<'_> {
         }
     }
 
-    fn read_text(&mut self, path: &str, at: Span, cx: &Cx) -> Option<crate::source::FileId> {
+    fn read_text(&mut self, path: &str, at: Span, cx: &Cx) -> Result<FileId, Reported> {
         let source = self.files.sources.file(cx.file);
         let layer = source.layer;
         let full = super::load::join(&source.name, path);
         let id = format!("{layer:?}:{full}");
         if let Some(known) = self.texts.get(&id) {
-            return Some(*known);
+            return Ok(*known);
         }
         let text = match layer {
             Layer::Library => self.world.library(&full).ok_or(crate::source::ReadError::Missing),
@@ -391,19 +432,19 @@ impl Checker<'_> {
         };
         match text {
             Ok(text) => {
-                let file = self.files.sources.add(&full, text, layer);
+                let file = self.files.sources.add(&full, plain_lines(text), layer);
                 self.texts.insert(id, file);
-                Some(file)
+                Ok(file)
             }
-            Err(why) => {
-                self.problems.push(errors::unreadable_text(at, path, &why));
-                None
-            }
+            Err(why) => Err(self.problems.push(errors::unreadable_text(at, path, &why))),
         }
     }
 }
 
-/// Whether a scheme takes this many arguments.
-pub fn takes(scheme: &Scheme, n: usize) -> bool {
-    scheme.params.len() == n
+/// A text without the mark that some editors begin files with, and with line ends as a source has them after it was read.
+fn plain_lines(text: Arc<str>) -> Arc<str> {
+    if !text.starts_with('\u{feff}') && !text.contains("\r\n") {
+        return text;
+    }
+    text.strip_prefix('\u{feff}').unwrap_or(&text).replace("\r\n", "\n").into()
 }

@@ -8,6 +8,10 @@ pub fn unreadable(at: Span, name: &str, why: &ReadError, modules: &[String], quo
     let (code, what) = match why {
         ReadError::Missing => (Code::FileMissing, "there is no such file".to_string()),
         ReadError::Directory => (Code::FileUnreadable, "it is a directory".into()),
+        ReadError::NotPlain => (Code::FileUnreadable, "it is no plain file".into()),
+        ReadError::Outside => {
+            (Code::FileOutside, "it lies outside of the folder of the description".to_string())
+        }
         ReadError::TooLarge => (Code::FileTooLarge, "it is larger than 16 MiB".into()),
         ReadError::NotUtf8(offset) => {
             (Code::FileNotUtf8, format!("it is not UTF-8: the byte at offset {offset} is wrong"))
@@ -18,6 +22,9 @@ pub fn unreadable(at: Span, name: &str, why: &ReadError, modules: &[String], quo
     if quoted {
         let help = match why {
             ReadError::Missing => "paths are relative to the file that uses them".to_string(),
+            ReadError::Outside => {
+                "copy it into that folder, or name a folder that holds both: `--root DIR`".to_string()
+            }
             _ => "use a UTF-8 text of at most 16 MiB".into(),
         };
         return Diagnostic::error(code, at, format!("cannot use `{name}`: {what}")).help(help);
@@ -186,10 +193,29 @@ pub fn wrong_arguments(
     out
 }
 
+/// A key written like a variant with a payload.
+pub fn payload_of_key(at: Span) -> Diagnostic {
+    wrong_arguments(at, "a key has no payload", None, None)
+}
+
 /// Something called that is no function.
 pub fn not_a_function<'a>(at: Span, name: &str, known: impl IntoIterator<Item = &'a str>) -> Diagnostic {
     Diagnostic::error(Code::NotAFunction, at, format!("`{name}` is not a function"))
         .help_opt(did_you_mean(name, known))
+}
+
+/// A builtin of tests elsewhere.
+pub fn only_expected(at: Span, name: &str) -> Diagnostic {
+    Diagnostic::error(Code::NotAFunction, at, format!("`{name}` is asked only by what a test expects"))
+        .help(format!("write it in a test: `test \"…\" {{ expect {name}(…) }}`"))
+}
+
+/// A test names a check or a code that is not there.
+pub fn no_such_expected(at: Span, builtin: &str, name: &str, known: &[&str]) -> Diagnostic {
+    let what = if builtin == "fails" { "check" } else { "code" };
+    let is_short = what == "code" && !name.contains("::");
+    let known = known.iter().map(|it| if is_short { it.rsplit("::").next().unwrap_or(it) } else { it });
+    Diagnostic::error(Code::NoSuchName, at, format!("no {what} `{name}`")).help_opt(did_you_mean(name, known))
 }
 
 /// Functions or lets that need each other.

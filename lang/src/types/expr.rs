@@ -4,7 +4,8 @@ use super::errors;
 use super::hir::*;
 use super::scope::*;
 use super::ty::*;
-use crate::live::{Value, to_set};
+use crate::diag::{Diagnostic, Reported};
+use crate::live::Value;
 use crate::source::Span;
 use crate::syntax::ast::{self, BinOp, ExprKind, Lit};
 use ipnet::IpNet;
@@ -28,7 +29,7 @@ impl Checker<'_> {
         let ex = self.check_inner(e, place, cx);
         if let Ek::Const(value) = &ex.kind
             && !place.wheres().is_empty()
-            && !matches!(value, Value::None | Value::Error)
+            && !matches!(value, Value::None | Value::Error(_))
         {
             self.literals.push((place.wheres().to_vec(), value.clone(), e.at));
         }
@@ -43,28 +44,28 @@ impl Checker<'_> {
         let is_opt = inner_ty != place.ty;
         match &e.kind {
             ExprKind::None => {
-                if is_opt || matches!(want, Ty::Tree | Ty::Error) {
+                if is_opt || matches!(want, Ty::Tree | Ty::Error(_)) {
                     return Ex { at, kind: Ek::Const(Value::None) };
                 }
                 let name = self.types.name(place.ty);
-                self.problems.push(errors::mismatch(
-                    at,
-                    &name,
-                    "none",
-                    Some(format!("only a `{name}?` can be `none`")),
-                ));
-                Ex { at, kind: Ek::Error }
+                let help = format!("only a `{name}?` can be `none`");
+                self.fail(at, errors::mismatch(at, &name, "none", Some(help)))
             }
             ExprKind::Variant { name, args } => self.variant(name, args, &inner, at, cx),
-            ExprKind::Text(text) if matches!(want, Ty::Key(_)) => {
-                let Ty::Key(key) = want else { return Ex { at, kind: Ek::Error } };
-                let (ex, ty) = self.text(text, cx);
-                if ty == TyId::SECRET {
-                    self.problems.push(errors::secret_leak(at, None, "a key"));
-                }
-                Ex { at, kind: Ek::KeyName(key, Box::new(ex)) }
+            ExprKind::Name(name) if self.is_unknown(name, cx) => {
+                let diagnostic = self.no_such_name(name, at, Some(place.ty), cx);
+                self.fail(at, diagnostic)
+            }
+            ExprKind::Text(text) if let Ty::Key(key) = &want => {
+                let name = self.key_text(text, cx);
+                Ex { at, kind: Ek::KeyName(key.clone(), Box::new(name)) }
             }
             ExprKind::List(items) => match want {
+                Ty::Error(why) => {
+                    let place = self.anywhere(why);
+                    items.iter().for_each(|i| drop(self.check(i, &place, cx)));
+                    Ex { at, kind: Ek::Error(why) }
+                }
                 Ty::List(item) | Ty::Set(item) => {
                     let item_place = inner.item(item);
                     let all: Vec<Ex> = items.iter().map(|i| self.check(i, &item_place, cx)).collect();
@@ -75,12 +76,19 @@ impl Checker<'_> {
                     let all: Vec<Ex> = items.iter().map(|i| self.check(i, &place, cx)).collect();
                     self.list(all, false, at)
                 }
-                _ => self.infer_then(e, place, cx),
+                _ => {
+                    let wanted = self.types.name(place.ty);
+                    let help = self.instead_of_list(items, place.ty);
+                    let why = self.problems.push(errors::mismatch(at, &wanted, "a list", help));
+                    self.look_at(items, why, cx);
+                    Ex { at, kind: Ek::Error(why) }
+                }
             },
             ExprKind::ListFor(item, each) => {
                 let item_ty = match want {
                     Ty::List(item) | Ty::Set(item) => item,
                     Ty::Tree => TyId::TREE,
+                    Ty::Error(_) => inner_ty,
                     _ => return self.infer_then(e, place, cx),
                 };
                 let (n_vars, n_slots) = (cx.vars.len(), cx.n_slots);
@@ -93,14 +101,17 @@ impl Checker<'_> {
             }
             ExprKind::Body(body) => match want {
                 Ty::Record(_) | Ty::Map(..) | Ty::Tree => self.body_value(body, &inner, cx),
-                Ty::Error => {
-                    self.body_value(body, &Place::plain(TyId::TREE), cx);
-                    Ex { at, kind: Ek::Error }
+                Ty::Error(why) => {
+                    self.body_partial(body, &inner, cx);
+                    Ex { at, kind: Ek::Error(why) }
                 }
                 _ => {
                     let name = self.types.name(place.ty);
-                    self.problems.push(errors::mismatch(at, &name, "a record", None));
-                    Ex { at, kind: Ek::Error }
+                    let help = self.instead_of_braces(body, place.ty);
+                    let why = self.problems.push(errors::mismatch(at, &name, "a record", help));
+                    let place = self.anywhere(why);
+                    self.body_partial(body, &place, cx);
+                    Ex { at, kind: Ek::Error(why) }
                 }
             },
             ExprKind::If(cond, then, otherwise) => {
@@ -130,109 +141,33 @@ impl Checker<'_> {
         }
     }
 
+    /// Looks for mistakes in what stands where nothing is known of what is wanted.
+    pub fn look_at<'e>(&mut self, all: impl IntoIterator<Item = &'e ast::Expr>, why: Reported, cx: &mut Cx) {
+        let place = self.anywhere(why);
+        for e in all {
+            self.check(e, &place, cx);
+        }
+    }
+
     fn infer_then(&mut self, e: &ast::Expr, place: &Place, cx: &mut Cx) -> Ex {
         let (ex, ty) = self.infer(e, cx);
         self.coerce(ex, ty, place.ty)
-    }
-
-    /// A list or a set; of constants, it is one.
-    pub fn list(&mut self, all: Vec<Ex>, set: bool, at: Span) -> Ex {
-        if all.iter().all(|e| matches!(e.kind, Ek::Const(_))) {
-            let values: Vec<Value> = all
-                .into_iter()
-                .filter_map(|e| match e.kind {
-                    Ek::Const(v) => Some(v),
-                    _ => None,
-                })
-                .collect();
-            let value = if set { to_set(values) } else { Value::List(values.into()) };
-            return Ex { at, kind: Ek::Const(value) };
-        }
-        let ex = Ex { at, kind: Ek::List(all.into()) };
-        if set { Ex { at, kind: Ek::ToSet(Box::new(ex)) } } else { ex }
-    }
-
-    /// Makes a value of one type stand where another is wanted, or reports why it cannot.
-    pub fn coerce(&mut self, ex: Ex, from: TyId, to: TyId) -> Ex {
-        if self.types.same(from, to) || matches!(ex.kind, Ek::Error) {
-            return ex;
-        }
-        let at = ex.at;
-        if self.types.fits(from, to) {
-            let target = self.types.unwrap(to);
-            let changes = match (self.types.get(self.types.unwrap(from)), self.types.get(target)) {
-                (Ty::Tree, _) => false,
-                (_, Ty::Tree) => true,
-                (Ty::List(x), Ty::List(_)) => !self.types.same(*x, TyId::TREE),
-                _ => false,
-            };
-            return if changes { Ex { at, kind: Ek::ToTree(Box::new(ex), from) } } else { ex };
-        }
-        let (wanted, found) = (self.types.name(to), self.types.name(from));
-        let diagnostic = match (self.types.get(from), self.types.get(self.types.unwrap(to))) {
-            (Ty::Secret, _) => {
-                let hole = match &ex.kind {
-                    Ek::Text(pieces, _) => pieces.iter().find_map(|p| match p {
-                        Piece::Hole(e, TyId::SECRET) => Some(e.at),
-                        _ => None,
-                    }),
-                    _ => None,
-                };
-                errors::secret_leak(at, hole, &format!("a {wanted}"))
-            }
-            (Ty::Duration, Ty::Tree) => {
-                errors::not_in_tree(at, "a Duration", Some("write `.seconds`".into()))
-            }
-            (Ty::Size, Ty::Tree) => {
-                errors::not_in_tree(at, "a Size", Some("write `.MiB` or `.bytes`".into()))
-            }
-            (_, Ty::Tree) => errors::not_in_tree(at, &found, None),
-            (Ty::Opt(inner), _) if self.types.fits(*inner, to) => errors::mismatch(
-                at,
-                &wanted,
-                &found,
-                Some("give it a value for `none`: `… ?? default`".into()),
-            ),
-            (Ty::Key(_) | Ty::Int | Ty::Ip | Ty::Cidr | Ty::Bool | Ty::Float | Ty::Enum(_), Ty::Str) => {
-                let text = format!("write it as a text: `\"${{{}}}\"`", self.files.sources.text(at));
-                errors::mismatch(at, &wanted, &found, Some(text))
-            }
-            (Ty::Int, Ty::Size) => {
-                errors::mismatch(at, &wanted, &found, Some("give it a unit, as in `8GiB`".into()))
-            }
-            (Ty::Int, Ty::Duration) => {
-                errors::mismatch(at, &wanted, &found, Some("give it a unit, as in `30s`".into()))
-            }
-            (Ty::Int, Ty::Float) => {
-                errors::mismatch(at, &wanted, &found, Some("write it with a point, as in `1.0`".into()))
-            }
-            (Ty::Str, Ty::Int) => errors::mismatch(at, &wanted, &found, Some("leave out the quotes".into())),
-            (Ty::Duration, Ty::Int) => errors::mismatch(at, &wanted, &found, Some("write `.seconds`".into())),
-            (Ty::Size, Ty::Int) => {
-                errors::mismatch(at, &wanted, &found, Some("write `.bytes` or `.MiB`".into()))
-            }
-            (Ty::List(x), Ty::Set(y)) if self.types.same(*x, *y) => {
-                errors::mismatch(at, &wanted, &found, Some("write `set(…)`".into()))
-            }
-            _ => errors::mismatch(at, &wanted, &found, None),
-        };
-        self.problems.push(diagnostic);
-        Ex { at, kind: Ek::Error }
     }
 
     /// Finds the type of an expression.
     pub fn infer(&mut self, e: &ast::Expr, cx: &mut Cx) -> (Ex, TyId) {
         let at = e.at;
         match &e.kind {
-            ExprKind::Error => Self::error(at),
+            ExprKind::Error(why) => self.error(at, *why),
             ExprKind::Lit(lit) => self.literal(lit, at),
             ExprKind::Bool(b) => (Ex { at, kind: Ek::Const(Value::Bool(*b)) }, TyId::BOOL),
-            ExprKind::None => (Ex { at, kind: Ek::Const(Value::None) }, TyId::NONE),
+            ExprKind::None => self.fail_typed(at, errors::needs_type(at, "`none`")),
             ExprKind::Text(text) => self.text(text, cx),
             ExprKind::Name(name) => self.name(name, at, cx),
-            ExprKind::Variant { name, .. } => {
-                self.problems.push(errors::needs_type(at, &format!("`.{}`", name.text)));
-                Self::error(at)
+            ExprKind::Variant { name, args } => {
+                let why = self.problems.push(errors::needs_type(at, &format!("`.{}`", name.text)));
+                self.look_at(args.iter().map(|a| &a.value), why, cx);
+                self.error(at, why)
             }
             ExprKind::List(items) => self.infer_list(items, at, cx),
             ExprKind::ListFor(item, each) => {
@@ -248,8 +183,8 @@ impl Checker<'_> {
             ExprKind::Field(inner, name) => self.field(inner, name, at, cx),
             ExprKind::FieldText(inner, text) => {
                 let (inner, ty) = self.infer(inner, cx);
-                let (key, key_ty) = self.text(text, cx);
-                self.index_by(inner, ty, key, key_ty, at)
+                let key = self.key_text(text, cx);
+                self.index_by(inner, ty, key, at)
             }
             ExprKind::Index(inner, key) => self.index(inner, key, at, cx),
             ExprKind::Call(callee, args) => self.call(callee, args, at, cx),
@@ -290,7 +225,7 @@ impl Checker<'_> {
             Lit::Ip(ip) => (Value::Ip(*ip), TyId::IP),
             Lit::Cidr(ip, prefix) => match IpNet::new(*ip, *prefix) {
                 Ok(net) => (Value::Cidr(Arc::new(net)), TyId::CIDR),
-                Err(_) => return Self::error(at),
+                Err(_) => return self.fail_typed(at, Diagnostic::bug(at, "a prefix is too long")),
             },
             Lit::Mac(mac) => (Value::Str(mac.clone()), TyId::STR),
         };
@@ -319,9 +254,18 @@ impl Checker<'_> {
         (Ex { at: text.at, kind: Ek::Text(pieces.into(), secret) }, ty)
     }
 
+    /// A text where a key stands: none of it may be secret.
+    pub fn key_text(&mut self, text: &ast::Text, cx: &mut Cx) -> Ex {
+        let (ex, ty) = self.text(text, cx);
+        if ty != TyId::SECRET {
+            return ex;
+        }
+        self.fail(text.at, errors::secret_leak(text.at, secret_hole(&ex), "a key"))
+    }
+
     fn check_hole(&mut self, at: Span, ty: TyId) {
         let (ok, help) = match self.types.get(ty) {
-            Ty::Error
+            Ty::Error(_)
             | Ty::Bool
             | Ty::Int
             | Ty::Float
@@ -337,7 +281,7 @@ impl Checker<'_> {
             }
             Ty::Duration => (false, Some("say in which unit: `.seconds`, `.minutes`, `.hours`".into())),
             Ty::Size => (false, Some("say in which unit: `.bytes`, `.MiB`, `.GiB`".into())),
-            Ty::Opt(_) => (false, Some("give it a value for `none`: `… ?? \"\"`".into())),
+            Ty::Opt(inner) => (false, Some(self.hole_of_optional(at, *inner))),
             Ty::List(_) | Ty::Set(_) => (false, Some("make one text of it: `join(list, \",\")`".into())),
             _ => (false, None),
         };
@@ -348,198 +292,19 @@ impl Checker<'_> {
     }
 
     fn infer_list(&mut self, items: &[ast::Expr], at: Span, cx: &mut Cx) -> (Ex, TyId) {
-        let Some(first) = items.iter().find(|i| !needs_push(i)) else {
-            self.problems.push(errors::needs_type(at, "this list"));
-            return Self::error(at);
+        // The type of the first item that shows one decides.
+        let Some(shows) = items.iter().position(|i| !needs_push(i)) else {
+            let why = self.problems.push(errors::needs_type(at, "this list"));
+            self.look_at(items, why, cx);
+            return self.error(at, why);
         };
-        let (_, ty) = {
-            // The type of the first item that shows one decides; it is checked again below, silently the same.
-            let n = self.problems.len();
-            let found = self.infer(first, cx);
-            self.problems.truncate(n);
-            found
-        };
+        let (first, ty) = self.infer(&items[shows], cx);
         let place = Place::plain(ty);
-        let all: Vec<Ex> = items.iter().map(|i| self.check(i, &place, cx)).collect();
+        let mut all: Vec<Ex> = items[..shows].iter().map(|i| self.check(i, &place, cx)).collect();
+        all.push(first);
+        all.extend(items[shows + 1..].iter().map(|i| self.check(i, &place, cx)));
         let ty = self.types.list(ty);
         (self.list(all, false, at), ty)
-    }
-
-    fn name(&mut self, name: &Arc<str>, at: Span, cx: &mut Cx) -> (Ex, TyId) {
-        if let Some((_, var)) = cx.vars.iter().rev().find(|(n, _)| n == name) {
-            return match var {
-                Var::Slot(slot, ty) => (Ex { at, kind: Ek::Local(*slot) }, *ty),
-                Var::Shared(ex, ty, n) => (Ex { at, kind: Ek::Shared(ex.clone(), *n) }, *ty),
-            };
-        }
-        match (&**name, cx.this, cx.key, cx.it) {
-            ("self", Some(ty), _, _) => return (Ex { at, kind: Ek::This }, ty),
-            ("key", _, Some(ty), _) => return (Ex { at, kind: Ek::Key }, ty),
-            ("it", _, _, Some(ty)) => return (Ex { at, kind: Ek::It }, ty),
-            _ => {}
-        }
-        let root = self.types.record(self.root).find(name);
-        match self.find(cx.file, name, |d| matches!(d, Decl::Let(_))) {
-            Found::One(Decl::Let(id), declared_at) => {
-                if let Some(root) = root {
-                    let places = [declared_at, self.types.record(self.root).fields[root as usize].at];
-                    self.problems.push(errors::ambiguous(at, name, &places));
-                    return Self::error(at);
-                }
-                let ty = self.let_type(id, at);
-                (Ex { at, kind: Ek::Global(id) }, ty)
-            }
-            Found::Many(places) => {
-                self.problems.push(errors::ambiguous(at, name, &places));
-                Self::error(at)
-            }
-            _ => match root {
-                Some(i) => {
-                    let ty = self.types.record(self.root).fields[i as usize].place.ty;
-                    (Ex { at, kind: Ek::Root(i) }, ty)
-                }
-                None => {
-                    let mut known: Vec<String> = cx.vars.iter().map(|(n, _)| n.to_string()).collect();
-                    known.extend(self.visible(cx.file, |d| matches!(d, Decl::Let(_))));
-                    known.extend(self.types.record(self.root).fields.iter().map(|f| f.name.to_string()));
-                    self.problems.push(match &**name {
-                        "self" | "it" => errors::no_such_name(at, name, [])
-                            .help("`self` is read in the default of a field, `it` in a `where`"),
-                        _ => errors::no_such_name(at, name, known.iter().map(String::as_str)),
-                    });
-                    Self::error(at)
-                }
-            },
-        }
-    }
-
-    fn field(&mut self, inner: &ast::Expr, name: &ast::Name, at: Span, cx: &mut Cx) -> (Ex, TyId) {
-        let (inner, ty) = self.infer(inner, cx);
-        match self.types.get(ty).clone() {
-            Ty::Error => Self::error(at),
-            Ty::Record(rec) => {
-                let record = self.types.record(rec);
-                match record.find(&name.text) {
-                    Some(i) => {
-                        let ty = record.fields[i as usize].place.ty;
-                        (Ex { at, kind: Ek::Field(Box::new(inner), rec, i) }, ty)
-                    }
-                    None => {
-                        let owner = self.types.name(ty);
-                        let owner =
-                            if record.name.is_some() { format!("`{owner}`") } else { "this record".into() };
-                        let diagnostic = errors::unknown_field(
-                            name.at,
-                            &name.text,
-                            &owner,
-                            Some(record.at),
-                            record.fields.iter().map(|f| &*f.name),
-                        );
-                        self.problems.push(diagnostic);
-                        Self::error(at)
-                    }
-                }
-            }
-            Ty::Map(..) | Ty::Tree => {
-                let key = Ex { at: name.at, kind: Ek::Const(Value::Str(name.text.clone())) };
-                self.index_by(inner, ty, key, TyId::STR, at)
-            }
-            _ => self.property(inner, ty, name, at),
-        }
-    }
-
-    /// `M.k`, `M."k"`, `T.k` with a text.
-    fn index_by(&mut self, inner: Ex, ty: TyId, key: Ex, key_ty: TyId, at: Span) -> (Ex, TyId) {
-        match self.types.get(ty).clone() {
-            Ty::Error => Self::error(at),
-            Ty::Map(_, value) => {
-                if key_ty == TyId::SECRET {
-                    self.problems.push(errors::secret_leak(key.at, None, "a key"));
-                }
-                (Ex { at, kind: Ek::MapGet(Box::new(inner), Box::new(key), false) }, value)
-            }
-            Ty::Tree => (Ex { at, kind: Ek::TreeGet(Box::new(inner), Box::new(key)) }, TyId::TREE),
-            _ => {
-                let found = self.types.name(ty);
-                self.problems.push(errors::mismatch(
-                    at,
-                    "a record, map or Tree before the `.`",
-                    &found,
-                    None,
-                ));
-                Self::error(at)
-            }
-        }
-    }
-
-    fn index(&mut self, inner: &ast::Expr, key: &ast::Expr, at: Span, cx: &mut Cx) -> (Ex, TyId) {
-        let (inner, ty) = self.infer(inner, cx);
-        match self.types.get(ty).clone() {
-            Ty::Map(key_ty, value) => {
-                let identity = self.map_identity(&inner);
-                let (key, known) = self.map_key(key, key_ty, identity, cx);
-                (Ex { at, kind: Ek::MapGet(Box::new(inner), Box::new(key), known) }, value)
-            }
-            Ty::Tree => {
-                let key = self.tree_key(key, cx);
-                (Ex { at, kind: Ek::TreeGet(Box::new(inner), Box::new(key)) }, TyId::TREE)
-            }
-            Ty::List(item) => {
-                let key = self.check(key, &Place::plain(TyId::INT), cx);
-                (Ex { at, kind: Ek::ListGet(Box::new(inner), Box::new(key)) }, item)
-            }
-            Ty::Error => {
-                if !needs_push(key) {
-                    self.infer(key, cx);
-                }
-                Self::error(at)
-            }
-            _ => {
-                let found = self.types.name(ty);
-                self.problems.push(errors::mismatch(at, "a map, list or Tree before the `[`", &found, None));
-                Self::error(at)
-            }
-        }
-    }
-
-    /// The key of a map: of its own keys (then it is known to be there), of the map's key type, or a text.
-    pub fn map_key(
-        &mut self,
-        key: &ast::Expr,
-        key_ty: TyId,
-        identity: Option<KeyOf>,
-        cx: &mut Cx,
-    ) -> (Ex, bool) {
-        if let ExprKind::Variant { name, args } = &key.kind
-            && args.is_empty()
-            && !matches!(self.types.get(key_ty), Ty::Key(_))
-        {
-            return (Ex { at: key.at, kind: Ek::Const(Value::Str(name.text.clone())) }, false);
-        }
-        if needs_push(key)
-            || matches!(key.kind, ExprKind::Text(_)) && matches!(self.types.get(key_ty), Ty::Key(_))
-        {
-            return (self.check(key, &Place::plain(key_ty), cx), false);
-        }
-        let (ex, found) = self.infer(key, cx);
-        if let (Ty::Key(found_key), Some(identity)) = (self.types.get(found), &identity)
-            && found_key == identity
-        {
-            return (ex, true);
-        }
-        (self.coerce(ex, found, key_ty), false)
-    }
-
-    /// The key of a Tree: a text or a key.
-    pub fn tree_key(&mut self, key: &ast::Expr, cx: &mut Cx) -> Ex {
-        if let ExprKind::Variant { name, .. } = &key.kind {
-            return Ex { at: key.at, kind: Ek::Const(Value::Str(name.text.clone())) };
-        }
-        let (ex, ty) = self.infer(key, cx);
-        match self.types.get(ty) {
-            Ty::Key(_) => ex,
-            _ => self.coerce(ex, ty, TyId::STR),
-        }
     }
 
     fn negate(&mut self, inner: &ast::Expr, at: Span, cx: &mut Cx) -> (Ex, TyId) {
@@ -547,13 +312,12 @@ impl Checker<'_> {
         match (&ex.kind, self.types.get(ty)) {
             (Ek::Const(Value::Int(n)), _) => (Ex { at, kind: Ek::Const(Value::Int(-n)) }, ty),
             (Ek::Const(Value::Float(n)), _) => (Ex { at, kind: Ek::Const(Value::Float(-n)) }, ty),
-            (_, Ty::Int | Ty::Float | Ty::Duration | Ty::Error) => {
+            (_, Ty::Int | Ty::Float | Ty::Duration | Ty::Error(_)) => {
                 (Ex { at, kind: Ek::Neg(Box::new(ex)) }, ty)
             }
             _ => {
                 let found = self.types.name(ty);
-                self.problems.push(errors::bad_operator(at, format!("`-` does not go with {found}"), None));
-                Self::error(at)
+                self.fail_typed(at, errors::bad_operator(at, format!("`-` does not go with {found}"), None))
             }
         }
     }
@@ -561,283 +325,21 @@ impl Checker<'_> {
     fn else_left(&mut self, left: Ex, ty: TyId, at: Span, wanted: TyId) -> Ex {
         match self.types.get(ty).clone() {
             Ty::Opt(inner) => self.coerce(left, inner, wanted),
-            Ty::None | Ty::Error => left,
+            Ty::Error(_) => left,
             _ => {
                 let found = self.types.name(ty);
                 let message = format!("`??` gives a value for `none`, but this {found} is never `none`");
-                self.problems.push(errors::bad_operator(at, message, Some("leave out the `??`".into())));
-                left
+                self.fail(at, errors::bad_operator(at, message, Some("leave out the `??`".into())))
             }
         }
     }
+}
 
-    fn match_expr(
-        &mut self,
-        subject: &ast::Expr,
-        arms: &[ast::Arm],
-        place: Option<&Place>,
-        at: Span,
-        cx: &mut Cx,
-    ) -> (Ex, TyId) {
-        let (ex, ty) = self.infer(subject, cx);
-        let mut result: Option<Place> = place.cloned();
-        if result.is_none() {
-            // The first arm whose type can be seen decides for all.
-            for arm in arms {
-                if !needs_push(&arm.value) {
-                    let n = self.problems.len();
-                    let (n_vars, n_slots) = (cx.vars.len(), cx.n_slots);
-                    self.pattern(&arm.pattern, ty, cx);
-                    let (_, found) = self.infer(&arm.value, cx);
-                    cx.vars.truncate(n_vars);
-                    cx.n_slots = n_slots;
-                    self.problems.truncate(n);
-                    result = Some(Place::plain(found));
-                    break;
-                }
-            }
-        }
-        let Some(result) = result else {
-            self.problems.push(errors::needs_type(at, "this match"));
-            return Self::error(at);
-        };
-        let mut out = Vec::new();
-        let mut seen: Vec<u32> = Vec::new();
-        let (mut has_none, mut has_any) = (false, false);
-        for arm in arms {
-            let (n_vars, n_slots) = (cx.vars.len(), cx.n_slots);
-            let pattern = self.pattern(&arm.pattern, ty, cx);
-            let value = self.check(&arm.value, &result, cx);
-            cx.vars.truncate(n_vars);
-            cx.n_slots = n_slots;
-            match &pattern {
-                Some(PatH::Variant(v, ..)) => seen.push(*v),
-                Some(PatH::None) => has_none = true,
-                Some(PatH::Any(_)) => has_any = true,
-                None => has_any = true,
-            }
-            if let Some(pattern) = pattern {
-                out.push(ArmH { pattern, value });
-            }
-        }
-        if !has_any {
-            self.exhaustive(ty, &seen, has_none, at);
-        }
-        (Ex { at, kind: Ek::Match(Box::new(ex), out.into()) }, result.ty)
-    }
-
-    fn exhaustive(&mut self, ty: TyId, seen: &[u32], has_none: bool, at: Span) {
-        let (inner, opt) = (self.types.unwrap(ty), self.types.unwrap(ty) != ty);
-        let mut missing: Vec<String> = Vec::new();
-        if opt && !has_none {
-            missing.push("`none`".into());
-        }
-        match self.types.get(inner) {
-            Ty::Enum(id) => {
-                for (i, (name, _)) in self.types.enumeration(*id).variants.iter().enumerate() {
-                    if !seen.contains(&(i as u32)) {
-                        missing.push(format!("`.{name}`"));
-                    }
-                }
-            }
-            Ty::Error => {}
-            _ => missing.push("a name for the value".into()),
-        }
-        if !missing.is_empty() {
-            let message = format!("no arm for {}", missing.join(", "));
-            self.problems.push(errors::bad_match(
-                at,
-                message,
-                Some("add the arms, or a last one with a name: `other -> …`".into()),
-            ));
-        }
-    }
-
-    fn pattern(&mut self, pattern: &ast::Pattern, ty: TyId, cx: &mut Cx) -> Option<PatH> {
-        let inner = self.types.unwrap(ty);
-        match pattern {
-            ast::Pattern::None(at) => {
-                if inner == ty && ty != TyId::ERROR {
-                    let name = self.types.name(ty);
-                    self.problems.push(errors::bad_match(
-                        *at,
-                        format!("a {name} is never `none`"),
-                        Some("remove the arm".into()),
-                    ));
-                }
-                Some(PatH::None)
-            }
-            ast::Pattern::Name(name) => {
-                // After `none` a name is the value that is there.
-                let slot = cx.bind(&name.text, inner);
-                Some(PatH::Any(slot))
-            }
-            ast::Pattern::Variant(name, names) => {
-                let Ty::Enum(id) = self.types.get(inner).clone() else {
-                    if inner != TyId::ERROR {
-                        let found = self.types.name(ty);
-                        self.problems.push(errors::bad_match(
-                            name.at,
-                            format!("`.{}` is a variant, but this is {found}", name.text),
-                            None,
-                        ));
-                    }
-                    return None;
-                };
-                let def = self.types.enumeration(id).clone();
-                let Some(index) = def.find(&name.text) else {
-                    let owner = def.name.as_deref().unwrap_or("this enum").to_string();
-                    let known = def.variants.iter().map(|(n, _)| &**n);
-                    self.problems.push(errors::unknown_variant(name.at, &name.text, &owner, def.at, known));
-                    return None;
-                };
-                let payload = &def.variants[index as usize].1;
-                let mut positions = Vec::new();
-                let first = cx.n_slots;
-                for name in names {
-                    match payload.iter().position(|f| f.name == name.text) {
-                        Some(i) => {
-                            positions.push(i as u32);
-                            cx.bind(&name.text, payload[i].place.ty);
-                        }
-                        None => {
-                            let known = payload.iter().map(|f| &*f.name);
-                            self.problems.push(errors::unknown_field(
-                                name.at,
-                                &name.text,
-                                "this variant",
-                                Some(def.at),
-                                known,
-                            ));
-                            cx.bind(&name.text, TyId::ERROR);
-                            positions.push(u32::MAX);
-                        }
-                    }
-                }
-                Some(PatH::Variant(index, first, positions))
-            }
-        }
-    }
-
-    fn variant(&mut self, name: &ast::Name, args: &[ast::Arg], place: &Place, at: Span, cx: &mut Cx) -> Ex {
-        match self.types.get(place.ty).clone() {
-            Ty::Enum(id) => {
-                let def = self.types.enumeration(id).clone();
-                let Some(index) = def.find(&name.text) else {
-                    let owner = def.name.as_ref().map_or("this enum".to_string(), |n| format!("`{n}`"));
-                    let known = def.variants.iter().map(|(n, _)| &**n);
-                    self.problems.push(errors::unknown_variant(name.at, &name.text, &owner, def.at, known));
-                    return Ex { at, kind: Ek::Error };
-                };
-                let payload = &def.variants[index as usize].1;
-                if payload.is_empty() && args.is_empty() {
-                    return Ex { at, kind: Ek::Const(Value::Enum(index, None)) };
-                }
-                let params: Vec<_> = payload
-                    .iter()
-                    .map(|f| (f.name.clone(), f.place.clone(), f.default.as_ref().map(|d| (**d).clone())))
-                    .collect();
-                let all = self.arguments(&format!(".{}", name.text), &params, args, at, def.at, cx);
-                Ex { at, kind: Ek::Variant(id, index, all.into()) }
-            }
-            Ty::Key(key) => {
-                if let Some(arg) = args.first() {
-                    self.problems.push(errors::wrong_arguments(
-                        arg.value.at,
-                        "a key has no payload",
-                        None,
-                        None,
-                    ));
-                }
-                let inner = Ex { at, kind: Ek::Const(Value::Str(name.text.clone())) };
-                Ex { at, kind: Ek::KeyName(key, Box::new(inner)) }
-            }
-            Ty::Error => Ex { at, kind: Ek::Error },
-            _ => {
-                let wanted = self.types.name(place.ty);
-                let help =
-                    (place.ty == TyId::STR).then(|| format!("write it as a text: `\"{}\"`", name.text));
-                self.problems.push(errors::mismatch(
-                    at,
-                    &wanted,
-                    &format!("the variant `.{}`", name.text),
-                    help,
-                ));
-                Ex { at, kind: Ek::Error }
-            }
-        }
-    }
-
-    /// Matches arguments with parameters: by position, then by name, then defaults.
-    pub fn arguments(
-        &mut self,
-        what: &str,
-        params: &[(Arc<str>, Place, Option<Ex>)],
-        args: &[ast::Arg],
-        at: Span,
-        declared_at: Span,
-        cx: &mut Cx,
-    ) -> Vec<Ex> {
-        let mut given: Vec<Option<Ex>> = vec![None; params.len()];
-        for (i, arg) in args.iter().enumerate() {
-            let index = match &arg.name {
-                Some(name) => match params.iter().position(|(n, ..)| *n == name.text) {
-                    Some(index) => index,
-                    None => {
-                        let help = crate::diag::did_you_mean(&name.text, params.iter().map(|(n, ..)| &**n));
-                        let message = format!("`{what}` has no parameter `{}`", name.text);
-                        self.problems.push(errors::wrong_arguments(
-                            name.at,
-                            message,
-                            Some(declared_at),
-                            help,
-                        ));
-                        continue;
-                    }
-                },
-                None if i < params.len() => i,
-                None => {
-                    let message = format!(
-                        "`{what}` takes {} argument{}",
-                        params.len(),
-                        if params.len() == 1 { "" } else { "s" }
-                    );
-                    self.problems.push(errors::wrong_arguments(
-                        arg.value.at,
-                        message,
-                        Some(declared_at),
-                        None,
-                    ));
-                    break;
-                }
-            };
-            if given[index].is_some() {
-                let message = format!("`{}` is given twice", params[index].0);
-                self.problems.push(errors::wrong_arguments(arg.value.at, message, Some(declared_at), None));
-                continue;
-            }
-            given[index] = Some(self.check(&arg.value, &params[index].1, cx));
-        }
-        let mut missing = Vec::new();
-        let out = given
-            .into_iter()
-            .zip(params)
-            .map(|(given, (name, place, default))| match (given, default) {
-                (Some(ex), _) => ex,
-                (None, Some(default)) => default.clone(),
-                (None, None) if matches!(self.types.get(place.ty), Ty::Opt(_)) => {
-                    Ex { at, kind: Ek::Const(Value::None) }
-                }
-                (None, None) => {
-                    missing.push(format!("`{name}`"));
-                    Ex { at, kind: Ek::Error }
-                }
-            })
-            .collect();
-        if !missing.is_empty() {
-            let message = format!("`{what}` lacks {}", missing.join(", "));
-            self.problems.push(errors::wrong_arguments(at, message, Some(declared_at), None));
-        }
-        out
-    }
+/// The hole of a text that makes it a secret.
+pub(super) fn secret_hole(ex: &Ex) -> Option<Span> {
+    let Ek::Text(pieces, _) = &ex.kind else { return None };
+    pieces.iter().find_map(|piece| match piece {
+        Piece::Hole(hole, TyId::SECRET) => Some(hole.at),
+        _ => None,
+    })
 }

@@ -2,9 +2,10 @@
 //! and evaluation reads.
 
 use super::ty::{EnumId, KeyOf, Place, RecId, TyId, Types};
+use crate::diag::Reported;
 use crate::live::Value;
 use crate::rank::Uses;
-use crate::source::{FileId, SourceMap, Span};
+use crate::source::{FileId, Layer, SourceMap, Span};
 use crate::syntax::ast::{BinOp, Op};
 use std::sync::Arc;
 
@@ -53,11 +54,22 @@ pub enum Piece {
     Hole(Ex, TyId),
 }
 
+/// A place that is no leaf of the tree.
+#[derive(Clone, Debug)]
+pub struct Demand {
+    /// Its type and conditions.
+    pub place: Place,
+    /// What it is called.
+    pub of: Arc<str>,
+}
+
 /// What a typed expression is.
 #[derive(Clone, Debug)]
 pub enum Ek {
-    /// Was reported.
-    Error,
+    /// Failed, and was reported.
+    Error(Reported),
+    /// A value that has to meet the conditions of a place.
+    Demand(Box<Ex>, Arc<Demand>),
     /// A finished value.
     Const(Value),
     /// A variable by slot.
@@ -180,11 +192,13 @@ pub struct ArmH {
 #[derive(Clone, Debug)]
 pub enum PatH {
     /// A variant; its payload goes to the slots from the one given, in order of the names' positions.
-    Variant(u32, u32, Vec<u32>),
+    Variant(u32, u32, Vec<Result<u32, Reported>>),
     /// `none`
     None,
     /// Anything, bound to the slot.
     Any(u32),
+    /// Something that was reported.
+    Error(Reported),
 }
 
 /// One entry of braces in value position.
@@ -194,6 +208,8 @@ pub enum BodyEntry {
     For(Box<Gen>, Box<[BodyEntry]>),
     /// A guard.
     If(Box<Ex>, Box<[BodyEntry]>, Box<[BodyEntry]>),
+    /// A path that was reported.
+    Failed(Reported),
     /// A path and a value.
     Set(Box<[StepH]>, Ex, Span),
 }
@@ -321,8 +337,30 @@ pub struct CheckDef {
     pub body: Vec<CheckH>,
 }
 
+/// A test: definitions over the description, and what is expected then.
+#[derive(Clone, Debug)]
+pub struct TestDef {
+    /// Its title.
+    pub title: Arc<str>,
+    /// The place of the title.
+    pub at: Span,
+    /// The file that it stands in.
+    pub file: FileId,
+    /// What it gives. Their file is [`GIVEN`].
+    pub given: Vec<Def>,
+    /// As [`Program::literals`], of what it gives and expects.
+    pub literals: Vec<(Vec<WhereId>, Value, Span)>,
+    /// As [`Program::key_names`], of what it gives and expects.
+    pub key_names: Vec<(KeyOf, Arc<str>, Span)>,
+    /// What it expects: conditions.
+    pub expects: Vec<Ex>,
+}
+
+/// Stands for the file of what a test gives: one that uses all others. Which id that is, is known when the test is laid over a program.
+pub const GIVEN: FileId = FileId(u16::MAX);
+
 /// A whole typed program.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Program {
     /// The texts.
     pub sources: SourceMap,
@@ -342,15 +380,34 @@ pub struct Program {
     pub defs: Vec<Def>,
     /// The checks.
     pub checks: Vec<CheckDef>,
+    /// The tests, of all files.
+    pub tests: Vec<TestDef>,
+    /// The expression whose value was asked for, if its type is right.
+    pub asked: Option<(Ex, TyId)>,
+    /// Its text among the sources, also if its type is wrong.
+    pub asked_in: Option<FileId>,
     /// Which file uses which.
     pub uses: Uses,
     /// Literals and the conditions on them, to be tried first.
     pub literals: Vec<(Vec<WhereId>, Value, Span)>,
+    /// What `key of` names and is no map.
+    pub bad_keys: Vec<(KeyOf, Reported)>,
     /// Keys in paths that must be keys of another map.
     pub key_names: Vec<(KeyOf, Arc<str>, Span)>,
 }
 
 impl Program {
+    /// The program with what a test gives, as if a file that uses all others said it.
+    pub fn with_given(&self, test: &TestDef) -> Program {
+        let mut program = self.clone();
+        let file = program.sources.add("given", Arc::from(""), Layer::Site);
+        program.uses = program.uses.with_top(file);
+        program.defs.extend(test.given.iter().map(|def| Def { file, ..def.clone() }));
+        program.literals.extend(test.literals.iter().cloned());
+        program.key_names.extend(test.key_names.iter().cloned());
+        program
+    }
+
     /// The type of the values of a map of the root, by the path of its option.
     pub fn map_value(&self, path: &[Arc<str>]) -> Option<TyId> {
         let mut rec = self.root;

@@ -6,19 +6,28 @@ use super::load::Files;
 use super::scope::*;
 use super::sig::Signatures;
 use super::ty::*;
-use crate::diag::Problems;
-use crate::source::{FileId, Span, World};
+use crate::diag::{Diagnostic, Problems};
+use crate::source::{FileId, Layer, Span, World};
 use crate::syntax::ast::{self, ItemKind, TypeBase};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Checks all files and yields the typed program.
+/// The name of an expression that is asked for, in reports.
+pub const ASKED: &str = "expression";
+
+/// Checks all files, and an expression that is asked for, and yields the typed program.
 pub fn check(
     world: &dyn World,
     builtins: &Signatures,
-    files: Files,
-    problems: Problems,
+    mut files: Files,
+    asked: Option<&str>,
+    mut problems: Problems,
 ) -> (Program, Problems) {
+    let asked = asked.map(|text| {
+        let file = files.sources.add(ASKED, text.into(), Layer::Site);
+        let start = files.sources.file(file).start;
+        (file, crate::syntax::parse_expr(text, start, &mut problems))
+    });
     let mut types = Types::default();
     types.records.push(RecordDef {
         name: None,
@@ -36,6 +45,7 @@ pub fn check(
         names: Vec::new(),
         type_decls: Vec::new(),
         fn_decls: Vec::new(),
+        fn_sigs: Vec::new(),
         funcs: Vec::new(),
         let_decls: Vec::new(),
         globals: Vec::new(),
@@ -46,14 +56,28 @@ pub fn check(
         groups: vec![top],
         defs: Vec::new(),
         checks: Vec::new(),
+        tests: Vec::new(),
+        asked: None,
         literals: Vec::new(),
         texts: BTreeMap::new(),
+        bad_keys: Vec::new(),
         key_names: Vec::new(),
         defaulted: BTreeSet::new(),
         problems,
         open_lets: Vec::new(),
+        lending: None,
     };
     checker.all();
+    let asked_in = asked.as_ref().map(|(file, _)| *file);
+    if let Some((_, expr)) = asked {
+        let n = checker.problems.len();
+        let (ex, ty) = checker.infer(&expr, &mut Cx::new(FileId(0)));
+        checker.check_keys();
+        checker.defaults();
+        checker.conditions();
+        checker.asked = (checker.problems.len() == n && !matches!(checker.types.get(ty), Ty::Error(_)))
+            .then_some((ex, ty));
+    }
     let Checker {
         files,
         types,
@@ -64,11 +88,22 @@ pub fn check(
         groups,
         defs,
         checks,
+        tests,
+        asked,
         literals,
+        bad_keys,
         key_names,
-        problems,
+        mut problems,
         ..
     } = checker;
+    let mut checked = |ex: Option<Ex>| {
+        ex.unwrap_or_else(|| {
+            let at = Span::default();
+            Ex { at, kind: Ek::Error(problems.push(Diagnostic::bug(at, "an expression was not checked"))) }
+        })
+    };
+    let wheres = wheres.into_iter().map(&mut checked).collect();
+    let globals = globals.into_iter().map(checked).collect();
     let program = Program {
         sources: files.sources,
         types,
@@ -79,8 +114,12 @@ pub fn check(
         groups,
         defs,
         checks,
+        tests,
+        asked,
+        asked_in,
         uses: files.uses,
         literals,
+        bad_keys,
         key_names,
     };
     (program, problems)
@@ -113,6 +152,10 @@ impl Checker<'_> {
         for (i, tree) in trees.iter().enumerate() {
             self.values(FileId(i as u16), tree);
         }
+        // Tests name checks, of files before and after.
+        for (i, tree) in trees.iter().enumerate() {
+            self.tests_of(FileId(i as u16), tree);
+        }
         // Types written inside functions and definitions may have left more to do.
         self.check_keys();
         self.defaults();
@@ -136,13 +179,7 @@ impl Checker<'_> {
             match &item.kind {
                 ItemKind::Fn(func) => {
                     let id = self.fn_decls.len() as u32;
-                    let result = Place::plain(TyId::ERROR);
-                    self.fn_decls.push(FnDecl {
-                        tree: Arc::new(func.clone()),
-                        file,
-                        params: Vec::new(),
-                        result,
-                    });
+                    self.fn_decls.push(FnDecl { tree: Arc::new(func.clone()), file });
                     self.declare(file, &func.name, Decl::Fn(id), func.public);
                 }
                 ItemKind::Let { public, binding } => {
@@ -152,7 +189,7 @@ impl Checker<'_> {
                         file,
                         state: State::Todo,
                     });
-                    self.globals.push(Ex { at: binding.value.at, kind: Ek::Error });
+                    self.globals.push(None);
                     self.declare(file, &binding.name, Decl::Let(id), *public);
                 }
                 ItemKind::Type { public, name, extends: false, ty } => {
@@ -222,8 +259,8 @@ impl Checker<'_> {
     fn extend(&mut self, file: FileId, name: &ast::Name, ty: &ast::TypeExpr) {
         let Found::One(Decl::Type(id), _) = self.find(file, &name.text, |d| matches!(d, Decl::Type(_)))
         else {
-            let known = self.visible(file, |d| matches!(d, Decl::Type(_)));
-            self.problems.push(errors::no_such_type(name.at, &name.text, known.iter().map(String::as_str)));
+            let diagnostic = self.no_such_type(name, file);
+            self.problems.push(diagnostic);
             return;
         };
         let (Some(record), TypeBase::Record(fields)) = (self.type_decls[id as usize].record, &ty.base) else {
@@ -245,15 +282,16 @@ impl Checker<'_> {
 
     fn signatures(&mut self) {
         for id in 0..self.fn_decls.len() {
-            let FnDecl { tree, file, .. } = self.fn_decls[id].clone();
-            let mut params = Vec::new();
+            let FnDecl { tree, file } = self.fn_decls[id].clone();
+            let (mut params, mut defaults) = (Vec::new(), Vec::new());
             for param in &tree.params {
                 let place = self.place(&param.ty, file);
-                params.push((param.name.text.clone(), place, param.default.clone()));
+                params.push(FnParam { name: param.name.text.clone(), place });
+                let tree = param.default.as_ref().map(|tree| Arc::new(tree.clone()));
+                defaults.push(tree.map(|tree| ParamDefault { tree, state: State::Todo }));
             }
             let result = self.place(&tree.result, file);
-            self.fn_decls[id].params = params;
-            self.fn_decls[id].result = result;
+            self.fn_sigs.push(FnSig { params, defaults, result });
         }
     }
 
@@ -307,10 +345,11 @@ impl Checker<'_> {
                 let mut cx = Cx::new(file);
                 cx.it = Some(it);
                 if it == TyId::SECRET {
-                    self.problems.push(errors::secret_leak(expr.at, None, "a condition"));
-                    continue;
+                    let why = self.problems.push(errors::secret_leak(expr.at, None, "a condition"));
+                    cx.it = Some(self.types.error(why));
                 }
-                self.wheres[id.0 as usize] = self.check(&expr, &Place::plain(TyId::BOOL), &mut cx);
+                let cond = self.check(&expr, &Place::plain(TyId::BOOL), &mut cx);
+                self.wheres[id.0 as usize] = Some(cond);
             }
         }
     }
@@ -332,15 +371,15 @@ impl Checker<'_> {
                     })
                     .chain([(decl.tree.name.text.to_string(), used_at)])
                     .collect();
-                self.problems.push(errors::recursive_function(used_at, &chain));
-                TyId::ERROR
+                let why = self.problems.push(errors::recursive_function(used_at, &chain));
+                self.types.error(why)
             }
             State::Todo => {
                 self.let_decls[id as usize].state = State::Busy;
                 self.open_lets.push(id);
                 let (ex, ty) = self.let_value(&decl.tree, &mut Cx::new(decl.file));
                 self.open_lets.pop();
-                self.globals[id as usize] = ex;
+                self.globals[id as usize] = Some(ex);
                 self.let_decls[id as usize].state = State::Done(ty);
                 ty
             }
@@ -349,19 +388,18 @@ impl Checker<'_> {
 
     fn functions(&mut self) {
         for id in 0..self.fn_decls.len() {
-            let FnDecl { tree, file, params, result } = self.fn_decls[id].clone();
+            let FnDecl { tree, file } = self.fn_decls[id].clone();
+            let FnSig { params, result, .. } = self.fn_sigs[id].clone();
             let mut cx = Cx::new(file);
             let mut names: Vec<&ast::Name> = Vec::new();
-            for (param, (name, place, default)) in tree.params.iter().zip(&params) {
+            for (i, (param, FnParam { name, place })) in tree.params.iter().zip(&params).enumerate() {
                 if let Some(first) = names.iter().find(|n| n.text == *name) {
                     self.problems.push(errors::duplicate(param.name.at, "the parameter", name, first.at));
                 }
                 names.push(&param.name);
                 cx.bind(name, place.ty);
-                if let Some(default) = default {
-                    // Checked here for its mistakes; each call checks it again for its value.
-                    self.check(default, place, &mut Cx::new(file));
-                }
+                // Also where nobody calls the function.
+                self.param_default(id as u32, i, param.name.at);
             }
             let mut lets = Vec::new();
             for binding in &tree.lets {
@@ -369,8 +407,8 @@ impl Checker<'_> {
                 cx.bind(&binding.name.text, ty);
                 lets.push(ex);
             }
-            let value = self.check(&tree.value, &result, &mut cx);
-            let params = params.into_iter().map(|(name, place, _)| FnParam { name, place }).collect();
+            let of = || format!("{}(…)", tree.name.text);
+            let value = self.check_demanded(&tree.value, &result, of, &mut cx);
             let name = tree.name.text.clone();
             self.funcs.push(Func { name, at: tree.name.at, file, params, lets, value, result });
         }
@@ -485,9 +523,9 @@ impl Checker<'_> {
                         .chain([next])
                         .map(|f| (self.funcs[f as usize].name.to_string(), self.funcs[f as usize].at))
                         .collect();
-                    self.problems.push(errors::recursive_function(chain[0].1, &chain));
+                    let why = self.problems.push(errors::recursive_function(chain[0].1, &chain));
                     let value_at = self.funcs[at as usize].value.at;
-                    self.funcs[at as usize].value = Ex { at: value_at, kind: Ek::Error };
+                    self.funcs[at as usize].value = Ex { at: value_at, kind: Ek::Error(why) };
                     self.funcs[at as usize].lets.clear();
                 }
                 Some(_) => {}

@@ -3,7 +3,7 @@
 use super::errors;
 use crate::diag::Problems;
 use crate::rank::Uses;
-use crate::source::{FileId, Layer, ReadError, SourceMap, Span, World};
+use crate::source::{FileId, Layer, ReadError, Source, SourceMap, Span, World};
 use crate::syntax::{self, ast};
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ use std::sync::Arc;
 pub struct Loaded {
     /// Its tree.
     pub tree: Arc<ast::File>,
-    /// What it uses itself.
-    pub uses: Vec<FileId>,
+    /// What it uses itself, and where it says so.
+    pub uses: Vec<(FileId, Span)>,
     /// Library or site.
     pub layer: Layer,
 }
@@ -40,16 +40,18 @@ pub fn load(world: &dyn World, entries: &[&str], problems: &mut Problems) -> Res
     let texts = entries.iter().map(|entry| world.read(entry)).collect::<Result<Vec<_>, _>>()?;
     let mut files = Files::default();
     let mut loader = Loader { world, files: &mut files, problems, open: Vec::new() };
+    let mut asked = Vec::new();
     for (entry, text) in entries.iter().zip(texts) {
-        let is_known =
-            loader.files.sources.files().any(|(_, it)| *it.name == **entry && it.layer == Layer::Site);
-        if !is_known {
-            loader.add(entry, text, Layer::Site);
-        }
+        let is_it = |it: &Source| *it.name == **entry && it.layer == Layer::Site;
+        let known = loader.files.sources.files().find(|(_, it)| is_it(it)).map(|(id, _)| id);
+        asked.push(match known {
+            Some(known) => known,
+            None => loader.add(entry, text, Layer::Site),
+        });
     }
-    let direct: Vec<Vec<FileId>> = files.all.iter().map(|f| f.uses.clone()).collect();
+    let direct = files.all.iter().map(|f| f.uses.clone()).collect();
     let is_site: Vec<bool> = files.all.iter().map(|f| f.layer == Layer::Site).collect();
-    files.uses = Uses::new(&direct, &is_site);
+    files.uses = Uses::new(direct, &is_site, asked);
     Ok(files)
 }
 
@@ -71,7 +73,7 @@ impl Loader<'_> {
             if let ast::ItemKind::Use { name: used, quoted } = &item.kind {
                 self.open.push((id, used.at));
                 if let Some(found) = self.find(name, layer, used, *quoted) {
-                    self.files.all[id.0 as usize].uses.push(found);
+                    self.files.all[id.0 as usize].uses.push((found, used.at));
                 }
                 self.open.pop();
             }

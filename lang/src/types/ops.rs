@@ -73,8 +73,10 @@ impl Checker<'_> {
     /// Both sides of a comparison: the one whose type can be seen decides.
     fn sides(&mut self, a: &ast::Expr, b: &ast::Expr, at: Span, cx: &mut Cx) -> (Ex, Ex, TyId) {
         if needs_push(a) && needs_push(b) {
-            self.problems.push(errors::needs_type(at, "either side"));
-            return (Self::error(at).0, Self::error(at).0, TyId::ERROR);
+            let why = self.problems.push(errors::needs_type(at, "either side"));
+            self.look_at([a, b], why, cx);
+            let (failed, ty) = self.error(at, why);
+            return (failed.clone(), failed, ty);
         }
         if needs_push(a) {
             let (right, ty) = self.infer(b, cx);
@@ -82,6 +84,12 @@ impl Checker<'_> {
             return (left, right, ty);
         }
         let (left, ty) = self.infer(a, cx);
+        if let ExprKind::Name(name) = &b.kind
+            && self.is_unknown(name, cx)
+        {
+            let right = self.check(b, &Place::plain(ty), cx);
+            return (left, right, ty);
+        }
         // A key beside a text: the text is looked up as a key.
         let key_right =
             matches!(self.types.get(ty), Ty::Str) && !needs_push(b) && !matches!(b.kind, ExprKind::Text(_));
@@ -94,16 +102,14 @@ impl Checker<'_> {
             let right = self.coerce(right, right_ty, ty);
             return (left, right, ty);
         }
-        let wanted = if ty == TyId::NONE { TyId::ERROR } else { ty };
         if needs_push(b) || matches!(b.kind, ExprKind::Text(_)) {
-            let right = match (&b.kind, matches!(self.types.get(ty), Ty::Opt(_) | Ty::Tree | Ty::Error)) {
+            let right = match (&b.kind, matches!(self.types.get(ty), Ty::Opt(_) | Ty::Tree | Ty::Error(_))) {
                 (ExprKind::None, false) => {
                     let name = self.types.name(ty);
                     let message = format!("this {name} is never `none`");
-                    self.problems.push(errors::bad_operator(b.at, message, None));
-                    Self::error(b.at).0
+                    self.fail(b.at, errors::bad_operator(b.at, message, None))
                 }
-                _ => self.check(b, &Place::plain(wanted), cx),
+                _ => self.check(b, &Place::plain(ty), cx),
             };
             return (left, right, ty);
         }
@@ -111,7 +117,7 @@ impl Checker<'_> {
         if self.types.fits(ty, right_ty) {
             return (left, right, right_ty);
         }
-        let right = self.coerce(right, right_ty, wanted);
+        let right = self.coerce(right, right_ty, ty);
         (left, right, ty)
     }
 
@@ -120,8 +126,7 @@ impl Checker<'_> {
         if self.types.holds_secret(ty) {
             let name = self.types.name(ty);
             let message = format!("a {name} cannot be compared: it may hold a Secret");
-            self.problems.push(errors::bad_operator(at, message, None));
-            return Self::error(at);
+            return self.fail_typed(at, errors::bad_operator(at, message, None));
         }
         (Ex { at, kind: Ek::Bin(op, Box::new(left), Box::new(right), ty) }, TyId::BOOL)
     }
@@ -130,16 +135,12 @@ impl Checker<'_> {
         let (left, right, ty) = self.sides(a, b, at, cx);
         let fine = matches!(
             self.types.get(ty),
-            Ty::Error | Ty::Int | Ty::Float | Ty::Str | Ty::Duration | Ty::Size | Ty::Version | Ty::Ip
+            Ty::Error(_) | Ty::Int | Ty::Float | Ty::Str | Ty::Duration | Ty::Size | Ty::Version | Ty::Ip
         );
         if !fine {
             let name = self.types.name(ty);
-            self.problems.push(errors::bad_operator(
-                at,
-                format!("`{}` does not go with {name}", symbol(op)),
-                None,
-            ));
-            return Self::error(at);
+            let message = format!("`{}` does not go with {name}", symbol(op));
+            return self.fail_typed(at, errors::bad_operator(at, message, None));
         }
         (Ex { at, kind: Ek::Bin(op, Box::new(left), Box::new(right), ty) }, TyId::BOOL)
     }
@@ -163,11 +164,10 @@ impl Checker<'_> {
             Ty::List(item) | Ty::Set(item) => {
                 let is_tree = item == TyId::TREE || self.types.holds_secret(item);
                 if is_tree {
-                    self.problems.push(errors::bad_operator(
-                        at,
-                        "what may hold a Secret cannot be compared",
-                        None,
-                    ));
+                    let message = "what may hold a Secret cannot be compared";
+                    let why = self.problems.push(errors::bad_operator(at, message, None));
+                    self.look_at([a], why, cx);
+                    return self.error(at, why);
                 }
                 (InKind::List, self.check(a, &Place::plain(item), cx))
             }
@@ -181,11 +181,16 @@ impl Checker<'_> {
                 let item = if found == TyId::CIDR { item } else { self.coerce(item, found, TyId::IP) };
                 (InKind::Cidr, item)
             }
-            Ty::Error => return Self::error(at),
+            Ty::Error(why) => {
+                self.look_at([a], why, cx);
+                return self.error(at, why);
+            }
             _ => {
                 let found = self.types.name(ty);
-                self.problems.push(errors::bad_operator(b.at, format!("nothing is `in` a {found}"), None));
-                return Self::error(at);
+                let message = format!("nothing is `in` a {found}");
+                let why = self.problems.push(errors::bad_operator(b.at, message, None));
+                self.look_at([a], why, cx);
+                return self.error(at, why);
             }
         };
         (Ex { at, kind: Ek::In(kind, Box::new(item), Box::new(all)) }, TyId::BOOL)
@@ -197,7 +202,7 @@ impl Checker<'_> {
             ExprKind::Variant { name, args } if args.is_empty() => {
                 Ex { at: a.at, kind: Ek::Const(crate::live::Value::Str(name.text.clone())) }
             }
-            ExprKind::Text(text) => self.text(text, cx).0,
+            ExprKind::Text(text) => self.key_text(text, cx),
             _ => self.map_key(a, key, identity, cx).0,
         }
     }
@@ -206,16 +211,18 @@ impl Checker<'_> {
         let (left, ty) = self.infer(a, cx);
         let inner = match self.types.get(ty).clone() {
             Ty::Opt(inner) => inner,
-            Ty::Error => TyId::ERROR,
+            Ty::Error(_) => ty,
             _ => {
                 let found = self.types.name(ty);
                 let message = format!("`??` gives a value for `none`, but this {found} is never `none`");
-                self.problems.push(errors::bad_operator(at, message, Some("leave out the `??`".into())));
-                return (left, ty);
+                let help = Some("leave out the `??`".into());
+                let why = self.problems.push(errors::bad_operator(at, message, help));
+                self.look_at([b], why, cx);
+                return self.error(at, why);
             }
         };
         // `a ?? b` of two optionals is an optional.
-        if !needs_push(b) && inner != TyId::ERROR {
+        if !needs_push(b) && self.types.failed(inner).is_none() {
             let (right, right_ty) = self.infer(b, cx);
             let ty = if self.types.same(right_ty, ty) { ty } else { inner };
             let right = self.coerce(right, right_ty, ty);
@@ -242,12 +249,12 @@ impl Checker<'_> {
             };
             (left, right, ty)
         };
-        if !matches!(self.types.get(ty), Ty::Tree | Ty::Record(_) | Ty::Error) {
+        if !matches!(self.types.get(ty), Ty::Tree | Ty::Record(_) | Ty::Error(_)) {
             let found = self.types.name(ty);
             let help =
                 "`&` merges two Trees or two records of one type; maps merge as definitions".to_string();
-            self.problems.push(errors::bad_operator(at, format!("`&` does not go with {found}"), Some(help)));
-            return Self::error(at);
+            let message = format!("`&` does not go with {found}");
+            return self.fail_typed(at, errors::bad_operator(at, message, Some(help)));
         }
         (Ex { at, kind: Ek::Merge(Box::new(left), Box::new(right)) }, ty)
     }
@@ -264,8 +271,8 @@ impl Checker<'_> {
         use BinOp::{Add, Div, Mul, Rem, Sub};
         let (left, x) = self.infer(a, cx);
         let (right, y) = self.infer(b, cx);
-        if x == TyId::ERROR || y == TyId::ERROR {
-            return Self::error(at);
+        if let Some(why) = self.types.failed(x).or_else(|| self.types.failed(y)) {
+            return self.error(at, why);
         }
         let result = match (op, self.types.get(x), self.types.get(y)) {
             (_, Ty::Int, Ty::Int) => Some(TyId::INT),
@@ -295,12 +302,8 @@ impl Checker<'_> {
                     }
                     _ => None,
                 };
-                self.problems.push(errors::bad_operator(
-                    at,
-                    format!("`{}` does not go with {p} and {q}", symbol(op)),
-                    help,
-                ));
-                Self::error(at)
+                let message = format!("`{}` does not go with {p} and {q}", symbol(op));
+                self.fail_typed(at, errors::bad_operator(at, message, help))
             }
         }
     }

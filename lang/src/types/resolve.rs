@@ -2,7 +2,9 @@
 
 use super::errors;
 use super::scope::*;
+use super::steps::{Lends, type_meant};
 use super::ty::*;
+use crate::diag::Diagnostic;
 use crate::source::{FileId, Span};
 use crate::syntax::ast::{self, TypeBase};
 use indexmap::IndexMap;
@@ -36,7 +38,7 @@ impl Checker<'_> {
         declared: Option<(RecId, Arc<str>)>,
     ) -> Place {
         let mut place = match &ty.base {
-            TypeBase::Error => Place::plain(TyId::ERROR),
+            TypeBase::Error(why) => self.anywhere(*why),
             TypeBase::Named(path) => self.named(path, ty.at, file),
             TypeBase::List(item) => {
                 let item = self.place(item, file);
@@ -91,7 +93,7 @@ impl Checker<'_> {
     fn map(&mut self, key: &ast::TypeExpr, value: &ast::TypeExpr, file: FileId) -> Place {
         let key_place = self.place(key, file);
         let value_place = self.place(value, file);
-        if !matches!(self.types.get(key_place.ty), Ty::Str | Ty::Key(_) | Ty::Error) {
+        if !matches!(self.types.get(key_place.ty), Ty::Str | Ty::Key(_) | Ty::Error(_)) {
             let found = self.types.name(key_place.ty);
             self.problems.push(errors::bad_type_use(
                 key.at,
@@ -114,35 +116,34 @@ impl Checker<'_> {
     }
 
     fn named(&mut self, path: &[ast::Name], at: Span, file: FileId) -> Place {
-        let Some(first) = path.first() else { return Place::plain(TyId::ERROR) };
-        if path.len() > 1 {
-            self.problems.push(errors::bad_type_use(
-                at,
-                "a type has no parts",
-                Some("did you mean `key of …`?"),
-            ));
-            return Place::plain(TyId::ERROR);
-        }
+        let [first] = path else {
+            let help = Some("did you mean `key of …`?");
+            let why = self.problems.push(errors::bad_type_use(at, "a type has no parts", help));
+            return self.anywhere(why);
+        };
         match self.find(file, &first.text, |d| matches!(d, Decl::Type(_))) {
             Found::One(Decl::Type(id), _) => self.declared(id, at),
             Found::Many(places) => {
-                self.problems.push(errors::ambiguous(at, &first.text, &places));
-                Place::plain(TyId::ERROR)
+                let why = self.problems.push(errors::ambiguous(at, &first.text, &places));
+                self.anywhere(why)
             }
             _ => match BASIC.iter().find(|(name, _)| *name == &*first.text) {
                 Some((_, ty)) => Place::plain(*ty),
                 None => {
-                    let mut known = self.visible(file, |d| matches!(d, Decl::Type(_)));
-                    known.extend(BASIC.iter().map(|(n, _)| n.to_string()));
-                    self.problems.push(errors::no_such_type(
-                        first.at,
-                        &first.text,
-                        known.iter().map(String::as_str),
-                    ));
-                    Place::plain(TyId::ERROR)
+                    let diagnostic = self.no_such_type(first, file);
+                    let why = self.problems.push(diagnostic);
+                    self.anywhere(why)
                 }
             },
         }
+    }
+
+    /// The report of a type that nobody declares.
+    pub(super) fn no_such_type(&mut self, name: &ast::Name, file: FileId) -> Diagnostic {
+        let lent = type_meant(&name.text).or_else(|| self.use_meant(&[Lends::Type], &name.text));
+        let mut known = self.visible(file, |d| matches!(d, Decl::Type(_)));
+        known.extend(BASIC.iter().map(|(n, _)| n.to_string()));
+        errors::no_such_type(name.at, &name.text, known.iter().map(String::as_str)).help_opt(lent)
     }
 
     /// The meaning of a declared type.
@@ -151,8 +152,8 @@ impl Checker<'_> {
         match decl.state {
             State::Done(place) => place,
             State::Busy => {
-                self.problems.push(errors::recursive_type(used_at, &decl.name));
-                Place::plain(TyId::ERROR)
+                let why = self.problems.push(errors::recursive_type(used_at, &decl.name));
+                self.anywhere(why)
             }
             State::Todo => {
                 self.type_decls[id as usize].state = State::Busy;
@@ -262,20 +263,21 @@ impl Checker<'_> {
     }
 
     fn key_of(&mut self, path: &[ast::Name], at: Span, file: FileId) -> TyId {
-        let Some(first) = path.first() else { return TyId::ERROR };
+        let Some(first) = path.first() else {
+            let why = self.problems.push(Diagnostic::bug(at, "`key of` names nothing"));
+            return self.types.error(why);
+        };
         if let Found::One(Decl::Type(id), _) = self.find(file, &first.text, |d| matches!(d, Decl::Type(_))) {
             let Some(record) = self.type_decls[id as usize].record else {
-                self.problems.push(errors::bad_type_use(at, format!("`{}` is no record", first.text), None));
-                return TyId::ERROR;
+                let message = format!("`{}` is no record", first.text);
+                let why = self.problems.push(errors::bad_type_use(at, message, None));
+                return self.types.error(why);
             };
             let [_, field] = path else {
                 let help = format!("write `key of {}.field`", first.text);
-                self.problems.push(errors::bad_type_use(
-                    at,
-                    "`key of` a type names one map of it",
-                    Some(&help),
-                ));
-                return TyId::ERROR;
+                let message = "`key of` a type names one map of it";
+                let why = self.problems.push(errors::bad_type_use(at, message, Some(&help)));
+                return self.types.error(why);
             };
             self.todo_keys.push((vec![first.text.clone(), field.text.clone()], field.at));
             return self.types.intern(Ty::Key(KeyOf::Nominal(record, field.text.clone())));
@@ -301,7 +303,7 @@ impl Checker<'_> {
                 };
                 let help =
                     crate::diag::did_you_mean(path.last().map_or("", |s| s), known.iter().map(|s| &**s));
-                self.problems.push(errors::bad_type_use(
+                let why = self.problems.push(errors::bad_type_use(
                     at,
                     format!("`{}` is not a map", path.join(".")),
                     Some(
@@ -309,6 +311,7 @@ impl Checker<'_> {
                             .unwrap_or("`key of` names a map of the root, or a map of a record type"),
                     ),
                 ));
+                self.bad_keys.push((key, why));
             }
         }
     }

@@ -4,8 +4,9 @@ use super::errors;
 use super::hir::*;
 use super::load::Files;
 use super::sig::Signatures;
+use super::steps::Lends;
 use super::ty::*;
-use crate::diag::Problems;
+use crate::diag::{Diagnostic, Problems, Reported};
 use crate::source::{FileId, Span, World};
 use crate::syntax::ast;
 use std::collections::BTreeMap;
@@ -68,10 +69,26 @@ pub struct FnDecl {
     pub tree: Arc<ast::Fn>,
     /// Its file.
     pub file: FileId,
-    /// Its parameters: name, place, default.
-    pub params: Vec<(Arc<str>, Place, Option<ast::Expr>)>,
+}
+
+/// What a call of a function must know of it.
+#[derive(Clone, Debug)]
+pub struct FnSig {
+    /// Its parameters.
+    pub params: Vec<FnParam>,
+    /// The defaults of the parameters that have one.
+    pub defaults: Vec<Option<ParamDefault>>,
     /// Its result.
     pub result: Place,
+}
+
+/// The default of a parameter.
+#[derive(Clone, Debug)]
+pub struct ParamDefault {
+    /// What was written.
+    pub tree: Arc<ast::Expr>,
+    /// Its value, the same for all calls.
+    pub state: State<Arc<Ex>>,
 }
 
 /// A `let` of a file.
@@ -109,12 +126,14 @@ pub struct Cx {
     pub key: Option<TyId>,
     /// The type of `it`.
     pub it: Option<TyId>,
+    /// Whether this is what a test expects, where the builtins of tests may be called.
+    pub expected: bool,
 }
 
 impl Cx {
     /// Nothing but the file.
     pub fn new(file: FileId) -> Cx {
-        Cx { file, vars: Vec::new(), n_slots: 0, this: None, key: None, it: None }
+        Cx { file, vars: Vec::new(), n_slots: 0, this: None, key: None, it: None, expected: false }
     }
 
     /// Binds a variable to a new slot.
@@ -144,15 +163,17 @@ pub struct Checker<'a> {
     pub type_decls: Vec<TypeDecl>,
     /// Functions.
     pub fn_decls: Vec<FnDecl>,
+    /// Their signatures.
+    pub fn_sigs: Vec<FnSig>,
     /// Checked functions.
     pub funcs: Vec<Func>,
     /// Lets of files.
     pub let_decls: Vec<LetDecl>,
-    /// Their values.
-    pub globals: Vec<Ex>,
+    /// Their values, once they are checked.
+    pub globals: Vec<Option<Ex>>,
+    /// Conditions, once they are checked.
+    pub wheres: Vec<Option<Ex>>,
     /// Conditions that wait for their check: what was written, the type of `it`, the file.
-    pub wheres: Vec<Ex>,
-    /// The same, not yet checked.
     pub todo_wheres: Vec<(WhereId, ast::Expr, TyId, FileId)>,
     /// Defaults of fields that wait for their check.
     pub todo_defaults: Vec<(Owner, u32, ast::Expr, FileId)>,
@@ -164,10 +185,16 @@ pub struct Checker<'a> {
     pub defs: Vec<Def>,
     /// Checks.
     pub checks: Vec<CheckDef>,
+    /// Tests.
+    pub tests: Vec<TestDef>,
+    /// The expression whose value is asked for.
+    pub asked: Option<(Ex, TyId)>,
     /// Literals with conditions.
     pub literals: Vec<(Vec<WhereId>, Value, Span)>,
     /// Texts read by `file` and `template`: by path.
     pub texts: BTreeMap<String, FileId>,
+    /// What `key of` names and is no map.
+    pub bad_keys: Vec<(KeyOf, Reported)>,
     /// Keys written as steps of a path in a map whose keys are another map's: to be verified when evaluated.
     pub key_names: Vec<(KeyOf, Arc<str>, Span)>,
     /// Fields that have a default, also those not yet checked.
@@ -176,6 +203,8 @@ pub struct Checker<'a> {
     pub problems: Problems,
     /// The lets whose type is being found, for the report of a circle.
     pub open_lets: Vec<u32>,
+    /// What the modules of the library lend, once it was asked for: kind, name, module.
+    pub lending: Option<Vec<(Lends, Arc<str>, String)>>,
 }
 
 use crate::live::Value;
@@ -234,29 +263,42 @@ impl Checker<'_> {
         out
     }
 
-    /// Looks up a function, reporting what is wrong.
-    pub fn find_fn(&mut self, file: FileId, name: &str, at: Span) -> Option<u32> {
+    /// Looks up a function, reporting what is wrong; there may be none.
+    pub fn find_fn(&mut self, file: FileId, name: &str, at: Span) -> Result<Option<u32>, Reported> {
         match self.find(file, name, |d| matches!(d, Decl::Fn(_))) {
-            Found::One(Decl::Fn(id), _) => Some(id),
-            Found::Many(places) => {
-                self.problems.push(errors::ambiguous(at, name, &places));
-                None
-            }
-            _ => None,
+            Found::One(Decl::Fn(id), _) => Ok(Some(id)),
+            Found::Many(places) => Err(self.problems.push(errors::ambiguous(at, name, &places))),
+            _ => Ok(None),
         }
     }
 
     /// A fresh condition, checked later.
     pub fn later_where(&mut self, expr: &ast::Expr, it: TyId, file: FileId) -> WhereId {
         let id = WhereId(self.wheres.len() as u32);
-        self.wheres.push(Ex { at: expr.at, kind: Ek::Error });
+        self.wheres.push(None);
         self.todo_wheres.push((id, expr.clone(), it, file));
         id
     }
 
-    /// The type of an error, with the node for it.
-    pub fn error(at: Span) -> (Ex, TyId) {
-        (Ex { at, kind: Ek::Error }, TyId::ERROR)
+    /// Reports a mistake: the node that stands for it.
+    pub fn fail(&mut self, at: Span, diagnostic: Diagnostic) -> Ex {
+        Ex { at, kind: Ek::Error(self.problems.push(diagnostic)) }
+    }
+
+    /// Reports a mistake where a type is asked for too.
+    pub fn fail_typed(&mut self, at: Span, diagnostic: Diagnostic) -> (Ex, TyId) {
+        let why = self.problems.push(diagnostic);
+        self.error(at, why)
+    }
+
+    /// The node and the type of what was reported before.
+    pub fn error(&mut self, at: Span, why: Reported) -> (Ex, TyId) {
+        (Ex { at, kind: Ek::Error(why) }, self.types.error(why))
+    }
+
+    /// The place of what was reported before: whatever stands there is looked at for mistakes of its own.
+    pub fn anywhere(&mut self, why: Reported) -> Place {
+        Place::plain(self.types.error(why))
     }
 
     /// The path of the root map that an expression names, or the field of a named record.
@@ -285,17 +327,18 @@ impl Checker<'_> {
         let ty = match key {
             KeyOf::Root(path) => {
                 let mut rec = self.root;
-                let mut ty = TyId::ERROR;
+                let mut ty = None;
                 for (i, name) in path.iter().enumerate() {
                     let field = self.types.record(rec).find(name)?;
-                    ty = self.types.unwrap(self.types.record(rec).fields[field as usize].place.ty);
-                    match self.types.get(ty) {
+                    let here = self.types.unwrap(self.types.record(rec).fields[field as usize].place.ty);
+                    match self.types.get(here) {
                         Ty::Record(next) => rec = *next,
                         _ if i + 1 < path.len() => return None,
                         _ => {}
                     }
+                    ty = Some(here);
                 }
-                ty
+                ty?
             }
             KeyOf::Nominal(rec, name) => {
                 let record = self.types.record(*rec);

@@ -1,13 +1,14 @@
 //! Types: interned, so that equal types are equal ids. A `where` belongs to a [`Place`], never to a type.
 
 use super::hir::{Ex, WhereId};
+use crate::diag::Reported;
 use crate::source::{FileId, Span};
 use indexmap::IndexSet;
 use std::sync::Arc;
 
 /// An interned type.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
-pub struct TyId(pub u32);
+pub struct TyId(u32);
 
 /// A record type.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -31,7 +32,7 @@ pub enum KeyOf {
 #[allow(missing_docs, reason = "the names are the types of the language")]
 pub enum Ty {
     /// Something that was reported; agrees with everything.
-    Error,
+    Error(Reported),
     Bool,
     Int,
     Float,
@@ -43,8 +44,6 @@ pub enum Ty {
     Secret,
     Version,
     Tree,
-    /// The type of a lone `none`.
-    None,
     List(TyId),
     Set(TyId),
     Map(TyId, TyId),
@@ -171,8 +170,15 @@ macro_rules! basic {
 }
 
 basic! {
-    ERROR Error 0, BOOL Bool 1, INT Int 2, FLOAT Float 3, STR Str 4, IP Ip 5, CIDR Cidr 6, DURATION Duration 7,
-    SIZE Size 8, SECRET Secret 9, VERSION Version 10, TREE Tree 11, NONE None 12,
+    BOOL Bool 0, INT Int 1, FLOAT Float 2, STR Str 3, IP Ip 4, CIDR Cidr 5, DURATION Duration 6, SIZE Size 7,
+    SECRET Secret 8, VERSION Version 9, TREE Tree 10,
+}
+
+impl TyId {
+    /// Its number among all types.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
 }
 
 impl Default for Types {
@@ -187,19 +193,27 @@ impl Types {
         TyId(self.all.insert_full(ty).0 as u32)
     }
 
+    /// The type of what failed.
+    pub fn error(&mut self, reported: Reported) -> TyId {
+        self.intern(Ty::Error(reported))
+    }
+
+    /// That its failure was reported, if it is the type of what failed.
+    pub fn failed(&self, id: TyId) -> Option<Reported> {
+        match self.get(id) {
+            Ty::Error(reported) => Some(*reported),
+            _ => None,
+        }
+    }
+
     /// The type of an id.
     pub fn get(&self, id: TyId) -> &Ty {
         &self.all[id.0 as usize]
     }
 
-    /// How many types there are.
-    pub fn len(&self) -> usize {
-        self.all.len()
-    }
-
-    /// Never: there are the basic ones.
-    pub fn is_empty(&self) -> bool {
-        self.all.is_empty()
+    /// All types, in the order of [`TyId::index`].
+    pub fn ids(&self) -> impl Iterator<Item = TyId> {
+        (0..self.all.len() as u32).map(TyId)
     }
 
     /// A record.
@@ -220,7 +234,7 @@ impl Types {
     /// `T?`, never doubled.
     pub fn opt(&mut self, inner: TyId) -> TyId {
         match self.get(inner) {
-            Ty::Opt(_) | Ty::Error => inner,
+            Ty::Opt(_) | Ty::Error(_) => inner,
             _ => self.intern(Ty::Opt(inner)),
         }
     }
@@ -253,10 +267,11 @@ impl Types {
 
     /// Whether two types are one: equal, or unnamed records with equal fields.
     pub fn same(&self, a: TyId, b: TyId) -> bool {
-        if a == b || a == TyId::ERROR || b == TyId::ERROR {
+        if a == b {
             return true;
         }
         match (self.get(a), self.get(b)) {
+            (Ty::Error(_), _) | (_, Ty::Error(_)) => true,
             (Ty::List(x), Ty::List(y)) | (Ty::Set(x), Ty::Set(y)) | (Ty::Opt(x), Ty::Opt(y)) => {
                 self.same(*x, *y)
             }
@@ -281,7 +296,6 @@ impl Types {
             return true;
         }
         match (self.get(a), self.get(b)) {
-            (Ty::None, Ty::Opt(_)) => true,
             (Ty::Opt(x), Ty::Opt(y)) => self.fits(*x, *y),
             (_, Ty::Opt(y)) => self.fits(a, *y),
             (_, Ty::Tree) => self.fits_tree(a),
@@ -293,7 +307,7 @@ impl Types {
     /// Whether a value of the type can be a Tree.
     pub fn fits_tree(&self, id: TyId) -> bool {
         match self.get(id) {
-            Ty::Error
+            Ty::Error(_)
             | Ty::Bool
             | Ty::Int
             | Ty::Float
@@ -303,11 +317,12 @@ impl Types {
             | Ty::Secret
             | Ty::Tree
             | Ty::Key(_) => true,
-            Ty::None => true,
             Ty::Enum(e) => self.enumeration(*e).variants.iter().all(|(_, p)| p.is_empty()),
             Ty::List(x) => self.fits_tree(*x),
             Ty::Opt(x) => self.fits_tree(*x),
-            Ty::Map(k, v) => matches!(self.get(*k), Ty::Str | Ty::Key(_) | Ty::Error) && self.fits_tree(*v),
+            Ty::Map(k, v) => {
+                matches!(self.get(*k), Ty::Str | Ty::Key(_) | Ty::Error(_)) && self.fits_tree(*v)
+            }
             Ty::Record(r) => self.record(*r).fields.iter().all(|f| self.fits_tree(f.place.ty)),
             _ => false,
         }
@@ -331,8 +346,7 @@ impl Types {
     /// The type as reports print it.
     pub fn name(&self, id: TyId) -> String {
         match self.get(id) {
-            Ty::Error => "?".into(),
-            Ty::None => "none".into(),
+            Ty::Error(_) => "?".into(),
             Ty::List(x) => format!("[{}]", self.name(*x)),
             Ty::Set(x) => format!("set of {}", self.name(*x)),
             Ty::Opt(x) => format!("{}?", self.name(*x)),

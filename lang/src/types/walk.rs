@@ -7,7 +7,7 @@ impl Ex {
     pub fn walk(&self, see: &mut dyn FnMut(&Ex)) {
         see(self);
         match &self.kind {
-            Ek::Error
+            Ek::Error(_)
             | Ek::Const(_)
             | Ek::Local(_)
             | Ek::Global(_)
@@ -16,6 +16,7 @@ impl Ex {
             | Ek::Key
             | Ek::It => {}
             Ek::Shared(e, _) => e.walk(see),
+            Ek::Demand(e, _) => e.walk(see),
             Ek::Field(e, ..)
             | Ek::KeyName(_, e)
             | Ek::ToSet(e)
@@ -84,6 +85,7 @@ impl BodyEntry {
                 cond.walk(see);
                 then.iter().chain(otherwise.iter()).for_each(|e| e.walk(see));
             }
+            BodyEntry::Failed(_) => {}
             BodyEntry::Set(path, value, _) => {
                 for step in path {
                     if let StepH::Computed(key, _) = step {

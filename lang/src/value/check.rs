@@ -1,11 +1,13 @@
 //! Checks of the whole tree. One that fails is evaluated once more, and what it reads then is noted: its report shows the lines
 //! that the values come from. Its words are in `errors`.
 
+use super::context::Doing;
 use super::errors;
 use super::eval::Frame;
 use super::memo::{NO_DEF, Src};
 use super::pass::Pass;
 use super::slot::Spot;
+use crate::diag::Reported;
 use crate::live::Value;
 use crate::source::Span;
 use crate::types::hir::{CheckDef, CheckH, Ex};
@@ -14,6 +16,10 @@ use std::sync::Arc;
 /// What is noted while a check that failed is evaluated again.
 #[derive(Debug, Default)]
 pub struct Evidence {
+    /// Whether calls and guards that are remembered are evaluated again too, and no read is forgotten.
+    deep: bool,
+    /// How many guards are being evaluated.
+    n_guards: usize,
     /// Leaves that were read in the rounds that are open, the last one last.
     reads: Vec<Read>,
     /// Rounds of a generator that prove the check wrong, in words, and where the generator is.
@@ -27,6 +33,25 @@ pub struct Read {
     pub at: Span,
     /// Its path and its value, in words.
     pub text: String,
+    /// It.
+    pub leaf: Doing,
+    /// Whether it was read to find out whether a definition counts.
+    pub guarded: bool,
+}
+
+/// The most reads that are noted when none is forgotten.
+const NOTED: usize = 1000;
+
+impl Evidence {
+    /// Evidence of all that is read.
+    pub(super) fn deep() -> Evidence {
+        Evidence { deep: true, ..Evidence::default() }
+    }
+
+    /// The leaves that were read, in order.
+    pub(super) fn into_reads(self) -> Vec<Read> {
+        self.reads
+    }
 }
 
 /// Something that proves a check wrong.
@@ -38,11 +63,24 @@ pub struct Witness {
     pub rounds: Vec<usize>,
 }
 
+impl Evidence {
+    /// What was read, in words.
+    pub fn reads(&self) -> &[Read] {
+        &self.reads
+    }
+
+    /// Rounds of a generator that prove it, in words.
+    pub fn rounds(&self) -> &[(String, Span)] {
+        &self.rounds
+    }
+}
+
 impl Pass<'_> {
     /// Evaluates all checks, and reports those that fail.
     pub(super) fn checks(&mut self) {
         let eng = self.eng;
         for check in &eng.program.checks {
+            self.watch_check(check);
             if !self.check_holds(check) {
                 self.evidence = Some(Evidence::default());
                 self.check_holds(check);
@@ -72,7 +110,11 @@ impl Pass<'_> {
                     self.forget(before);
                 }
                 CheckH::For(each, body) => {
-                    self.rounds(each, frame, &mut |pass, frame| holds &= pass.lines_hold(body, frame, check));
+                    let mut run = |pass: &mut Self, frame: &mut Frame| {
+                        holds &= pass.lines_hold(body, frame, check);
+                    };
+                    // What failed was reported; of the rounds that are not there nothing can be said.
+                    let _: Result<(), Reported> = self.rounds(each, frame, &mut run);
                 }
                 CheckH::If(cond, body) => {
                     if matches!(self.eval(cond, frame), Value::Bool(true)) {
@@ -98,6 +140,19 @@ impl Pass<'_> {
         self.evidence.is_some()
     }
 
+    /// Says whether what is remembered of calls and guards must be evaluated again.
+    pub(super) fn looks_deep(&self) -> bool {
+        self.evidence.as_ref().is_some_and(|it| it.deep)
+    }
+
+    /// Evaluates what decides whether definitions count.
+    pub(super) fn guarding(&mut self, run: impl FnOnce(&mut Self) -> Value) -> Value {
+        self.evidence.iter_mut().for_each(|it| it.n_guards += 1);
+        let value = run(self);
+        self.evidence.iter_mut().for_each(|it| it.n_guards -= 1);
+        value
+    }
+
     /// Notes a leaf that was read.
     pub(super) fn note(&mut self, spot: Spot<'_>, value: &Value, src: Src) {
         if !self.wants_evidence() {
@@ -109,11 +164,16 @@ impl Pass<'_> {
                 format!("{path} is {}", super::settle::plain(value))
             }
             // A default that cannot be told in a word tells nothing.
-            _ if src.def == NO_DEF => return,
+            _ if src.def == NO_DEF && !self.looks_deep() => return,
             _ => path,
         };
-        if let Some(evidence) = &mut self.evidence {
-            evidence.reads.push(Read { at: src.at, text });
+        let leaf = match spot {
+            Spot::Field(id, field) => Doing::Field(id, field),
+            Spot::Entry(id, key) => Doing::Entry(id, key.clone()),
+        };
+        if let Some(evidence) = self.evidence.as_mut().filter(|it| !it.deep || it.reads.len() < NOTED) {
+            let guarded = evidence.n_guards > 0;
+            evidence.reads.push(Read { at: src.at, text, leaf, guarded });
         }
     }
 
@@ -131,7 +191,7 @@ impl Pass<'_> {
 
     /// Forgets the leaves that were noted after the first `n`: they belong to another round.
     pub(super) fn forget(&mut self, n: usize) {
-        if let Some(evidence) = &mut self.evidence {
+        if let Some(evidence) = self.evidence.as_mut().filter(|it| !it.deep) {
             evidence.reads.truncate(n);
         }
     }

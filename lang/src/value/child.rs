@@ -50,6 +50,7 @@ impl Pass<'_> {
         // A map that one value gives, and nothing else says anything of, is that value.
         if curs.is_empty()
             && inner.refine.is_none()
+            && !self.eng.deep[ty.index()]
             && matches!(self.eng.program.types.get(ty), Ty::Map(_, item) if self.is_leaf(*item))
             && let [Whole { value: value @ Value::Dict(_), src, .. }] = above.as_slice()
         {
@@ -128,7 +129,7 @@ impl Pass<'_> {
             for def_id in &self.eng.trie.node(*place).ends {
                 let def = &self.eng.program.defs[def_id.0 as usize];
                 if def.op == Op::Replace && self.is_active(id, *cur, *place, key, *def_id) {
-                    cuts.push(Cut { rank: self.rank(*def_id), depth });
+                    cuts.push(Cut { rank: self.rank(*def_id), depth, def: *def_id });
                 }
             }
         }
@@ -344,9 +345,9 @@ impl Pass<'_> {
             match (scalars.first(), trees.first()) {
                 (Some(scalar), Some(tree)) => {
                     let path = self.spot_path(spot);
-                    let strength = scalar.0.strength;
-                    self.report(errors::conflict(&path, &[(scalar.1.at, strength), (tree.1, strength)]));
-                    return Slot::Value(Value::Error, scalar.1);
+                    let (src, strength) = (scalar.1, scalar.0.strength);
+                    let value = self.fail(errors::conflict(&path, &[(src.at, strength), (tree.1, strength)]));
+                    return Slot::Value(value, src);
                 }
                 (Some(_), None) => {
                     let (value, src) = self.agree(spot, scalars);
@@ -357,7 +358,7 @@ impl Pass<'_> {
             }
         }
         let above: Vec<Whole> =
-            above.into_iter().filter(|w| is_tree(&w.value) || matches!(w.value, Value::Error)).collect();
+            above.into_iter().filter(|w| is_tree(&w.value) || w.value.is_error()).collect();
         let child = self.add_node(place, spot.node(), key.clone(), entry, curs, above.into(), cuts);
         Slot::Child(child)
     }

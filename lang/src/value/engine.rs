@@ -1,14 +1,14 @@
 //! A typed program with its index, ready to be evaluated by passes.
 
+use super::demand;
 use super::errors;
-use super::eval::Frame;
 use super::memo::{Keys, Kind, Map, Memo, Once};
 use super::pass::Pass;
 use crate::data::Data;
 use crate::diag::Problems;
 use crate::live::{NodeId, Value};
 use crate::merge::trie::{self, Trie};
-use crate::types::hir::{DefId, Ek, Ex, Program};
+use crate::types::hir::{DefId, Program};
 use crate::types::ty::{Ty, TyId};
 use std::sync::Arc;
 
@@ -24,16 +24,18 @@ pub struct Engine {
     pub leaf: Vec<bool>,
     /// Whether a condition reads nothing but `it`, by condition.
     pub closed: Vec<bool>,
+    /// Whether conditions lie in the values of a type, by type.
+    pub deep: Vec<bool>,
 }
 
 impl Engine {
     /// Makes the index.
     pub fn new(mut program: Program) -> Engine {
         let root_ty = program.types.intern(Ty::Record(program.root));
-        let leaf = (0..program.types.len()).map(|i| program.types.is_leaf(TyId(i as u32))).collect();
+        let leaf = program.types.ids().map(|id| program.types.is_leaf(id)).collect();
         let trie = trie::index(&program);
-        let closed = program.wheres.iter().map(reads_only_it).collect();
-        Engine { program, trie, root_ty, leaf, closed }
+        let (closed, deep) = (demand::closed(&program), demand::deep(&program.types));
+        Engine { program, trie, root_ty, leaf, closed, deep }
     }
 
     /// Evaluates all that is not below the partition, and the checks. The memory is what the parts stand on.
@@ -43,6 +45,11 @@ impl Engine {
         let root = NodeId(0);
         let record = self.program.types.record(self.program.root);
         let partition = partition.and_then(|name| record.find(name));
+        if let Some(i) = partition
+            && let Value::Node(id) = pass.field(root, i)
+        {
+            pass.partition = Some(id);
+        }
         let mut fields = Vec::new();
         for (i, field) in record.fields.iter().enumerate() {
             if Some(i as u32) == partition {
@@ -52,15 +59,13 @@ impl Engine {
             fields.push((field.name.clone(), data));
         }
         let mut parts = Arc::new(Keys::default());
-        let mut map = None;
-        if let Some(i) = partition
-            && let Value::Node(id) = pass.field(root, i)
-        {
+        let map = pass.partition;
+        if let Some(id) = map {
             parts = pass.keys(id);
             pass.prepare(id);
-            map = Some(id);
         }
         pass.checks();
+        pass.add_site_lines();
         let Pass { memo, problems, .. } = pass;
         Shared { memo, problems, fields, parts, map }
     }
@@ -69,6 +74,7 @@ impl Engine {
     pub fn part(&self, shared: &Shared, pass: &mut Pass<'_>, name: &Arc<str>) -> Option<Data> {
         let map = shared.map?;
         pass.begin_part(name);
+        pass.partition = Some(map);
         pass.adopt(map, name);
         let slot = pass.entry(map, name);
         let ty = match &pass.node(map).kind {
@@ -77,7 +83,21 @@ impl Engine {
         };
         let place = pass.node(map).place.item(ty);
         let at = pass.first_at(map);
-        Some(pass.force_value(&slot, &place, crate::data::Origin { at, through: None }, Some(map)))
+        let data = pass.force_value(&slot, &place, crate::data::Origin { at, through: None }, Some(map));
+        pass.add_site_lines();
+        Some(data)
+    }
+
+    /// The warnings about definitions that won only by a `use`.
+    pub fn won_by_use(&self, all: &Map<(DefId, DefId), ()>, problems: &mut Problems) {
+        for (winner, loser) in all.keys() {
+            let all = &self.program.defs;
+            let (Some(winner), Some(loser)) = (all.get(winner.0 as usize), all.get(loser.0 as usize)) else {
+                continue;
+            };
+            let said_at = self.program.uses.said_at(winner.file, loser.file);
+            problems.push(errors::won_by_use(winner.at, loser.at, said_at));
+        }
     }
 
     /// The warnings about definitions that never won, from all passes.
@@ -90,15 +110,6 @@ impl Engine {
             }
         }
     }
-}
-
-/// Whether an expression reads nothing of the tree.
-fn reads_only_it(ex: &Ex) -> bool {
-    let mut closed = true;
-    ex.walk(&mut |inner| {
-        closed &= !matches!(inner.kind, Ek::Root(_) | Ek::Global(_) | Ek::Call(..) | Ek::KeyName(..))
-    });
-    closed
 }
 
 /// What all parts share.
@@ -116,22 +127,6 @@ pub struct Shared {
 }
 
 impl Pass<'_> {
-    /// Tries the conditions on literals, also on those that never win.
-    fn literals(&mut self) {
-        let eng = self.eng;
-        for (wheres, value, at) in &eng.program.literals {
-            for cond in wheres {
-                let ex = &eng.program.wheres[cond.0 as usize];
-                let mut frame = Frame::of(Arc::from([]));
-                frame.it = Some(value.clone());
-                if matches!(self.eval(ex, &mut frame), Value::Bool(false)) {
-                    let shown = super::settle::plain(value);
-                    self.report(errors::broken_where(*at, "", &shown, ex.at, None));
-                }
-            }
-        }
-    }
-
     /// Makes the indexes of computed steps in the partition, so that no part has to make them again.
     fn prepare(&mut self, map: NodeId) {
         let curs = self.node(map).curs.clone();

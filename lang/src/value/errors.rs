@@ -3,10 +3,13 @@
 use super::check::Read;
 use super::taken::{Elsewhere, Missed};
 use crate::diag::{Code, Diagnostic, Severity, did_you_mean};
-use crate::rank::strength_name;
+use crate::rank::{self, strength_name};
 use crate::source::Span;
-use crate::types::hir::CheckDef;
+use crate::types::hir::{CheckDef, TestDef};
 use std::collections::BTreeMap;
+
+/// How many lines that give one leaf are shown.
+const N_SHOWN: usize = 12;
 
 /// Two values for one leaf.
 pub fn conflict(path: &str, places: &[(Span, u8)]) -> Diagnostic {
@@ -16,10 +19,18 @@ pub fn conflict(path: &str, places: &[(Span, u8)]) -> Diagnostic {
     let (at, strength) = sorted[0];
     let mut out = Diagnostic::error(Code::Conflict, at, format!("two values for `{path}`"))
         .here(strength_name(strength).to_string());
-    for (other, strength) in &sorted[1..] {
+    for (other, strength) in sorted.iter().skip(1).take(N_SHOWN) {
         out = out.label(*other, format!("{}: neither wins", strength_name(*strength)));
     }
-    out.help("write `?=` in the one that should give way, or `force` in the one that should win")
+    if let Some(more) = sorted.len().checked_sub(N_SHOWN + 2) {
+        out.message += &format!(", and {} more lines", more + 1);
+    }
+    // Nothing beats `force`, so one of those has to go.
+    out.help(if strength == rank::FORCE {
+        "remove one of them, or its `force`"
+    } else {
+        "write `?=` in the one that should give way, or `force` in the one that should win"
+    })
 }
 
 /// Given and taken away with equal strength.
@@ -49,8 +60,14 @@ pub fn absent_key<'a>(
     map: &str,
     key: &str,
     known: impl IntoIterator<Item = &'a str>,
+    to_add: Option<String>,
 ) -> Diagnostic {
-    Diagnostic::error(Code::AbsentKey, at, format!("no `{key}` in `{map}`")).help(known_keys(map, key, known))
+    let known: Vec<&str> = known.into_iter().collect();
+    let near = did_you_mean(key, known.iter().copied()).or(to_add);
+    let help = near.unwrap_or_else(|| known_keys(map, key, known));
+    let mut of = map.to_string();
+    super::pass::push_step(&mut of, key);
+    Diagnostic::error(Code::AbsentKey, at, format!("no `{key}` in `{map}`")).help(help).tells_of(of)
 }
 
 /// The key that was meant, or those that there are.
@@ -113,6 +130,13 @@ pub fn absent_on_path<'a>(
     let help = did_you_mean(key, known)
         .unwrap_or_else(|| format!("a path refines, it adds no key: to add it write `{path} = {{}}`"));
     Diagnostic::error(Code::AbsentKey, at, format!("`{path}` is not there to be refined")).help(help)
+}
+
+/// The same, where the key was there before the map was replaced.
+pub fn replaced_on_path(report: Diagnostic, map: &str, replaced_at: Span) -> Diagnostic {
+    report
+        .label(replaced_at, format!("`{map}` is replaced here without it, by less strength"))
+        .help("write both with one strength, as in `force … := …`, and this goes with the key")
 }
 
 fn list(names: &[&str]) -> String {
@@ -181,6 +205,37 @@ pub fn check(
     if shown.is_empty() { out } else { out.help(format!("witnesses: {}", shown.join("; "))) }
 }
 
+/// An expectation of a test that does not hold, with the rounds that prove it and the values that it read.
+pub fn expectation(
+    test: &TestDef,
+    at: Span,
+    words: &str,
+    rounds: &[(String, Span)],
+    reads: &[Read],
+) -> Diagnostic {
+    let message = format!("{}: this is expected and does not hold", test.title);
+    let mut out = Diagnostic::error(Code::Expect, at, message).here(words);
+    for (text, place) in rounds.iter().take(SHOWN) {
+        out = out.label(*place, text.clone());
+    }
+    for (place, texts) in by_place(reads) {
+        out = out.label(place, texts.join(", "));
+    }
+    out
+}
+
+/// An expectation of a test whose value is none, because of a mistake that another one expects.
+pub fn undecided(test: &TestDef, at: Span) -> Diagnostic {
+    Diagnostic::error(Code::Expect, at, format!("{}: this cannot be decided", test.title))
+        .here("it reads what failed")
+        .help("a mistake that a test expects leaves no value: expect of it that it is reported, and nothing else")
+}
+
+/// A question of a test that its caller has no answer to.
+pub fn refused(at: Span, why: &str, help: Option<String>) -> Diagnostic {
+    Diagnostic::error(Code::Expect, at, why).help_opt(help)
+}
+
 /// The values that were read last, which are nearest to the demand, by the places where they were written.
 fn by_place(reads: &[Read]) -> BTreeMap<Span, Vec<&str>> {
     let mut last: Vec<&Read> = Vec::new();
@@ -190,7 +245,7 @@ fn by_place(reads: &[Read]) -> BTreeMap<Span, Vec<&str>> {
         }
     }
     let mut places: BTreeMap<Span, Vec<&str>> = BTreeMap::new();
-    for Read { at, text } in last.into_iter().rev() {
+    for Read { at, text, .. } in last.into_iter().rev() {
         places.entry(*at).or_default().push(text);
     }
     places
@@ -217,6 +272,18 @@ pub fn dropped(at: Span, winner: Span) -> Diagnostic {
     Diagnostic::warning(Code::DroppedPart, at, "this is dropped: a stronger definition sets the whole")
         .label(winner, "the stronger one")
         .help("remove it, or write the stronger one as `+=`")
+}
+
+/// A definition that wins over one of its own strength because its file happens to use the other's.
+pub fn won_by_use(at: Span, loser: Span, used_at: Option<Span>) -> Diagnostic {
+    let mut out = Diagnostic::warning(Code::WonByUse, at, "this wins over an equal one only by a `use`")
+        .label(loser, "this gives way to it");
+    if let Some(used_at) = used_at {
+        out = out.label(used_at, "by this line, of a file that the description uses anyway");
+    }
+    out.help(
+        "say which is meant: `?=` in the one that should give way, or `force` in the one that should win",
+    )
 }
 
 /// A definition that never wins.

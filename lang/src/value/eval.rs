@@ -4,6 +4,7 @@ use super::errors;
 use super::memo::Once;
 use super::pass::{Open, Pass};
 use crate::data::{Encode, SecretPart};
+use crate::diag::Reported;
 use crate::live::{Dict, NodeId, Value, to_set};
 use crate::source::Span;
 use crate::types::hir::*;
@@ -35,20 +36,20 @@ impl Frame {
         Frame { node: Some(node), ..Frame::of(env) }
     }
 
-    fn get(&self, slot: u32) -> Value {
+    fn get(&self, slot: u32) -> Option<Value> {
         let slot = slot as usize;
         let value = match slot.checked_sub(self.env.len()) {
             None => self.env.get(slot),
             Some(local) => self.locals.get(local),
         };
-        value.cloned().unwrap_or(Value::Error)
+        value.cloned()
     }
 
     /// Binds a slot.
     pub fn set(&mut self, slot: u32, value: Value) {
         if let Some(local) = (slot as usize).checked_sub(self.env.len()) {
             if self.locals.len() <= local {
-                self.locals.resize(local + 1, Value::Error);
+                self.locals.resize(local + 1, Value::None);
             }
             self.locals[local] = value;
         }
@@ -56,7 +57,7 @@ impl Frame {
 
     /// The frame of a `let`: the first `n` slots and nothing more.
     fn first(&self, n: u32) -> Frame {
-        let env: Arc<[Value]> = (0..n).map(|slot| self.get(slot)).collect();
+        let env: Arc<[Value]> = (0..n).map(|slot| self.get(slot).unwrap_or(Value::None)).collect();
         Frame { env, locals: Vec::new(), this: self.this.clone(), node: self.node, it: self.it.clone() }
     }
 }
@@ -64,29 +65,34 @@ impl Frame {
 impl Pass<'_> {
     /// The value of an expression.
     pub fn eval(&mut self, ex: &Ex, frame: &mut Frame) -> Value {
-        if !self.step(ex.at) {
-            return Value::Error;
+        if let Err(reported) = self.step(ex.at) {
+            return Value::Error(reported);
         }
         let at = ex.at;
         match &ex.kind {
-            Ek::Error => Value::Error,
-            Ek::Const(value) => value.clone(),
+            Ek::Error(reported) => Value::Error(*reported),
+            Ek::Const(value) => self.constant(value, at),
+            Ek::Demand(inner, demand) => {
+                let value = self.eval(inner, frame);
+                self.demand_of(&demand.of, &demand.place, value, at)
+            }
             Ek::Local(slot) => match frame.get(*slot) {
-                Value::Node(id) => Value::Node(self.canon(id)),
-                value => value,
+                Some(Value::Node(id)) => Value::Node(self.canon(id)),
+                Some(value) => value,
+                None => self.failed(at, &[]),
             },
             Ek::Global(id) => self.global(*id),
             Ek::Shared(inner, n) => self.eval(inner, &mut frame.first(*n)),
             Ek::Root(field) => self.field(NodeId(0), *field),
-            Ek::This => frame.this.clone().unwrap_or(Value::Error),
+            Ek::This => frame.this.clone().unwrap_or_else(|| self.failed(at, &[])),
             Ek::Key => match frame.node.and_then(|n| self.nearest_key(n)) {
                 Some(key) => Value::Str(key),
                 None => self.fail(errors::bad_text(at, "`key` is read where no key is around", None)),
             },
-            Ek::It => frame.it.clone().unwrap_or(Value::Error),
+            Ek::It => frame.it.clone().unwrap_or_else(|| self.failed(at, &[])),
             Ek::Field(inner, rec, field) => {
                 let record = self.eval(inner, frame);
-                self.field_of(&record, *rec, *field)
+                self.field_of(&record, *rec, *field, at)
             }
             Ek::MapGet(map, key, known) => {
                 let found = self.eval(map, frame);
@@ -111,7 +117,7 @@ impl Pass<'_> {
                             )),
                         }
                     }
-                    _ => Value::Error,
+                    _ => self.failed(at, &[&list, &index]),
                 }
             }
             Ek::KeyName(key, name) => {
@@ -120,8 +126,8 @@ impl Pass<'_> {
             }
             Ek::Variant(_, index, args) => {
                 let payload: Vec<Value> = args.iter().map(|a| self.eval(a, frame)).collect();
-                if payload.iter().any(Value::is_error) {
-                    return Value::Error;
+                if let Some(reported) = payload.iter().find_map(Value::failed) {
+                    return Value::Error(reported);
                 }
                 Value::Enum(*index, (!payload.is_empty()).then(|| payload.into()))
             }
@@ -130,7 +136,7 @@ impl Pass<'_> {
                 let mut out = Vec::with_capacity(items.len());
                 for item in items {
                     match self.eval(item, frame) {
-                        Value::Error => return Value::Error,
+                        failed @ Value::Error(_) => return failed,
                         value => out.push(value),
                     }
                 }
@@ -138,26 +144,24 @@ impl Pass<'_> {
             }
             Ek::ListFor(each, item) => {
                 let mut out = Vec::new();
-                let mut failed = false;
-                self.rounds(each, frame, &mut |pass, frame| {
-                    let value = pass.eval(item, frame);
-                    failed |= value.is_error();
-                    out.push(value);
-                });
-                if failed { Value::Error } else { Value::List(out.into()) }
+                let all = self.rounds(each, frame, &mut |pass, frame| out.push(pass.eval(item, frame)));
+                match all {
+                    Ok(()) => Value::list(out),
+                    Err(reported) => Value::Error(reported),
+                }
             }
             Ek::ToSet(inner) => match self.eval(inner, frame) {
                 Value::List(all) => to_set(all.to_vec()),
-                _ => Value::Error,
+                other => self.failed(at, &[&other]),
             },
             Ek::Body(_, entries) => self.body(entries, frame),
             Ek::ToTree(inner, ty) => {
                 let value = self.eval(inner, frame);
-                self.to_tree(&value, *ty)
+                self.to_tree(&value, *ty, at)
             }
             Ek::Not(inner) => match self.eval(inner, frame) {
                 Value::Bool(b) => Value::Bool(!b),
-                _ => Value::Error,
+                other => self.failed(at, &[&other]),
             },
             Ek::Neg(inner) => {
                 let value = self.eval(inner, frame);
@@ -166,12 +170,12 @@ impl Pass<'_> {
             Ek::And(a, b) => match self.eval(a, frame) {
                 Value::Bool(false) => Value::Bool(false),
                 Value::Bool(true) => self.eval(b, frame),
-                _ => Value::Error,
+                other => self.failed(at, &[&other]),
             },
             Ek::Or(a, b) => match self.eval(a, frame) {
                 Value::Bool(true) => Value::Bool(true),
                 Value::Bool(false) => self.eval(b, frame),
-                _ => Value::Error,
+                other => self.failed(at, &[&other]),
             },
             Ek::Bin(op, a, b, ty) => {
                 let a = self.eval(a, frame);
@@ -181,12 +185,12 @@ impl Pass<'_> {
             Ek::In(kind, item, all) => {
                 let item = self.eval(item, frame);
                 let all = self.eval(all, frame);
-                self.is_in(*kind, &item, &all)
+                self.is_in(*kind, &item, &all, at)
             }
             Ek::InRange(item, from, to) => {
                 match (self.eval(item, frame), self.eval(from, frame), self.eval(to, frame)) {
                     (Value::Int(i), Value::Int(a), Value::Int(b)) => Value::Bool((a..=b).contains(&i)),
-                    _ => Value::Error,
+                    (i, a, b) => self.failed(at, &[&i, &a, &b]),
                 }
             }
             Ek::Else(a, b) => match self.eval(a, frame) {
@@ -201,15 +205,15 @@ impl Pass<'_> {
             Ek::If(cond, then, otherwise) => match self.eval(cond, frame) {
                 Value::Bool(true) => self.eval(then, frame),
                 Value::Bool(false) => self.eval(otherwise, frame),
-                _ => Value::Error,
+                other => self.failed(at, &[&other]),
             },
-            Ek::Match(subject, arms) => self.matched(subject, arms, frame),
+            Ek::Match(subject, arms) => self.matched(subject, arms, frame, at),
             Ek::Call(id, args) => self.call(*id, args, frame, at),
             Ek::Builtin(index, args, types) => {
                 let mut values = Vec::with_capacity(args.len());
                 for arg in args {
                     match self.eval(arg, frame) {
-                        Value::Error => return Value::Error,
+                        failed @ Value::Error(_) => return failed,
                         value => values.push(value),
                     }
                 }
@@ -225,7 +229,7 @@ impl Pass<'_> {
         }
         match self.memo.globals.get(&id) {
             Some(Once::Done(value)) => return value.clone(),
-            Some(Once::Busy) => return self.cycle(Open::Global(id), None),
+            Some(Once::Busy) => return Value::Error(self.cycle(Open::Global(id), None)),
             _ => {}
         }
         self.memo.globals.insert(id, Once::Busy);
@@ -237,7 +241,7 @@ impl Pass<'_> {
     }
 
     /// A field of a record, in the tree or not. A field that was not written reads as its default.
-    pub fn field_of(&mut self, record: &Value, rec: RecId, field: u32) -> Value {
+    pub fn field_of(&mut self, record: &Value, rec: RecId, field: u32, at: Span) -> Value {
         match record {
             Value::Node(id) => self.field(*id, field),
             Value::Dict(dict) => {
@@ -249,14 +253,25 @@ impl Pass<'_> {
                     Some(default) => {
                         let mut frame = Frame::of(Arc::from([]));
                         frame.this = Some(record.clone());
-                        self.eval(default, &mut frame)
+                        let value = self.eval(default, &mut frame);
+                        match &default.kind {
+                            Ek::Const(_) => value,
+                            _ => self.demand_of(&def.name, &def.place, value, default.at),
+                        }
                     }
                     None if matches!(self.eng.program.types.get(def.place.ty), Ty::Opt(_)) => Value::None,
-                    None if self.is_leaf(def.place.ty) => Value::Error,
-                    None => Value::Dict(Arc::new(Dict::default())),
+                    None => match self.eng.program.types.failed(def.place.ty) {
+                        Some(reported) => Value::Error(reported),
+                        None if self.is_leaf(def.place.ty) => {
+                            // Of a definition that leaves it out the missing leaf is reported, of other braces here.
+                            let (name, declared_at) = (def.name.clone(), def.at);
+                            self.fail(errors::missing(&name, at, declared_at))
+                        }
+                        None => Value::Dict(Arc::new(Dict::default())),
+                    },
                 }
             }
-            _ => Value::Error,
+            other => self.failed(at, &[other]),
         }
     }
 
@@ -274,28 +289,37 @@ impl Pass<'_> {
         }
     }
 
+    /// That the keys of a map or Tree are not all known, if they are not.
+    pub fn keys_failed(&mut self, map: &Value) -> Option<Reported> {
+        match map {
+            Value::Node(id) if !matches!(self.node(*id).kind, super::memo::Kind::Record(..)) => {
+                self.keys(*id).failed
+            }
+            _ => None,
+        }
+    }
+
     /// The entry of a key that is there.
-    pub fn entry_of(&mut self, map: &Value, key: &Arc<str>, _at: Span) -> Value {
+    pub fn entry_of(&mut self, map: &Value, key: &Arc<str>, at: Span) -> Value {
         match map {
             Value::Node(id) => self.entry(*id, key),
-            Value::Dict(dict) => dict.get(key).map_or(Value::Error, |e| e.value.clone()),
-            _ => Value::Error,
+            Value::Dict(dict) if let Some(entry) = dict.get(key) => entry.value.clone(),
+            other => self.failed(at, &[other]),
         }
     }
 
     fn map_get(&mut self, map: &Value, key: &Value, known: bool, at: Span, map_at: Span) -> Value {
-        let Value::Str(key) = key else { return Value::Error };
+        let Value::Str(key) = key else { return self.failed(at, &[key, map]) };
         match map {
             Value::Node(id) => {
                 if !known {
                     let keys = self.keys(*id);
-                    if keys.failed && !keys.has(key) {
-                        return Value::Error;
+                    if let (Some(reported), false) = (keys.failed, keys.has(key)) {
+                        return Value::Error(reported);
                     }
                     if !keys.has(key) {
-                        let path = self.path(*id);
-                        let names = keys.present.iter().map(|k| &**k);
-                        return self.fail(errors::absent_key(at, &path, key, names));
+                        let report = self.absent(at, *id, key, &keys);
+                        return self.fail(report);
                     }
                 }
                 self.entry(*id, key)
@@ -307,50 +331,61 @@ impl Pass<'_> {
                     {
                         // A map that is no node has no path: it is called as it was written.
                         let written = self.eng.program.sources.text(map_at);
-                        self.fail(errors::absent_key(at, written, key, names))
+                        self.fail(errors::absent_key(at, written, key, names, None))
                     }
                 }
             },
-            _ => Value::Error,
+            other => self.failed(at, &[other]),
         }
     }
 
     /// A key by name: it must be there. A key of a map of the record around it is looked up where it lands.
     pub fn key_name(&mut self, key: &KeyOf, name: Value, at: Span) -> Value {
-        let Value::Str(text) = &name else { return Value::Error };
+        let Value::Str(text) = &name else { return self.failed(at, &[&name]) };
         let KeyOf::Root(path) = key else { return name };
-        let map = self.root_map(path);
-        match self.has_key(&map, text) {
-            Some(true) => name,
-            Some(false) => {
-                let names = self.keys_of(&map);
-                self.fail(errors::absent_key(at, &path.join("."), text, names.iter().map(|k| &**k)))
+        let map = self.root_map(path, at);
+        match self.has_key(&map, text, at) {
+            Ok(true) => name,
+            Ok(false) => {
+                let report = self.absent_in(at, &map, &path.join("."), text);
+                self.fail(report)
             }
-            None => Value::Error,
+            Err(reported) => Value::Error(reported),
         }
     }
 
-    /// A map of the root.
-    pub fn root_map(&mut self, path: &[Arc<str>]) -> Value {
+    /// A map of the root, by the path of its option.
+    pub fn root_map(&mut self, path: &[Arc<str>], used_at: Span) -> Value {
+        let bad = |(key, _): &&(KeyOf, Reported)| matches!(key, KeyOf::Root(bad) if **bad == *path);
+        if let Some((_, reported)) = self.eng.program.bad_keys.iter().find(bad) {
+            return Value::Error(*reported);
+        }
         let mut at = Value::Node(NodeId(0));
         for name in path {
-            let Value::Node(id) = at else { return Value::Error };
-            let super::memo::Kind::Record(rec, ..) = &self.node(id).kind else { return Value::Error };
-            let Some(field) = self.eng.program.types.record(*rec).find(name) else { return Value::Error };
+            let Value::Node(id) = at else { return at };
+            let field = match &self.node(id).kind {
+                super::memo::Kind::Record(rec, ..) => self.eng.program.types.record(*rec).find(name),
+                _ => None,
+            };
+            let Some(field) = field else { return self.failed(used_at, &[]) };
             at = self.field(id, field);
         }
         at
     }
 
-    /// Whether a map has a key; nothing if the map failed, which was reported.
-    pub fn has_key(&mut self, map: &Value, key: &str) -> Option<bool> {
+    /// Whether a map has a key, if the map did not fail. One that is absent has none.
+    pub fn has_key(&mut self, map: &Value, key: &str, at: Span) -> Result<bool, Reported> {
         match map {
             Value::Node(id) => {
                 let keys = self.keys(*id);
-                if keys.has(key) { Some(true) } else { (!keys.failed).then_some(false) }
+                match keys.failed {
+                    Some(reported) if !keys.has(key) => Err(reported),
+                    _ => Ok(keys.has(key)),
+                }
             }
-            Value::Dict(dict) => Some(dict.get(key).is_some_and(|e| !matches!(e.value, Value::None))),
-            _ => None,
+            Value::Dict(dict) => Ok(dict.get(key).is_some_and(|e| !matches!(e.value, Value::None))),
+            Value::None => Ok(false),
+            other => Err(self.failure(at, &[other])),
         }
     }
 
@@ -365,7 +400,7 @@ impl Pass<'_> {
                 Piece::Hole(ex, ty) => {
                     let value = self.eval(ex, frame);
                     if value.is_error() {
-                        return Value::Error;
+                        return value;
                     }
                     self.write(&value, *ty, &mut out);
                 }
@@ -381,7 +416,7 @@ impl Pass<'_> {
             match piece {
                 Piece::Text(text) => plain.push_str(text),
                 Piece::Hole(ex, ty) => match self.eval(ex, frame) {
-                    Value::Error => return Value::Error,
+                    failed @ Value::Error(_) => return failed,
                     Value::Secret(inner) => {
                         if !plain.is_empty() {
                             parts.push(SecretPart::Text(std::mem::take(&mut plain).into()));
@@ -409,9 +444,15 @@ impl Pass<'_> {
         }
     }
 
-    /// Runs something for every round of a generator.
-    pub fn rounds(&mut self, each: &Gen, frame: &mut Frame, run: &mut dyn FnMut(&mut Self, &mut Frame)) {
-        self.rounds_from(each, 0, frame, run);
+    /// Runs something for every round of a generator. One round whose source or condition failed is none, and the whole is
+    /// not what it should be.
+    pub fn rounds(
+        &mut self,
+        each: &Gen,
+        frame: &mut Frame,
+        run: &mut dyn FnMut(&mut Self, &mut Frame),
+    ) -> Result<(), Reported> {
+        self.rounds_from(each, 0, frame, run)
     }
 
     fn rounds_from(
@@ -420,20 +461,22 @@ impl Pass<'_> {
         level: usize,
         frame: &mut Frame,
         run: &mut dyn FnMut(&mut Self, &mut Frame),
-    ) {
+    ) -> Result<(), Reported> {
         let Some(bind) = each.binds.get(level) else {
-            let holds = each.cond.as_ref().is_none_or(|c| matches!(self.eval(c, frame), Value::Bool(true)));
-            if holds {
-                run(self, frame);
+            match each.cond.as_ref().map(|cond| (self.eval(cond, frame), cond.at)) {
+                None | Some((Value::Bool(true), _)) => run(self, frame),
+                Some((Value::Bool(false), _)) => {}
+                Some((other, at)) => return Err(self.failure(at, &[&other])),
             }
-            return;
+            return Ok(());
         };
         let source = self.eval(&bind.source, frame);
+        let mut result = source.failed().or_else(|| self.keys_failed(&source)).map_or(Ok(()), Err);
         let two = matches!(bind.kind, BindKind::Indexed | BindKind::Entries);
         let before = self.n_noted();
         for (first, second) in self.bound(bind.kind, &source, &bind.source) {
-            if self.spent {
-                return;
+            if let Some(reported) = self.spent {
+                return Err(reported);
             }
             self.forget(before);
             if bind.kind == BindKind::Entries {
@@ -443,33 +486,45 @@ impl Pass<'_> {
             if two {
                 frame.set(bind.slot + 1, second);
             }
-            self.rounds_from(each, level + 1, frame, run);
+            result = result.and(self.rounds_from(each, level + 1, frame, run));
         }
         self.forget(before);
+        result
     }
 
     fn body(&mut self, entries: &[BodyEntry], frame: &mut Frame) -> Value {
         let mut dict = Dict::default();
-        let fine = self.body_entries(entries, frame, &mut dict);
-        if fine { Value::Dict(Arc::new(dict)) } else { Value::Error }
+        match self.body_entries(entries, frame, &mut dict) {
+            Ok(()) => Value::Dict(Arc::new(dict)),
+            Err(reported) => Value::Error(reported),
+        }
     }
 
-    fn body_entries(&mut self, entries: &[BodyEntry], frame: &mut Frame, dict: &mut Dict) -> bool {
-        let mut fine = true;
+    fn body_entries(
+        &mut self,
+        entries: &[BodyEntry],
+        frame: &mut Frame,
+        dict: &mut Dict,
+    ) -> Result<(), Reported> {
+        let mut fine = Ok(());
         for entry in entries {
             match entry {
                 BodyEntry::For(each, inner) => {
-                    let mut all_fine = true;
-                    self.rounds(each, frame, &mut |pass, frame| {
-                        all_fine &= pass.body_entries(inner, frame, dict)
+                    let mut all_fine = Ok(());
+                    let rounds = self.rounds(each, frame, &mut |pass, frame| {
+                        all_fine = all_fine.and(pass.body_entries(inner, frame, dict));
                     });
-                    fine &= all_fine;
+                    fine = fine.and(all_fine).and(rounds);
                 }
-                BodyEntry::If(cond, then, otherwise) => match self.eval(cond, frame) {
-                    Value::Bool(true) => fine &= self.body_entries(then, frame, dict),
-                    Value::Bool(false) => fine &= self.body_entries(otherwise, frame, dict),
-                    _ => fine = false,
-                },
+                BodyEntry::If(cond, then, otherwise) => {
+                    let inner = match self.eval(cond, frame) {
+                        Value::Bool(true) => self.body_entries(then, frame, dict),
+                        Value::Bool(false) => self.body_entries(otherwise, frame, dict),
+                        other => Err(self.failure(cond.at, &[&other])),
+                    };
+                    fine = fine.and(inner);
+                }
+                BodyEntry::Failed(reported) => fine = fine.and(Err(*reported)),
                 BodyEntry::Set(path, value, at) => {
                     let mut keys = Vec::with_capacity(path.len());
                     for step in path {
@@ -477,16 +532,12 @@ impl Pass<'_> {
                             StepH::Name(name) => keys.push(name.clone()),
                             StepH::Computed(key, _) => match self.eval(key, frame) {
                                 Value::Str(name) => keys.push(name),
-                                _ => return false,
+                                other => return Err(self.failure(key.at, &[&other])),
                             },
                         }
                     }
                     let value = self.eval(value, frame);
-                    if value.is_error() {
-                        // One entry failed and was reported; the rest still counts.
-                        self.put(dict, &keys, Value::Error, *at);
-                        continue;
-                    }
+                    // If one entry failed and was reported, the rest still counts.
                     self.put(dict, &keys, value, *at);
                 }
             }
@@ -505,11 +556,12 @@ impl Pass<'_> {
                     self.merge(&old, &value)
                 }
                 (Some((old, first_at)), _) => {
-                    if old.order(&value) != Ordering::Equal && !old.is_error() && !value.is_error() {
+                    if old.is_error() || value.is_error() || old.order(&value) == Ordering::Equal {
+                        value
+                    } else {
                         let strength = crate::rank::SITE;
-                        self.report(errors::conflict(first, &[(first_at, strength), (at, strength)]));
+                        self.fail(errors::conflict(first, &[(first_at, strength), (at, strength)]))
                     }
-                    value
                 }
             };
             let entry = dict.slot(first, at);
@@ -528,18 +580,22 @@ impl Pass<'_> {
         dict.slot(first, at).value = Value::Dict(Arc::new(inner));
     }
 
-    fn matched(&mut self, subject: &Ex, arms: &[ArmH], frame: &mut Frame) -> Value {
+    fn matched(&mut self, subject: &Ex, arms: &[ArmH], frame: &mut Frame, at: Span) -> Value {
         let value = self.eval(subject, frame);
         if value.is_error() {
-            return Value::Error;
+            return value;
         }
         for arm in arms {
             let hit = match (&arm.pattern, &value) {
                 (PatH::None, Value::None) => true,
                 (PatH::Variant(index, first, positions), Value::Enum(found, payload)) if index == found => {
                     for (i, position) in positions.iter().enumerate() {
-                        let item = payload.as_ref().and_then(|p| p.get(*position as usize)).cloned();
-                        frame.set(first + i as u32, item.unwrap_or(Value::Error));
+                        let item = match position {
+                            Ok(at) => payload.as_ref().and_then(|p| p.get(*at as usize)).cloned(),
+                            Err(reported) => Some(Value::Error(*reported)),
+                        };
+                        let item = item.unwrap_or_else(|| self.failed(at, &[]));
+                        frame.set(first + i as u32, item);
                     }
                     true
                 }
@@ -547,53 +603,63 @@ impl Pass<'_> {
                     frame.set(*slot, value.clone());
                     true
                 }
+                (PatH::Error(reported), _) => return Value::Error(*reported),
                 _ => false,
             };
             if hit {
                 return self.eval(&arm.value, frame);
             }
         }
-        Value::Error
+        self.failed(at, &[])
     }
 
     fn call(&mut self, id: FnId, args: &[Ex], frame: &mut Frame, at: Span) -> Value {
         let mut values = Vec::with_capacity(args.len());
         for arg in args {
             match self.eval(arg, frame) {
-                Value::Error => return Value::Error,
+                failed @ Value::Error(_) => return failed,
                 value => values.push(value),
             }
         }
         let memo_key = super::settle::scalar_key(&values).map(|bytes| (id.0, bytes));
         if let Some(key) = &memo_key {
             // A trace must see what happens inside; what this pass itself remembers it has seen.
-            let base = if self.trace.is_some() { None } else { self.base };
-            if let Some(known) = base.and_then(|b| b.calls.get(key)) {
-                return known.clone();
-            }
-            if let Some(known) = self.memo.calls.get(key) {
-                return known.clone();
+            let base = if self.trace.is_some() || self.looks_deep() { None } else { self.base };
+            let of_base = base.and_then(|b| b.calls.get(key)).cloned();
+            let is_own = of_base.is_none();
+            if let Some(known) = of_base.or_else(|| self.memo.calls.get(key).cloned()) {
+                if is_own {
+                    self.watch_recall(key);
+                }
+                if known.is_error() {
+                    self.called_again(key, at);
+                }
+                return known;
             }
         }
+        let watched = self.n_watched();
         let func = &self.eng.program.funcs[id.0 as usize];
         self.depth += 1;
         if self.depth > super::pass::DEPTH_BUDGET {
-            self.exhausted(at, "nested calls");
+            let reported = self.exhausted(at, "nested calls");
             self.depth -= 1;
-            return Value::Error;
+            return Value::Error(reported);
         }
         let value = stacker::maybe_grow(256 * 1024, 8 * 1024 * 1024, || {
-            let mut inner = Frame::of(Arc::from([]));
-            inner.locals = values;
-            let n = func.params.len() as u32;
-            for (i, ex) in func.lets.iter().enumerate() {
-                let value = self.eval(ex, &mut inner);
-                inner.set(n + i as u32, value);
-            }
-            self.eval(&func.value, &mut inner)
+            self.calling(memo_key.as_ref(), at, |pass| {
+                let mut inner = Frame::of(Arc::from([]));
+                inner.locals = values;
+                let n = func.params.len() as u32;
+                for (i, ex) in func.lets.iter().enumerate() {
+                    let value = pass.eval(ex, &mut inner);
+                    inner.set(n + i as u32, value);
+                }
+                pass.eval(&func.value, &mut inner)
+            })
         });
         self.depth -= 1;
         if let Some(key) = memo_key {
+            self.watch_call(watched, &key);
             self.memo.calls.insert(key, value.clone());
         }
         value
@@ -612,18 +678,15 @@ impl Pass<'_> {
         let mut items = Vec::new();
         let mut labels: Vec<String> = Vec::new();
         let mut reads = Vec::new();
-        let mut failed = false;
-        self.rounds(each, frame, &mut |pass, frame| {
-            let value = pass.eval(item, frame);
-            failed |= value.is_error();
-            items.push(value);
+        let all = self.rounds(each, frame, &mut |pass, frame| {
+            items.push(pass.eval(item, frame));
             if wants_evidence {
                 labels.push(pass.round_label(each, frame));
                 reads.push(pass.noted_since(before));
             }
         });
-        if failed {
-            return Value::Error;
+        if let Some(reported) = all.err().or_else(|| items.iter().find_map(Value::failed)) {
+            return Value::Error(reported);
         }
         let value = (super::builtins::get(index).run)(self, &[Value::List(items.clone().into())], &[ty], at);
         if wants_evidence && matches!(value, Value::Bool(false)) {
@@ -639,7 +702,7 @@ impl Pass<'_> {
         for bind in &each.binds {
             let two = [Some((&bind.names.0, bind.slot)), bind.names.1.as_ref().map(|n| (n, bind.slot + 1))];
             for (name, slot) in two.into_iter().flatten() {
-                let value = frame.get(slot);
+                let Some(value) = frame.get(slot) else { continue };
                 if matches!(value, Value::Node(_) | Value::Dict(_)) || name.as_ref() == "_" {
                     continue;
                 }

@@ -2,7 +2,6 @@
 //! reported.
 
 use super::errors;
-use super::eval::Frame;
 use super::memo::{Cur, Keys, Kind, NO_DEF, Slot, Src};
 use super::pass::Pass;
 use crate::data::{Data, DataKind, Origin, TemplateCall};
@@ -26,7 +25,9 @@ impl Pass<'_> {
         self.wholes(id);
         let value = self.field(id, field);
         let Kind::Record(rec, ..) = &self.node(id).kind else {
-            return Data { kind: DataKind::Error, origin: Origin { at: Span::default(), through: None } };
+            let at = self.first_at(id);
+            let kind = DataKind::Error(self.failure(at, &[&value]));
+            return Data { kind, origin: Origin { at, through: None } };
         };
         let def = &self.eng.program.types.record(*rec).fields[field as usize];
         let origin = match self.field_slot(id, field) {
@@ -38,7 +39,7 @@ impl Pass<'_> {
             && is_scalar(&value)
             && !matches!(value, Value::Str(_) | Value::Enum(..))
         {
-            return Data { kind: scalar(&value), origin };
+            return Data { kind: self.scalar(&value, origin.at), origin };
         }
         self.force_value(&value, &def.place, origin, Some(id))
     }
@@ -65,11 +66,11 @@ impl Pass<'_> {
         let ty = types.unwrap(place.ty);
         let inner = Place { ty, refine: place.refine.clone() };
         let kind = match (value, types.get(ty)) {
-            (Value::Error, _) => DataKind::Error,
+            (Value::Error(reported), _) => DataKind::Error(*reported),
             (Value::None, _) => DataKind::None,
             (Value::Str(text), Ty::Key(key)) => {
                 if let (KeyOf::Nominal(rec, field), Some(around)) = (key, around) {
-                    self.landed_key(*rec, field, text, around, origin.at);
+                    self.landed_key(*rec, field, text, around, origin);
                 }
                 DataKind::Key(text.clone())
             }
@@ -84,7 +85,6 @@ impl Pass<'_> {
                     .collect();
                 DataKind::Enum(name.clone(), all)
             }
-            (Value::Enum(..), _) => DataKind::Error,
             (Value::List(items), Ty::Set(item)) => {
                 let place = inner.item(*item);
                 DataKind::Set(items.iter().map(|i| self.force_value(i, &place, origin, around)).collect())
@@ -103,7 +103,7 @@ impl Pass<'_> {
                 let fields = &types.record(rec).fields;
                 let mut all = Vec::with_capacity(fields.len());
                 for (i, field) in fields.iter().enumerate() {
-                    let value = self.field_of(value, rec, i as u32);
+                    let value = self.field_of(value, rec, i as u32, origin.at);
                     let at = dict.get(&field.name).map_or(field.at, |e| e.at);
                     let through = Some(origin.through.unwrap_or(origin.at)).filter(|t| *t != at);
                     let origin = Origin { at, through };
@@ -139,7 +139,7 @@ impl Pass<'_> {
                 };
                 DataKind::Template(Arc::new(call))
             }
-            (other, _) => scalar(other),
+            (other, _) => self.scalar(other, origin.at),
         };
         // A template is asked for where it is called, wherever the helper stands that made a file of it.
         let origin = match value {
@@ -151,6 +151,22 @@ impl Pass<'_> {
         Data { kind, origin }
     }
 
+    fn scalar(&mut self, value: &Value, at: Span) -> DataKind {
+        match value {
+            Value::Bool(b) => DataKind::Bool(*b),
+            Value::Int(n) => DataKind::Int(*n),
+            Value::Float(n) => DataKind::Float(*n),
+            Value::Str(text) | Value::Version(text) => DataKind::Str(text.clone()),
+            Value::Ip(ip) => DataKind::Ip(*ip),
+            Value::Cidr(net) => DataKind::Cidr(**net),
+            Value::Duration(ms) => DataKind::Duration(*ms),
+            Value::Size(bytes) => DataKind::Size(*bytes),
+            Value::Secret(parts) => DataKind::Secret(parts.clone()),
+            Value::None => DataKind::None,
+            other => DataKind::Error(self.failure(at, &[other])),
+        }
+    }
+
     fn force_node(&mut self, id: NodeId, origin: Origin) -> Data {
         let id = self.canon(id);
         let kind = match &self.node(id).kind {
@@ -159,7 +175,7 @@ impl Pass<'_> {
                 let all: Arc<[(Arc<str>, Data)]> = (0..fields.len())
                     .map(|i| (fields[i].name.clone(), self.force_field(id, i as u32)))
                     .collect();
-                self.record_where(id);
+                self.whole_holds(id, "this record");
                 DataKind::Record(all)
             }
             Kind::Map(value, ..) => {
@@ -183,76 +199,6 @@ impl Pass<'_> {
         Data { kind, origin }
     }
 
-    /// Conditions on a whole record, which see it merged.
-    fn record_where(&mut self, id: NodeId) {
-        if self.node(id).place.wheres().is_empty() {
-            return;
-        }
-        for cond in self.node(id).place.wheres().to_vec() {
-            let ex = &self.eng.program.wheres[cond.0 as usize];
-            let mut frame = Frame::of(Arc::from([]));
-            frame.it = Some(Value::Node(id));
-            if matches!(self.eval(ex, &mut frame), Value::Bool(false)) {
-                let (at, path) = (self.first_at(id), self.path(id));
-                self.report(errors::broken_where(at, &path, "this record", ex.at, None));
-            }
-        }
-    }
-
-    /// Conditions on the keys of a map.
-    pub(super) fn keys_hold(&mut self, id: NodeId, keys: &Keys) {
-        self.map_keys_where(id, keys);
-        if let Some(of) = self.eng.program.types.keys_of_another(self.node(id).place.ty).cloned() {
-            for key in &keys.present {
-                self.key_of(&of, key, self.entry_origin(id, key));
-            }
-        }
-    }
-
-    /// A key of a map whose keys are those of another one: it has to be there.
-    fn key_of(&mut self, of: &KeyOf, key: &Arc<str>, origin: Span) {
-        let KeyOf::Root(path) = of else { return };
-        let map = self.root_map(path);
-        if self.has_key(&map, key) != Some(false) {
-            return;
-        }
-        // The key itself rather than all of its definition, where it was written.
-        let names = &self.eng.program.key_names;
-        let inside = |at: &Span| origin.start <= at.start && at.end <= origin.end;
-        let written = names.iter().find(|(other, name, at)| other == of && name == key && inside(at));
-        let at = written.map_or(origin, |(.., at)| *at);
-        self.key_name(of, Value::Str(key.clone()), at);
-    }
-
-    /// Conditions on computed keys; literal ones were tried as literals.
-    fn map_keys_where(&mut self, id: NodeId, keys: &Keys) {
-        let place = self.node(id).place.clone();
-        let Some(wheres) = place.refine.as_ref().and_then(|r| r.key.as_ref()).map(|k| k.wheres.clone())
-        else {
-            return;
-        };
-        for key in &keys.present {
-            for cond in &wheres {
-                let ex = &self.eng.program.wheres[cond.0 as usize];
-                let mut frame = Frame::of(Arc::from([]));
-                frame.it = Some(Value::Str(key.clone()));
-                if matches!(self.eval(ex, &mut frame), Value::Bool(false)) {
-                    let literal = self.eng.program.literals.iter().any(|(_, v, _)| v.as_str() == Some(key));
-                    if !literal {
-                        let (at, path) = (self.entry_origin(id, key), self.path(id));
-                        self.report(errors::broken_where(
-                            at,
-                            &path,
-                            &format!("the key {key:?}"),
-                            ex.at,
-                            None,
-                        ));
-                    }
-                }
-            }
-        }
-    }
-
     /// A key of a map of the record in which a value lies: the nearest such record around it, or the one that a
     /// record on the way names by a key.
     fn landed_key(
@@ -261,14 +207,18 @@ impl Pass<'_> {
         field: &Arc<str>,
         key: &Arc<str>,
         around: NodeId,
-        at: Span,
+        origin: Origin,
     ) {
         let Some(owner) = self.owner(rec, around) else { return };
         let Some(index) = self.eng.program.types.record(rec).find(field) else { return };
         let map = self.field(owner, index);
-        if self.has_key(&map, key) == Some(false) {
-            let (path, names) = (self.field_path(owner, index), self.keys_of(&map));
-            self.report(errors::absent_key(at, &path, key, names.iter().map(|k| &**k)));
+        if let Ok(false) = self.has_key(&map, key, origin.at) {
+            let path = self.field_path(owner, index);
+            let report = self.absent_in(origin.at, &map, &path, key);
+            self.report(match origin.through {
+                Some(through) => report.label(through, "it comes in here"),
+                None => report,
+            });
         }
     }
 
@@ -307,7 +257,7 @@ impl Pass<'_> {
                 continue;
             }
             let Value::Str(key) = self.field(at, i as u32) else { continue };
-            let Value::Node(map) = self.root_map(path) else { continue };
+            let Value::Node(map) = self.root_map(path, Span::default()) else { continue };
             if self.keys(map).has(&key)
                 && let Value::Node(owner) = self.entry(map, &key)
             {
@@ -320,7 +270,7 @@ impl Pass<'_> {
     /// Reports every definition that goes through a key that is not there.
     pub fn absent_below(&mut self, id: NodeId) {
         let keys = self.keys(id);
-        if keys.failed {
+        if keys.failed.is_some() {
             return;
         }
         let (curs, own_key) = (self.node(id).curs.clone(), self.node(id).key.clone());
@@ -354,7 +304,7 @@ impl Pass<'_> {
         let Cur { group, env, .. } = cur;
         let groups = &self.eng.program.groups;
         if groups[star_group.0 as usize].depth <= groups[group.0 as usize].depth {
-            let value = self.eval(&self.eng.trie.star(star).key, &mut Frame::of(self.env(env)));
+            let value = self.star_key(star, env);
             if let Value::Str(key) = value
                 && !keys.has(&key)
                 && !keys.lost(&key)
@@ -403,27 +353,16 @@ impl Pass<'_> {
             until = def.at.end;
             // A definition that ends at the key itself adds it, unless it comes by a key of this very map.
             let names = keys.present.iter().map(|k| &**k);
-            self.report(errors::absent_on_path(def.at, &path, key, names));
+            let (at, report) = (def.at, errors::absent_on_path(def.at, &path, key, names));
+            let replaced_at = self.replaced_at(id, key).filter(|replaced| *replaced != at);
+            self.report(match replaced_at {
+                Some(replaced) => errors::replaced_on_path(report, &path, replaced),
+                None => report,
+            });
         }
     }
 }
 
 fn is_scalar(value: &Value) -> bool {
     !matches!(value, Value::Node(_) | Value::Dict(_) | Value::List(_) | Value::Template(_) | Value::None)
-}
-
-fn scalar(value: &Value) -> DataKind {
-    match value {
-        Value::Bool(b) => DataKind::Bool(*b),
-        Value::Int(n) => DataKind::Int(*n),
-        Value::Float(n) => DataKind::Float(*n),
-        Value::Str(text) | Value::Version(text) => DataKind::Str(text.clone()),
-        Value::Ip(ip) => DataKind::Ip(*ip),
-        Value::Cidr(net) => DataKind::Cidr(**net),
-        Value::Duration(ms) => DataKind::Duration(*ms),
-        Value::Size(bytes) => DataKind::Size(*bytes),
-        Value::Secret(parts) => DataKind::Secret(parts.clone()),
-        Value::None => DataKind::None,
-        _ => DataKind::Error,
-    }
 }

@@ -2,6 +2,7 @@
 
 use super::memo::*;
 use super::pass::{Open, Pass};
+use crate::diag::Reported;
 use crate::live::{NodeId, Value};
 use crate::merge::trie::StarId;
 use crate::types::hir::{BindKind, GroupId, GroupKind};
@@ -32,21 +33,32 @@ impl Pass<'_> {
                     if self.guard(to, env) {
                         out.push(env);
                     }
+                    self.unsure = self.unsure.or(self.group_failed(to, env));
                 }
-                GroupKind::Loop(_) => out.extend(self.run_loop(to, env).iter()),
+                GroupKind::Loop(_) => {
+                    out.extend(self.run_loop(to, env).iter());
+                    self.unsure = self.unsure.or(self.group_failed(to, env));
+                }
             }
         }
     }
 
+    /// That it is not known what a guard or a loop makes, if it is not.
+    fn group_failed(&self, id: GroupId, env: EnvId) -> Option<Reported> {
+        let failed = |memo: &Memo| memo.failed_groups.get(&(id, env)).copied();
+        failed(&self.memo).or_else(|| self.base.and_then(failed))
+    }
+
     /// Whether a guard holds.
     fn guard(&mut self, id: GroupId, env: EnvId) -> bool {
-        if let Some(Once::Done(known)) = self.base.and_then(|b| b.guards.get(&(id, env))) {
+        let base = if self.looks_deep() { None } else { self.base };
+        if let Some(Once::Done(known)) = base.and_then(|b| b.guards.get(&(id, env))) {
             return *known;
         }
         match self.memo.guards.get(&(id, env)) {
             Some(Once::Done(known)) => return *known,
             Some(Once::Busy) => {
-                self.cycle(Open::Guard(id, env), None);
+                self.unsure = Some(self.cycle(Open::Guard(id, env), None));
                 return false;
             }
             _ => {}
@@ -55,10 +67,14 @@ impl Pass<'_> {
             return true;
         };
         self.memo.guards.insert((id, env), Once::Busy);
+        self.involve(self.eng.program.groups[id.0 as usize].at);
         self.open.push(Open::Guard(id, env));
-        let value = self.eval(cond, &mut Frame::of(self.env(env)));
+        let value = self.guarding(|pass| pass.eval(cond, &mut Frame::of(pass.env(env))));
         self.open.pop();
         self.memo.is_unsure |= value.is_error();
+        if let Some(reported) = value.failed() {
+            self.memo.failed_groups.insert((id, env), reported);
+        }
         let holds = matches!(value, Value::Bool(b) if b == *expect);
         self.memo.guards.insert((id, env), Once::Done(holds));
         holds
@@ -72,7 +88,7 @@ impl Pass<'_> {
         match self.memo.loops.get(&(id, env)) {
             Some(Once::Done(known)) => return known.clone(),
             Some(Once::Busy) => {
-                self.cycle(Open::Loop(id, env), None);
+                self.unsure = Some(self.cycle(Open::Loop(id, env), None));
                 return Arc::from([]);
             }
             _ => {}
@@ -81,19 +97,23 @@ impl Pass<'_> {
             return Arc::from([]);
         };
         self.memo.loops.insert((id, env), Once::Busy);
+        self.involve(self.eng.program.groups[id.0 as usize].at);
         self.open.push(Open::Loop(id, env));
         let outer = self.env(env);
         let source = self.eval(&bind.source, &mut Frame::of(outer.clone()));
         self.memo.is_unsure |= source.is_error();
         let items = self.bound(bind.kind, &source, &bind.source);
         self.open.pop();
+        if let Some(reported) = source.failed() {
+            self.memo.failed_groups.insert((id, env), reported);
+        }
         let two = matches!(bind.kind, BindKind::Indexed | BindKind::Entries);
         let mut made = Vec::with_capacity(items.len());
         for (first, second) in items {
             let mut values = Vec::with_capacity(outer.len() + 2);
             values.extend_from_slice(&outer);
             // A chain binds its slots in order, so a let or a value before it leaves no gap.
-            values.resize(bind.slot as usize, Value::Error);
+            values.resize(bind.slot as usize, Value::None);
             values.push(first);
             if two {
                 values.push(second);
@@ -113,7 +133,7 @@ impl Pass<'_> {
         ex: &crate::types::hir::Ex,
     ) -> Vec<(Value, Value)> {
         match (kind, source) {
-            (_, Value::Error) => Vec::new(),
+            (_, Value::Error(_)) => Vec::new(),
             (BindKind::Items, Value::List(all)) => all.iter().map(|v| (v.clone(), Value::None)).collect(),
             (BindKind::Indexed, Value::List(all)) => {
                 all.iter().enumerate().map(|(i, v)| (Value::Int(i as i64), v.clone())).collect()
@@ -141,12 +161,10 @@ impl Pass<'_> {
             return;
         };
         let groups = &self.eng.program.groups;
-        let (star_group, key_ex) = {
-            let star = self.eng.trie.star(star);
-            (star.group, &star.key)
-        };
+        let star_group = self.eng.trie.star(star).group;
         if groups[star_group.0 as usize].depth <= groups[cur.group.0 as usize].depth {
-            let value = self.eval(key_ex, &mut Frame::of(self.env(cur.env)));
+            let value = self.star_key(star, cur.env);
+            self.unsure = self.unsure.or(value.failed());
             if value.as_str().is_some_and(|v| v == key) {
                 out.push((cur.group, cur.env));
             }
@@ -169,15 +187,25 @@ impl Pass<'_> {
         Some((self.eng.trie.star(star).group, index.get(key).map_or(&[], Vec::as_slice)))
     }
 
+    /// The key of a computed step in an environment. It is nobody's leaf, whoever asks.
+    pub(super) fn star_key(&mut self, id: StarId, env: EnvId) -> Value {
+        self.open.push(Open::Star(id.0, env));
+        let key = self.eval(&self.eng.trie.star(id).key, &mut Frame::of(self.env(env)));
+        self.open.pop();
+        key
+    }
+
     /// The instances of a computed step, by key.
     pub fn star_index(&mut self, id: StarId, group: GroupId, env: EnvId) -> Arc<StarIndex> {
+        let failed = |memo: &Memo| memo.failed_stars.get(&(id, env)).copied();
+        self.unsure = self.unsure.or_else(|| failed(&self.memo)).or_else(|| self.base.and_then(failed));
         if let Some(Once::Done(known)) = self.base.and_then(|b| b.stars.get(&(id, env))) {
             return known.clone();
         }
         match self.memo.stars.get(&(id, env)) {
             Some(Once::Done(known)) => return known.clone(),
             Some(Once::Busy) => {
-                self.cycle(Open::Star(id.0, env), None);
+                self.unsure = Some(self.cycle(Open::Star(id.0, env), None));
                 return Arc::default();
             }
             _ => {}
@@ -185,17 +213,23 @@ impl Pass<'_> {
         let star = self.eng.trie.star(id);
         self.memo.stars.insert((id, env), Once::Busy);
         self.open.push(Open::Star(id.0, env));
+        let before = self.unsure.take();
         let mut envs = Vec::new();
         self.extend(group, env, star.group, &mut envs);
         let mut index = StarIndex::default();
         for env in envs {
-            let key = self.eval(&star.key, &mut Frame::of(self.env(env)));
+            let key = self.star_key(id, env);
+            self.unsure = self.unsure.or(key.failed());
             match key {
                 Value::Str(key) => index.entry(key).or_default().push(env),
                 _ => self.memo.is_unsure = true,
             }
         }
         self.open.pop();
+        if let Some(reported) = self.unsure {
+            self.memo.failed_stars.insert((id, env), reported);
+        }
+        self.unsure = self.unsure.or(before);
         let index = Arc::new(index);
         self.memo.stars.insert((id, env), Once::Done(index.clone()));
         index

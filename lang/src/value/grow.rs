@@ -13,6 +13,7 @@ use crate::source::FileId;
 use crate::syntax::ast::Op;
 use crate::types::hir::{DefId, Ek, Ex, Given};
 use crate::types::ty::{Place, Refine, Ty};
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 impl Pass<'_> {
@@ -29,7 +30,7 @@ impl Pass<'_> {
         let changes = |d: DefId| matches!(program.defs[d.0 as usize].op, Op::Add | Op::Remove);
         let (parts, bases): (Vec<_>, Vec<_>) = ends.iter().copied().partition(|(_, d)| changes(*d));
         let winners = self.winners(spot, &bases, wholes);
-        let (base, base_src) = self.agreed(spot, place, &winners, default);
+        let (base, base_src) = self.agreed(spot, place, &winners, &bases, default);
         if base.is_error() {
             return (base, base_src);
         }
@@ -81,6 +82,7 @@ impl Pass<'_> {
         let mut items: Vec<Value> = base.items().map(|l| l.to_vec()).unwrap_or_default();
         let mut gone: Vec<(DefId, Arc<[Value]>)> = Vec::new();
         let mut last = base_src;
+        let mut traced = Vec::new();
         for wanted in [Op::Add, Op::Remove] {
             for (id, env) in live.iter().filter(|(d, _)| program.defs[d.0 as usize].op == wanted) {
                 let def = &program.defs[id.0 as usize];
@@ -90,9 +92,15 @@ impl Pass<'_> {
                 if wanted == Op::Add {
                     value = self.demand(spot, &added, value, def.value_at, None);
                 }
-                let Value::List(more) = value else { return (Value::Error, base_src) };
+                let Value::List(more) = value else {
+                    return (self.failed(def.value_at, &[&value]), base_src);
+                };
                 self.win(*id);
+                self.involve(def.at);
                 last = Src { def: *id, at: def.at };
+                if self.trace.is_some() {
+                    traced.push((*id, wanted, more.clone()));
+                }
                 match wanted {
                     Op::Add => items.extend(more.iter().cloned()),
                     _ => gone.push((*id, more)),
@@ -100,12 +108,37 @@ impl Pass<'_> {
             }
         }
         self.taken_items(spot, place, &gone, &items);
+        self.trace_grown(spot, base_src, traced, &items);
         let mut gone: Vec<&Value> = gone.iter().flat_map(|(_, more)| more.iter()).collect();
         gone.sort_by(|a, b| a.order(b));
         items.retain(|i| gone.binary_search_by(|g| g.order(i)).is_err());
         let set = matches!(program.types.get(program.types.unwrap(place.ty)), Ty::Set(_));
         let value = if set { to_set(items) } else { Value::List(items.into()) };
         (self.demand(spot, place, value, last.at, None), last)
+    }
+
+    /// Remembers, while it is traced, what a list is made of.
+    fn trace_grown(
+        &mut self,
+        spot: Spot<'_>,
+        base: Src,
+        parts: Vec<(DefId, Op, Arc<[Value]>)>,
+        items: &[Value],
+    ) {
+        if self.trace.is_none() {
+            return;
+        }
+        let path = self.spot_path(spot);
+        let is_there = |item: &&Value| items.iter().any(|it| it.order(item) == Ordering::Equal);
+        let touched = |op: Op, all: Arc<[Value]>| match op {
+            Op::Remove => all.iter().filter(is_there).cloned().collect(),
+            _ => all,
+        };
+        let parts =
+            parts.into_iter().map(|(def, op, all)| (def, op, Value::List(touched(op, all)))).collect();
+        if let Some(trace) = &mut self.trace {
+            trace.grown.push((path, super::why::Grown { base, parts }));
+        }
     }
 
     /// Notes for each `-=` whether what it takes away was there: each item that is written, and of a list that is computed

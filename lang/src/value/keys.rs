@@ -31,23 +31,47 @@ impl Pass<'_> {
         match self.keys_state(id) {
             Once::Done(keys) => return keys,
             Once::Busy => {
-                self.cycle(Open::Keys(id), None);
-                self.broken_keys.push(id);
-                return Arc::new(Keys { failed: true, ..Keys::default() });
+                let reported = self.cycle(Open::Keys(id), None);
+                self.broken_keys.push((id, reported));
+                return Arc::new(Keys { failed: Some(reported), ..Keys::default() });
             }
             Once::Unset => {}
         }
         self.set_keys(id, Once::Busy);
         self.open.push(Open::Keys(id));
+        let before = self.unsure.take();
         let mut keys = self.find_keys(id);
-        keys.failed = self.broken_keys.contains(&id);
+        let broken = self.broken_keys.iter().find(|(broken, _)| *broken == id);
+        let unsure = std::mem::replace(&mut self.unsure, before);
+        keys.failed = keys.failed.or(broken.map(|(_, reported)| *reported)).or(unsure);
         let keys = Arc::new(keys);
         self.open.pop();
         self.set_keys(id, Once::Done(keys.clone()));
         keys
     }
 
-    fn find_keys(&mut self, id: NodeId) -> Keys {
+    /// Where a key of a map or Tree is added.
+    pub(super) fn added_at(&mut self, id: NodeId, key: &Arc<str>) -> Span {
+        let claims = self.claims(id);
+        let added = claims.get(key).and_then(|all| all.iter().find(|c| !c.gone));
+        added.map_or_else(|| self.first_at(id), |claim| claim.at)
+    }
+
+    /// The `:=` that drops a key, if there is one that would be there without it.
+    pub(super) fn replaced_at(&mut self, id: NodeId, key: &Arc<str>) -> Option<Span> {
+        let cuts = self.node(id).cuts.clone();
+        let (uses, defs) = (&self.eng.program.uses, &self.eng.program.defs);
+        if cuts.is_empty() {
+            return None;
+        }
+        let claims = self.claims(id);
+        let given = claims.get(key)?.iter().filter(|c| !c.gone);
+        let mut by = given.filter_map(|c| cuts.iter().find(|cut| cut.drops(c.rank, c.rule, uses)));
+        by.next().map(|cut| defs[cut.def.0 as usize].at)
+    }
+
+    /// Who says what of the keys of a map or Tree.
+    fn claims(&mut self, id: NodeId) -> Map<Arc<str>, Vec<Claim>> {
         let tree = matches!(self.node(id).kind, Kind::Tree(..));
         let (curs, key) = (self.node(id).curs.clone(), self.node(id).key.clone());
         let wholes = self.wholes(id);
@@ -91,7 +115,16 @@ impl Pass<'_> {
                 self.claims_below(id, Cur { group, env, ..*cur }, tree, &mut claims);
             }
         }
-        let mut keys = Keys::default();
+        claims
+    }
+
+    pub(super) fn find_keys(&mut self, id: NodeId) -> Keys {
+        let tree = matches!(self.node(id).kind, Kind::Tree(..));
+        let claims = self.claims(id);
+        // Whoever failed may have given any key.
+        let failed = self.wholes(id).iter().find_map(|whole| whole.value.failed());
+        self.memo.is_unsure |= failed.is_some();
+        let mut keys = Keys { failed, ..Keys::default() };
         let given = |(key, all): (&Arc<str>, &Vec<Claim>)| all.iter().any(|c| !c.gone).then(|| key.clone());
         let all: Vec<Arc<str>> = match claims.values().flatten().any(|c| c.gone) {
             true => claims.iter().filter_map(given).collect(),
@@ -102,11 +135,17 @@ impl Pass<'_> {
                 self.taken_keys(id, &key, &claims, &all);
             }
             let cuts = self.node(id).cuts.clone();
-            let uses = &self.eng.program.uses;
             let live: Vec<&Claim> =
-                claims.iter().filter(|c| !cuts.iter().any(|cut| cut.drops(c.rank, c.rule, uses))).collect();
+                claims.iter().filter(|c| !self.is_cut(&cuts, c.rank, c.rule, c.def)).collect();
+            let uses = &self.eng.program.uses;
             let strongest = rank::strongest(live.iter().map(|c| c.rank), uses);
             let top: Vec<&&Claim> = live.iter().filter(|c| strongest.contains(&c.rank)).collect();
+            let beaten = live.iter().filter(|c| !strongest.contains(&c.rank));
+            for (won, lost) in opposed(top.iter().map(|c| **c), beaten.copied()) {
+                if self.is_by_use(won.rank, lost.rank) {
+                    self.memo.by_use.insert((won.def, lost.def), ());
+                }
+            }
             let (gone, there) = (top.iter().find(|c| c.gone), top.iter().find(|c| !c.gone));
             match (gone, there) {
                 (Some(gone), Some(there)) => {
@@ -163,10 +202,13 @@ impl Pass<'_> {
             let groups = &self.eng.program.groups;
             let known: Vec<Added> =
                 if groups[star_def.group.0 as usize].depth <= groups[group.0 as usize].depth {
-                    let value = self.eval(&star_def.key, &mut super::eval::Frame::of(self.env(env)));
+                    let value = self.star_key(*star, env);
                     match value {
                         Value::Str(key) => vec![(key, vec![(group, env)])],
-                        _ => Vec::new(),
+                        other => {
+                            self.unsure = self.unsure.or(other.failed());
+                            Vec::new()
+                        }
                     }
                 } else {
                     let index = self.star_index(*star, group, env);
@@ -193,7 +235,7 @@ impl Pass<'_> {
 
     /// Notes for the definitions that take a key away whether somebody gives it.
     fn taken_keys(&mut self, id: NodeId, key: &Arc<str>, claims: &[Claim], given: &[Arc<str>]) {
-        if self.broken_keys.contains(&id) {
+        if self.broken_keys.iter().any(|(broken, _)| *broken == id) {
             return;
         }
         let found = claims.iter().any(|c| !c.gone);
@@ -266,4 +308,21 @@ impl Pass<'_> {
             self.defs_below(self.eng.trie.star(*star).target, group, env, out);
         }
     }
+}
+
+/// Who won over whom, of those that say the opposite: one for each rank.
+fn opposed<'c>(
+    won: impl Iterator<Item = &'c Claim>,
+    lost: impl Iterator<Item = &'c Claim>,
+) -> Vec<(&'c Claim, &'c Claim)> {
+    let by_rank = |all: &mut Vec<&'c Claim>, claim: &'c Claim| {
+        if !all.iter().any(|c| c.rank == claim.rank && c.gone == claim.gone) {
+            all.push(claim);
+        }
+    };
+    let (mut winners, mut losers) = (Vec::new(), Vec::new());
+    won.for_each(|claim| by_rank(&mut winners, claim));
+    lost.for_each(|claim| by_rank(&mut losers, claim));
+    let pairs = winners.iter().flat_map(|w| losers.iter().map(|l| (*w, *l)));
+    pairs.filter(|(w, l)| w.gone != l.gone && w.rank.strength == l.rank.strength).collect()
 }

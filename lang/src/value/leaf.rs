@@ -22,13 +22,13 @@ pub enum Cand {
     Whole(Whole),
 }
 
-/// Candidates that no other beats, and the definitions that are weaker.
+/// Candidates that no other beats, among definitions that are sorted by strength.
 #[derive(Clone, Debug, Default)]
 pub struct Winners {
     /// Those that won; none leaves the default.
     pub all: Vec<Cand>,
-    /// Definitions of less strength.
-    pub weaker: Vec<DefId>,
+    /// From where on definitions have less strength.
+    pub weaker: usize,
 }
 
 impl Pass<'_> {
@@ -39,15 +39,14 @@ impl Pass<'_> {
         let place = |at: Span| (&sources.file(sources.file_of(at.start)).name, at.start);
         let (_, src, first) = tops.iter().min_by_key(|top| place(top.1.at)).unwrap_or(&tops[0]).clone();
         for (_, _, other) in &tops {
-            if first.is_error() || other.is_error() {
-                return (Value::Error, src);
+            if let Some(reported) = first.failed().or(other.failed()) {
+                return (Value::Error(reported), src);
             }
             if first.order(other) != Ordering::Equal {
                 let path = self.spot_path(spot);
                 let places: Vec<(Span, u8)> =
                     tops.iter().map(|(rank, src, _)| (src.at, rank.strength)).collect();
-                self.report(errors::conflict(&path, &places));
-                return (Value::Error, src);
+                return (self.fail(errors::conflict(&path, &places)), src);
             }
         }
         (first, src)
@@ -67,7 +66,7 @@ impl Pass<'_> {
             return self.grown(spot, place, ends, wholes, default);
         }
         let winners = self.winners(spot, ends, wholes);
-        self.agreed(spot, place, &winners, default)
+        self.agreed(spot, place, &winners, ends, default)
     }
 
     /// Those that no other beats, of the definitions ending at a leaf and the parts of values given whole.
@@ -105,19 +104,19 @@ impl Pass<'_> {
             all.extend(wholes.iter().filter(|w| w.rank.strength == class).cloned().map(Cand::Whole));
             if !cuts_empty {
                 let cuts = self.node(spot.node()).cuts.clone();
-                all.retain(|c| {
-                    let (rank, rule) = (self.cand_rank(c), cand_rule(c));
-                    !cuts.iter().any(|cut| cut.drops(rank, rule, &program.uses))
-                });
+                all.retain(|c| !self.is_cut(&cuts, self.cand_rank(c), cand_rule(c), cand_def(c)));
             }
             if all.is_empty() {
                 continue;
             }
             if all.len() > 1 {
                 let top = rank::strongest(all.iter().map(|c| self.cand_rank(c)), &program.uses);
-                all.retain(|c| top.contains(&self.cand_rank(c)));
+                let (won, lost): (Vec<Cand>, Vec<Cand>) =
+                    all.into_iter().partition(|c| top.contains(&self.cand_rank(c)));
+                self.note_by_use(&won, &lost);
+                all = won;
             }
-            return Winners { all, weaker: ends[i..].iter().map(|(_, def)| *def).collect() };
+            return Winners { all, weaker: i };
         }
     }
 
@@ -127,10 +126,11 @@ impl Pass<'_> {
         spot: Spot<'_>,
         place: &Place,
         winners: &Winners,
+        ends: &[(Cur, DefId)],
         default: Option<&Arc<Ex>>,
     ) -> (Value, Src) {
         let Some(first) = winners.all.first() else { return self.default_leaf(spot, place, default) };
-        self.note_losers(first, &winners.weaker);
+        self.note_losers(first, &ends[winners.weaker..]);
         if winners.all.len() == 1 {
             return self.landed(spot, place, first);
         }
@@ -155,6 +155,58 @@ impl Pass<'_> {
         }
     }
 
+    /// Notes which candidates won only because their file happens to use that of another one.
+    fn note_by_use(&mut self, won: &[Cand], lost: &[Cand]) {
+        for cand in lost {
+            let (rank, def) = (self.cand_rank(cand), cand_def(cand));
+            let by = won.iter().find(|w| self.is_by_use(self.cand_rank(w), rank));
+            let Some(by) = by else { continue };
+            let agree = match (self.plain_value(by), self.plain_value(cand)) {
+                (Some(a), Some(b)) => a.order(b) == Ordering::Equal,
+                _ => false,
+            };
+            if !agree {
+                self.memo.by_use.insert((cand_def(by), def), ());
+            }
+        }
+    }
+
+    /// Whether a `:=` drops a definition; notes when it does so only by a `use`.
+    pub(super) fn is_cut(&mut self, cuts: &[Cut], rank: Rank, rule: Rule, def: DefId) -> bool {
+        let uses = &self.eng.program.uses;
+        let Some(cut) = cuts.iter().find(|cut| cut.drops(rank, rule, uses)) else { return false };
+        if self.is_by_use(cut.rank, rank) {
+            self.memo.by_use.insert((cut.def, def), ());
+        }
+        true
+    }
+
+    /// Whether one of two ranks beats the other only because its file happens to use that of the other.
+    pub(super) fn is_by_use(&mut self, winner: Rank, loser: Rank) -> bool {
+        let uses = &self.eng.program.uses;
+        winner.strength == loser.strength
+            && winner.beats(loser, uses)
+            && *self
+                .beside
+                .entry((winner.file, loser.file))
+                .or_insert_with(|| uses.is_beside(winner.file, loser.file))
+    }
+
+    /// The value of a candidate where nothing has to be evaluated for it.
+    fn plain_value<'c>(&'c self, cand: &'c Cand) -> Option<&'c Value> {
+        match cand {
+            Cand::Def(id, ..) => match &self.eng.program.defs[id.0 as usize].given {
+                Given::Value(ex) => match &ex.kind {
+                    Ek::Const(value) => Some(value),
+                    _ => None,
+                },
+                Given::None => Some(&Value::None),
+                Given::Exists => None,
+            },
+            Cand::Whole(whole) => Some(&whole.value),
+        }
+    }
+
     pub(super) fn cand_rank(&self, cand: &Cand) -> Rank {
         match cand {
             Cand::Def(def, ..) => self.rank(*def),
@@ -163,9 +215,9 @@ impl Pass<'_> {
     }
 
     /// Remembers which definitions of the winner's own file lost, for the warning about dead ones.
-    pub(super) fn note_losers(&mut self, winner: &Cand, weaker: &[DefId]) {
+    pub(super) fn note_losers(&mut self, winner: &Cand, weaker: &[(Cur, DefId)]) {
         let Cand::Def(winner, ..) = winner else { return };
-        self.note_weaker(*winner, weaker.iter().copied());
+        self.note_weaker(*winner, weaker.iter().map(|(_, def)| *def));
     }
 
     pub(super) fn note_weaker(&mut self, winner: DefId, weaker: impl Iterator<Item = DefId>) {
@@ -185,19 +237,20 @@ impl Pass<'_> {
             Cand::Def(id, env, _) => {
                 let def = &self.eng.program.defs[id.0 as usize];
                 self.win(*id);
+                self.involve(def.at);
                 let src = Src { def: *id, at: def.at };
                 let value = match &def.given {
                     Given::Value(ex) => match &ex.kind {
-                        Ek::Const(value) => value.clone(),
+                        Ek::Const(value) => self.constant(value, ex.at),
                         _ => {
                             let mut frame = Frame::at(self.env(*env), spot.node());
                             self.eval(ex, &mut frame)
                         }
                     },
                     Given::None => Value::None,
-                    Given::Exists => Value::Error,
+                    Given::Exists => self.failed(def.at, &[]),
                 };
-                if def.known_good || place.refine.is_none() {
+                if def.known_good {
                     return (value, src);
                 }
                 (self.demand(spot, place, value, def.value_at, None), src)
@@ -225,28 +278,30 @@ impl Pass<'_> {
             match self.eng.program.types.get(place.ty) {
                 Ty::Opt(_) => return (Value::None, src),
                 // Its declaration could not be read, which was reported.
-                Ty::Error => return (Value::Error, src),
+                Ty::Error(reported) => return (Value::Error(*reported), src),
                 _ => {}
             }
             let path = self.spot_path(spot);
             let (declared_at, used_at) = match spot {
                 Spot::Field(node, field) => {
-                    let Kind::Record(rec, ..) = &self.node(node).kind else { return (Value::Error, src) };
+                    let Kind::Record(rec, ..) = &self.node(node).kind else {
+                        return (self.failed(at, &[]), src);
+                    };
                     let declared_at = self.eng.program.types.record(*rec).fields[field as usize].at;
                     // An option is missing as a whole: no definition around it says more than its declaration.
                     (declared_at, if node == NodeId(0) { declared_at } else { self.first_at(node) })
                 }
                 Spot::Entry(node, _) => (at, self.first_at(node)),
             };
-            let broken = self.wholes(spot.node()).iter().any(|w| w.value.is_error());
-            if !broken {
-                self.report(errors::missing(&path, used_at, declared_at));
-            }
-            return (Value::Error, src);
+            let broken = self.wholes(spot.node()).iter().find_map(|w| w.value.failed());
+            let reported =
+                broken.unwrap_or_else(|| self.report(errors::missing(&path, used_at, declared_at)));
+            return (Value::Error(reported), src);
         };
         let src = Src { def: NO_DEF, at: default.at };
+        self.involve(default.at);
         let value = match &default.kind {
-            Ek::Const(value) => return (value.clone(), src),
+            Ek::Const(value) => return (self.constant(value, default.at), src),
             _ => {
                 let mut frame = Frame::at(self.nothing.clone(), spot.node());
                 frame.this = Some(Value::Node(spot.node()));
@@ -256,68 +311,16 @@ impl Pass<'_> {
         (self.demand(spot, place, value, default.at, None), src)
     }
 
-    /// Tries the conditions of a place on a value; a value that breaks one is an error.
-    pub fn demand(
-        &mut self,
-        spot: Spot<'_>,
-        place: &Place,
-        value: Value,
-        at: Span,
-        through: Option<Span>,
-    ) -> Value {
-        let Some(refine) = &place.refine else { return value };
-        if matches!(value, Value::Error | Value::None) {
-            return value;
-        }
-        for cond in &refine.wheres {
-            let ex = &self.eng.program.wheres[cond.0 as usize];
-            match self.holds(*cond, &value) {
-                true => {}
-                false => {
-                    let shown = self.shown(&value, place.ty);
-                    let path = self.spot_path(spot);
-                    return self.fail(errors::broken_where(at, &path, &shown, ex.at, through));
-                }
-            }
-        }
-        if let (Some(item), Value::List(items)) = (&refine.item, &value) {
-            let item_ty = match self.eng.program.types.get(self.eng.program.types.unwrap(place.ty)) {
-                Ty::List(x) | Ty::Set(x) => *x,
-                _ => return value,
-            };
-            let item_place = Place { ty: item_ty, refine: Some(item.clone()) };
-            for item in items.iter() {
-                if self.demand(spot, &item_place, item.clone(), at, through).is_error() {
-                    return Value::Error;
-                }
-            }
-        }
-        value
-    }
-
-    /// Whether a value meets a condition. What reads nothing but `it` is remembered for texts, which recur.
-    pub(super) fn holds(&mut self, cond: crate::types::hir::WhereId, value: &Value) -> bool {
-        let ex = &self.eng.program.wheres[cond.0 as usize];
-        let text = match value {
-            Value::Str(text) if self.eng.closed[cond.0 as usize] => Some(text),
-            _ => None,
-        };
-        if let Some(text) = text
-            && let Some(known) = self.tried.get(&(cond, text.clone()))
-        {
-            return *known;
-        }
-        let mut frame = Frame::of(self.nothing.clone());
-        frame.it = Some(value.clone());
-        let holds = !matches!(self.eval(ex, &mut frame), Value::Bool(false));
-        if let Some(text) = text {
-            self.tried.insert((cond, text.clone()), holds);
-        }
-        holds
-    }
-
     pub(super) fn settled_for_compare(&mut self, value: Value, ty: TyId) -> Value {
         if self.is_leaf(ty) { value } else { self.settle(&value, ty) }
+    }
+}
+
+/// The definition of a candidate.
+fn cand_def(cand: &Cand) -> DefId {
+    match cand {
+        Cand::Def(def, ..) => *def,
+        Cand::Whole(whole) => whole.src.def,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a pass remembers: nodes of the tree, environments of loops, guards that were decided. Grows only; the
 //! shared one is frozen before the passes of the parts begin.
 
+use crate::diag::{Diagnostic, Reported};
 use crate::live::{NodeId, Value};
 use crate::merge::trie::{StarId, TrieId};
 use crate::rank::{Rank, Uses};
@@ -56,6 +57,8 @@ pub struct Cut {
     pub rank: Rank,
     /// How deep the node lies that it replaces.
     pub depth: u16,
+    /// The definition.
+    pub def: DefId,
 }
 
 impl Cut {
@@ -99,8 +102,8 @@ pub struct Keys {
     pub present: Vec<Arc<str>>,
     /// Taken away by `none`, sorted.
     pub removed: Vec<Arc<str>>,
-    /// Whether they could not be found, which was reported: nobody complains of a key that is not among them.
-    pub failed: bool,
+    /// That they could not be found was reported: nobody complains of a key that is not among them.
+    pub failed: Option<Reported>,
 }
 
 impl Keys {
@@ -188,6 +191,9 @@ pub struct FieldPlan {
 /// The instances of a computed step by key.
 pub type StarIndex = Map<Arc<str>, Vec<EnvId>>;
 
+/// A function and its arguments, in bytes that are equal where they are.
+pub type CallKey = (u32, Arc<[u8]>);
+
 /// All that is remembered.
 #[derive(Debug, Default)]
 pub struct Memo {
@@ -204,9 +210,19 @@ pub struct Memo {
     /// `let`s of files.
     pub globals: Map<u32, Once<Value>>,
     /// Calls whose arguments are scalars.
-    pub calls: Map<(u32, Arc<[u8]>), Value>,
+    pub calls: Map<CallKey, Value>,
+    /// Literals that break their conditions.
+    pub broken: Vec<(Span, Reported)>,
+    /// What calls that failed reported.
+    pub failed_calls: Map<CallKey, Arc<[Diagnostic]>>,
+    /// Guards and loops that failed: whether and how often they hold is not known.
+    pub failed_groups: Map<(GroupId, EnvId), Reported>,
+    /// Computed steps of which not all keys are known.
+    pub failed_stars: Map<(StarId, EnvId), Reported>,
     /// Definitions that won somewhere.
     pub won: Vec<bool>,
+    /// Definitions that won over others of one strength only by a `use`, and those.
+    pub by_use: Map<(DefId, DefId), ()>,
     /// What was taken away, and whether it was there.
     pub taken: super::taken::AllTaken,
     /// Whether a loop, a guard or a computed key failed, so that nobody knows what is there.

@@ -2,6 +2,7 @@
 
 use super::errors;
 use super::pass::Pass;
+use crate::diag::Reported;
 use crate::live::Value;
 use crate::source::Span;
 use crate::syntax::ast::BinOp;
@@ -24,18 +25,20 @@ impl Pass<'_> {
             Value::Duration(n) => {
                 n.checked_neg().map_or_else(|| self.fail(errors::arithmetic(at, "overflow")), Value::Duration)
             }
-            _ => Value::Error,
+            _ => self.failed(at, &[value]),
         }
     }
 
     /// `a op b` for values of a type.
     pub fn binary(&mut self, op: BinOp, a: &Value, b: &Value, ty: TyId, at: Span) -> Value {
         if a.is_error() || b.is_error() {
-            return Value::Error;
+            return self.failed(at, &[a, b]);
         }
         match op {
-            BinOp::Eq => Value::Bool(self.equal(a, b, ty)),
-            BinOp::Ne => Value::Bool(!self.equal(a, b, ty)),
+            BinOp::Eq | BinOp::Ne => match self.equal(a, b, ty) {
+                Ok(equal) => Value::Bool(equal == (op == BinOp::Eq)),
+                Err(reported) => Value::Error(reported),
+            },
             BinOp::Lt => Value::Bool(a.order(b) == Ordering::Less),
             BinOp::Le => Value::Bool(a.order(b) != Ordering::Greater),
             BinOp::Gt => Value::Bool(a.order(b) == Ordering::Greater),
@@ -47,26 +50,33 @@ impl Pass<'_> {
                 (Value::Int(_), Value::Int(_)) => {
                     self.fail(errors::arithmetic(at, "a range of more than a million numbers"))
                 }
-                _ => Value::Error,
+                _ => self.failed(at, &[a, b]),
             },
             _ => self.arithmetic(op, a, b, at),
         }
     }
 
     /// Whether two values of a type are one.
-    pub fn equal(&mut self, a: &Value, b: &Value, ty: TyId) -> bool {
+    pub fn equal(&mut self, a: &Value, b: &Value, ty: TyId) -> Result<bool, Reported> {
         let deep = |v: &Value| matches!(v, Value::Node(_) | Value::Dict(_));
         if deep(a) || deep(b) {
+            if let Some(reported) = self.keys_failed(a).or_else(|| self.keys_failed(b)) {
+                return Err(reported);
+            }
             // A map without keys is the most frequent question.
             let (a_empty, b_empty) = (self.is_empty(a), self.is_empty(b));
             if let (Some(x), Some(y)) = (a_empty, b_empty)
                 && (x || y)
             {
-                return x == y;
+                return Ok(x == y);
             }
-            return self.settle(a, ty).order(&self.settle(b, ty)) == Ordering::Equal;
+            let (a, b) = (self.settle(a, ty), self.settle(b, ty));
+            return match a.failed().or(b.failed()) {
+                Some(reported) => Err(reported),
+                None => Ok(a.order(&b) == Ordering::Equal),
+            };
         }
-        a.order(b) == Ordering::Equal
+        Ok(a.order(b) == Ordering::Equal)
     }
 
     /// Whether a map has no keys; `None` for what is no map.
@@ -81,21 +91,27 @@ impl Pass<'_> {
     }
 
     /// `x in all`.
-    pub fn is_in(&mut self, kind: InKind, item: &Value, all: &Value) -> Value {
+    pub fn is_in(&mut self, kind: InKind, item: &Value, all: &Value, at: Span) -> Value {
         if item.is_error() || all.is_error() {
-            return Value::Error;
+            return self.failed(at, &[item, all]);
         }
         match (kind, item, all) {
             (InKind::List, _, Value::List(items)) => {
                 Value::Bool(items.iter().any(|i| i.order(item) == Ordering::Equal))
             }
-            (InKind::Map, Value::Str(key), Value::Node(id)) => Value::Bool(self.keys(*id).has(key)),
+            (InKind::Map, Value::Str(key), Value::Node(id)) => {
+                let keys = self.keys(*id);
+                match keys.failed.filter(|_| !keys.has(key)) {
+                    Some(reported) => Value::Error(reported),
+                    None => Value::Bool(keys.has(key)),
+                }
+            }
             (InKind::Map, Value::Str(key), Value::Dict(dict)) => {
                 Value::Bool(dict.get(key).is_some_and(|e| !matches!(e.value, Value::None)))
             }
             (InKind::Cidr, Value::Ip(ip), Value::Cidr(net)) => Value::Bool(net.contains(ip)),
             (InKind::Cidr, Value::Cidr(inner), Value::Cidr(net)) => Value::Bool(net.contains(&**inner)),
-            _ => Value::Error,
+            _ => self.failed(at, &[item, all]),
         }
     }
 
@@ -134,7 +150,7 @@ impl Pass<'_> {
             (Value::List(x), Value::List(y)) => {
                 (false, Some(Value::List(x.iter().chain(y.iter()).cloned().collect())))
             }
-            _ => return Value::Error,
+            _ => return self.failed(at, &[a, b]),
         };
         match result {
             (true, _) => self.fail(errors::arithmetic(at, "division by zero")),

@@ -3,10 +3,10 @@
 use super::engine::Engine;
 use super::errors;
 use super::memo::*;
-use crate::diag::{Diagnostic, Problems};
+use crate::diag::{Diagnostic, Problems, Reported};
 use crate::live::{NodeId, Value};
-use crate::merge::trie::TrieId;
-use crate::source::Span;
+use crate::merge::trie::{StarId, TrieId};
+use crate::source::{FileId, Span};
 use crate::syntax::ast::Op;
 use crate::types::hir::{DefId, Ek, GroupId};
 use crate::types::ty::{Place, RecId, Ty, TyId};
@@ -68,22 +68,38 @@ pub struct Pass<'p> {
     pub steps: u64,
     /// How deep evaluation is.
     pub depth: u32,
-    /// Whether the budget was exceeded, which is reported once.
-    pub spent: bool,
+    /// That the budget was exceeded, which is reported once.
+    pub spent: Option<Reported>,
     /// Plans by record type and places; kept from part to part.
     pub plans: Map<(RecId, Vec<TrieId>), Arc<Plan>>,
+    /// Whether any literal breaks its condition.
+    pub any_broken: bool,
     /// Maps whose keys need themselves.
-    pub broken_keys: Vec<NodeId>,
+    pub broken_keys: Vec<(NodeId, Reported)>,
     /// Conditions that were tried on texts; kept from part to part.
     pub tried: Map<(crate::types::hir::WhereId, Arc<str>), bool>,
+    /// Whether files stand beside each other of which one uses the other; kept from part to part.
+    pub beside: Map<(FileId, FileId), bool>,
     /// Values of defaults that read nothing, by the address of the expression; kept from part to part.
     pub defaults: Map<usize, Value>,
     /// The empty environment.
     pub nothing: Arc<[Value]>,
     /// While a check that failed is evaluated again: what proves it wrong.
     pub evidence: Option<super::check::Evidence>,
+    /// Calls that are being evaluated, the innermost last.
+    pub calling: Vec<super::context::Calling>,
+    /// Reports for which lines of the site are to be found, by position, and what was being evaluated.
+    pub later: Vec<(usize, super::context::Doing)>,
+    /// The map whose entries are the parts.
+    pub partition: Option<NodeId>,
+    /// That a guard or a loop failed which may have something to say of what is being found.
+    pub unsure: Option<Reported>,
     /// When `why` asks: the leaves read, and what lost inside `&`.
     pub trace: Option<super::why::Trace>,
+    /// When readers are asked for: what is watched.
+    pub watch: Option<super::readers::Watch>,
+    /// While a test's expectations are evaluated: what only the caller answers.
+    pub asked: Option<super::expect::Asked<'p>>,
 }
 
 impl<'p> Pass<'p> {
@@ -104,14 +120,22 @@ impl<'p> Pass<'p> {
             part: None,
             steps: 0,
             depth: 0,
-            spent: false,
+            spent: None,
             plans: Map::default(),
+            any_broken: base.is_some_and(|b| !b.broken.is_empty()),
             broken_keys: Vec::new(),
             tried: Map::default(),
+            beside: Map::default(),
             defaults: Map::default(),
             nothing: Arc::from([]),
             evidence: None,
+            calling: Vec::new(),
+            later: Vec::new(),
+            partition: None,
+            unsure: None,
             trace: None,
+            watch: None,
+            asked: None,
         };
         if base.is_none() {
             pass.memo.envs.push(Arc::from([]));
@@ -131,6 +155,9 @@ impl<'p> Pass<'p> {
         self.memo.stars.clear();
         self.memo.globals.clear();
         self.memo.calls.clear();
+        self.memo.failed_calls.clear();
+        self.memo.failed_groups.clear();
+        self.memo.failed_stars.clear();
         self.over_fields.clear();
         self.over_entries.clear();
         self.over_keys.clear();
@@ -139,9 +166,12 @@ impl<'p> Pass<'p> {
         self.open.clear();
         self.open_names.clear();
         self.broken_keys.clear();
+        self.calling.clear();
+        self.later.clear();
+        self.unsure = None;
         self.steps = 0;
         self.depth = 0;
-        self.spent = false;
+        self.spent = None;
         self.part = Some(name.clone());
     }
 
@@ -352,35 +382,46 @@ impl<'p> Pass<'p> {
         }
     }
 
-    /// Adds a report, with the name of the part.
-    pub fn report(&mut self, diagnostic: Diagnostic) {
-        let mut diagnostic = diagnostic;
-        diagnostic.part = self.part.as_ref().map(|p| p.to_string());
-        self.problems.push(diagnostic);
+    /// Adds a report, with what was going on.
+    pub fn report(&mut self, diagnostic: Diagnostic) -> Reported {
+        let diagnostic = self.in_context(diagnostic);
+        self.look_for_site(&diagnostic);
+        self.problems.push(diagnostic)
     }
 
     /// Reports and fails.
     pub fn fail(&mut self, diagnostic: Diagnostic) -> Value {
-        self.report(diagnostic);
-        Value::Error
+        Value::Error(self.report(diagnostic))
     }
 
-    /// Counts a step; false when the budget is spent.
-    pub fn step(&mut self, at: Span) -> bool {
-        self.steps += 1;
-        if self.steps <= STEP_BUDGET {
-            return true;
+    /// The failure of one of some values; if none failed, they are not what the checker promised.
+    pub fn failure(&mut self, at: Span, values: &[&Value]) -> Reported {
+        match values.iter().find_map(|value| value.failed()) {
+            Some(reported) => reported,
+            None => self.report(Diagnostic::bug(at, "a value is not of its type")),
         }
-        self.exhausted(at, "steps");
-        false
+    }
+
+    /// The same, as a value.
+    pub fn failed(&mut self, at: Span, values: &[&Value]) -> Value {
+        Value::Error(self.failure(at, values))
+    }
+
+    /// Counts a step; fails when the budget is spent.
+    pub fn step(&mut self, at: Span) -> Result<(), Reported> {
+        self.steps += 1;
+        if self.steps <= STEP_BUDGET { Ok(()) } else { Err(self.exhausted(at, "steps")) }
     }
 
     /// Reports, once, that the budget is spent.
-    pub fn exhausted(&mut self, at: Span, what: &str) {
-        if !std::mem::replace(&mut self.spent, true) {
-            let limit = if what == "steps" { STEP_BUDGET } else { u64::from(DEPTH_BUDGET) };
-            self.report(errors::budget(at, what, limit));
+    pub fn exhausted(&mut self, at: Span, what: &str) -> Reported {
+        if let Some(reported) = self.spent {
+            return reported;
         }
+        let limit = if what == "steps" { STEP_BUDGET } else { u64::from(DEPTH_BUDGET) };
+        let reported = self.report(errors::budget(at, what, limit));
+        self.spent = Some(reported);
+        reported
     }
 
     /// The path of a node as it is written.
@@ -419,21 +460,44 @@ impl<'p> Pass<'p> {
     }
 
     /// Reports the cycle that begins at something that is already being evaluated.
-    pub fn cycle(&mut self, what: Open, name: Option<&Arc<str>>) -> Value {
+    pub fn cycle(&mut self, what: Open, name: Option<&Arc<str>>) -> Reported {
         let first = self.open.iter().position(|o| match (o, what) {
             (Open::Entry(n, i), Open::Entry(m, _)) => *n == m && Some(&self.open_names[*i as usize]) == name,
             (a, b) => *a == b,
         });
-        let chain: Vec<(String, Span)> =
-            self.open[first.unwrap_or(0)..].iter().filter_map(|o| self.describe(*o)).collect();
-        let (at, closes) = match chain.first() {
-            Some((text, at)) => (*at, text.clone()),
-            None => return Value::Error,
+        let open = &self.open[first.unwrap_or(0)..];
+        let describe = |(i, o): (usize, &Open)| match (o, open.get(i + 1)) {
+            // Which keys there are is asked by the definition whose computed key is being found.
+            (Open::Keys(node), Some(Open::Star(star, _))) => {
+                let target = self.eng.trie.node(self.eng.trie.star(StarId(*star)).target);
+                let def = target.ends.first().map(|def| self.eng.program.defs[def.0 as usize].at);
+                Some((format!("keys({})", self.path(*node)), def.unwrap_or_else(|| self.first_at(*node))))
+            }
+            _ => self.describe(*o),
         };
-        self.fail(errors::cycle(at, &closes, &chain))
+        let mut chain: Vec<(String, Span)> = open.iter().enumerate().filter_map(describe).collect();
+        if chain.is_empty() {
+            chain.extend(self.describe_hidden(what));
+        }
+        let Some((closes, at)) = chain.first().cloned() else {
+            return self.report(Diagnostic::bug(Span::default(), "a cycle of nothing"));
+        };
+        self.report(errors::cycle(at, &closes, &chain))
     }
 
-    fn describe(&self, open: Open) -> Option<(String, Span)> {
+    /// What is told of only where a cycle is made of nothing else.
+    fn describe_hidden(&self, open: Open) -> Option<(String, Span)> {
+        match open {
+            Open::Wholes(node) => Some((self.path(node), self.first_at(node))),
+            Open::Star(star, _) => {
+                let at = self.eng.trie.star(crate::merge::trie::StarId(star)).key.at;
+                Some((format!("the key in {}", self.eng.program.sources.place(at.start)), at))
+            }
+            _ => self.describe(open),
+        }
+    }
+
+    pub(super) fn describe(&self, open: Open) -> Option<(String, Span)> {
         let program = &self.eng.program;
         Some(match open {
             Open::Field(node, field) => (self.field_path(node, field), self.field_at(node, field)),
@@ -467,7 +531,7 @@ impl<'p> Pass<'p> {
         }
     }
 
-    fn entry_at(&self, node: NodeId, key: &str) -> Span {
+    pub(super) fn entry_at(&self, node: NodeId, key: &str) -> Span {
         for cur in self.node(node).curs.iter() {
             if let Some(below) = self.eng.trie.node(cur.trie).names.get(key)
                 && let Some(def) = self.eng.trie.node(*below).ends.first()
@@ -502,7 +566,7 @@ impl<'p> Pass<'p> {
 
     /// Whether the type of a place is a leaf.
     pub fn is_leaf(&self, ty: TyId) -> bool {
-        self.eng.leaf[ty.0 as usize]
+        self.eng.leaf[ty.index()]
     }
 
     /// The rank of a definition.

@@ -8,8 +8,13 @@ use crate::types::ty::{Ty, TyId};
 use std::sync::Arc;
 
 impl Pass<'_> {
-    /// The value with every node read: records with all fields, maps with their keys.
+    /// The value with every node read: records with all fields, maps with their keys. If something in it failed, it did.
     pub fn settle(&mut self, value: &Value, ty: TyId) -> Value {
+        let settled = self.settled(value, ty);
+        settled.failed_inside().map_or(settled, Value::Error)
+    }
+
+    fn settled(&mut self, value: &Value, ty: TyId) -> Value {
         let types = &self.eng.program.types;
         let ty = types.unwrap(ty);
         match (value, types.get(ty).clone()) {
@@ -17,11 +22,8 @@ impl Pass<'_> {
                 let fields = &types.record(rec).fields;
                 let mut dict = Dict::default();
                 for (i, field) in fields.iter().enumerate() {
-                    let inner = self.field_of(value, rec, i as u32);
-                    let inner = self.settle(&inner, field.place.ty);
-                    if inner.is_error() {
-                        return Value::Error;
-                    }
+                    let inner = self.field_of(value, rec, i as u32, field.at);
+                    let inner = self.settled(&inner, field.place.ty);
                     dict.slot(&field.name, field.at).value = inner;
                 }
                 Value::Dict(Arc::new(dict))
@@ -31,17 +33,14 @@ impl Pass<'_> {
                 let mut dict = Dict::default();
                 for key in keys {
                     let inner = self.entry_of(value, &key, Span::default());
-                    let inner = self.settle(&inner, item);
-                    if inner.is_error() {
-                        return Value::Error;
-                    }
+                    let inner = self.settled(&inner, item);
                     dict.entries.push(Entry { key, value: inner, at: Span::default() });
                 }
                 Value::Dict(Arc::new(dict))
             }
             (Value::Node(id), _) => self.settle_tree(*id),
             (Value::List(items), Ty::List(item) | Ty::Set(item)) if !self.is_leaf(item) => {
-                Value::List(items.iter().map(|i| self.settle(i, item)).collect())
+                Value::List(items.iter().map(|i| self.settled(i, item)).collect())
             }
             _ => value.clone(),
         }
@@ -84,21 +83,21 @@ impl Pass<'_> {
     }
 
     /// A value of a type as a Tree.
-    pub fn to_tree(&mut self, value: &Value, ty: TyId) -> Value {
+    pub fn to_tree(&mut self, value: &Value, ty: TyId, at: Span) -> Value {
         let types = &self.eng.program.types;
         match (value, types.get(types.unwrap(ty)).clone()) {
-            (Value::Error | Value::None, _) => value.clone(),
+            (Value::Error(_) | Value::None, _) => value.clone(),
             (Value::Enum(index, _), Ty::Enum(id)) => {
                 Value::Str(types.enumeration(id).variants[*index as usize].0.clone())
             }
             (Value::List(items), Ty::List(item) | Ty::Set(item)) => {
-                Value::List(items.iter().map(|i| self.to_tree(i, item)).collect())
+                Value::list(items.iter().map(|i| self.to_tree(i, item, at)).collect())
             }
             (_, Ty::Record(rec)) => {
                 let mut dict = Dict::default();
                 for (i, field) in types.record(rec).fields.iter().enumerate() {
-                    let inner = self.field_of(value, rec, i as u32);
-                    dict.slot(&field.name, field.at).value = self.to_tree(&inner, field.place.ty);
+                    let inner = self.field_of(value, rec, i as u32, at);
+                    dict.slot(&field.name, field.at).value = self.to_tree(&inner, field.place.ty, at);
                 }
                 Value::Dict(Arc::new(dict))
             }
@@ -106,7 +105,7 @@ impl Pass<'_> {
                 let mut dict = Dict::default();
                 for key in self.keys_of(value) {
                     let inner = self.entry_of(value, &key, Span::default());
-                    let inner = self.to_tree(&inner, item);
+                    let inner = self.to_tree(&inner, item, at);
                     dict.entries.push(Entry { key, value: inner, at: Span::default() });
                 }
                 Value::Dict(Arc::new(dict))
@@ -119,7 +118,7 @@ impl Pass<'_> {
     pub fn merge(&mut self, a: &Value, b: &Value) -> Value {
         let (a, b) = (self.as_written(a), self.as_written(b));
         match (&a, &b) {
-            (Value::Error, _) | (_, Value::Error) => Value::Error,
+            (Value::Error(reported), _) | (_, Value::Error(reported)) => Value::Error(*reported),
             (Value::Dict(left), Value::Dict(right)) => self.merge_dicts(left, right, &mut Vec::new()),
             _ => b,
         }
@@ -214,7 +213,7 @@ impl Pass<'_> {
 /// A value as plain text.
 pub fn plain(value: &Value) -> String {
     match value {
-        Value::Error => "?".into(),
+        Value::Error(_) => "?".into(),
         Value::None => "none".into(),
         Value::Bool(b) => b.to_string(),
         Value::Int(n) => n.to_string(),

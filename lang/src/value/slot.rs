@@ -41,6 +41,9 @@ impl Pass<'_> {
     /// A field of a record of the tree: a leaf's value, or the node below.
     pub fn field(&mut self, id: NodeId, field: u32) -> Value {
         let id = self.canon(id);
+        if self.watch.is_some() {
+            self.watched(Spot::Field(id, field));
+        }
         match self.field_slot(id, field) {
             Slot::Value(value, src) => {
                 self.traced(Spot::Field(id, field));
@@ -48,7 +51,7 @@ impl Pass<'_> {
                 return value;
             }
             Slot::Child(child) => return Value::Node(child),
-            Slot::Busy => return self.cycle(Open::Field(id, field), None),
+            Slot::Busy => return Value::Error(self.cycle(Open::Field(id, field), None)),
             Slot::Unset => {}
         }
         self.traced(Spot::Field(id, field));
@@ -56,7 +59,7 @@ impl Pass<'_> {
             && let Some((value, src)) = &plan.fields[field as usize].fixed
             && self.has_no_wholes(id)
         {
-            let (value, src) = (value.clone(), *src);
+            let (value, src) = (self.constant(value, src.at), *src);
             self.set_field(id, field, Slot::Value(value.clone(), src));
             return value;
         }
@@ -68,13 +71,16 @@ impl Pass<'_> {
         match slot {
             Slot::Value(value, _) => value,
             Slot::Child(child) => Value::Node(child),
-            _ => Value::Error,
+            Slot::Unset | Slot::Busy => self.failed(self.first_at(id), &[]),
         }
     }
 
     /// An entry of a map or Tree of the tree that is known to be there.
     pub fn entry(&mut self, id: NodeId, key: &Arc<str>) -> Value {
         let id = self.canon(id);
+        if self.watch.is_some() {
+            self.watched(Spot::Entry(id, key));
+        }
         match self.entry_slot(id, key) {
             Slot::Value(value, src) => {
                 self.traced(Spot::Entry(id, key));
@@ -82,7 +88,7 @@ impl Pass<'_> {
                 return value;
             }
             Slot::Child(child) => return Value::Node(self.canon(child)),
-            Slot::Busy => return self.cycle(Open::Entry(id, 0), Some(key)),
+            Slot::Busy => return Value::Error(self.cycle(Open::Entry(id, 0), Some(key))),
             Slot::Unset => {}
         }
         self.traced(Spot::Entry(id, key));
@@ -96,16 +102,23 @@ impl Pass<'_> {
         match slot {
             Slot::Value(value, _) => value,
             Slot::Child(child) => Value::Node(child),
-            _ => Value::Error,
+            Slot::Unset | Slot::Busy => self.failed(self.first_at(id), &[]),
         }
     }
 
     pub(super) fn traced(&mut self, spot: Spot<'_>) {
         if self.trace.is_some() {
-            let path = self.spot_path(spot);
+            let (path, key, depth) = (self.spot_path(spot), self.spot_key(spot), self.open.len());
             if let Some(trace) = &mut self.trace {
-                trace.reads.insert(path);
+                trace.reads.push(super::why::Traced { depth, node: spot.node(), key, path });
             }
+        }
+    }
+
+    /// Remembers, while it is traced, that a definition, a loop or a guard was evaluated.
+    pub(super) fn involve(&mut self, at: Span) {
+        if let Some(trace) = &mut self.trace {
+            trace.involved.insert(at);
         }
     }
 
@@ -114,19 +127,26 @@ impl Pass<'_> {
         self.depth += 1;
         if self.depth > super::pass::DEPTH_BUDGET {
             let at = self.first_at(id);
-            self.exhausted(at, "nested leaves");
+            let reported = self.exhausted(at, "nested leaves");
             self.depth -= 1;
-            return Slot::Value(Value::Error, Src { def: NO_DEF, at });
+            return Slot::Value(Value::Error(reported), Src { def: NO_DEF, at });
         }
+        let before = self.unsure.take();
         let slot = stacker::maybe_grow(256 * 1024, 8 * 1024 * 1024, || find(self));
         self.depth -= 1;
-        slot
+        // What failed may have been stronger than what was found.
+        let unsure = std::mem::replace(&mut self.unsure, before);
+        match slot {
+            Slot::Value(_, src) if let Some(reported) = unsure => Slot::Value(Value::Error(reported), src),
+            slot => slot,
+        }
     }
 
     pub(super) fn find_field(&mut self, id: NodeId, field: u32) -> Slot {
         let program = &self.eng.program;
         let Kind::Record(rec, plan, _) = &self.node(id).kind else {
-            return Slot::Value(Value::Error, Src { def: NO_DEF, at: Span::default() });
+            let at = self.first_at(id);
+            return Slot::Value(self.failed(at, &[]), Src { def: NO_DEF, at });
         };
         let (rec, plan) = (*rec, plan.clone());
         let def = &program.types.record(rec).fields[field as usize];
@@ -205,7 +225,7 @@ impl Pass<'_> {
                         out.push(Whole { value, ..*whole });
                     }
                 }
-                Value::Error => out.push(whole.clone()),
+                Value::Error(_) => out.push(whole.clone()),
                 _ => {}
             }
         }
@@ -269,6 +289,13 @@ impl Pass<'_> {
         }
         self.set_wholes(id, Once::Busy);
         self.open.push(Open::Wholes(id));
+        let out = self.find_wholes(id);
+        self.open.pop();
+        self.set_wholes(id, Once::Done(out.clone()));
+        out
+    }
+
+    pub(super) fn find_wholes(&mut self, id: NodeId) -> Arc<[Whole]> {
         let (curs, key, mut out) =
             (self.node(id).curs.clone(), self.node(id).key.clone(), self.node(id).above.to_vec());
         for cur in curs.iter().filter(|c| self.eng.trie.node(c.trie).whole) {
@@ -279,20 +306,23 @@ impl Pass<'_> {
                     let def = &self.eng.program.defs[def_id.0 as usize];
                     let Given::Value(ex) = &def.given else { continue };
                     let mut envs = Vec::new();
+                    let before = self.unsure.take();
                     self.extend(group, env, def.group, &mut envs);
+                    let src = Src { def: *def_id, at: def.at };
+                    if let Some(reported) = std::mem::replace(&mut self.unsure, before) {
+                        let value = Value::Error(reported);
+                        out.push(Whole { rank: self.rank(*def_id), src, value, rule: cur.rule });
+                    }
                     for env in envs {
                         let mut frame = Frame::at(self.env(env), id);
+                        self.involve(def.at);
                         let value = self.eval(ex, &mut frame);
-                        let src = Src { def: *def_id, at: def.at };
                         out.push(Whole { rank: self.rank(*def_id), src, value, rule: cur.rule });
                     }
                 }
             }
         }
-        self.open.pop();
-        let out: Arc<[Whole]> = out.into();
-        self.set_wholes(id, Once::Done(out.clone()));
-        out
+        out.into()
     }
 
     pub(super) fn find_entry(&mut self, id: NodeId, key: &Arc<str>) -> Slot {

@@ -10,6 +10,7 @@ use crate::merge::trie::TrieId;
 use crate::rank;
 use crate::source::Span;
 use crate::types::hir::{DefId, Given, GroupId, StepH};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What one definition takes away under one name, in all its rounds.
@@ -19,8 +20,8 @@ pub struct Taken {
     pub found: bool,
     /// Where it was not, first by the name of the part.
     pub missed: Option<Missed>,
-    /// In how many parts it was not.
-    pub n_missed: usize,
+    /// The parts in which it was not.
+    pub parts: BTreeSet<Arc<str>>,
 }
 
 /// A place where something should be taken away that is not there.
@@ -44,7 +45,7 @@ pub fn join(all: &mut AllTaken, more: AllTaken) {
     for (key, taken) in more {
         let known = all.entry(key).or_default();
         known.found |= taken.found;
-        known.n_missed += taken.n_missed;
+        known.parts.extend(taken.parts);
         let part = |missed: &Option<Missed>| missed.as_ref().and_then(|m| m.part.clone());
         if known.missed.is_none() || (taken.missed.is_some() && part(&taken.missed) < part(&known.missed)) {
             known.missed = taken.missed;
@@ -70,8 +71,7 @@ impl Pass<'_> {
         let known = self.memo.taken.entry((def, name)).or_default();
         known.found |= found;
         if let Some(missed) = missed {
-            let again = known.n_missed > 0 && known.missed.as_ref().is_some_and(|m| m.part == part);
-            known.n_missed += usize::from(!again);
+            known.parts.extend(part.clone());
             known.missed.get_or_insert(Missed { part, ..missed });
         }
     }
@@ -86,15 +86,14 @@ impl Engine {
         }
         for (id, mut names) in by_def {
             names.sort_by_key(|(name, taken)| (taken.missed.as_ref().and_then(|m| m.part.clone()), *name));
-            let Some((name, Taken { missed: Some(missed), n_missed, .. })) = names.first() else { continue };
+            let Some((name, Taken { missed: Some(missed), parts, .. })) = names.first() else { continue };
             let def = &self.program.defs[id.0 as usize];
             let elsewhere = match missed.is_key {
                 true => self.giver(shared, id, name),
                 false => None,
             };
             let mut report = errors::nothing_taken(def.at, missed, name, names.len() - 1, elsewhere);
-            report.part = missed.part.as_ref().map(|p| p.to_string());
-            report.n_more = n_missed.saturating_sub(1);
+            report.parts = parts.iter().map(|part| part.to_string()).collect();
             problems.push(report);
         }
     }

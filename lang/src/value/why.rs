@@ -1,26 +1,56 @@
 //! Who set a leaf, who lost, what it read: found by evaluating that one leaf again, with tracing.
 
+use super::absent::Claim;
 use super::engine::Engine;
 use super::memo::{Kind, NO_DEF, Slot, Src};
 use super::pass::Pass;
+use crate::data::{Data, DataKind, Origin};
+use crate::diag::Problems;
 use crate::live::{NodeId, Value};
 use crate::merge::trie::TrieId;
 use crate::rank::strength_name;
 use crate::source::Span;
-use crate::types::hir::{DefId, Given};
-use crate::types::ty::TyId;
+use crate::syntax::ast::Op;
+use crate::types::hir::{DefId, Ex, Given};
+use crate::types::ty::{Place, TyId};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What tracing collects.
 #[derive(Debug, Default)]
 pub struct Trace {
-    /// Paths of leaves that were read.
-    pub reads: BTreeSet<String>,
+    /// What was read, in that order.
+    pub reads: Vec<Traced>,
     /// Inside `&`: what won and what lost.
     pub merged: Vec<(Span, Span)>,
     /// Leaves of the tree that became part of a value: where they were written, and their paths.
     pub settled: Vec<(Span, Vec<String>)>,
+    /// Lists and sets that `+=` and `-=` make, by path.
+    pub grown: Vec<(String, Grown)>,
+    /// The definitions, loops and guards that were evaluated.
+    pub involved: BTreeSet<Span>,
+}
+
+/// A field or an entry that was read.
+#[derive(Debug)]
+pub struct Traced {
+    /// How deep evaluation was.
+    pub depth: usize,
+    /// The node that it lies in.
+    pub node: NodeId,
+    /// Its name or key.
+    pub key: Arc<str>,
+    /// Its path as it is written.
+    pub path: String,
+}
+
+/// What a list or a set is made of.
+#[derive(Debug)]
+pub struct Grown {
+    /// Where the base comes from.
+    pub base: Src,
+    /// The `+=` and `-=` in the order in which they count, and the items that each gave or took.
+    pub parts: Vec<(DefId, Op, Value)>,
 }
 
 /// A definition of a leaf.
@@ -32,39 +62,97 @@ pub struct Line {
     pub strength: &'static str,
 }
 
-/// Why a leaf has its value.
+/// A `+=` or `-=`.
 #[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Part {
+    /// Where it stands.
+    pub line: Line,
+    /// Whether it takes away.
+    pub takes: bool,
+    /// The items that it gave or took, as they are written.
+    pub items: String,
+}
+
+/// A leaf that was read, and what was read for it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Read {
+    /// Its path as it is written.
+    pub path: String,
+    /// Its value, if that is short.
+    pub value: Option<String>,
+    /// What was read for it, if it was not known already.
+    pub reads: Vec<Read>,
+}
+
+/// Why a leaf has its value.
+#[derive(Clone, Debug)]
 pub struct Why {
     /// The path as it is written.
     pub path: String,
-    /// The value in plain text.
+    /// The value in the language.
     pub value: String,
     /// Where the value was written.
     pub written_at: Span,
-    /// The winning definition; the default of the type when `strength` is "default".
+    /// The winning definition; the default of the type when `strength` is "default". Of what is made by `+=` and `-=`, the base.
     pub winner: Line,
     /// The definition that brought the value here whole, where the winner stands at another path.
     pub through: Option<Line>,
+    /// The `+=` and `-=` in the order in which they count.
+    pub parts: Vec<Part>,
     /// The others, strongest first.
     pub losers: Vec<Line>,
     /// The leaves that were read for it.
-    pub reads: Vec<String>,
+    pub reads: Vec<Read>,
+    /// What went wrong on the way to it.
+    pub concerns: Concerns,
+}
+
+/// The mistakes that concern a value, and what it depends on: a mistake at one of these places concerns it too.
+#[derive(Clone, Debug, Default)]
+pub struct Concerns {
+    /// The mistakes of its own evaluation.
+    pub problems: Problems,
+    /// The definitions, loops and guards that were evaluated for it.
+    pub involved: BTreeSet<Span>,
 }
 
 /// Why a path could not be followed.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub enum NoPath {
-    /// There is nothing of this name here; the nearest name.
-    Nothing {
-        /// How far the path goes.
-        until: String,
-        /// The step that is not there.
-        step: String,
-        /// A name that is near.
-        near: Option<String>,
-    },
-    /// It is no leaf: these are below.
-    Below(Vec<String>),
+    /// There is nothing of this name here.
+    Nothing(Box<Nothing>),
+    /// It is no leaf.
+    Below(Box<Below>),
+}
+
+/// A path that leads nowhere.
+#[derive(Clone, Debug)]
+pub struct Nothing {
+    /// How far the path goes.
+    pub until: String,
+    /// The step that is not there.
+    pub step: String,
+    /// The path to it, as it is written.
+    pub path: String,
+    /// A name that is near.
+    pub near: Option<String>,
+    /// The definitions that say something of it.
+    pub claims: Vec<Claim>,
+    /// What went wrong on the way.
+    pub concerns: Concerns,
+}
+
+/// A path that leads to a record, a map or a document.
+#[derive(Clone, Debug)]
+pub struct Below {
+    /// The path as it is written.
+    pub path: String,
+    /// The names below it.
+    pub names: Vec<String>,
+    /// The definitions that end there.
+    pub claims: Vec<Claim>,
+    /// What went wrong on the way.
+    pub concerns: Concerns,
 }
 
 impl Engine {
@@ -74,38 +162,40 @@ impl Engine {
     /// When the path does not lead to a leaf.
     pub fn why(&self, steps: &[String]) -> Result<Why, NoPath> {
         // Nothing may be remembered from before: what is evaluated again is what can be traced.
-        let mut pass = Pass::new(self, None);
-        let mut at = Value::Node(NodeId(0));
-        let mut at_ty = self.root_ty;
-        let mut src = Src { def: NO_DEF, at: Span::default() };
-        pass.trace = Some(Trace::default());
-        for (i, step) in steps.iter().enumerate() {
-            let key: Arc<str> = step.as_str().into();
-            if let (Value::Node(_), Some(trace)) = (&at, &mut pass.trace) {
-                trace.reads.clear();
-            }
-            let next = pass.step_to(&at, at_ty, &key, &mut src);
-            let Some((value, ty)) = next else {
-                let until = steps[..i].join(".");
-                let names = pass.names_below(&at, at_ty);
-                let near = crate::diag::nearest(step, names.iter().map(|n| &**n)).map(str::to_string);
-                return Err(NoPath::Nothing { until, step: step.clone(), near });
-            };
-            (at, at_ty) = (value, ty);
-        }
+        let mut pass = super::apart(self);
+        let (at, ty, src) = pass.follow(steps).map_err(NoPath::Nothing)?;
         if matches!(at, Value::Node(_) | Value::Dict(_)) {
-            return Err(NoPath::Below(pass.names_below(&at, at_ty).iter().map(|n| n.to_string()).collect()));
+            let names = pass.names_below(&at, ty).iter().map(|n| n.to_string()).collect();
+            let claims = self.claims(&mut pass, steps);
+            let concerns = pass.concerns();
+            return Err(NoPath::Below(Box::new(Below { path: written(steps), names, claims, concerns })));
         }
-        Ok(self.explain(&mut pass, steps, &at, at_ty, src))
+        let whole = self.program.types.unwrap(ty);
+        if matches!(at, Value::None) && !self.leaf[whole.index()] {
+            let (step, above) = steps.split_last().map_or((String::new(), steps), |(s, a)| (s.clone(), a));
+            let claims = self.claims(&mut pass, steps);
+            let (until, path, concerns) = (written(above), written(steps), pass.concerns());
+            return Err(NoPath::Nothing(Box::new(Nothing {
+                until,
+                step,
+                path,
+                near: None,
+                claims,
+                concerns,
+            })));
+        }
+        Ok(self.explain(&mut pass, steps, &at, ty, src))
     }
 
     fn explain(&self, pass: &mut Pass<'_>, steps: &[String], value: &Value, ty: TyId, src: Src) -> Why {
         let path = written(steps);
+        let trace = pass.trace.take().unwrap_or_default();
+        let made = trace.grown.iter().rev().find(|(of, _)| *of == path).map(|(_, made)| made);
+        let src = made.map_or(src, |made| made.base);
         let here = match src.def {
             NO_DEF => Line { at: src.at, strength: strength_name(crate::rank::DEFAULT) },
             def => self.line(def),
         };
-        let trace = pass.trace.take().unwrap_or_default();
         let mut losers: Vec<(u8, Line)> = Vec::new();
         let mut lose = |strength: u8, line: Line| {
             if !losers.iter().any(|(_, l)| l.at == line.at) {
@@ -132,22 +222,33 @@ impl Engine {
                 lose(0, Line { at: *lost, strength: "left of `&`" });
             }
         }
-        losers.retain(|(_, l)| l.at != winner.at && l.at != here.at);
+        let parts: Vec<Part> = made.map_or_else(Vec::new, |made| {
+            let part = |(def, op, items): &(DefId, Op, Value)| Part {
+                line: self.line(*def),
+                takes: *op == Op::Remove,
+                items: pass.written_value(items, ty),
+            };
+            made.parts.iter().map(part).collect()
+        });
+        losers.retain(|(_, l)| {
+            l.at != winner.at && l.at != here.at && !parts.iter().any(|p| p.line.at == l.at)
+        });
         losers.sort_by_key(|(strength, line)| (std::cmp::Reverse(*strength), line.at));
-        let reads =
-            trace.reads.into_iter().filter(|r| *r != path && !path.starts_with(&format!("{r}."))).collect();
-        let value = pass.shown(value, ty);
+        let reads = pass.read_tree(&trace.reads, &path);
+        let value = pass.written_value(value, ty);
         let losers = losers.into_iter().map(|(_, l)| l).collect();
-        Why { path, value, written_at: src.at, winner, through, losers, reads }
+        pass.trace = Some(trace);
+        let concerns = pass.concerns();
+        Why { path, value, written_at: src.at, winner, through, parts, losers, reads, concerns }
     }
 
-    fn line(&self, def: DefId) -> Line {
+    pub(super) fn line(&self, def: DefId) -> Line {
         let def = &self.program.defs[def.0 as usize];
         Line { at: def.at, strength: strength_name(def.strength) }
     }
 
     /// Every definition that gives this path, itself or by a value at a place above, whose guards hold.
-    fn claimants(&self, pass: &mut Pass<'_>, steps: &[String]) -> Vec<DefId> {
+    pub(super) fn claimants(&self, pass: &mut Pass<'_>, steps: &[String]) -> Vec<DefId> {
         let mut out = Vec::new();
         // Places of the index and the instances that lead to them.
         let mut places = vec![(TrieId(0), crate::types::hir::GroupId(0), super::memo::EnvId(0))];
@@ -193,9 +294,7 @@ impl Engine {
         rest: &[String],
     ) -> bool {
         let (Given::Value(ex), Some(env)) = (given, envs.first()) else { return false };
-        let n = pass.problems.len();
         let mut value = pass.eval(ex, &mut super::eval::Frame::of(pass.env(*env)));
-        pass.problems.truncate(n);
         for step in rest {
             value = match &value {
                 Value::Dict(dict) => match dict.get(step) {
@@ -267,7 +366,7 @@ impl Pass<'_> {
                     Some(entry) => src.at = entry.at,
                     None => *src = Src { def: NO_DEF, at: def.at },
                 }
-                Some((self.field_of(at, rec, field), def.place.ty))
+                Some((self.field_of(at, rec, field, src.at), def.place.ty))
             }
             (Value::Dict(dict), other) => {
                 let entry = dict.get(key)?;
@@ -296,26 +395,133 @@ impl Pass<'_> {
         }
     }
 
-    /// Evaluates a path and all below it.
-    pub fn data_at(&mut self, steps: &[String]) -> Result<crate::data::Data, NoPath> {
+    /// Goes along a path from the root. What was read before the last step is not remembered.
+    fn follow(&mut self, steps: &[String]) -> Result<(Value, TyId, Src), Box<Nothing>> {
         let mut at = Value::Node(NodeId(0));
         let mut at_ty = self.eng.root_ty;
-        let mut around = NodeId(0);
         let mut src = Src { def: NO_DEF, at: Span::default() };
         for (i, step) in steps.iter().enumerate() {
-            if let Value::Node(id) = &at {
-                around = *id;
-            }
             let key: Arc<str> = step.as_str().into();
-            let Some((value, ty)) = self.step_to(&at, at_ty, &key, &mut src) else {
+            if let (Value::Node(_), Some(trace)) = (&at, &mut self.trace) {
+                trace.reads.clear();
+            }
+            let next = self.step_to(&at, at_ty, &key, &mut src);
+            let Some((value, ty)) = next else {
                 let names = self.names_below(&at, at_ty);
                 let near = crate::diag::nearest(step, names.iter().map(|n| &**n)).map(str::to_string);
-                return Err(NoPath::Nothing { until: steps[..i].join("."), step: step.clone(), near });
+                let claims = self.eng.claims(self, &steps[..=i]);
+                return Err(Box::new(Nothing {
+                    until: written(&steps[..i]),
+                    step: step.clone(),
+                    path: written(&steps[..=i]),
+                    near,
+                    claims,
+                    concerns: self.concerns(),
+                }));
             };
             (at, at_ty) = (value, ty);
         }
-        let origin = crate::data::Origin { at: src.at, through: None };
-        let place = crate::types::ty::Place::plain(at_ty);
-        Ok(self.force_value(&at, &place, origin, Some(around)))
+        Ok((at, at_ty, src))
+    }
+
+    /// Evaluates a path and all below it.
+    pub fn data_at(&mut self, steps: &[String]) -> Result<Data, NoPath> {
+        let around = match steps.split_last() {
+            Some((_, above)) => match self.follow(above).map_err(NoPath::Nothing)? {
+                (Value::Node(id), ..) => id,
+                _ => NodeId(0),
+            },
+            None => NodeId(0),
+        };
+        let (at, ty, src) = self.follow(steps).map_err(NoPath::Nothing)?;
+        let origin = Origin { at: src.at, through: None };
+        Ok(self.force_value(&at, &Place::plain(ty), origin, Some(around)))
+    }
+
+    /// Evaluates an expression and all below its value.
+    pub fn data_of(&mut self, ex: &Ex, ty: TyId) -> Data {
+        let value = self.eval(ex, &mut super::eval::Frame::of(Arc::from([])));
+        self.force_value(&value, &Place::plain(ty), Origin { at: ex.at, through: None }, None)
+    }
+
+    /// Takes what this pass found to be wrong, and what it evaluated while it was traced.
+    pub(crate) fn concerns(&mut self) -> Concerns {
+        let involved = self.trace.take().map(|it| it.involved).unwrap_or_default();
+        Concerns { problems: std::mem::take(&mut self.problems), involved }
+    }
+
+    /// A value as it is written in the language.
+    fn written_value(&mut self, value: &Value, ty: TyId) -> String {
+        // Its conditions were tried where it landed.
+        let before = std::mem::take(&mut self.problems);
+        let origin = Origin { at: Span::default(), through: None };
+        let data = self.force_value(value, &Place::plain(ty), origin, None);
+        self.problems = before;
+        match &data.kind {
+            DataKind::Template(call) => format!("template({:?}, …)", call.name),
+            _ => super::show::text(&data),
+        }
+    }
+
+    /// What was read for a leaf, as a tree: nearest first, each with what was read for it.
+    fn read_tree(&mut self, reads: &[Traced], path: &str) -> Vec<Read> {
+        let mut rest = reads.iter().peekable();
+        let mut out = Vec::new();
+        // The leaf itself was read first, and with it what it lies in.
+        while let Some(next) = rest.peek() {
+            let depth = next.depth;
+            self.reads_below(&mut rest, depth, path, &mut out);
+        }
+        out
+    }
+
+    fn reads_below<'t>(
+        &mut self,
+        rest: &mut std::iter::Peekable<std::slice::Iter<'t, Traced>>,
+        depth: usize,
+        path: &str,
+        out: &mut Vec<Read>,
+    ) {
+        while let Some(next) = rest.next_if(|it| it.depth >= depth) {
+            let mut below = Vec::new();
+            if let Some(deeper) = rest.peek().map(|it| it.depth).filter(|it| *it > next.depth) {
+                self.reads_below(rest, deeper, path, &mut below);
+            }
+            let leaf = self.read_value(next);
+            match leaf {
+                // What a leaf lies in is no reason of its own; what was read on the way to it is.
+                None => below.into_iter().for_each(|it| add_read(out, it)),
+                Some(_) if next.path == path => below.into_iter().for_each(|it| add_read(out, it)),
+                Some(value) => add_read(out, Read { path: next.path.clone(), value, reads: below }),
+            }
+        }
+    }
+
+    /// The value of a leaf that was read, if it is short; nothing if it is no leaf.
+    fn read_value(&mut self, read: &Traced) -> Option<Option<String>> {
+        let types = &self.eng.program.types;
+        let (slot, ty) = match &self.node(read.node).kind {
+            Kind::Record(rec, ..) => {
+                let field = types.record(*rec).find(&read.key)?;
+                let ty = types.record(*rec).fields[field as usize].place.ty;
+                (self.field_slot(read.node, field), ty)
+            }
+            Kind::Map(value, ..) => (self.entry_slot(read.node, &read.key), *value),
+            Kind::Tree(..) => (self.entry_slot(read.node, &read.key), TyId::TREE),
+        };
+        let Slot::Value(value, _) = slot else { return None };
+        if matches!(value, Value::Dict(_) | Value::Node(_)) {
+            return Some(None);
+        }
+        let text = self.written_value(&value, ty);
+        Some((text.chars().count() <= 40).then_some(text))
+    }
+}
+
+/// Adds a leaf to what was read, unless it is there.
+fn add_read(out: &mut Vec<Read>, read: Read) {
+    match out.iter_mut().find(|it| it.path == read.path) {
+        Some(known) => read.reads.into_iter().for_each(|it| add_read(&mut known.reads, it)),
+        None => out.push(read),
     }
 }

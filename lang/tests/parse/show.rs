@@ -135,7 +135,7 @@ fn ty(t: &TypeExpr) -> String {
             };
             format!("enum {{{}}}", join(variants, variant, ", "))
         }
-        TypeBase::Error => "<error>".into(),
+        TypeBase::Error(_) => "<error>".into(),
     };
     let optional = if t.optional { "?" } else { "" };
     let refine = t.refine.as_ref().map_or(String::new(), |e| format!(" where {}", expr(e)));
@@ -200,6 +200,6 @@ pub fn expr(e: &Expr) -> String {
             };
             format!("match {} {{{}}}", expr(e), join(arms, arm, ", "))
         }
-        ExprKind::Error => "<error>".into(),
+        ExprKind::Error(_) => "<error>".into(),
     }
 }

@@ -4,6 +4,7 @@
 //! what holds for all services of a distribution holds for ours. Everything else that changes a unit of ours is.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use super::evidence::look;
 use super::{Finding, Kind};
@@ -102,18 +103,22 @@ pub fn unknown(layout: &Layout, manifest: &Manifest) -> Result<Vec<Finding>, Fil
             continue;
         }
         let path = folder.join(&name);
-        // Other generators' units are none of ours, and what cannot be read is not told from theirs.
-        let text = files::read_if_there(&path).ok().flatten().unwrap_or_default();
-        let text = String::from_utf8_lossy(&text);
-        let is_made = text.lines().any(|line| line.starts_with("SourcePath=/etc/kolla-lang/"));
-        let is_link = std::fs::read_link(&path).is_ok_and(|it| it.starts_with("/etc/kolla-lang"));
-        if is_made || is_link {
+        if is_made_of_ours(&path) {
             let help = "`systemctl daemon-reload` makes systemd read the committed generation alone";
             let finding = Finding::new(Kind::Unknown, &name, "no such unit in the committed generation");
             findings.push(finding.found("a unit made of another generation").help(help));
         }
     }
     Ok(findings)
+}
+
+/// Says whether a file of a unit was made of a generation, by our generator or by Quadlet. What cannot be read is not told from what
+/// others made.
+pub fn is_made_of_ours(path: &Path) -> bool {
+    let text = files::read_if_there(path).ok().flatten().unwrap_or_default();
+    let is_made =
+        String::from_utf8_lossy(&text).lines().any(|line| line.starts_with("SourcePath=/etc/kolla-lang/"));
+    is_made || std::fs::read_link(path).is_ok_and(|it| it.starts_with("/etc/kolla-lang"))
 }
 
 /// Says whether a unit may go on as an earlier generation made it.

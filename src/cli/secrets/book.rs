@@ -10,7 +10,7 @@ use super::super::build::make;
 use super::super::describe::{DEFAULT_FILE, Described, JobsArgs, compile};
 use super::super::exit::Exit;
 use super::super::host::{Answer, complain, complain_of};
-use super::super::report;
+use super::super::report::{self, Warnings};
 use super::super::say::{say, say_wrong};
 use super::super::secrets_of;
 use crate::secrets::file::{Entry, SecretsFile};
@@ -61,7 +61,7 @@ impl Book {
         let described = compile(description)?;
         let made = make(&described, JobsArgs { jobs: None }.count());
         let Described { compiled, secrets: file } = described;
-        let exit = report::print_all(&made.problems, compiled.sources(), answer);
+        let exit = report::print_all(&made.problems, compiled.sources(), answer, Warnings::Allowed);
         if exit != Exit::Done {
             if answer == Answer::Json {
                 let problems = report::as_json(&made.problems, compiled.sources());

@@ -92,7 +92,7 @@ fn from_files(
         let text = std::fs::read_to_string(path).map(Zeroizing::new).map_err(|error| {
             complain_of(&format!("cannot read {}", path.display()), &error, Exit::Refused)
         })?;
-        let text = with_end_of(if ends_with_newline(kind, part) { "\n" } else { "" }, text);
+        let text = with_end_of(if kind.has_lines(part) { "\n" } else { "" }, text);
         if text.trim().is_empty() {
             say_wrong!("error: {} is empty; nothing was changed", path.display());
             return Err(Exit::Refused);
@@ -113,19 +113,6 @@ fn from_files(
     book.save()?;
     book.say_done("changed", &[name.to_owned()], answer);
     Ok(())
-}
-
-/// Says whether a part is a text of lines, as keys and certificates are; others are one line without its end.
-fn ends_with_newline(kind: &SecretKind, part: &str) -> bool {
-    match kind {
-        SecretKind::Authority { .. } | SecretKind::Certificate { .. } => true,
-        SecretKind::SshKey => part == "private",
-        SecretKind::Password { .. }
-        | SecretKind::Bcrypt { .. }
-        | SecretKind::Uuid
-        | SecretKind::Fernet { .. }
-        | SecretKind::Keyring => false,
-    }
 }
 
 /// Says whether a part follows from another one.

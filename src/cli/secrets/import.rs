@@ -111,7 +111,13 @@ fn parts_of(kind: &SecretKind, value: &serde_yaml_ng::Value) -> Result<Parts, &'
             ]))
         }
         SecretKind::Password { .. } | SecretKind::Uuid | SecretKind::Keyring => {
-            Ok(Parts::from([(String::new(), text(value)?)]))
+            let text = text(value)?;
+            if text.contains(char::is_control) {
+                return Err(
+                    "has a line break or another control character, which files of services cannot carry",
+                );
+            }
+            Ok(Parts::from([(String::new(), text)]))
         }
         SecretKind::Bcrypt { .. } => {
             hashed(&text(value)?).map_err(|_| "is longer than the 72 bytes that bcrypt reads")
@@ -144,6 +150,7 @@ mod tests {
     fn a_value_is_a_text_as_it_was_written_or_nothing() {
         let password = SecretKind::Password { length: 40, alphabet: Alphabet::Alphanumeric };
         assert_eq!(told(&password, "\"0123\""), Ok(Parts::from([(String::new(), "0123".to_owned())])));
+        assert!(told(&password, "\"a\\nb\"").is_err() && told(&password, "\"Tr0ub4dor#3'x\"").is_ok());
         assert_eq!(told(&password, "123"), Err("is no text: put it in quotes"));
         assert_eq!(told(&password, "[a]"), Err("is no text: put it in quotes"));
         let vault = "!vault |\n  $ANSIBLE_VAULT;1.1;AES256\n  6162\n";

@@ -167,11 +167,11 @@ fn last(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
 }
 
 fn get(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
-    let Value::Str(key) = &args[1] else { return Value::Error };
+    let Value::Str(key) = &args[1] else { return pass.failed(at, &[&args[0], &args[1]]) };
     if pass.keys_of(&args[0]).iter().any(|k| k == key) {
         pass.entry_of(&args[0], key, at)
     } else {
-        Value::None
+        pass.keys_failed(&args[0]).map_or(Value::None, Value::Error)
     }
 }
 
@@ -179,7 +179,10 @@ fn count(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
     Value::Int(match &args[0] {
         Value::List(all) => all.len() as i64,
         Value::Str(text) => text.chars().count() as i64,
-        map => pass.keys_of(map).len() as i64,
+        map => match pass.keys_failed(map) {
+            Some(reported) => return Value::Error(reported),
+            None => pass.keys_of(map).len() as i64,
+        },
     })
 }
 
@@ -211,12 +214,18 @@ fn flatten(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
 }
 
 fn keys(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
+    if let Some(reported) = pass.keys_failed(&args[0]) {
+        return Value::Error(reported);
+    }
     Value::List(pass.keys_of(&args[0]).into_iter().map(Value::Str).collect())
 }
 
 fn values(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+    if let Some(reported) = pass.keys_failed(&args[0]) {
+        return Value::Error(reported);
+    }
     let keys = pass.keys_of(&args[0]);
-    Value::List(keys.iter().map(|k| pass.entry_of(&args[0], k, at)).collect())
+    Value::list(keys.iter().map(|k| pass.entry_of(&args[0], k, at)).collect())
 }
 
 fn all(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {

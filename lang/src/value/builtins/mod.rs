@@ -12,6 +12,7 @@ mod lists;
 mod net;
 mod numbers;
 mod secrets;
+mod tests;
 mod text;
 
 pub use lists::witnesses;
@@ -49,7 +50,8 @@ impl Builtin {
     }
 }
 
-static GROUPS: &[&[Builtin]] = &[&lists::ALL, &text::ALL, &numbers::ALL, &net::ALL, &secrets::ALL];
+static GROUPS: &[&[Builtin]] =
+    &[&lists::ALL, &text::ALL, &numbers::ALL, &net::ALL, &secrets::ALL, &tests::ALL];
 
 /// All builtins, by group.
 pub fn all() -> impl Iterator<Item = &'static Builtin> {

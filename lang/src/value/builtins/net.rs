@@ -8,11 +8,12 @@ use crate::live::Value;
 use crate::source::Span;
 use crate::types::ty::TyId;
 use ipnet::IpNet;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 const G: &str = "Addresses and networks";
 
-pub(super) static ALL: [Builtin; 9] = [
+pub(super) static ALL: [Builtin; 10] = [
     Builtin::new(
         G,
         "Cidr.host",
@@ -64,6 +65,14 @@ pub(super) static ALL: [Builtin; 9] = [
     Builtin::new(G, "Ip.version", "(Ip) -> Int", "4 or 6.", ("(fd00::1).version", "6"), ip_version),
     Builtin::new(
         G,
+        "Ip.numbers",
+        "(Ip) -> [Int]",
+        "The numbers of an address: four of 8 bits, or of IPv6 eight of 16.",
+        ("(fd00::1).numbers", "[64768, 0, 0, 0, 0, 0, 0, 1]"),
+        ip_numbers,
+    ),
+    Builtin::new(
+        G,
         "ip",
         "(Str) -> Ip",
         "The address that a text spells.",
@@ -88,32 +97,34 @@ fn net(value: &Value) -> Option<&IpNet> {
 }
 
 fn host(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
-    let (Some(net), Value::Int(n)) = (net(&args[0]), &args[1]) else { return Value::Error };
+    let (Some(net), Value::Int(n)) = (net(&args[0]), &args[1]) else {
+        return pass.failed(at, &[&args[0], &args[1]]);
+    };
     match move_ip(net.network(), *n).filter(|ip| *n >= 0 && net.contains(ip)) {
         Some(ip) => Value::Ip(ip),
         None => pass.fail(errors::arithmetic(at, format!("{net} has no address number {n}"))),
     }
 }
 
-fn address(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
-    net(&args[0]).map_or(Value::Error, |n| Value::Ip(n.network()))
+fn address(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+    net(&args[0]).map_or_else(|| pass.failed(at, &[&args[0]]), |n| Value::Ip(n.network()))
 }
 
-fn last(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
-    net(&args[0]).map_or(Value::Error, |n| Value::Ip(n.broadcast()))
+fn last(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+    net(&args[0]).map_or_else(|| pass.failed(at, &[&args[0]]), |n| Value::Ip(n.broadcast()))
 }
 
-fn prefix(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
-    net(&args[0]).map_or(Value::Error, |n| Value::Int(i64::from(n.prefix_len())))
+fn prefix(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+    net(&args[0]).map_or_else(|| pass.failed(at, &[&args[0]]), |n| Value::Int(i64::from(n.prefix_len())))
 }
 
-fn netmask(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
-    net(&args[0]).map_or(Value::Error, |n| Value::Ip(n.netmask()))
+fn netmask(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+    net(&args[0]).map_or_else(|| pass.failed(at, &[&args[0]]), |n| Value::Ip(n.netmask()))
 }
 
 fn subnet(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
     let (Some(net), Value::Int(prefix), Value::Int(n)) = (net(&args[0]), &args[1], &args[2]) else {
-        return Value::Error;
+        return pass.failed(at, &[&args[0], &args[1]]);
     };
     let found = u8::try_from(*prefix)
         .ok()
@@ -127,15 +138,27 @@ fn subnet(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
     }
 }
 
-fn ip_version(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
+fn ip_version(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
     match &args[0] {
         Value::Ip(ip) => Value::Int(if ip.is_ipv4() { 4 } else { 6 }),
-        _ => Value::Error,
+        _ => pass.failed(at, &[&args[0]]),
+    }
+}
+
+fn ip_numbers(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+    match &args[0] {
+        Value::Ip(IpAddr::V4(ip)) => {
+            Value::List(ip.octets().map(|it| Value::Int(i64::from(it))).into_iter().collect())
+        }
+        Value::Ip(IpAddr::V6(ip)) => {
+            Value::List(ip.segments().map(|it| Value::Int(i64::from(it))).into_iter().collect())
+        }
+        _ => pass.failed(at, &[&args[0]]),
     }
 }
 
 fn ip(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
-    let Value::Str(text) = &args[0] else { return Value::Error };
+    let Value::Str(text) = &args[0] else { return pass.failed(at, &[&args[0]]) };
     match text.parse() {
         Ok(ip) => Value::Ip(ip),
         Err(_) => pass.fail(errors::bad_text(at, format!("`{text}` is not an address"), None)),
@@ -143,7 +166,9 @@ fn ip(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
 }
 
 fn cidr(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
-    let (Value::Ip(ip), Value::Int(prefix)) = (&args[0], &args[1]) else { return Value::Error };
+    let (Value::Ip(ip), Value::Int(prefix)) = (&args[0], &args[1]) else {
+        return pass.failed(at, &[&args[0], &args[1]]);
+    };
     match u8::try_from(*prefix).ok().and_then(|p| IpNet::new(*ip, p).ok()) {
         Some(net) => Value::Cidr(Arc::new(net)),
         None => pass.fail(errors::arithmetic(at, format!("{prefix} is no length of a prefix"))),

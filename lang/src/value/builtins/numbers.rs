@@ -45,7 +45,7 @@ pub(super) static ALL: [Builtin; 16] = [
         "(Duration) -> Int",
         "In milliseconds.",
         ("(2s).ms", "2000"),
-        |_, a, _, _| duration(a, 1),
+        |p, a, _, at| duration(p, at, a, 1),
     ),
     Builtin::new(
         D,
@@ -53,7 +53,7 @@ pub(super) static ALL: [Builtin; 16] = [
         "(Duration) -> Int",
         "In whole seconds.",
         ("(4h).seconds", "14400"),
-        |_, a, _, _| duration(a, 1000),
+        |p, a, _, at| duration(p, at, a, 1000),
     ),
     Builtin::new(
         D,
@@ -61,7 +61,7 @@ pub(super) static ALL: [Builtin; 16] = [
         "(Duration) -> Int",
         "In whole minutes.",
         ("(4h).minutes", "240"),
-        |_, a, _, _| duration(a, 60_000),
+        |p, a, _, at| duration(p, at, a, 60_000),
     ),
     Builtin::new(
         D,
@@ -69,7 +69,7 @@ pub(super) static ALL: [Builtin; 16] = [
         "(Duration) -> Int",
         "In whole hours.",
         ("(4h).hours", "4"),
-        |_, a, _, _| duration(a, 3_600_000),
+        |p, a, _, at| duration(p, at, a, 3_600_000),
     ),
     Builtin::new(
         D,
@@ -77,19 +77,19 @@ pub(super) static ALL: [Builtin; 16] = [
         "(Duration) -> Int",
         "In whole days.",
         ("(48h).days", "2"),
-        |_, a, _, _| duration(a, 86_400_000),
+        |p, a, _, at| duration(p, at, a, 86_400_000),
     ),
-    Builtin::new(S, "Size.bytes", "(Size) -> Int", "In bytes.", ("(1KiB).bytes", "1024"), |_, a, _, _| {
-        size(a, 1)
+    Builtin::new(S, "Size.bytes", "(Size) -> Int", "In bytes.", ("(1KiB).bytes", "1024"), |p, a, _, at| {
+        size(p, at, a, 1)
     }),
-    Builtin::new(S, "Size.KiB", "(Size) -> Int", "In whole KiB.", ("(1MiB).KiB", "1024"), |_, a, _, _| {
-        size(a, 1 << 10)
+    Builtin::new(S, "Size.KiB", "(Size) -> Int", "In whole KiB.", ("(1MiB).KiB", "1024"), |p, a, _, at| {
+        size(p, at, a, 1 << 10)
     }),
-    Builtin::new(S, "Size.MiB", "(Size) -> Int", "In whole MiB.", ("(8GiB).MiB", "8192"), |_, a, _, _| {
-        size(a, 1 << 20)
+    Builtin::new(S, "Size.MiB", "(Size) -> Int", "In whole MiB.", ("(8GiB).MiB", "8192"), |p, a, _, at| {
+        size(p, at, a, 1 << 20)
     }),
-    Builtin::new(S, "Size.GiB", "(Size) -> Int", "In whole GiB.", ("(8GiB).GiB", "8"), |_, a, _, _| {
-        size(a, 1 << 30)
+    Builtin::new(S, "Size.GiB", "(Size) -> Int", "In whole GiB.", ("(8GiB).GiB", "8"), |p, a, _, at| {
+        size(p, at, a, 1 << 30)
     }),
     Builtin::new(
         S,
@@ -97,7 +97,7 @@ pub(super) static ALL: [Builtin; 16] = [
         "(Size) -> Int",
         "In whole MB, of 1000 kB each.",
         ("(2GB).MB", "2000"),
-        |_, a, _, _| size(a, 1_000_000),
+        |p, a, _, at| size(p, at, a, 1_000_000),
     ),
     Builtin::new(
         S,
@@ -105,7 +105,7 @@ pub(super) static ALL: [Builtin; 16] = [
         "(Size) -> Int",
         "In whole GB, of 1000 MB each.",
         ("(2TB).GB", "2000"),
-        |_, a, _, _| size(a, 1_000_000_000),
+        |p, a, _, at| size(p, at, a, 1_000_000_000),
     ),
 ];
 
@@ -124,14 +124,14 @@ fn abs(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
             None => pass.fail(errors::arithmetic(at, "the result is too large")),
         },
         Value::Float(n) => Value::Float(n.abs()),
-        _ => Value::Error,
+        _ => pass.failed(at, &[&args[0]]),
     }
 }
 
-fn float(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
+fn float(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
     match &args[0] {
         Value::Int(n) => Value::Float(*n as f64),
-        _ => Value::Error,
+        _ => pass.failed(at, &[&args[0]]),
     }
 }
 
@@ -147,16 +147,16 @@ fn int(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
     }
 }
 
-fn duration(args: &[Value], unit: i64) -> Value {
+fn duration(pass: &mut Pass<'_>, at: Span, args: &[Value], unit: i64) -> Value {
     match &args[0] {
         Value::Duration(ms) => Value::Int(ms / unit),
-        _ => Value::Error,
+        other => pass.failed(at, &[other]),
     }
 }
 
-fn size(args: &[Value], unit: i64) -> Value {
+fn size(pass: &mut Pass<'_>, at: Span, args: &[Value], unit: i64) -> Value {
     match &args[0] {
         Value::Size(bytes) => Value::Int(bytes / unit),
-        _ => Value::Error,
+        other => pass.failed(at, &[other]),
     }
 }

@@ -1,5 +1,6 @@
 //! Secrets: names now, texts on the host.
 
+use super::super::errors;
 use super::super::pass::Pass;
 use super::Builtin;
 use crate::data::{Encode, SecretPart};
@@ -9,7 +10,7 @@ use crate::types::ty::TyId;
 
 const G: &str = "Secrets";
 
-pub(super) static ALL: [Builtin; 4] = [
+pub(super) static ALL: [Builtin; 5] = [
     Builtin::new(
         G,
         "secret",
@@ -42,21 +43,41 @@ pub(super) static ALL: [Builtin; 4] = [
         ("base64(\"abc\")", "\"YWJj\""),
         base64,
     ),
+    Builtin::new(
+        G,
+        "escape",
+        "(Secret, Str) -> Secret or (Str, Str) -> Str",
+        "With a backslash in front of each of the characters of the second; of a secret, on the host.",
+        ("escape(\"it's\", \"'\")", "\"it\\\\'s\""),
+        escape,
+    ),
 ];
 
-fn secret(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
-    args[0].as_str().map_or(Value::Error, |name| Pass::secret_value(name, None))
+fn secret(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+    args[0].as_str().map_or_else(|| pass.failed(at, &[&args[0]]), |name| Pass::secret_value(name, None))
 }
 
-fn secret_part(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
+fn secret_part(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
     match (&args[0], &args[1]) {
         (Value::Str(name), Value::Str(part)) => Pass::secret_value(name, Some(part.clone())),
-        _ => Value::Error,
+        _ => pass.failed(at, &[&args[0], &args[1]]),
     }
 }
 
-fn encoded(value: &Value, encode: Encode, plain: fn(&str) -> String) -> Value {
+fn encoded(
+    pass: &mut Pass<'_>,
+    value: &Value,
+    at: Span,
+    encode: &Encode,
+    plain: impl Fn(&str) -> String,
+) -> Value {
+    let is_encoded =
+        |it: &SecretPart| matches!(it, SecretPart::Name { encode, .. } if *encode != Encode::Plain);
     match value {
+        Value::Secret(parts) if parts.iter().any(is_encoded) => {
+            let help = Some("encode each secret once, where it goes into its text");
+            pass.fail(errors::bad_text(at, "this secret is encoded already", help))
+        }
         Value::Str(text) => Value::Str(plain(text).into()),
         Value::Secret(parts) => Value::Secret(
             parts
@@ -64,17 +85,17 @@ fn encoded(value: &Value, encode: Encode, plain: fn(&str) -> String) -> Value {
                 .map(|p| match p {
                     SecretPart::Text(text) => SecretPart::Text(plain(text).into()),
                     SecretPart::Name { name, part, .. } => {
-                        SecretPart::Name { name: name.clone(), part: part.clone(), encode }
+                        SecretPart::Name { name: name.clone(), part: part.clone(), encode: encode.clone() }
                     }
                 })
                 .collect(),
         ),
-        _ => Value::Error,
+        other => pass.failed(at, &[other]),
     }
 }
 
-fn urlencode(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
-    encoded(&args[0], Encode::Url, percent)
+fn urlencode(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+    encoded(pass, &args[0], at, &Encode::Url, percent)
 }
 
 fn base64(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
@@ -83,9 +104,17 @@ fn base64(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
     {
         // Base64 of a text is not the text of the base64 of its parts.
         let help = Some("encode the secret alone, outside of any text");
-        return pass.fail(super::super::errors::bad_text(at, "base64 of a text around a secret", help));
+        return pass.fail(errors::bad_text(at, "base64 of a text around a secret", help));
     }
-    encoded(&args[0], Encode::Base64, sixty_four)
+    encoded(pass, &args[0], at, &Encode::Base64, sixty_four)
+}
+
+fn escape(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+    let Value::Str(which) = &args[1] else { return pass.failed(at, &[&args[1]]) };
+    encoded(pass, &args[0], at, &Encode::Escape(which.clone()), |text| {
+        let slash = |c: char| which.contains(c).then_some('\\');
+        text.chars().flat_map(|c| slash(c).into_iter().chain([c])).collect()
+    })
 }
 
 /// Percent-encoding of everything but the unreserved characters of RFC 3986.

@@ -138,8 +138,8 @@ fn text(value: &Value) -> &str {
     }
 }
 
-fn join(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
-    let Value::List(all) = &args[0] else { return Value::Error };
+fn join(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+    let Value::List(all) = &args[0] else { return pass.failed(at, &[&args[0], &args[1]]) };
     let between = text(&args[1]);
     if all.iter().any(|v| matches!(v, Value::Secret(_))) {
         let mut parts: Vec<SecretPart> = Vec::new();
@@ -280,9 +280,9 @@ fn canonical(value: &Value, out: &mut Vec<u8>) {
     }
 }
 
-fn template(_: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+fn template(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
     let (Value::Str(name), Value::Str(text), Value::Int(start)) = (&args[0], &args[1], &args[2]) else {
-        return Value::Error;
+        return pass.failed(at, &[&args[0], &args[1]]);
     };
     Value::Template(Arc::new(Template {
         name: name.clone(),

@@ -1,0 +1,31 @@
+//! Places that are no leaves of the tree and have conditions: parameters, results, what a variant carries, a `let` with a type.
+//! A literal there is tried with all literals; what is computed is tried when it has its value.
+
+use super::hir::{Demand, Ek, Ex};
+use super::scope::{Checker, Cx};
+use super::ty::Place;
+use crate::syntax::ast;
+use std::sync::Arc;
+
+impl Checker<'_> {
+    /// Checks an expression against a place that is no leaf of the tree; `of` says in a report what it is.
+    pub fn check_demanded(
+        &mut self,
+        e: &ast::Expr,
+        place: &Place,
+        of: impl FnOnce() -> String,
+        cx: &mut Cx,
+    ) -> Ex {
+        let ex = self.check(e, place, cx);
+        demanded(ex, place, of)
+    }
+}
+
+/// An expression whose value must meet the conditions of a place.
+pub fn demanded(ex: Ex, place: &Place, of: impl FnOnce() -> String) -> Ex {
+    if place.refine.is_none() || matches!(ex.kind, Ek::Const(_) | Ek::Error(_)) {
+        return ex;
+    }
+    let demand = Demand { place: place.clone(), of: of().into() };
+    Ex { at: ex.at, kind: Ek::Demand(Box::new(ex), Arc::new(demand)) }
+}

@@ -1,0 +1,21 @@
+# Makes the service catalogue be what the cloud's endpoints say. Repeating it changes nothing.
+set -o errexit -o pipefail -o nounset
+export OS_CLIENT_CONFIG_FILE=/etc/kolla-task/clouds.yaml OS_CLOUD=default
+
+service() { # name type
+    openstack service show "$1" > /dev/null 2>&1 || openstack service create --name "$1" "$2"
+}
+
+endpoint() { # service interface url
+    local id
+    id=$(openstack endpoint list --service "$1" --interface "$2" --region 'Val d'\''Oise' -f value -c ID)
+    if [ -z "$id" ]; then
+        openstack endpoint create --region 'Val d'\''Oise' "$1" "$2" "$3"
+    else
+        openstack endpoint set --url "$3" "$id"
+    fi
+}
+
+service 'keystone' 'identity'
+endpoint 'keystone' internal 'http://[fd00:20::250]:5000'
+endpoint 'keystone' public 'http://[fd00:20::250]:5000'

@@ -1,0 +1,5 @@
+-- The accounts of a new cluster: root with its password, here and from elsewhere, and nobody without a name.
+FLUSH PRIVILEGES;
+DELETE FROM mysql.global_priv WHERE User = '';
+GRANT ALL PRIVILEGES ON *.* TO 'root'@'localhost' IDENTIFIED BY '' WITH GRANT OPTION;
+GRANT ALL PRIVILEGES ON *.* TO 'root'@'%' IDENTIFIED BY '' WITH GRANT OPTION;
