@@ -39,8 +39,12 @@ struct Block<'a> {
     /// The line of the fence, from 1.
     line: usize,
     text: String,
+    /// Of a block of commands, the description that the page has come to.
+    case: String,
 }
 
+/// The blocks of a page. One of kl with a name, as in `kl shared.kl`, is a further file of the block before it; `kl +` is that
+/// block with more lines.
 fn blocks(text: &str) -> Vec<Block<'_>> {
     let mut out: Vec<Block> = Vec::new();
     let mut open = false;
@@ -48,7 +52,25 @@ fn blocks(text: &str) -> Vec<Block<'_>> {
         match (line.strip_prefix("```"), open) {
             (Some(info), false) => {
                 open = true;
-                out.push(Block { info: info.trim(), line: i + 1, text: String::new() });
+                let (info, line) = (info.trim(), i + 1);
+                let last = out.iter_mut().rfind(|it| it.info == "kl");
+                match (info.strip_prefix("kl "), last) {
+                    (Some("+"), Some(last)) => {
+                        let text = last.text.clone();
+                        out.push(Block { info: "kl", line, text, case: String::new() });
+                    }
+                    (Some(name), Some(last)) => {
+                        last.text.push_str(&format!("# --- {name}\n"));
+                        // Its lines go to the block that it belongs to.
+                        let at = out.iter().rposition(|it| it.info == "kl").unwrap_or_default();
+                        let case = out.remove(at);
+                        out.push(case);
+                    }
+                    (_, last) => {
+                        let case = last.map(|it| it.text.clone()).unwrap_or_default();
+                        out.push(Block { info, line, text: String::new(), case });
+                    }
+                }
             }
             (Some(_), true) => open = false,
             (None, true) => {
@@ -95,10 +117,14 @@ fn compiles(path: &Path, block: &Block) -> Result<(), Failed> {
 
 fn blocks_hold(path: &Path) -> Result<(), Failed> {
     let text = read(path)?;
+    let mut page = text.clone();
     for block in blocks(&text) {
         match block.info {
             "kl" => compiles(path, &block)?,
-            "console" => shows(path, &block)?,
+            "console" => {
+                let seen = shows(path, &block)?;
+                page = page.replacen(&format!("```console\n{}```", block.text), &format!("```console\n{seen}```"), 1);
+            }
             "ebnf" | "text" | "sh" | "json" | "ini" | "toml" | "yaml" | "jinja" | "rust" => {}
             other => {
                 return Err(
@@ -107,26 +133,30 @@ fn blocks_hold(path: &Path) -> Result<(), Failed> {
             }
         }
     }
-    Ok(())
+    if page != text { golden::compare_file(path, &page) } else { Ok(()) }
 }
 
-/// A block without output only has to succeed; one with output must be what is printed. Cargo is not run again for a tool
+/// Runs a block of commands where the page's description lies as `cloud.kl`, and returns it as it is printed now. A block without output only has to succeed; one with output must be what is printed. Cargo is not run again for a tool
 /// that is already there, and `tests/run` not by its own test.
-fn shows(path: &Path, block: &Block) -> Result<(), Failed> {
+fn shows(path: &Path, block: &Block) -> Result<String, Failed> {
     let script =
         block.text.replace("$ cargo run --release -- ", "$ kolla-lang ").replace("$ tests/run\n", "");
     let folder = tempfile::tempdir()?;
     for shared in ["examples", "tests"] {
         std::os::unix::fs::symlink(root().join(shared), folder.path().join(shared))?;
     }
+    Files::parse("cloud.kl", &block.case).write_to(folder.path())?;
     let seen = transcripts::replay(&script, folder.path())?;
     let has_output = script.lines().any(|l| !l.starts_with("$ "));
     let commands: String = script.lines().filter(|l| l.starts_with("$ ")).map(|l| format!("{l}\n")).collect();
     let name = format!("the block at {}:{}", shown(path), block.line);
     match has_output {
-        true if seen != script => Err(golden::differs(&name, &script, &seen)),
+        true if script != block.text => {
+            if seen == script { Ok(block.text.clone()) } else { Err(golden::differs(&name, &script, &seen)) }
+        }
+        true => Ok(seen),
         false if seen.contains("\n[exit ") => Err(golden::differs(&name, &commands, &seen)),
-        _ => Ok(()),
+        false => Ok(block.text.clone()),
     }
 }
 
