@@ -123,7 +123,11 @@ fn blocks_hold(path: &Path) -> Result<(), Failed> {
             "kl" => compiles(path, &block)?,
             "console" => {
                 let seen = shows(path, &block)?;
-                page = page.replacen(&format!("```console\n{}```", block.text), &format!("```console\n{seen}```"), 1);
+                page = page.replacen(
+                    &format!("```console\n{}```", block.text),
+                    &format!("```console\n{seen}```"),
+                    1,
+                );
             }
             "ebnf" | "text" | "sh" | "json" | "ini" | "toml" | "yaml" | "jinja" | "rust" => {}
             other => {
@@ -152,7 +156,11 @@ fn shows(path: &Path, block: &Block) -> Result<String, Failed> {
     let name = format!("the block at {}:{}", shown(path), block.line);
     match has_output {
         true if script != block.text => {
-            if seen == script { Ok(block.text.clone()) } else { Err(golden::differs(&name, &script, &seen)) }
+            if seen == script {
+                Ok(block.text.clone())
+            } else {
+                Err(golden::differs(&name, &script, &seen))
+            }
         }
         true => Ok(seen),
         false if seen.contains("\n[exit ") => Err(golden::differs(&name, &commands, &seen)),
