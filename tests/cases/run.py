@@ -102,6 +102,9 @@ def run(case, program):
 
 
 def main():
+    # FIXME: cases that do not hold yet; one that does must leave this list.
+    with open(os.path.join(HERE, "known"), encoding="utf-8") as file:
+        known = set(file.read().split())
     program, names = os.path.abspath(sys.argv[1]), sys.argv[2:]
     failed, table = 0, {}
     for kind in sorted(os.listdir(HERE)):
@@ -111,6 +114,11 @@ def main():
             if names and name not in names:
                 continue
             found = run(f"{kind}/{name}", program)
+            if f"{kind}/{name}" in known:
+                print(f"{kind}/{name}: " + ("does not hold yet" if found else "HOLDS NOW: take it out of tests/cases/known"))
+                table.setdefault(kind, [0, 0])[1] += 1
+                failed += not found
+                continue
             row = table.setdefault(kind, [0, 0])
             row[1 if found else 0] += 1
             for it in found:
