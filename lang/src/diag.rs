@@ -173,6 +173,12 @@ impl Problems {
         }
     }
 
+    /// Takes back reports that came from a position on: of what turned out not to be asked for.
+    pub fn take_back(&mut self, from: usize, is_out: impl Fn(&Diagnostic) -> bool) {
+        let late = self.all.split_off(from.min(self.all.len()));
+        self.all.extend(late.into_iter().filter(|report| !is_out(report)));
+    }
+
     /// The reports but for some.
     pub fn without(mut self, is_out: impl Fn(&Diagnostic) -> bool) -> Problems {
         self.all.retain(|report| !is_out(report));

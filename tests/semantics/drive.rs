@@ -9,11 +9,6 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngSeed, TestError, TestRunner};
 
-/// `WILD=1` draws what the two are known to differ in, too.
-fn tame() -> bool {
-    std::env::var("WILD").is_err()
-}
-
 /// Tries a property for as many programs as are asked for; the one that fails is made small and printed.
 pub fn for_programs(name: &str, share: u32, mut property: impl FnMut(&[File]) -> Vec<String>) {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
@@ -30,14 +25,14 @@ pub fn for_programs(name: &str, share: u32, mut property: impl FnMut(&[File]) ->
     let numbers = proptest::collection::vec(any::<u32>(), 0..400);
     let shared = std::cell::RefCell::new(&mut property);
     let tried = TestRunner::new(config).run(&numbers, |numbers| {
-        let files = program(&numbers, tame());
+        let files = program(&numbers);
         let found = (shared.borrow_mut())(&files);
         if found.is_empty() { Ok(()) } else { Err(TestCaseError::fail(found.join("\n"))) }
     });
     match tried {
         Ok(()) => {}
         Err(TestError::Fail(_, numbers)) => {
-            let files = smaller(program(&numbers, tame()), &mut property);
+            let files = smaller(program(&numbers), &mut property);
             panic!("{name}, seed {seed}:\n{}\n{}", text_of(&files), property(&files).join("\n"));
         }
         Err(other) => panic!("{name}, seed {seed}: {other}"),
@@ -101,7 +96,7 @@ fn show_differences() {
     let (mut untyped, mut wrong, n) = (0, 0, number("CASES").unwrap_or(300));
     for _ in 0..n {
         let drawn = numbers.new_tree(&mut runner).expect("numbers").current();
-        let files = program(&drawn, tame());
+        let files = program(&drawn);
         let of_types = |found: &[String]| found.first().is_some_and(|l| l == "not typed");
         let mut property = |files: &[File]| {
             let found = differences(files);

@@ -37,7 +37,9 @@ impl Checker<'_> {
             let changes = match (self.types.get(self.types.unwrap(from)), self.types.get(target)) {
                 (Ty::Tree, _) => false,
                 (_, Ty::Tree) => true,
-                (Ty::List(x), Ty::List(_)) => !self.types.same(*x, TyId::TREE),
+                (Ty::List(x), Ty::List(y)) => {
+                    self.types.same(*y, TyId::TREE) && !self.types.same(*x, TyId::TREE)
+                }
                 _ => false,
             };
             return if changes { Ex { at, kind: Ek::ToTree(Box::new(ex), from) } } else { ex };

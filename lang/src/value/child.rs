@@ -238,7 +238,7 @@ impl Pass<'_> {
 
     /// Reports the definitions that go through an optional that nobody gives, or that nothing stronger than they took away.
     fn refined_in_vain(&mut self, spot: Spot<'_>, key: &Arc<str>, below: &[(Cur, TrieId)], keys: &Keys) {
-        let id = spot.node();
+        let (id, before) = (spot.node(), self.unsure);
         for (cur, place) in below {
             let match_key = match cur.star {
                 Some(star) if self.eng.trie.star(star).target != *place => self.node(id).key.clone(),
@@ -247,9 +247,11 @@ impl Pass<'_> {
             let mut instances = Vec::new();
             self.instances(*cur, &match_key, &mut instances);
             for (group, env) in instances {
-                self.report_through(id, key, *place, Cur { group, env, ..*cur }, keys);
+                self.report_through(id, key, *place, Cur { group, env, ..*cur }, (keys, true));
             }
         }
+        // Whatever goes through it, it is not there.
+        self.unsure = before;
     }
 
     /// The name or key of a spot.

@@ -133,14 +133,8 @@ impl Pass<'_> {
             }
             Ek::Text(pieces, secret) => self.text(pieces, *secret, frame),
             Ek::List(items) => {
-                let mut out = Vec::with_capacity(items.len());
-                for item in items {
-                    match self.eval(item, frame) {
-                        failed @ Value::Error(_) => return failed,
-                        value => out.push(value),
-                    }
-                }
-                Value::List(out.into())
+                // Each is asked, so that every mistake is told.
+                Value::list(items.iter().map(|item| self.eval(item, frame)).collect())
             }
             Ek::ListFor(each, item) => {
                 let mut out = Vec::new();
@@ -210,12 +204,9 @@ impl Pass<'_> {
             Ek::Match(subject, arms) => self.matched(subject, arms, frame, at),
             Ek::Call(id, args) => self.call(*id, args, frame, at),
             Ek::Builtin(index, args, types) => {
-                let mut values = Vec::with_capacity(args.len());
-                for arg in args {
-                    match self.eval(arg, frame) {
-                        failed @ Value::Error(_) => return failed,
-                        value => values.push(value),
-                    }
+                let values: Vec<Value> = args.iter().map(|arg| self.eval(arg, frame)).collect();
+                if let Some(reported) = values.iter().find_map(Value::failed) {
+                    return Value::Error(reported);
                 }
                 (super::builtins::get(*index).run)(self, &values, types, at)
             }
@@ -614,12 +605,9 @@ impl Pass<'_> {
     }
 
     fn call(&mut self, id: FnId, args: &[Ex], frame: &mut Frame, at: Span) -> Value {
-        let mut values = Vec::with_capacity(args.len());
-        for arg in args {
-            match self.eval(arg, frame) {
-                failed @ Value::Error(_) => return failed,
-                value => values.push(value),
-            }
+        let values: Vec<Value> = args.iter().map(|arg| self.eval(arg, frame)).collect();
+        if let Some(reported) = values.iter().find_map(Value::failed) {
+            return Value::Error(reported);
         }
         let memo_key = super::settle::scalar_key(&values).map(|bytes| (id.0, bytes));
         if let Some(key) = &memo_key {

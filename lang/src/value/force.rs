@@ -285,7 +285,7 @@ impl Pass<'_> {
             for (group, env) in instances.clone() {
                 for (name, below) in &place.names {
                     if !keys.has(name) {
-                        self.report_through(id, name, *below, Cur { group, env, ..*cur }, &keys);
+                        self.report_through(id, name, *below, Cur { group, env, ..*cur }, (&keys, false));
                     }
                 }
                 for star in &place.stars {
@@ -304,11 +304,11 @@ impl Pass<'_> {
         let Cur { group, env, .. } = cur;
         let groups = &self.eng.program.groups;
         if groups[star_group.0 as usize].depth <= groups[group.0 as usize].depth {
-            let value = self.star_key(star, env);
+            let value = self.star_key(star, group, env);
             if let Value::Str(key) = value
                 && !keys.has(&key)
             {
-                self.report_through(id, &key, target, cur, keys);
+                self.report_through(id, &key, target, cur, (keys, false));
             }
             return;
         }
@@ -316,19 +316,26 @@ impl Pass<'_> {
         for (key, envs) in index.iter() {
             if !keys.has(key) {
                 for env in envs {
-                    self.report_through(id, key, target, Cur { group: star_group, env: *env, ..cur }, keys);
+                    self.report_through(
+                        id,
+                        key,
+                        target,
+                        Cur { group: star_group, env: *env, ..cur },
+                        (keys, false),
+                    );
                 }
             }
         }
     }
 
+    /// Reports what goes through a key that is not there. What ends at an optional gives it or says itself that it is not there.
     pub(super) fn report_through(
         &mut self,
         id: NodeId,
         key: &Arc<str>,
         below: TrieId,
         cur: Cur,
-        keys: &Keys,
+        (keys, is_optional): (&Keys, bool),
     ) {
         let mut found = Vec::new();
         self.defs_below(below, cur.group, cur.env, &mut found);
@@ -342,7 +349,8 @@ impl Pass<'_> {
         for (def, gone) in found {
             // What `:=` replaced refines nothing, nor what a stronger `none` took away; that itself refines nothing either.
             let (rank, uses) = (self.rank(def), &self.eng.program.uses);
-            let takes = gone && self.eng.trie.node(below).ends.contains(&def) && keys.lost(key);
+            let ends = self.eng.trie.node(below).ends.contains(&def);
+            let takes = ends && (is_optional || gone && keys.lost(key));
             let is_taken = keys.taken_by(key).iter().any(|by| by.beats(rank, uses));
             if takes || is_taken || cuts.iter().any(|cut| cut.drops(rank, cur.rule, uses)) {
                 continue;

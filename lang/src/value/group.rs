@@ -163,7 +163,7 @@ impl Pass<'_> {
         let groups = &self.eng.program.groups;
         let star_group = self.eng.trie.star(star).group;
         if groups[star_group.0 as usize].depth <= groups[cur.group.0 as usize].depth {
-            let value = self.star_key(star, cur.env);
+            let value = self.star_key(star, cur.group, cur.env);
             self.unsure = self.unsure.or(value.failed());
             if value.as_str().is_some_and(|v| v == key) {
                 out.push((cur.group, cur.env));
@@ -179,6 +179,11 @@ impl Pass<'_> {
     /// The instances of a cursor's open step that give a key, if they were found before.
     pub fn known_instances(&self, cur: Cur, key: &Arc<str>) -> Option<(GroupId, &[EnvId])> {
         let star = cur.star?;
+        // Of a step that failed it is not known to which keys it leads: whoever reads below it asks again.
+        let failed = |memo: &Memo| memo.failed_stars.contains_key(&(star, cur.env));
+        if failed(&self.memo) || self.base.is_some_and(failed) {
+            return None;
+        }
         let known = self
             .base
             .and_then(|b| b.stars.get(&(star, cur.env)))
@@ -187,12 +192,28 @@ impl Pass<'_> {
         Some((self.eng.trie.star(star).group, index.get(key).map_or(&[], Vec::as_slice)))
     }
 
-    /// The key of a computed step in an environment. It is nobody's leaf, whoever asks.
-    pub(super) fn star_key(&mut self, id: StarId, env: EnvId) -> Value {
+    /// The key of a computed step in an environment. It is nobody's leaf, whoever asks. It is asked before the guards around it,
+    /// as it decides whether these matter at all; but where they do not hold, a key that cannot be told is none and no mistake.
+    pub(super) fn star_key(&mut self, id: StarId, group: GroupId, env: EnvId) -> Value {
+        let n_told = self.problems.len();
+        let star = self.eng.trie.star(id);
         self.open.push(Open::Star(id.0, env));
-        let key = self.eval(&self.eng.trie.star(id).key, &mut Frame::of(self.env(env)));
+        let key = self.eval(&star.key, &mut Frame::of(self.env(env)));
         self.open.pop();
-        key
+        if !key.is_error() {
+            return key;
+        }
+        let before = self.unsure.take();
+        let mut live = Vec::new();
+        self.defs_below(star.target, group, env, &mut live);
+        if !live.is_empty() || std::mem::replace(&mut self.unsure, before).is_some() {
+            self.unsure = before;
+            return key;
+        }
+        let mut own = Vec::new();
+        star.key.walk(&mut |ex| own.push(ex.at));
+        self.problems.take_back(n_told, |report| own.contains(&report.at));
+        Value::None
     }
 
     /// The instances of a computed step, by key.
@@ -218,10 +239,11 @@ impl Pass<'_> {
         self.extend(group, env, star.group, &mut envs);
         let mut index = StarIndex::default();
         for env in envs {
-            let key = self.star_key(id, env);
+            let key = self.star_key(id, star.group, env);
             self.unsure = self.unsure.or(key.failed());
             match key {
                 Value::Str(key) => index.entry(key).or_default().push(env),
+                Value::None => {}
                 _ => self.memo.is_unsure = true,
             }
         }

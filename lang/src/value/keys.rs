@@ -204,7 +204,7 @@ impl Pass<'_> {
             let groups = &self.eng.program.groups;
             let known: Vec<Added> =
                 if groups[star_def.group.0 as usize].depth <= groups[group.0 as usize].depth {
-                    let value = self.star_key(*star, env);
+                    let value = self.star_key(*star, group, env);
                     match value {
                         Value::Str(key) => vec![(key, vec![(group, env)])],
                         other => {

@@ -131,7 +131,9 @@ impl Pass<'_> {
         default: Option<&Arc<Ex>>,
     ) -> (Value, Src) {
         let Some(first) = winners.all.first() else { return self.default_leaf(spot, place, default) };
-        self.note_losers(first, &ends[winners.weaker..]);
+        for won in &winners.all {
+            self.note_losers(won, &ends[winners.weaker..]);
+        }
         if winners.all.len() == 1 {
             return self.landed(spot, place, first);
         }
@@ -185,7 +187,9 @@ impl Pass<'_> {
     /// Whether one of two ranks beats the other only because its file happens to use that of the other.
     pub(super) fn is_by_use(&mut self, winner: Rank, loser: Rank) -> bool {
         let uses = &self.eng.program.uses;
-        winner.strength == loser.strength
+        // Defaults are of no file: one beats another by where it is written.
+        winner.strength >= rank::SITE_SUGGEST
+            && winner.strength == loser.strength
             && winner.beats(loser, uses)
             && *self
                 .beside
@@ -227,7 +231,8 @@ impl Pass<'_> {
         let file = defs[winner.0 as usize].file;
         for def in weaker {
             if defs[def.0 as usize].file == file {
-                self.memo.lost.entry(def).or_insert(winner);
+                let known = self.memo.lost.entry(def).or_insert(winner);
+                *known = winner.min(*known);
             }
         }
     }

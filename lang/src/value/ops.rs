@@ -7,7 +7,7 @@ use crate::live::Value;
 use crate::source::Span;
 use crate::syntax::ast::BinOp;
 use crate::types::hir::InKind;
-use crate::types::ty::TyId;
+use crate::types::ty::{Ty, TyId};
 use std::cmp::Ordering;
 use std::net::IpAddr;
 
@@ -64,7 +64,7 @@ impl Pass<'_> {
                 return Err(reported);
             }
             // A map without keys is the most frequent question.
-            let (a_empty, b_empty) = (self.is_empty(a), self.is_empty(b));
+            let (a_empty, b_empty) = (self.is_empty(a, ty), self.is_empty(b, ty));
             if let (Some(x), Some(y)) = (a_empty, b_empty)
                 && (x || y)
             {
@@ -80,12 +80,14 @@ impl Pass<'_> {
     }
 
     /// Whether a map has no keys; `None` for what is no map.
-    fn is_empty(&mut self, value: &Value) -> Option<bool> {
+    fn is_empty(&mut self, value: &Value, ty: TyId) -> Option<bool> {
+        let types = &self.eng.program.types;
+        if !matches!(types.get(types.unwrap(ty)), Ty::Map(..)) {
+            return None;
+        }
         match value {
-            Value::Node(id) if !matches!(self.node(*id).kind, super::memo::Kind::Record(..)) => {
-                Some(self.keys(*id).present.is_empty())
-            }
-            Value::Dict(dict) => Some(dict.entries.is_empty()),
+            Value::Node(id) => Some(self.keys(*id).present.is_empty()),
+            Value::Dict(dict) => Some(dict.entries.iter().all(|entry| matches!(entry.value, Value::None))),
             _ => None,
         }
     }
@@ -145,7 +147,8 @@ impl Pass<'_> {
                 (zero(*y), int(*x, *y).map(Value::Size))
             }
             (Value::Ip(ip), Value::Int(n)) => {
-                (false, move_ip(*ip, if op == Add { *n } else { -*n }).map(Value::Ip))
+                let by = if op == Add { Some(*n) } else { n.checked_neg() };
+                (false, by.and_then(|by| move_ip(*ip, by)).map(Value::Ip))
             }
             (Value::List(x), Value::List(y)) => {
                 (false, Some(Value::List(x.iter().chain(y.iter()).cloned().collect())))

@@ -60,6 +60,10 @@ pub struct Pass<'p> {
     pub open: Vec<Open>,
     /// Keys named in `open`.
     pub open_names: Vec<Arc<str>>,
+    /// Places whose parts of values that are other places are being looked for.
+    pub open_parts: Vec<(NodeId, Arc<str>)>,
+    /// Places that were found to be made of themselves.
+    pub broken_wholes: Map<NodeId, Reported>,
     /// Reports.
     pub problems: Problems,
     /// The part's name.
@@ -116,6 +120,8 @@ impl<'p> Pass<'p> {
             own_part: None,
             open: Vec::new(),
             open_names: Vec::new(),
+            open_parts: Vec::new(),
+            broken_wholes: Map::default(),
             problems: Problems::default(),
             part: None,
             steps: 0,
@@ -165,6 +171,8 @@ impl<'p> Pass<'p> {
         self.own_part = None;
         self.open.clear();
         self.open_names.clear();
+        self.open_parts.clear();
+        self.broken_wholes.clear();
         self.broken_keys.clear();
         self.calling.clear();
         self.later.clear();
@@ -476,6 +484,9 @@ impl<'p> Pass<'p> {
             _ => self.describe(*o),
         };
         let mut chain: Vec<(String, Span)> = open.iter().enumerate().filter_map(describe).collect();
+        if chain.is_empty() {
+            chain.extend(open.iter().filter_map(|open| self.describe_hidden(*open)));
+        }
         if chain.is_empty() {
             chain.extend(self.describe_hidden(what));
         }

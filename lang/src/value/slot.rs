@@ -221,7 +221,20 @@ impl Pass<'_> {
                 }
                 Value::Node(other) => {
                     let other = self.canon(*other);
-                    if let Some((value, at)) = self.written(other, key) {
+                    if self.open_parts.iter().any(|(node, name)| *node == id && name == key) {
+                        // Two places that are each the other say nothing.
+                        let known = self.broken_wholes.get(&id).copied();
+                        let reported = known.unwrap_or_else(|| self.cycle(Open::Wholes(id), None));
+                        self.broken_wholes.insert(id, reported);
+                        out.push(Whole { value: Value::Error(reported), ..whole.clone() });
+                        continue;
+                    }
+                    self.open_parts.push((id, key.clone()));
+                    self.open.push(Open::Wholes(id));
+                    let written = self.written(other, key);
+                    self.open.pop();
+                    self.open_parts.pop();
+                    if let Some((value, at)) = written {
                         out.push(Whole { src: Src { def: whole.src.def, at }, value, ..*whole });
                     }
                 }
@@ -238,15 +251,15 @@ impl Pass<'_> {
             Kind::Record(rec, plan, _) => {
                 let (rec, plan) = (*rec, plan.clone());
                 let field = self.eng.program.types.record(rec).find(key)?;
-                let by_path = !plan.fields[field as usize].below.is_empty();
                 let by_whole = !self.parts(id, key).is_empty();
-                if !by_path && !by_whole {
+                if let Some(reported) = self.broken_wholes.get(&id) {
+                    return Some((Value::Error(*reported), self.first_at(id)));
+                }
+                if !by_whole && !self.is_given_below(id, &plan.fields[field as usize].below) {
                     return None;
                 }
                 let value = self.field(id, field);
                 match self.field_slot(id, field) {
-                    // A path whose guards do not hold leaves the default.
-                    Slot::Value(_, Src { def: NO_DEF, .. }) if !by_whole => None,
                     Slot::Value(_, src) => Some((value, src.at)),
                     Slot::Child(child) => Some((value, self.first_at(child))),
                     _ => Some((value, self.first_at(id))),
@@ -264,6 +277,27 @@ impl Pass<'_> {
                 }
             }
         }
+    }
+
+    /// Whether a definition whose loops and guards let it be ends at a field of a node or goes through it.
+    fn is_given_below(&mut self, id: NodeId, below: &[(u32, TrieId)]) -> bool {
+        let (curs, key, cuts) =
+            (self.node(id).curs.clone(), self.node(id).key.clone(), self.node(id).cuts.clone());
+        let mut found = Vec::new();
+        for (cur, place) in below {
+            let cur = curs[*cur as usize];
+            let mut instances = Vec::new();
+            self.instances(cur, &key, &mut instances);
+            for (group, env) in instances {
+                self.defs_below(*place, group, env, &mut found);
+            }
+            let uses = &self.eng.program.uses;
+            found.retain(|(def, _)| !cuts.iter().any(|cut| cut.drops(self.rank(*def), cur.rule, uses)));
+            if !found.is_empty() {
+                return true;
+            }
+        }
+        false
     }
 
     /// Whether it is known that nothing was given whole at or above a node.

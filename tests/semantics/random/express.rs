@@ -29,9 +29,9 @@ impl Env {
 /// A default: a literal.
 pub fn default(draw: &mut Draw<'_>, schema: &Schema, ty: &T) -> Option<String> {
     Some(match ty {
-        T::Opt(_) if draw.chance(60) || draw.tame => "none".into(),
+        T::Opt(_) if draw.chance(60) => "none".into(),
         T::Key(_) => return None,
-        T::Map(..) | T::Tree | T::Rec(_) if draw.chance(60) || draw.tame => "{}".into(),
+        T::Map(..) | T::Tree | T::Rec(_) if draw.chance(60) => "{}".into(),
         _ => literal(draw, schema, &Env::empty(), ty, 2),
     })
 }
@@ -78,7 +78,7 @@ pub fn literal(draw: &mut Draw<'_>, schema: &Schema, env: &Env, ty: &T, depth: u
             format!("[{}]", all.join(", "))
         }
         T::Opt(inner_ty) => {
-            if draw.chance(30) && !(draw.tame && inner_ty.merges()) {
+            if draw.chance(30) {
                 "none".into()
             } else {
                 inner(draw, inner_ty)
@@ -157,9 +157,6 @@ pub const DOC: [&str; 4] = ["m", "n", "o", "log"];
 
 pub fn tree(draw: &mut Draw<'_>, schema: &Schema, env: &Env, depth: usize) -> String {
     let mut all = Vec::new();
-    if draw.tame {
-        return format!("{{ m = {}, n = {} }}", scalar(draw, schema, env), scalar(draw, schema, env));
-    }
     for _ in 0..draw.below(4) {
         let mut path = (*draw.pick(&DOC)).to_owned();
         if draw.chance(25) {
@@ -246,9 +243,6 @@ pub fn expr(draw: &mut Draw<'_>, schema: &Schema, env: &Env, ty: &T, depth: usiz
 
 /// A path that has the type.
 fn read(draw: &mut Draw<'_>, schema: &Schema, env: &Env, ty: &T) -> Option<String> {
-    if draw.tame && ty.merges() {
-        return None;
-    }
     let wanted = ty.plain();
     let fits =
         |found: &T| found.plain() == wanted || matches!(&wanted, T::Opt(inner) if **inner == found.plain());
@@ -263,8 +257,6 @@ fn of_shape(
     env: &Env,
     fits: impl Fn(&T) -> bool,
 ) -> Option<(String, T)> {
-    let tame = draw.tame;
-    let fits = |t: &T| fits(t) && !(tame && matches!(t, T::Opt(inner) if inner.merges()));
     let all: Vec<(String, T)> = readable(schema, env).into_iter().filter(|(_, t)| fits(t)).collect();
     if all.is_empty() { None } else { Some(draw.pick(&all).clone()) }
 }
@@ -307,14 +299,14 @@ fn call(draw: &mut Draw<'_>, schema: &Schema, env: &Env, ty: &T, depth: usize) -
         return None;
     }
     let f = draw.pick(&fitting).clone();
-    let args: Vec<String> = f.params.iter().map(|(_, ty)| expr(draw, schema, env, ty, depth - 1)).collect();
+    let args: Vec<String> =
+        f.params.iter().map(|(_, ty, _)| expr(draw, schema, env, ty, depth - 1)).collect();
     Some(format!("{}({})", f.name, args.join(", ")))
 }
 
 /// Operators and builtins that give the type.
 fn made(draw: &mut Draw<'_>, schema: &Schema, env: &Env, ty: &T, depth: usize) -> Option<String> {
     let sub = |draw: &mut Draw<'_>, ty: &T| expr(draw, schema, env, ty, depth - 1);
-    let tame = draw.tame;
     let list = |draw: &mut Draw<'_>| of_shape(draw, schema, env, |t| matches!(t, T::List(_) | T::Set(_)));
     Some(match ty {
         T::Int | T::Small => match draw.below(8) {
@@ -357,8 +349,7 @@ fn made(draw: &mut Draw<'_>, schema: &Schema, env: &Env, ty: &T, depth: usize) -
                 format!("{name}({} for {source})", expr(draw, schema, &inner, &T::Bool, depth - 1))
             }
             _ => {
-                let (path, ty) =
-                    of_shape(draw, schema, env, |t| !(matches!(t, T::Tree) || tame && t.merges()))?;
+                let (path, ty) = of_shape(draw, schema, env, |t| !matches!(t, T::Tree))?;
                 let value = literal(draw, schema, env, &ty, 1);
                 if matches!(ty, T::Opt(_)) && draw.chance(50) {
                     format!("({path} != none)")
@@ -409,12 +400,10 @@ fn made(draw: &mut Draw<'_>, schema: &Schema, env: &Env, ty: &T, depth: usize) -
             _ => format!("({} + {})", read(draw, schema, env, ty)?, read(draw, schema, env, ty)?),
         },
         T::Set(item) => format!("set({})", read(draw, schema, env, &T::List(item.clone()))?),
-        T::Rec(_) if draw.tame => return None,
         T::Rec(i) => {
             let left = read(draw, schema, env, ty)?;
             format!("({left} & {})", record(draw, schema, env, *i, depth, true))
         }
-        T::Tree if draw.tame => return None,
         T::Tree => match draw.below(3) {
             0 => format!("({} & {})", tree(draw, schema, env, 1), tree(draw, schema, env, 1)),
             1 => format!("({} & {})", read(draw, schema, env, ty)?, tree(draw, schema, env, 1)),
@@ -461,7 +450,8 @@ pub fn bound(draw: &mut Draw<'_>, schema: &Schema, env: &Env, name: &str) -> Opt
             let key = match key {
                 MapKey::Of(of) => T::Key(of),
                 _ if root => T::Key(path.clone()),
-                _ => T::Str,
+                // A key of a map of some record, of which no map of the root has keys.
+                _ => T::Key("?".into()),
             };
             match draw.chance(50) {
                 true => (format!("{name}, {second} in {path}"), env.with(name, key).with(&second, *item)),

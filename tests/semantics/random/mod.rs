@@ -13,13 +13,11 @@ use crate::reference::program::File;
 pub struct Draw<'a> {
     numbers: &'a [u32],
     at: usize,
-    /// Leaves out what the two evaluators are known to differ in.
-    pub tame: bool,
 }
 
 impl<'a> Draw<'a> {
     pub fn new(numbers: &'a [u32]) -> Draw<'a> {
-        Draw { numbers, at: 0, tame: false }
+        Draw { numbers, at: 0 }
     }
 
     /// A number below `n`.
@@ -45,8 +43,8 @@ impl<'a> Draw<'a> {
 }
 
 /// The program that a list of numbers stands for; the first file is the entry.
-pub fn program(numbers: &[u32], tame: bool) -> Vec<File> {
-    let mut draw = Draw { tame, ..Draw::new(numbers) };
+pub fn program(numbers: &[u32]) -> Vec<File> {
+    let mut draw = Draw::new(numbers);
     let schema = schema::schema(&mut draw);
     state::files(&mut draw, &schema)
 }

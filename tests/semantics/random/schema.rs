@@ -86,8 +86,13 @@ pub struct Rec {
 #[derive(Clone, Debug)]
 pub struct Func {
     pub name: String,
-    pub params: Vec<(String, T)>,
+    /// Names and types, with a condition behind the type.
+    pub params: Vec<(String, T, String)>,
     pub result: T,
+    /// The condition of the result.
+    pub cond: String,
+    /// A `let` before the result, perhaps.
+    pub inner: Option<String>,
     pub text: String,
 }
 
@@ -128,11 +133,7 @@ pub fn schema(draw: &mut Draw<'_>) -> Schema {
             let field = field(draw, &out, &rec, ["a", "b", "c", "d"][j], ty, true);
             rec.fields.push(field);
         }
-        if draw.chance(15)
-            && !draw.tame
-            && rec.fields.len() > 1
-            && rec.fields[..2].iter().all(|f| f.ty.plain() == T::Int)
-        {
+        if draw.chance(15) && rec.fields.len() > 1 && rec.fields[..2].iter().all(|f| f.ty.plain() == T::Int) {
             rec.cond = " where it.a <= it.b".into();
         }
         if draw.chance(15) {
@@ -167,8 +168,7 @@ pub fn schema(draw: &mut Draw<'_>) -> Schema {
 
 fn basic(draw: &mut Draw<'_>) -> T {
     let all = [T::Int, T::Str, T::Bool, T::Small, T::Word, T::Duration, T::Size, T::Ip, T::Float, T::Cidr];
-    let found = all[draw.below(all.len())].clone();
-    if draw.tame { found.plain() } else { found }
+    all[draw.below(all.len())].clone()
 }
 
 fn leaf(draw: &mut Draw<'_>, schema: &Schema) -> T {
@@ -177,7 +177,7 @@ fn leaf(draw: &mut Draw<'_>, schema: &Schema) -> T {
         6 if !schema.enums.is_empty() => T::Enum(draw.below(schema.enums.len())),
         7 => T::List(Box::new(item(draw, schema))),
         8 => T::Set(Box::new(item(draw, schema))),
-        9 if !draw.tame => {
+        9 => {
             let maps: Vec<&(String, Vec<String>)> = schema.keys.iter().collect();
             if maps.is_empty() { T::Int } else { T::Key(draw.pick(&maps).0.clone()) }
         }
@@ -188,7 +188,7 @@ fn leaf(draw: &mut Draw<'_>, schema: &Schema) -> T {
 fn item(draw: &mut Draw<'_>, schema: &Schema) -> T {
     match draw.below(6) {
         4 if !schema.enums.is_empty() => T::Enum(draw.below(schema.enums.len())),
-        5 if !schema.keys.is_empty() && !draw.tame => T::Key(draw.pick(&schema.keys).0.clone()),
+        5 if !schema.keys.is_empty() => T::Key(draw.pick(&schema.keys).0.clone()),
         _ => basic(draw),
     }
 }
@@ -212,7 +212,6 @@ fn field_type(draw: &mut Draw<'_>, schema: &Schema, before: usize) -> T {
 
 fn map_key(draw: &mut Draw<'_>, others: &[(String, Vec<String>)]) -> MapKey {
     match draw.below(6) {
-        _ if draw.tame => MapKey::Str,
         4 => MapKey::Word,
         5 if !others.is_empty() => MapKey::Of(draw.pick(others).0.clone()),
         _ => MapKey::Str,
@@ -237,14 +236,15 @@ fn option_type(draw: &mut Draw<'_>, schema: &Schema) -> T {
 
 /// A field with perhaps a condition and a default.
 fn field(draw: &mut Draw<'_>, schema: &Schema, rec: &Rec, name: &str, ty: T, in_record: bool) -> Field {
-    let cond = if draw.chance(20) && !draw.tame { condition(draw, &ty) } else { String::new() };
+    let cond = if draw.chance(20) { condition(draw, &ty) } else { String::new() };
     let others: Vec<String> = match in_record {
         true => rec.fields.iter().filter(|f| f.ty == ty).map(|f| format!("self.{}", f.name)).collect(),
         false => Vec::new(),
     };
     let default = match draw.below(10) {
         0 | 1 if !matches!(ty, T::Map(..) | T::Opt(_) | T::Tree) => None,
-        2 if !others.is_empty() && (!draw.tame || !ty.merges()) => Some(draw.pick(&others).clone()),
+        2 if !others.is_empty() => Some(draw.pick(&others).clone()),
+        4 if in_record && ty == T::Str => Some((*draw.pick(&["key", "\"v${key}\""])).into()),
         3 if in_record && ty == T::Int && !others.is_empty() => Some(format!("{} + 1", draw.pick(&others))),
         _ => super::express::default(draw, schema, &ty),
     };
@@ -252,10 +252,11 @@ fn field(draw: &mut Draw<'_>, schema: &Schema, rec: &Rec, name: &str, ty: T, in_
     Field { name: name.to_owned(), ty, cond, required, default }
 }
 
-fn condition(draw: &mut Draw<'_>, ty: &T) -> String {
+pub fn condition(draw: &mut Draw<'_>, ty: &T) -> String {
     let all: &[&str] = match ty.plain() {
         T::Int => &[" where it in 0..12", " where it != 3", " where it % 2 == 0 or it < 6"],
         T::Str => &[" where it != \"x\"", " where count(it) < 4"],
+        T::Map(..) => &[" where count(it) != 1", " where \"k1\" in it or count(it) == 0"],
         T::List(_) | T::Set(_) => &[" where count(it) < 3", " where count(it) != 2"],
         T::Duration => &[" where it >= 1s"],
         T::Opt(inner) if inner.plain() == T::Int => &[" where it > 0"],
@@ -325,9 +326,13 @@ impl Schema {
         );
         for f in &self.funcs {
             let params: Vec<String> =
-                f.params.iter().map(|(n, ty)| format!("{n}: {}", self.written(ty))).collect();
+                f.params.iter().map(|(n, ty, cond)| format!("{n}: {}{cond}", self.written(ty))).collect();
             let result = self.written(&f.result);
-            out.push(format!("{public}fn {}({}) -> {result} = {}", f.name, params.join(", "), f.text));
+            let body = match &f.inner {
+                Some(inner) => format!("{{ {inner}, return {} }}", f.text),
+                None => format!("= {}", f.text),
+            };
+            out.push(format!("{public}fn {}({}) -> {result}{} {body}", f.name, params.join(", "), f.cond));
         }
         out
     }

@@ -2,7 +2,7 @@
 
 use super::Draw;
 use super::express::{DOC, Env, bound, expr, key_of, literal, map, record, tree};
-use super::schema::{Func, KEYS, MapKey, Schema, T};
+use super::schema::{Func, KEYS, MapKey, Schema, T, condition};
 use crate::reference::program::File;
 
 /// The files: the entry, perhaps a library with the schema, perhaps others of the site.
@@ -43,8 +43,16 @@ pub fn files(draw: &mut Draw<'_>, schema: &Schema) -> Vec<File> {
         }
         if draw.chance(20) {
             let env = Env { vars: Vec::new(), limit: schema.options.len(), sees };
+            let inner = if draw.chance(50) { bound(draw, &schema, &env, "i") } else { None };
+            let (before, env, after) = match inner {
+                Some((source, inner)) => {
+                    let guard = expr(draw, &schema, &inner, &T::Bool, 1);
+                    (format!("for {source} {{ if {guard} {{ "), inner, " } }")
+                }
+                None => (String::new(), env, ""),
+            };
             let cond = expr(draw, &schema, &env, &T::Bool, 2);
-            lines.push(format!("check \"c{i}\" {{ require {cond} else \"no\" }}"));
+            lines.push(format!("check \"c{i}\" {{ {before}require {cond} else \"no\"{after} }}"));
         }
         out.push(File { name: (*name).into(), library: *library, text: lines.join("\n") + "\n" });
     }
@@ -56,27 +64,27 @@ fn helpers(draw: &mut Draw<'_>, schema: &mut Schema) {
     let types: Vec<T> =
         schema.options.iter().map(|o| o.ty.clone()).filter(|t| !matches!(t, T::Key(_))).collect();
     for i in 0..draw.below(3) {
-        let result = if draw.tame {
-            T::Int
-        } else if draw.chance(60) {
-            draw.pick(&types).clone()
-        } else {
-            T::Small
-        };
+        let result = if draw.chance(60) { draw.pick(&types).clone() } else { T::Small };
         let mut env = Env { vars: Vec::new(), limit: if draw.chance(20) { 1 } else { 0 }, sees: false };
         let mut params = Vec::new();
         for name in ["g", "h"].into_iter().take(draw.below(3)) {
             let ty = draw.pick(&[T::Int, T::Str, T::Bool, T::Small, T::Word]).clone();
-            let ty = if draw.tame { ty.plain() } else { ty };
             env = env.with(name, ty.clone());
-            params.push((name.to_owned(), ty));
+            let cond = if draw.chance(20) { condition(draw, &ty) } else { String::new() };
+            params.push((name.to_owned(), ty, cond));
         }
+        let inner = draw.chance(25).then(|| {
+            let ty = draw.pick(&[T::Int, T::Small, T::Word]).clone();
+            let text = format!("let x : {} = {}", schema.written(&ty), expr(draw, schema, &env, &ty, 1));
+            env = env.with("x", ty);
+            text
+        });
         let text = expr(draw, schema, &env, &result, 2);
-        schema.funcs.push(Func { name: format!("f{i}"), params, result, text });
+        let cond = if draw.chance(20) { condition(draw, &result) } else { String::new() };
+        schema.funcs.push(Func { name: format!("f{i}"), params, result, cond, inner, text });
     }
     for i in 0..draw.below(2) {
         let ty = draw.pick(&[T::Int, T::Small, T::Str, T::List(Box::new(T::Int))]).clone();
-        let ty = if draw.tame { ty.plain() } else { ty };
         let text = expr(draw, schema, &Env::empty(), &ty, 2);
         schema.lets.push((format!("l{i}"), ty, text));
     }
@@ -195,11 +203,14 @@ fn block(
             format!("for w in {name} {{ {inner} }}")
         }
         9 if depth > 0 => {
-            let ty = draw.pick(&[T::Int, T::Str, T::Bool]).clone();
+            let ty = draw.pick(&[T::Int, T::Str, T::Bool, T::Small, T::Word]).clone();
             let value = expr(draw, schema, env, &ty, 1);
+            let typed = if draw.chance(50) { format!(" : {}", schema.written(&ty)) } else { String::new() };
+            let typed = if env.sees { typed } else { String::new() };
+            let ty = if typed.is_empty() { ty.plain() } else { ty };
             let name = ["o", "m"][depth % 2];
             let inner = block(draw, schema, &env.with(name, ty), option, library, depth - 1);
-            format!("if true {{ let {name} = {value}, {inner} }}")
+            format!("if true {{ let {name}{typed} = {value}, {inner} }}")
         }
         _ => define(draw, schema, env, option, library),
     }
@@ -223,7 +234,7 @@ fn define(draw: &mut Draw<'_>, schema: &Schema, env: &Env, option: usize, librar
                 (ty, entry) = ((**inner).clone(), false);
                 continue;
             }
-            T::Tree if draw.chance(60) && !(draw.tame && entry) => (T::Tree, format!(".{}", draw.pick(&DOC))),
+            T::Tree if draw.chance(60) => (T::Tree, format!(".{}", draw.pick(&DOC))),
             _ => break,
         };
         entry = matches!(ty, T::Map(..) | T::Tree);
@@ -234,14 +245,14 @@ fn define(draw: &mut Draw<'_>, schema: &Schema, env: &Env, option: usize, librar
         }
     }
     let may_go = entry || matches!(&ty, T::Opt(inner) if inner.merges());
-    if may_go && draw.chance(15) && !draw.tame {
+    if may_go && draw.chance(15) {
         let force = if !library && draw.chance(15) { "force " } else { "" };
         return format!("{force}{path} {} none", op(draw));
     }
     let (force, op) = match (&ty, draw.below(10)) {
-        (T::List(_) | T::Set(_), 0..=4) => ("", *draw.pick(if draw.tame { &["+="] } else { &["+=", "-="] })),
+        (T::List(_) | T::Set(_), 0..=4) => ("", *draw.pick(&["+=", "-="])),
         (_, 8) if !library => ("force ", "="),
-        (_, 9) if !(draw.tame && ty.merges()) => ("", ":="),
+        (_, 9) => ("", ":="),
         _ => ("", op(draw)),
     };
     format!("{force}{path} {op} {}", value(draw, schema, env, &ty))
@@ -284,7 +295,6 @@ fn value(draw: &mut Draw<'_>, schema: &Schema, env: &Env, ty: &T) -> String {
         T::Map(..) if draw.chance(60) => map(draw, schema, env, ty, 2),
         T::Tree if draw.chance(50) => tree(draw, schema, env, 2),
         T::Opt(inner) if inner.merges() && draw.chance(70) => value(draw, schema, env, inner),
-        _ if draw.tame && ty.merges() => literal(draw, schema, env, ty, 2),
         _ => expr(draw, schema, env, ty, 2),
     }
 }

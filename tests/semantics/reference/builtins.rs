@@ -15,11 +15,15 @@ impl Machine<'_> {
             _ => String::new(),
         };
         let str = |text: String| Val::Str(text.into());
+        if matches!(name, "count" | "keys" | "values") && self.keys_failed(&args[0]) {
+            return Val::Error;
+        }
         match name {
             "first" => items.first().cloned().unwrap_or(Val::None),
             "last" => items.last().cloned().unwrap_or(Val::None),
             "get" => match &args[1] {
                 Val::Str(key) if self.keys_of(&args[0]).contains(key) => self.entry(&args[0], key),
+                _ if self.keys_failed(&args[0]) => Val::Error,
                 _ => Val::None,
             },
             "count" => Val::Int(match &args[0] {
@@ -43,7 +47,7 @@ impl Machine<'_> {
                 for key in self.keys_of(&args[0]) {
                     all.push(self.entry(&args[0], &key));
                 }
-                Val::List(all)
+                if all.iter().any(Val::is_error) { Val::Error } else { Val::List(all) }
             }
             "all" => Val::Bool(items.iter().all(holds)),
             "any" => Val::Bool(items.iter().any(holds)),

@@ -13,6 +13,9 @@ use std::rc::Rc;
 impl Machine<'_> {
     /// The value of an expression by itself.
     pub fn synth(&mut self, e: &ast::Expr, scope: &Scope) -> Val {
+        if self.broken_literals.contains(&e.at) {
+            return Val::Error;
+        }
         match &e.kind {
             ExprKind::Lit(lit) => match lit {
                 ast::Lit::Int(n) => Val::Int(*n),
@@ -183,7 +186,7 @@ impl Machine<'_> {
         }
         let result = self.program.place(&f.result, file);
         let value = self.check(&f.value, &result, &inner);
-        self.demand(value, &result)
+        self.lands(value, &result)
     }
 
     fn binary(&mut self, op: BinOp, a: &ast::Expr, b: &ast::Expr, scope: &Scope) -> Val {
@@ -219,6 +222,16 @@ impl Machine<'_> {
                 let seen = if needs_push(a) { b } else { a };
                 let place = self.program.infer(seen, scope);
                 let (x, y) = (self.check(a, &place, scope), self.check(b, &place, scope));
+                if matches!(place.ty, Ty::Map(..)) && x.is_tree() && y.is_tree() {
+                    // With a map that has no keys only the keys are compared.
+                    if self.keys_failed(&x) || self.keys_failed(&y) {
+                        return Val::Error;
+                    }
+                    let (x, y) = (self.keys_of(&x).is_empty(), self.keys_of(&y).is_empty());
+                    if x || y {
+                        return Val::Bool((x == y) == (op == BinOp::Eq));
+                    }
+                }
                 let (x, y) = (self.settled(&x, &place), self.settled(&y, &place));
                 if x.is_error() || y.is_error() {
                     return Val::Error;
@@ -259,7 +272,10 @@ impl Machine<'_> {
         }
         match (&item, &all) {
             (_, Val::List(items)) => Val::Bool(items.iter().any(|i| i.same(&item))),
-            (Val::Str(key), Val::Dict(_) | Val::Node(_)) => Val::Bool(self.keys_of(&all).contains(key)),
+            (Val::Str(key), Val::Dict(_) | Val::Node(_)) => {
+                let found = self.keys_of(&all).contains(key);
+                if !found && self.keys_failed(&all) { Val::Error } else { Val::Bool(found) }
+            }
             (Val::Ip(ip), Val::Cidr(net)) => Val::Bool(net.contains(ip)),
             (Val::Cidr(inner), Val::Cidr(net)) => Val::Bool(net.contains(inner)),
             _ => Val::Error,
@@ -400,7 +416,12 @@ impl Machine<'_> {
         };
         let mut dict = Dict::new();
         for name in names {
-            if let Some(written) = self.written(path, &name) {
+            // Of several that agree, the first by file and line.
+            let first = |(_, at): &(Val, kl::source::Span)| {
+                let sources = &self.program.sources;
+                (sources.file(sources.file_of(at.start)).name.clone(), at.start)
+            };
+            if let Some(written) = self.written(path, &name).into_iter().min_by_key(first) {
                 dict.insert(name, written);
             }
         }

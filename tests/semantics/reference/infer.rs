@@ -1,5 +1,6 @@
 //! Types before values: the place that an expression has by itself, where one can be seen.
 
+use super::define::Level;
 use super::program::*;
 use super::values::{Path, Val};
 use kl::syntax::ast::{self, BinOp, ExprKind};
@@ -298,7 +299,31 @@ impl Program {
         })
     }
 
-    fn typed_pattern(&self, pattern: &ast::Pattern, subject: &Place, scope: &Scope) -> Scope {
+    /// What can be seen inside some loops and lets, by types alone.
+    pub fn typed_scope(&self, chain: &[Level], file: usize) -> Scope {
+        chain.iter().fold(Scope::of(file), |scope, level| match level {
+            Level::Let(binding) => {
+                scope.with(&binding.name.text, self.infer_let(binding, &scope), Bound::Typed)
+            }
+            Level::Guard(..) => scope,
+            Level::Bind(bind) => {
+                let each = ast::Generator { at: bind.source.at, binds: vec![(**bind).clone()], cond: None };
+                self.bound(&each, &scope)
+            }
+        })
+    }
+
+    /// What can be seen behind an entry of a body.
+    pub fn after(&self, entry: &ast::Entry, scope: &Scope) -> Scope {
+        match entry {
+            ast::Entry::Let(binding) => {
+                scope.with(&binding.name.text, self.infer_let(binding, scope), Bound::Typed)
+            }
+            _ => scope.clone(),
+        }
+    }
+
+    pub fn typed_pattern(&self, pattern: &ast::Pattern, subject: &Place, scope: &Scope) -> Scope {
         match pattern {
             ast::Pattern::None(_) => scope.clone(),
             ast::Pattern::Name(name) => scope.with(&name.text, subject.there(), Bound::Typed),

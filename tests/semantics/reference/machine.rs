@@ -83,6 +83,12 @@ pub struct Machine<'p> {
     /// Maps whose keys were read while they were being found.
     pub broken: Vec<Path>,
     pub codes: BTreeSet<Code>,
+    /// A guard, a loop or a key failed on the way: what else there may be is not known.
+    pub unsure: bool,
+    /// Whether that ever happened.
+    pub doubted: bool,
+    /// Literals that break a condition: error values wherever they are read.
+    pub broken_literals: Vec<Span>,
     lets: BTreeMap<(usize, Name), Once<Val>>,
 }
 
@@ -97,8 +103,16 @@ impl<'p> Machine<'p> {
             broken: Vec::new(),
             open_parts: Vec::new(),
             codes: program.codes.iter().copied().collect(),
+            unsure: false,
+            doubted: false,
+            broken_literals: Vec::new(),
             lets: BTreeMap::new(),
         }
+    }
+
+    /// Notes that it is not known what else there may be.
+    pub fn doubt(&mut self) {
+        (self.unsure, self.doubted) = (true, true);
     }
 
     pub fn report(&mut self, code: Code) {
@@ -173,7 +187,8 @@ impl<'p> Machine<'p> {
         for bind in &each.binds {
             let mut inner = Vec::new();
             for scope in &all {
-                fine &= !self.synth(&bind.source, scope).is_error();
+                let source = self.synth(&bind.source, scope);
+                fine &= !source.is_error() && !self.keys_failed(&source);
                 inner.extend(self.bind(bind, scope));
             }
             all = inner;
@@ -190,6 +205,16 @@ impl<'p> Machine<'p> {
             all = kept;
         }
         (all, fine)
+    }
+
+    /// Whether not all keys of a map are known.
+    pub fn keys_failed(&mut self, map: &Val) -> bool {
+        match map {
+            Val::Node(path) if !matches!(self.program.place_at(path).map(|p| p.ty), Some(Ty::Record(_))) => {
+                self.keys(path).failed
+            }
+            _ => false,
+        }
     }
 
     pub fn keys_of(&mut self, map: &Val) -> Vec<Name> {
@@ -239,6 +264,9 @@ impl<'p> Machine<'p> {
 
     /// The value of an expression where a type is expected.
     pub fn check(&mut self, e: &ast::Expr, place: &Place, scope: &Scope) -> Val {
+        if self.broken_literals.contains(&e.at) {
+            return Val::Error;
+        }
         match (&e.kind, &place.ty) {
             (ExprKind::None, _) => Val::None,
             (ExprKind::Variant { name, args }, Ty::Enum(variants)) => {
@@ -324,7 +352,7 @@ impl<'p> Machine<'p> {
                 (None, Some(default)) => self.check(default, &param.place, &Scope::of(param.file)),
                 (None, None) => Val::None,
             };
-            out.push(self.demand(value, &param.place));
+            out.push(self.lands(value, &param.place));
         }
         (!out.iter().any(Val::is_error)).then_some(out)
     }
@@ -526,7 +554,7 @@ impl<'p> Machine<'p> {
             Some(ty) => {
                 let place = self.program.place(ty, scope.file);
                 let value = self.check(&binding.value, &place, scope);
-                self.demand(value, &place)
+                self.lands(value, &place)
             }
             None => self.synth(&binding.value, scope),
         }
@@ -537,6 +565,11 @@ impl<'p> Machine<'p> {
         let is_entry =
             |n: &usize| matches!(self.program.place_at(&path[..n - 1]).map(|p| p.ty), Some(Ty::Map(..)));
         (1..=path.len()).rev().find(is_entry).map(|n| path[n - 1].clone())
+    }
+
+    /// The same for a place that is not of the tree: what lies in records is tried where that lands.
+    pub fn lands(&mut self, value: Val, place: &Place) -> Val {
+        if has_conditions(place) { self.demand(value, place) } else { value }
     }
 
     /// Tries the conditions of a place on a value that lands there, and those of all that lies in it.
@@ -579,6 +612,16 @@ impl<'p> Machine<'p> {
         }
         if fine { value } else { Val::Error }
     }
+}
+
+/// Whether a place says conditions, of itself or of its items or keys.
+fn has_conditions(place: &Place) -> bool {
+    let inside = match &place.ty {
+        Ty::List(item) | Ty::Set(item) => has_conditions(item),
+        Ty::Map(key, item) => has_conditions(key) || has_conditions(item),
+        _ => false,
+    };
+    inside || !place.wheres.is_empty()
 }
 
 /// Items as a list or a set; one that failed fails it.

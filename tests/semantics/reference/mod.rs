@@ -24,6 +24,8 @@ use std::rc::Rc;
 pub struct Meaning {
     pub root: Vec<(Name, Seen)>,
     pub codes: BTreeSet<Code>,
+    /// Whether a guard, a loop or a computed key failed: what it would add is not known.
+    pub doubted: bool,
 }
 
 /// Evaluates a description; its first file is the entry.
@@ -33,6 +35,5 @@ pub fn evaluate(files: &[File]) -> Meaning {
     let mut machine = machine::Machine::new(&program, defs.all.into_iter().map(Rc::new).collect());
     machine.literals(&defs.keys);
     let root = machine.print();
-    let codes = machine.codes;
-    Meaning { root, codes }
+    Meaning { root, codes: machine.codes, doubted: machine.doubted }
 }

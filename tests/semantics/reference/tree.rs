@@ -52,15 +52,18 @@ impl Machine<'_> {
 
     /// The rounds of the loops around a definition in which its guards hold and its path begins like this one.
     pub fn rounds(&mut self, def: &Def, path: &[Name]) -> Vec<Scope> {
-        self.rounds_but(def, path, &BTreeSet::new())
+        let mut out = Vec::new();
+        self.expand(def, (path, None), 0, Scope::of(def.rank.file), &mut out);
+        out
     }
 
-    /// The same, but for rounds that go on with one of some keys: nothing more is asked of these.
+    /// The same with the next key, which is asked for as early as can be; but for rounds that go on with one of some keys:
+    /// nothing more is asked of these.
     fn rounds_but(&mut self, def: &Def, path: &[Name], but: &BTreeSet<Name>) -> Vec<Scope> {
         let mut out = Vec::new();
         let known = matches!(def.steps.get(path.len()), Some(Step::Name(name)) if but.contains(name));
         if !known {
-            self.expand(def, (path, but), 0, Scope::of(def.rank.file), &mut out);
+            self.expand(def, (path, Some(but)), 0, Scope::of(def.rank.file), &mut out);
         }
         out
     }
@@ -68,19 +71,23 @@ impl Machine<'_> {
     fn expand(
         &mut self,
         def: &Def,
-        wanted: (&[Name], &BTreeSet<Name>),
+        wanted: (&[Name], Option<&BTreeSet<Name>>),
         level: usize,
         scope: Scope,
         out: &mut Vec<Scope>,
     ) {
         let (path, but) = wanted;
-        for (i, step) in def.steps.iter().enumerate().take(path.len() + usize::from(!but.is_empty())) {
+        for (i, step) in def.steps.iter().enumerate().take(path.len() + usize::from(but.is_some())) {
             let Step::Computed { known_after, .. } = step else { continue };
             if *known_after == level {
+                let before = self.codes.clone();
                 let key = self.computed(step, &scope);
+                if key.is_none() {
+                    self.untold(def, level, step, &scope, before);
+                }
                 let goes_on = match path.get(i) {
                     Some(name) => key.as_ref() == Some(name),
-                    None => key.is_some_and(|key| !but.contains(&key)),
+                    None => key.is_some_and(|key| but.is_none_or(|but| !but.contains(&key))),
                 };
                 if !goes_on {
                     return;
@@ -94,17 +101,38 @@ impl Machine<'_> {
                 let bound = Bound::Let(binding.clone(), Rc::new(scope.clone()));
                 self.expand(def, wanted, level + 1, scope.with(&binding.name.text, place, bound), out);
             }
-            Level::Guard(cond, holds) => {
-                if matches!(self.bool(cond, &scope), Val::Bool(b) if b == *holds) {
-                    self.expand(def, wanted, level + 1, scope, out);
-                }
-            }
+            Level::Guard(cond, holds) => match self.bool(cond, &scope) {
+                Val::Bool(b) if b == *holds => self.expand(def, wanted, level + 1, scope, out),
+                Val::Bool(_) => {}
+                _ => self.doubt(),
+            },
             Level::Bind(bind) => {
+                let source = self.synth(&bind.source, &scope);
+                // Of a map whose keys are not all known, those that are.
+                if source.is_error() {
+                    self.doubt();
+                }
                 for inner in self.bind(bind, &scope) {
                     self.expand(def, wanted, level + 1, inner, out);
                 }
             }
         }
+    }
+
+    /// A key that cannot be told is a mistake where the guards around it hold, and none where they do not.
+    fn untold(&mut self, def: &Def, level: usize, step: &Step, scope: &Scope, before: BTreeSet<Code>) {
+        let (known, doubted) = (std::mem::take(&mut self.unsure), self.doubted);
+        let mut holds = Vec::new();
+        self.expand(def, (&[], None), level, scope.clone(), &mut holds);
+        if !holds.is_empty() || self.unsure {
+            return self.doubt();
+        }
+        (self.unsure, self.doubted) = (known, doubted);
+        // What the key says by itself it says again; what it read stays told.
+        let told = std::mem::replace(&mut self.codes, before.clone());
+        self.computed(step, scope);
+        let own: BTreeSet<Code> = self.codes.difference(&before).copied().collect();
+        self.codes = told.difference(&own).copied().collect();
     }
 
     /// The key that a step gives in a round.
@@ -126,12 +154,16 @@ impl Machine<'_> {
         !self.rounds(def, path).is_empty()
     }
 
-    /// `:=` at or above a path: how strong it is, and how long its path.
-    fn cuts(&mut self, path: &[Name]) -> Vec<(Rank, usize)> {
+    /// `:=` at or above a path that beats one of these: how strong it is, and how long its path.
+    fn cuts(&mut self, path: &[Name], cuttable: &[Rank]) -> Vec<(Rank, usize)> {
         let mut out = Vec::new();
         for n in 1..=path.len() {
             for def in self.ending(&path[..n]) {
-                if def.op == Op::Replace && self.holds_somewhere(&def, &path[..n]) {
+                let may_cut = |other: &Rank| self.cuts_off((def.rank, n), *other);
+                if def.op == Op::Replace
+                    && cuttable.iter().any(may_cut)
+                    && self.holds_somewhere(&def, &path[..n])
+                {
                     out.push((def.rank, n));
                 }
             }
@@ -140,7 +172,8 @@ impl Machine<'_> {
     }
 
     fn cut<T>(&mut self, path: &[Name], all: &mut Vec<T>, rank: impl Fn(&T) -> Rank) {
-        let cuts = self.cuts(path);
+        let ranks: Vec<Rank> = all.iter().map(&rank).collect();
+        let cuts = self.cuts(path, &ranks);
         all.retain(|one| !cuts.iter().any(|cut| self.cuts_off(*cut, rank(one))));
     }
 
@@ -170,12 +203,16 @@ impl Machine<'_> {
             if matches!(def.given, Given::Exists | Given::Nothing) {
                 continue;
             }
+            let before = std::mem::take(&mut self.unsure);
             for scope in self.rounds(&def, path) {
                 let value = match &def.given {
                     Given::Value(value) => self.check(value, &place, &scope),
                     _ => Val::Error,
                 };
                 out.push(Whole { rank: def.rank, at: def.at, through: None, value });
+            }
+            if std::mem::replace(&mut self.unsure, before) {
+                out.push(Whole { rank: def.rank, at: def.at, through: None, value: Val::Error });
             }
         }
         out.retain(|w| !matches!(w.value, Val::None));
@@ -218,13 +255,14 @@ impl Machine<'_> {
         self.open_parts.push(path.clone());
         let mut out = Vec::new();
         for whole in self.wholes(&parent.to_vec()).iter() {
-            let part = match &whole.value {
-                Val::Dict(dict) => dict.get(name).cloned(),
+            // Equally strong definitions of another place that agree are each where it may have been written.
+            let parts = match &whole.value {
+                Val::Dict(dict) => dict.get(name).cloned().into_iter().collect(),
                 Val::Node(other) => self.written(other, name),
-                Val::Error => Some((Val::Error, whole.at)),
-                _ => None,
+                Val::Error => vec![(Val::Error, whole.at)],
+                _ => Vec::new(),
             };
-            if let Some((value, at)) = part {
+            for (value, at) in parts {
                 let through = Some(whole.through.unwrap_or(whole.at));
                 out.push(Whole { rank: whole.rank, at, through, value });
             }
@@ -233,30 +271,36 @@ impl Machine<'_> {
         out
     }
 
-    /// What is written below another place, if anything is: a default never counts.
-    pub fn written(&mut self, above: &Path, name: &Name) -> Option<(Val, kl::source::Span)> {
+    /// What is written below another place, if anything is, with each place where it is: a default never counts.
+    pub fn written(&mut self, above: &Path, name: &Name) -> Vec<(Val, kl::source::Span)> {
         let mut path = above.clone();
         path.push(name.clone());
-        let place = self.program.place_at(above)?;
+        let Some(place) = self.program.place_at(above) else { return Vec::new() };
         if let Ty::Record(_) = place.ty {
-            let mut written = !self.parts(&path).is_empty();
+            let mut parts: Vec<Rank> = self.parts(&path).iter().map(|w| w.rank).collect();
             for def in self.along(&path, |_| true) {
-                written = written || self.holds_somewhere(&def, &path);
+                if self.holds_somewhere(&def, &path) {
+                    parts.push(def.rank);
+                }
             }
-            if !written {
-                return None;
+            self.cut(&path, &mut parts, |rank| *rank);
+            if parts.is_empty() {
+                return Vec::new();
             }
         } else {
             let keys = self.keys(above);
             if keys.removed.contains(name) {
-                return Some((Val::None, Default::default()));
+                return vec![(Val::None, Default::default())];
             }
             if !keys.present.contains(name) {
-                return None;
+                return Vec::new();
             }
         }
         let leaf = self.leaf(&path);
-        Some((leaf.value.clone(), leaf.origins.last().map_or(Default::default(), |o| o.at)))
+        match leaf.origins.is_empty() {
+            true => vec![(leaf.value.clone(), Default::default())],
+            false => leaf.origins.iter().map(|o| (leaf.value.clone(), o.at)).collect(),
+        }
     }
 
     /// The keys of a map or Tree.
@@ -271,8 +315,9 @@ impl Machine<'_> {
             None => {}
         }
         self.keys.insert(path.clone(), Once::Busy);
+        let before = std::mem::take(&mut self.unsure);
         let mut keys = self.find_keys(path);
-        keys.failed |= self.broken.contains(path);
+        keys.failed |= self.broken.contains(path) | std::mem::replace(&mut self.unsure, before);
         let keys = Rc::new(keys);
         self.keys.insert(path.clone(), Once::Done(keys.clone()));
         keys
@@ -312,11 +357,16 @@ impl Machine<'_> {
             let gone = matches!(def.given, Given::Nothing);
             let claims_it = ends && (adds || gone) || tree && !gone;
             if !claims_it {
+                if tree {
+                    // A path of a document is asked for whatever it says.
+                    self.rounds_but(&def, path, &BTreeSet::new());
+                }
                 continue;
             }
-            for scope in self.rounds(&def, path) {
-                if let Some(key) = self.computed(step, &scope) {
-                    claims.entry(key).or_default().push((def.rank, !gone));
+            for scope in self.rounds_but(&def, path, &BTreeSet::new()) {
+                match self.computed(step, &scope) {
+                    Some(key) => claims.entry(key).or_default().push((def.rank, !gone)),
+                    None => self.doubt(),
                 }
             }
         }
@@ -345,9 +395,9 @@ impl Machine<'_> {
         if keys.failed {
             return;
         }
-        let cuts = self.cuts(path);
         for def in self.going_through(path) {
             // What `:=` replaced refines nothing.
+            let cuts = self.cuts(path, &[def.rank]);
             if cuts.iter().any(|cut| self.cuts_off(*cut, def.rank)) {
                 continue;
             }
@@ -374,13 +424,19 @@ impl Machine<'_> {
             None => {}
         }
         self.leaves.insert(path.clone(), Once::Busy);
-        let leaf = Rc::new(match self.program.place_at(path) {
+        let before = std::mem::take(&mut self.unsure);
+        let mut leaf = match self.program.place_at(path) {
             Some(place) if place.opt && place.merges() && !self.there(path, &place) => Leaf::plain(Val::None),
             Some(Place { ty: Ty::Tree, .. }) => self.document(path),
             Some(place) if place.merges() => Leaf::plain(Val::Node(path.clone())),
             Some(place) => self.plain(path, &place),
             None => Leaf::plain(Val::Error),
-        });
+        };
+        // What failed may have been stronger than what was found.
+        if std::mem::replace(&mut self.unsure, before) && !matches!(leaf.value, Val::Node(_)) {
+            leaf.value = Val::Error;
+        }
+        let leaf = Rc::new(leaf);
         self.leaves.insert(path.clone(), Once::Done(leaf.clone()));
         leaf
     }
@@ -413,16 +469,20 @@ impl Machine<'_> {
             (true, false) => true,
             _ => {
                 // What goes through it goes nowhere, unless something stronger took it away.
-                let cuts = self.cuts(path);
+                let before = self.unsure;
                 for def in self.going_through(path) {
+                    let holds = self.holds_somewhere(&def, path);
+                    let cuts = self.cuts(path, &[def.rank]);
                     if cuts.iter().any(|cut| self.cuts_off(*cut, def.rank)) {
                         continue;
                     }
                     let taken = top.iter().any(|c| self.beats(c.0, def.rank));
-                    if !taken && self.holds_somewhere(&def, path) {
+                    if !taken && holds {
                         self.report(Code::AbsentKey);
                     }
                 }
+                // Whatever goes through it, it is not there.
+                self.unsure = before;
                 false
             }
         }
@@ -436,6 +496,11 @@ impl Machine<'_> {
         parts.extend(self.default_whole(path, &tree));
         all.extend(parts.into_iter().map(|w| (w.rank, w.value.clone(), w.origins())));
         for def in self.ending(path) {
+            // What `:=` drops is not even evaluated.
+            let cuts = self.cuts(path, &[def.rank]);
+            if cuts.iter().any(|cut| self.cuts_off(*cut, def.rank)) {
+                continue;
+            }
             for scope in self.rounds(&def, path) {
                 let value = match &def.given {
                     Given::Exists => Val::Node(path.clone()),
@@ -552,8 +617,8 @@ impl Machine<'_> {
             return base;
         }
         let mut live: Vec<(Rc<Def>, Scope)> = Vec::new();
-        let cuts = self.cuts(&path[..path.len() - 1]);
         for def in more {
+            let cuts = self.cuts(&path[..path.len() - 1], &[def.rank]);
             // What replaces the whole drops the rest on purpose.
             if cuts.iter().any(|cut| self.cuts_off(*cut, def.rank)) {
                 continue;
@@ -573,7 +638,7 @@ impl Machine<'_> {
                 let Given::Value(value) = &def.given else { continue };
                 let value = self.check(value, place, scope);
                 let Val::List(more) = value else { return Leaf { value: Val::Error, origins } };
-                origins.push(Origin::of(def.at));
+                origins = vec![Origin::of(def.at)];
                 if wanted == Op::Add {
                     items.extend(more);
                 } else {
