@@ -195,12 +195,7 @@ impl<'a> Parser<'a> {
 
     /// Adds a report about the next token, unless something there was reported already.
     pub fn report(&mut self, report: Diagnostic) -> Reported {
-        let bad = |at: usize| self.token_at(at).kind == TokenKind::Bad;
-        let known = self.muted
-            || self.last_report == Some(self.at)
-            || self.at < self.limit && bad(self.at)
-            || self.at.checked_sub(1).is_some_and(bad)
-            || self.is_spoilt(report.at);
+        let known = self.is_known(&report);
         self.last_report = Some(self.at);
         self.mistaken = true;
         match self.reported {
@@ -210,6 +205,24 @@ impl<'a> Parser<'a> {
                 *self.reported.insert(self.problems.push(report))
             }
         }
+    }
+
+    /// Adds a warning about the next token. Nothing is wrong for it, so it is no reason to say less of what follows.
+    pub fn warn(&mut self, report: Diagnostic) {
+        if !self.is_known(&report) && self.n_reports < MAX_REPORTS {
+            self.n_reports += 1;
+            self.problems.push(report);
+        }
+    }
+
+    /// Whether something at the next token was reported already.
+    fn is_known(&self, report: &Diagnostic) -> bool {
+        let bad = |at: usize| self.token_at(at).kind == TokenKind::Bad;
+        self.muted
+            || self.last_report == Some(self.at)
+            || self.at < self.limit && bad(self.at)
+            || self.at.checked_sub(1).is_some_and(bad)
+            || self.is_spoilt(report.at)
     }
 
     /// That what is wrong here was reported before.

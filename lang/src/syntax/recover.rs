@@ -129,7 +129,7 @@ impl Parser<'_> {
             return self.unexpected(Expected::Separator, hint);
         }
         let word = self.text_of(self.token().at);
-        self.report(errors::missing_comma(gap, word));
+        self.warn(errors::missing_comma(gap, word));
         Ok(())
     }
 
