@@ -23,6 +23,7 @@ pub use secret::kind as secret_kind;
 mod style;
 pub mod systemd;
 pub mod template;
+mod template_budget;
 #[cfg(test)]
 mod tests;
 mod unit;
