@@ -3,8 +3,8 @@
 
 use super::document::Rendered;
 use super::marks::{self, Marks, Quoting};
-use crate::model::Style;
 use super::template_budget::{self, Budget};
+use crate::model::Style;
 use kl::data::{Data, DataKind, SecretPart, TemplateCall};
 use kl::diag::{Code, Diagnostic, Problems};
 use kl::source::Span;

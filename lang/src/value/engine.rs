@@ -10,6 +10,7 @@ use crate::live::{NodeId, Value};
 use crate::merge::trie::{self, Trie};
 use crate::types::hir::{DefId, Ek, Ex, Program};
 use crate::types::ty::{Ty, TyId};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// A typed program with its index.
@@ -24,6 +25,8 @@ pub struct Engine {
     pub leaf: Vec<bool>,
     /// Whether a condition reads nothing but `it`, by condition.
     pub closed: Vec<bool>,
+    /// The patterns that conditions name.
+    pub patterns: BTreeSet<Arc<str>>,
 }
 
 impl Engine {
@@ -33,7 +36,8 @@ impl Engine {
         let leaf = program.types.ids().map(|id| program.types.is_leaf(id)).collect();
         let trie = trie::index(&program);
         let closed = program.wheres.iter().map(reads_only_it).collect();
-        Engine { program, trie, root_ty, leaf, closed }
+        let patterns = patterns(&program);
+        Engine { program, trie, root_ty, leaf, closed, patterns }
     }
 
     /// Evaluates all that is not below the partition, and the checks. The memory is what the parts stand on.
@@ -61,6 +65,10 @@ impl Engine {
             map = Some(id);
         }
         pass.checks();
+        if pass.budget.over().is_some() {
+            // What the parts would stand on is not whole.
+            (parts, map) = (Arc::default(), None);
+        }
         let Pass { memo, problems, .. } = pass;
         Shared { memo, problems, fields, parts, map }
     }
@@ -90,6 +98,22 @@ impl Engine {
             }
         }
     }
+}
+
+/// The patterns that conditions name.
+fn patterns(program: &Program) -> BTreeSet<Arc<str>> {
+    let mut found = BTreeSet::new();
+    for ex in &program.wheres {
+        ex.walk(&mut |inner| {
+            if let Ek::Builtin(index, args, _) = &inner.kind
+                && super::builtins::get(*index).name == "matches"
+                && let Some(Ek::Const(Value::Str(pattern))) = args.get(1).map(|it| &it.kind)
+            {
+                found.insert(pattern.clone());
+            }
+        });
+    }
+    found
 }
 
 /// Whether an expression reads nothing of the tree.
@@ -126,7 +150,8 @@ impl Pass<'_> {
                 frame.it = Some(value.clone());
                 if matches!(self.eval(ex, &mut frame), Value::Bool(false)) {
                     let shown = super::settle::plain(value);
-                    self.report(errors::broken_where(*at, "", &shown, ex.at, None));
+                    let why = self.report(errors::broken_where(*at, "", &shown, ex.at, None));
+                    self.memo.broken.insert(*at, why);
                 }
             }
         }

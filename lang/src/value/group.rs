@@ -2,6 +2,7 @@
 
 use super::memo::*;
 use super::pass::{Open, Pass};
+use crate::diag::Reported;
 use crate::live::{NodeId, Value};
 use crate::merge::trie::StarId;
 use crate::types::hir::{BindKind, GroupId, GroupKind};
@@ -33,7 +34,12 @@ impl Pass<'_> {
                         out.push(env);
                     }
                 }
-                GroupKind::Loop(_) => out.extend(self.run_loop(to, env).iter()),
+                GroupKind::Loop(_) => {
+                    let rounds = self.run_loop(to, env);
+                    if self.work(rounds.len() as u64, group.at).is_ok() {
+                        out.extend(rounds.iter());
+                    }
+                }
             }
         }
     }
@@ -87,6 +93,13 @@ impl Pass<'_> {
         self.memo.is_unsure |= source.is_error();
         let items = self.bound(bind.kind, &source, &bind.source);
         self.open.pop();
+        // Each round has an environment of its own, with all that is bound around it.
+        let made = items.and_then(|items| {
+            let each = 2 + outer.len() as u64;
+            self.make((items.len() as u64).saturating_mul(each), bind.source.at).map(|()| items)
+        });
+        // When there is no more room, no round follows.
+        let items = made.unwrap_or_default();
         let two = matches!(bind.kind, BindKind::Indexed | BindKind::Entries);
         let mut made = Vec::with_capacity(items.len());
         for (first, second) in items {
@@ -111,8 +124,11 @@ impl Pass<'_> {
         kind: BindKind,
         source: &Value,
         ex: &crate::types::hir::Ex,
-    ) -> Vec<(Value, Value)> {
-        match (kind, source) {
+    ) -> Result<Vec<(Value, Value)>, Reported> {
+        if let Value::List(all) = source {
+            self.work(all.len() as u64, ex.at)?;
+        }
+        Ok(match (kind, source) {
             (_, Value::Error(_)) => Vec::new(),
             (BindKind::Items, Value::List(all)) => all.iter().map(|v| (v.clone(), Value::None)).collect(),
             (BindKind::Indexed, Value::List(all)) => {
@@ -121,7 +137,8 @@ impl Pass<'_> {
             (BindKind::Optional, Value::None) => Vec::new(),
             (BindKind::Optional, value) => vec![(value.clone(), Value::None)],
             (BindKind::Keys | BindKind::Entries, _) => {
-                let keys = self.keys_of(source);
+                let keys = self.counted_keys(source, ex.at)?;
+                self.unmake(keys.len() as u64);
                 let with_values = kind == BindKind::Entries;
                 keys.iter()
                     .map(|k| {
@@ -131,7 +148,7 @@ impl Pass<'_> {
                     .collect()
             }
             _ => Vec::new(),
-        }
+        })
     }
 
     /// The instances of a cursor at a node with this key: itself, or those of its computed step that give the key.
@@ -188,6 +205,9 @@ impl Pass<'_> {
         let mut envs = Vec::new();
         self.extend(group, env, star.group, &mut envs);
         let mut index = StarIndex::default();
+        if self.make(envs.len() as u64, star.key.at).is_err() {
+            envs.clear();
+        }
         for env in envs {
             let key = self.eval(&star.key, &mut Frame::of(self.env(env)));
             match key {

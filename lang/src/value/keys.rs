@@ -21,6 +21,9 @@ struct Claim {
     gone: bool,
 }
 
+/// What a claim takes, in elements.
+const CLAIM_ELEMENTS: usize = 4;
+
 /// A key that a loop or a computed step adds, and the rounds that do.
 type Added = (Arc<str>, Vec<(GroupId, EnvId)>);
 
@@ -93,6 +96,10 @@ impl Pass<'_> {
             }
         }
         let failed = wholes.iter().find_map(|whole| whole.value.failed());
+        let n_claims: usize = claims.values().map(Vec::len).sum();
+        if self.make_for((claims.len() + CLAIM_ELEMENTS * n_claims) as u64, id).is_err() {
+            claims.clear();
+        }
         let mut keys = Keys { failed, ..Keys::default() };
         let given = |(key, all): (&Arc<str>, &Vec<Claim>)| all.iter().any(|c| !c.gone).then(|| key.clone());
         let all: Vec<Arc<str>> = match claims.values().flatten().any(|c| c.gone) {

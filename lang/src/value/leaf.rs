@@ -5,6 +5,7 @@ use super::eval::Frame;
 use super::memo::*;
 use super::pass::Pass;
 use super::slot::Spot;
+use crate::diag::Reported;
 use crate::live::{NodeId, Value};
 use crate::rank::{self, Rank};
 use crate::source::Span;
@@ -136,7 +137,7 @@ impl Pass<'_> {
         let mut values = Vec::with_capacity(winners.all.len());
         for cand in &winners.all {
             let (value, src) = self.landed(spot, place, cand);
-            values.push((self.cand_rank(cand), src, self.settled_for_compare(value, place.ty)));
+            values.push((self.cand_rank(cand), src, self.settled_for_compare(value, place.ty, src.at)));
         }
         self.agree(spot, values)
     }
@@ -196,7 +197,11 @@ impl Pass<'_> {
                     Given::None => Value::None,
                     Given::Exists => self.failed(def.at, &[]),
                 };
-                if def.known_good || place.refine.is_none() {
+                if def.known_good {
+                    let value = self.broken_literal(def.value_at).map_or(value, Value::Error);
+                    return (value, src);
+                }
+                if place.refine.is_none() {
                     return (value, src);
                 }
                 (self.demand(spot, place, value, def.value_at, None), src)
@@ -210,6 +215,12 @@ impl Pass<'_> {
                 (value, whole.src)
             }
         }
+    }
+
+    /// That a literal breaks a condition of its place, if it does.
+    fn broken_literal(&self, at: Span) -> Option<Reported> {
+        let broken = &self.base.unwrap_or(&self.memo).broken;
+        if broken.is_empty() { None } else { broken.get(&at).copied() }
     }
 
     pub(super) fn default_leaf(
@@ -304,21 +315,23 @@ impl Pass<'_> {
             _ => None,
         };
         if let Some(text) = text
-            && let Some(known) = self.tried.get(&(cond, text.clone()))
+            && let Some((known, cost)) = self.tried.get(&(cond, text.clone())).copied()
         {
-            return *known;
+            // When that is too much, nothing that follows means anything.
+            return self.spend(cost, ex.at).is_err() || known;
         }
+        let before = self.budget.spent();
         let mut frame = Frame::of(self.nothing.clone());
         frame.it = Some(value.clone());
         let holds = !matches!(self.eval(ex, &mut frame), Value::Bool(false));
         if let Some(text) = text {
-            self.tried.insert((cond, text.clone()), holds);
+            self.tried.insert((cond, text.clone()), (holds, self.budget.since(before)));
         }
         holds
     }
 
-    pub(super) fn settled_for_compare(&mut self, value: Value, ty: TyId) -> Value {
-        if self.is_leaf(ty) { value } else { self.settle(&value, ty) }
+    pub(super) fn settled_for_compare(&mut self, value: Value, ty: TyId, at: Span) -> Value {
+        if self.is_leaf(ty) { value } else { self.settle(&value, ty, at) }
     }
 }
 

@@ -206,6 +206,8 @@ pub struct Memo {
     pub globals: Map<u32, Once<Value>>,
     /// Calls whose arguments are scalars.
     pub calls: Map<(u32, Arc<[u8]>), Value>,
+    /// Literals that break a condition of their place, by where they were written.
+    pub broken: Map<Span, Reported>,
     /// Definitions that won somewhere.
     pub won: Vec<bool>,
     /// What was taken away, and whether it was there.

@@ -1,6 +1,7 @@
 //! Leaves to values: each is evaluated at most once, when it is read. Reads no file and knows no host; the caller
 //! names the map whose entries are evaluated apart from each other.
 
+pub mod budget;
 pub mod builtins;
 mod check;
 mod child;

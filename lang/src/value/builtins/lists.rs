@@ -1,14 +1,15 @@
 //! Lists, sets and maps, and the functions that check a whole cloud.
 
+use super::super::budget::within;
 use super::super::check::Witness;
 use super::super::errors;
 use super::super::pass::Pass;
 use super::Builtin;
-use crate::live::{Value, to_set};
+use crate::diag::Reported;
+use crate::live::{Items, Value, to_set};
 use crate::source::Span;
 use crate::types::ty::TyId;
 use std::cmp::Ordering;
-use std::sync::Arc;
 
 const G: &str = "Lists, sets and maps";
 
@@ -20,7 +21,8 @@ pub(super) static ALL: [Builtin; 17] = [
         "The first item, `none` of an empty list.",
         ("first([3, 4]) ?? 0", "3"),
         first,
-    ),
+    )
+    .quick(),
     Builtin::new(
         G,
         "last",
@@ -28,7 +30,8 @@ pub(super) static ALL: [Builtin; 17] = [
         "The last item, `none` of an empty list.",
         ("last([3, 4]) ?? 0", "4"),
         last,
-    ),
+    )
+    .quick(),
     Builtin::new(
         G,
         "get",
@@ -36,7 +39,8 @@ pub(super) static ALL: [Builtin; 17] = [
         "The value of a key, `none` if it is not there.",
         ("get(ports, \"https\") ?? 443", "443"),
         get,
-    ),
+    )
+    .quick(),
     Builtin::new(
         G,
         "count",
@@ -84,7 +88,8 @@ pub(super) static ALL: [Builtin; 17] = [
         "The items of a set as a list, in order.",
         ("list(set([2, 1]))", "[1, 2]"),
         list,
-    ),
+    )
+    .quick(),
     Builtin::new(
         G,
         "flatten",
@@ -168,18 +173,14 @@ fn last(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
 
 fn get(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
     let Value::Str(key) = &args[1] else { return pass.failed(at, &[&args[0], &args[1]]) };
-    if pass.keys_of(&args[0]).iter().any(|k| k == key) {
-        pass.entry_of(&args[0], key, at)
-    } else {
-        Value::None
-    }
+    if within!(pass.has_key(&args[0], key, at)) { pass.entry_of(&args[0], key, at) } else { Value::None }
 }
 
-fn count(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
+fn count(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
     Value::Int(match &args[0] {
         Value::List(all) => all.len() as i64,
         Value::Str(text) => text.chars().count() as i64,
-        map => pass.keys_of(map).len() as i64,
+        map => within!(pass.counted_keys(map, at)).len() as i64,
     })
 }
 
@@ -188,17 +189,29 @@ fn index(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
     found.map_or(Value::None, |i| Value::Int(i as i64))
 }
 
-fn sort(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
+/// Counts what sorting takes.
+fn sorting(pass: &mut Pass<'_>, value: &Value, at: Span) -> Result<(), Reported> {
+    let measure = value.measure();
+    let n_rounds = u64::from((items(value).len() as u64 + 1).ilog2());
+    pass.work(measure.n_values.saturating_add(measure.n_bytes / 32).saturating_mul(n_rounds), at)
+}
+
+fn sort(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+    within!(sorting(pass, &args[0], at));
+    within!(pass.make(items(&args[0]).len() as u64, at));
     let mut all = items(&args[0]).to_vec();
     all.sort_by(Value::order);
     Value::List(all.into())
 }
 
-fn reverse(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
+fn reverse(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+    within!(pass.make(items(&args[0]).len() as u64, at));
     Value::List(items(&args[0]).iter().rev().cloned().collect())
 }
 
-fn set(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
+fn set(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+    within!(sorting(pass, &args[0], at));
+    within!(pass.make(items(&args[0]).len() as u64, at));
     to_set(items(&args[0]).to_vec())
 }
 
@@ -206,16 +219,18 @@ fn list(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
     args[0].clone()
 }
 
-fn flatten(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
+fn flatten(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+    let n_items = items(&args[0]).iter().map(|list| items(list).len() as u64).sum();
+    within!(pass.make(n_items, at));
     Value::List(items(&args[0]).iter().flat_map(|l| items(l).to_vec()).collect())
 }
 
-fn keys(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
-    Value::List(pass.keys_of(&args[0]).into_iter().map(Value::Str).collect())
+fn keys(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+    Value::List(within!(pass.counted_keys(&args[0], at)).into_iter().map(Value::Str).collect())
 }
 
 fn values(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
-    let keys = pass.keys_of(&args[0]);
+    let keys = within!(pass.counted_keys(&args[0], at));
     Value::list(keys.iter().map(|k| pass.entry_of(&args[0], k, at)).collect())
 }
 
@@ -227,15 +242,18 @@ fn any(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
     Value::Bool(items(&args[0]).iter().any(|v| matches!(v, Value::Bool(true))))
 }
 
-fn unique(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
+fn unique(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+    within!(sorting(pass, &args[0], at));
     let mut sorted: Vec<&Value> = items(&args[0]).iter().collect();
     sorted.sort_by(|a, b| a.order(b));
     Value::Bool(sorted.windows(2).all(|w| w[0].order(w[1]) != Ordering::Equal))
 }
 
-fn disjoint(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
+fn disjoint(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
     let all = items(&args[0]);
     if let Some(Value::Cidr(_)) = all.first() {
+        // Each is compared with each.
+        within!(pass.work((all.len() as u64).saturating_mul(all.len() as u64) / 2, at));
         let nets: Vec<_> =
             all.iter().filter_map(|v| if let Value::Cidr(n) = v { Some(n) } else { None }).collect();
         let clash = |i: usize| {
@@ -245,6 +263,9 @@ fn disjoint(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
         };
         return Value::Bool(!(0..nets.len()).any(clash));
     }
+    let n_items = all.iter().map(|list| items(list).len() as u64).sum();
+    within!(sorting(pass, &args[0], at).and_then(|()| pass.make(n_items, at)));
+    pass.unmake(n_items);
     let mut sorted: Vec<&Value> = Vec::new();
     for list in all {
         let mut own: Vec<&Value> = items(list).iter().collect();
@@ -315,10 +336,10 @@ pub fn witnesses(name: &str, items: &[Value], labels: &[String]) -> Vec<Witness>
             }
         }
         "disjoint" => {
-            let as_items = |v: &Value| -> Arc<[Value]> {
+            let as_items = |v: &Value| -> Items {
                 match v {
                     Value::List(all) => all.clone(),
-                    other => Arc::from([other.clone()]),
+                    other => vec![other.clone()].into(),
                 }
             };
             'outer: for (i, a) in items.iter().enumerate() {
