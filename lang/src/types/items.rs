@@ -51,6 +51,8 @@ pub fn check(
         globals: Vec::new(),
         wheres: Vec::new(),
         todo_wheres: Vec::new(),
+        where_docs: Vec::new(),
+        doc: None,
         todo_defaults: Vec::new(),
         todo_keys: Vec::new(),
         groups: vec![top],
@@ -84,6 +86,7 @@ pub fn check(
         types,
         root,
         wheres,
+        where_docs,
         funcs,
         globals,
         groups,
@@ -110,6 +113,7 @@ pub fn check(
         types,
         root,
         wheres,
+        where_docs,
         funcs,
         globals,
         groups,
@@ -202,6 +206,7 @@ impl Checker<'_> {
                         name: name.text.clone(),
                         file,
                         ty,
+                        doc: item.doc.clone(),
                         at: name.at,
                         record,
                         state: State::Todo,
@@ -217,7 +222,7 @@ impl Checker<'_> {
         for item in &tree.items {
             match &item.kind {
                 ItemKind::Option { path, ty, default } => {
-                    let place = self.place(ty, file);
+                    let place = self.documented(&item.doc, |it| it.place(ty, file));
                     self.option(file, path, item.doc.clone(), place, default.as_ref());
                 }
                 ItemKind::Type { name, extends: true, ty, .. } => self.extend(file, name, ty),

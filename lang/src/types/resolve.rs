@@ -168,7 +168,8 @@ impl Checker<'_> {
                 let record = decl.record.map(|r| (r, decl.name.clone()));
                 let name_for_enum = Some((RecId(u32::MAX), decl.name.clone()));
                 let is_enum = matches!(decl.ty.base, TypeBase::Enum(_));
-                let place = self.place_for(&decl.ty, decl.file, if is_enum { name_for_enum } else { record });
+                let declared = if is_enum { name_for_enum } else { record };
+                let place = self.documented(&decl.doc, |it| it.place_for(&decl.ty, decl.file, declared));
                 self.type_decls[id as usize].state = State::Done(place.clone());
                 self.depth -= 1;
                 place
@@ -233,7 +234,7 @@ impl Checker<'_> {
     /// Adds fields to a record.
     pub fn add_fields(&mut self, id: RecId, fields: &[ast::Field], file: FileId) {
         for field in fields {
-            let place = self.place(&field.ty, file);
+            let place = self.documented(&field.doc, |it| it.place(&field.ty, file));
             self.add_field(id, &field.name, field.doc.clone(), place, field.default.as_ref(), file);
         }
     }

@@ -204,7 +204,7 @@ impl Pass<'_> {
         sources.file(sources.file_of(at.start)).layer == Layer::Site
     }
 
-    fn shows_site(&self, diagnostic: &Diagnostic) -> bool {
+    pub(super) fn shows_site(&self, diagnostic: &Diagnostic) -> bool {
         let calls = diagnostic.callers.iter().flatten().copied();
         std::iter::once(diagnostic.at)
             .chain(diagnostic.labels.iter().map(|label| label.at))
@@ -216,7 +216,7 @@ impl Pass<'_> {
     pub(super) fn look_for_site(&mut self, diagnostic: &Diagnostic) {
         let wants = diagnostic.code == Code::Where || !self.shows_site(diagnostic);
         if let (true, Some(doing)) = (wants, self.doing()) {
-            self.later.push((self.problems.len(), doing));
+            self.later.push((self.problems.len(), vec![doing]));
         }
     }
 
@@ -224,8 +224,8 @@ impl Pass<'_> {
     /// read before this is called.
     pub(super) fn add_site_lines(&mut self) {
         let mut n_left = REPEATED_IN_ALL;
-        for (i, doing) in std::mem::take(&mut self.later) {
-            let (values, guards) = self.site_reads(doing, &mut n_left);
+        for (i, from) in std::mem::take(&mut self.later) {
+            let (values, guards) = self.site_reads(from, &mut n_left);
             let Some(shows_site) = self.problems.iter().nth(i).map(|it| self.shows_site(it)) else {
                 continue;
             };
@@ -242,10 +242,10 @@ impl Pass<'_> {
     }
 
     /// The values of the site that were read, nearest first: those that became part of the value, and those that guards read.
-    fn site_reads(&mut self, doing: Doing, n_left: &mut usize) -> (Vec<Read>, Vec<Read>) {
+    fn site_reads(&mut self, from: Vec<Doing>, n_left: &mut usize) -> (Vec<Read>, Vec<Read>) {
         let (mut values, mut guards): (Vec<Read>, Vec<Read>) = Default::default();
-        let mut seen = vec![doing.clone()];
-        let mut todo = VecDeque::from([(doing, false)]);
+        let mut seen = from.clone();
+        let mut todo: VecDeque<_> = from.into_iter().map(|doing| (doing, false)).collect();
         for _ in 0..REPEATED {
             let Some((next, guarded)) = todo.pop_front().filter(|_| values.len() < SITE_LINES && *n_left > 0)
             else {

@@ -39,8 +39,7 @@ impl Pass<'_> {
             for cond in wheres {
                 if !self.holds(*cond, value) {
                     let shown = super::settle::plain(value);
-                    let ex = &eng.program.wheres[cond.0 as usize];
-                    let reported = self.report(errors::broken_where(*at, "", &shown, ex.at, None));
+                    let reported = self.report(errors::broken_where(&eng.program, *at, "", &shown, *cond, None));
                     self.memo.broken.push((*at, reported));
                 }
             }
@@ -111,8 +110,7 @@ impl Pass<'_> {
                     Named::Of(of) => of.to_string(),
                 };
                 let shown = self.shown(value, ty);
-                let cond = &eng.program.wheres[cond.0 as usize];
-                return Some(self.report(errors::broken_where(at, &path, &shown, cond.at, through)));
+                return Some(self.report(errors::broken_where(&eng.program, at, &path, &shown, *cond, through)));
             }
         }
         let inside = place.refine.as_ref().is_some_and(|r| r.key.is_some() || r.item.is_some());
@@ -187,9 +185,8 @@ impl Pass<'_> {
     pub(super) fn whole_holds(&mut self, id: NodeId, what: &str) {
         for cond in self.node(id).place.wheres().to_vec() {
             if !self.holds(cond, &Value::Node(id)) {
-                let ex = &self.eng.program.wheres[cond.0 as usize];
                 let (at, path) = (self.first_at(id), self.path(id));
-                self.report(errors::broken_where(at, &path, what, ex.at, None));
+                self.report(errors::broken_where(&self.eng.program, at, &path, what, cond, None));
             }
         }
     }
@@ -203,10 +200,9 @@ impl Pass<'_> {
                 let value = Value::Str(key.clone());
                 for cond in &refine.wheres {
                     if !self.holds(*cond, &value) && !self.is_written(id, key) {
-                        let ex = &self.eng.program.wheres[cond.0 as usize];
                         let (at, path) = (self.added_at(id, key), self.path(id));
                         let shown = format!("the key {key:?}");
-                        self.report(errors::broken_where(at, &path, &shown, ex.at, None));
+                        self.report(errors::broken_where(&self.eng.program, at, &path, &shown, *cond, None));
                     }
                 }
             }

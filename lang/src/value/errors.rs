@@ -5,7 +5,7 @@ use super::taken::{Elsewhere, Missed};
 use crate::diag::{Code, Diagnostic, Severity, did_you_mean};
 use crate::rank::{self, strength_name};
 use crate::source::Span;
-use crate::types::hir::{CheckDef, TestDef};
+use crate::types::hir::{CheckDef, Program, TestDef, WhereId};
 use std::collections::BTreeMap;
 
 /// How many lines that give one leaf are shown.
@@ -171,18 +171,29 @@ pub fn cycle(at: Span, first: &str, chain: &[(String, Span)]) -> Diagnostic {
     out.help("break the chain: give one of them a value that does not read the others; a guard or call that reads what it adds is such a chain, a literal is not")
 }
 
-/// A value that breaks a condition.
-pub fn broken_where(at: Span, path: &str, value: &str, cond: Span, through: Option<Span>) -> Diagnostic {
+/// A value that breaks a condition. The words of what declares it say what it is to be.
+pub fn broken_where(
+    program: &Program,
+    at: Span,
+    path: &str,
+    value: &str,
+    cond: WhereId,
+    through: Option<Span>,
+) -> Diagnostic {
+    let (cond, doc) = (&program.wheres[cond.0 as usize], &program.where_docs[cond.0 as usize]);
     let message = if path.is_empty() {
         format!("{value} is not allowed here")
     } else {
         format!("{value} is not allowed for `{path}`")
     };
-    let mut out = Diagnostic::error(Code::Where, at, message).label(cond, "this must hold of `it`");
+    let mut out = Diagnostic::error(Code::Where, at, message).label(cond.at, "this must hold of `it`");
     if let Some(through) = through.filter(|t| *t != at) {
         out = out.label(through, "it comes in here");
     }
-    out.help("change the value so that the condition holds")
+    match doc {
+        Some(doc) => out.help(doc.replace('\n', " ")),
+        None => out.help("change the value so that the condition holds"),
+    }
 }
 
 /// How many witnesses, and how many places of values, a failed check shows.

@@ -87,8 +87,8 @@ pub struct Pass<'p> {
     pub evidence: Option<super::check::Evidence>,
     /// Calls that are being evaluated, the innermost last.
     pub calling: Vec<super::context::Calling>,
-    /// Reports for which lines of the site are to be found, by position, and what was being evaluated.
-    pub later: Vec<(usize, super::context::Doing)>,
+    /// Reports for which lines of the site are to be found, by position, and what was being evaluated or was read.
+    pub later: Vec<(usize, Vec<super::context::Doing>)>,
     /// The map whose entries are the parts.
     pub partition: Option<NodeId>,
     /// That a guard or a loop failed which may have something to say of what is being found.
