@@ -19,10 +19,10 @@ pub struct Limits {
     pub bytes: u64,
 }
 
-/// What all parts share may cost: a cloud of a thousand hosts takes about one in fifty of it.
+/// What all parts share may cost: it grows with the number of parts, and a thousand hosts of forty containers take about a quarter of it.
 pub const SHARED: Limits = Limits { steps: 50_000_000, elements: 10_000_000, bytes: 256 << 20 };
 
-/// What one part may cost; several are evaluated at once.
+/// What one part may cost; several are evaluated at once. A host of forty containers takes less than a hundredth of it.
 pub const PART: Limits = Limits { steps: 12_500_000, elements: 2_500_000, bytes: 64 << 20 };
 
 /// Leaves and calls that may wait for each other.

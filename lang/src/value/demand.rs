@@ -39,7 +39,8 @@ impl Pass<'_> {
             for cond in wheres {
                 if !self.holds(*cond, value) {
                     let shown = super::settle::plain(value);
-                    let reported = self.report(errors::broken_where(&eng.program, *at, "", &shown, *cond, None));
+                    let reported =
+                        self.report(errors::broken_where(&eng.program, *at, "", &shown, *cond, None));
                     self.memo.broken.push((*at, reported));
                 }
             }
@@ -80,7 +81,7 @@ impl Pass<'_> {
         if place.refine.is_none() && !self.eng.deep[place.ty.index()] {
             return value;
         }
-        within!(self.walk(value.measure(), at));
+        within!(self.walk_inside(&value, at));
         let given = Given { value: &value, at, through };
         let broken = self.breaks(Named::Leaf(spot), place, given);
         broken.map_or(value, Value::Error)
@@ -88,10 +89,18 @@ impl Pass<'_> {
 
     /// The same of a place that is no leaf of the tree.
     pub(super) fn demand_of(&mut self, of: &str, place: &Place, value: Value, at: Span) -> Value {
-        within!(self.walk(value.measure(), at));
+        within!(self.walk_inside(&value, at));
         let given = Given { value: &value, at, through: None };
         let broken = self.breaks(Named::Of(of), place, given);
         broken.map_or(value, Value::Error)
+    }
+
+    /// Counts the walk through what lies in a value. Of one that holds no other, each condition is counted alone.
+    fn walk_inside(&mut self, value: &Value, at: Span) -> Result<(), Reported> {
+        match value {
+            Value::List(_) | Value::Dict(_) | Value::Enum(_, Some(_)) => self.walk(value.measure(), at),
+            _ => Ok(()),
+        }
     }
 
     /// Reports a value that breaks the conditions of a place, or that holds one that breaks those of its own. Nodes met theirs.
@@ -110,7 +119,14 @@ impl Pass<'_> {
                     Named::Of(of) => of.to_string(),
                 };
                 let shown = self.shown(value, ty);
-                return Some(self.report(errors::broken_where(&eng.program, at, &path, &shown, *cond, through)));
+                return Some(self.report(errors::broken_where(
+                    &eng.program,
+                    at,
+                    &path,
+                    &shown,
+                    *cond,
+                    through,
+                )));
             }
         }
         let inside = place.refine.as_ref().is_some_and(|r| r.key.is_some() || r.item.is_some());

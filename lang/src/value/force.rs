@@ -62,22 +62,33 @@ impl Pass<'_> {
         origin: Origin,
         around: Option<NodeId>,
     ) -> Data {
-        if is_scalar(value) {
-            return self.force_below(value, place, origin, around);
-        }
-        // What lies in it becomes data, too.
+        self.force_in::<false>(value, place, origin, around)
+    }
+
+    /// Counts what lies in a value, which becomes data too, and forces it one level deeper.
+    #[inline(never)]
+    fn force_deep(&mut self, value: &Value, place: &Place, origin: Origin, around: Option<NodeId>) -> Data {
         let n_inner = match value {
             Value::List(items) => items.len(),
             Value::Dict(dict) => dict.entries.len(),
             _ => 0,
         };
-        let forced = self
-            .make(2 * n_inner as u64, origin.at)
-            .and_then(|()| self.nested(|_| origin.at, |pass| pass.force_below(value, place, origin, around)));
+        let forced = self.make(2 * n_inner as u64, origin.at).and_then(|()| {
+            self.nested(|_| origin.at, |pass| pass.force_in::<true>(value, place, origin, around))
+        });
         forced.unwrap_or_else(|reported| Data { kind: DataKind::Error(reported), origin })
     }
 
-    fn force_below(&mut self, value: &Value, place: &Place, origin: Origin, around: Option<NodeId>) -> Data {
+    fn force_in<const COUNTED: bool>(
+        &mut self,
+        value: &Value,
+        place: &Place,
+        origin: Origin,
+        around: Option<NodeId>,
+    ) -> Data {
+        if !COUNTED && !is_scalar(value) {
+            return self.force_deep(value, place, origin, around);
+        }
         let types = &self.eng.program.types;
         let ty = types.unwrap(place.ty);
         let inner = Place { ty, refine: place.refine.clone() };
