@@ -279,8 +279,9 @@ impl Checker<'_> {
             self.types.get(inner),
             Ty::Bool | Ty::Int | Ty::Float | Ty::Ip | Ty::Cidr | Ty::Version | Ty::Key(_) | Ty::Enum(_)
         );
-        has_text
-            .then(|| format!("say what `none` becomes: write `match {of} {{ none -> {text}, it -> \"${{it}}\" }}`"))
+        has_text.then(|| {
+            format!("say what `none` becomes: write `match {of} {{ none -> {text}, it -> \"${{it}}\" }}`")
+        })
     }
 
     /// The modules of the library that would make an unknown name known.

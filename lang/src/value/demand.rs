@@ -38,7 +38,8 @@ impl Pass<'_> {
             for cond in wheres {
                 if !self.holds(*cond, value) {
                     let shown = super::settle::plain(value);
-                    let reported = self.report(errors::broken_where(&eng.program, *at, "", &shown, *cond, None));
+                    let reported =
+                        self.report(errors::broken_where(&eng.program, *at, "", &shown, *cond, None));
                     self.memo.broken.push((*at, reported));
                 }
             }
@@ -107,7 +108,14 @@ impl Pass<'_> {
                     Named::Of(of) => of.to_string(),
                 };
                 let shown = self.shown(value, ty);
-                return Some(self.report(errors::broken_where(&eng.program, at, &path, &shown, *cond, through)));
+                return Some(self.report(errors::broken_where(
+                    &eng.program,
+                    at,
+                    &path,
+                    &shown,
+                    *cond,
+                    through,
+                )));
             }
         }
         let inside = place.refine.as_ref().is_some_and(|r| r.key.is_some() || r.item.is_some());
