@@ -60,6 +60,7 @@ pub fn check(
         checks: Vec::new(),
         tests: Vec::new(),
         asked: None,
+        depth: 0,
         literals: Vec::new(),
         texts: BTreeMap::new(),
         bad_keys: Vec::new(),
@@ -377,6 +378,10 @@ impl Checker<'_> {
                     .chain([(decl.tree.name.text.to_string(), used_at)])
                     .collect();
                 let why = self.problems.push(errors::recursive_function(used_at, &chain));
+                self.types.error(why)
+            }
+            State::Todo if self.open_lets.len() == super::resolve::MOST_NAMES => {
+                let why = self.problems.push(errors::too_deep(used_at, super::resolve::MOST_NAMES));
                 self.types.error(why)
             }
             State::Todo => {

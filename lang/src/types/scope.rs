@@ -157,6 +157,8 @@ pub struct Checker<'a> {
     pub files: Files,
     /// The types.
     pub types: Types,
+    /// How many declared types wait for each other.
+    pub depth: usize,
     /// The root's record.
     pub root: RecId,
     /// Names by file.

@@ -1,6 +1,7 @@
 //! Conditions: a `where` holds for every value at its place, whether it was written or computed. A literal is tried once, with all
 //! literals; one that breaks its condition is an error value wherever it is read, so nothing is said of it twice.
 
+use super::budget::within;
 use super::errors;
 use super::eval::Frame;
 use super::memo::*;
@@ -80,6 +81,7 @@ impl Pass<'_> {
         if place.refine.is_none() && !self.eng.deep[place.ty.index()] {
             return value;
         }
+        within!(self.walk(value.measure(), at));
         let given = Given { value: &value, at, through };
         let broken = self.breaks(Named::Leaf(spot), place, given);
         broken.map_or(value, Value::Error)
@@ -87,6 +89,7 @@ impl Pass<'_> {
 
     /// The same of a place that is no leaf of the tree.
     pub(super) fn demand_of(&mut self, of: &str, place: &Place, value: Value, at: Span) -> Value {
+        within!(self.walk(value.measure(), at));
         let given = Given { value: &value, at, through: None };
         let broken = self.breaks(Named::Of(of), place, given);
         broken.map_or(value, Value::Error)
@@ -171,15 +174,17 @@ impl Pass<'_> {
             _ => None,
         };
         if let Some(text) = text
-            && let Some(known) = self.tried.get(&(cond, text.clone()))
+            && let Some((known, cost)) = self.tried.get(&(cond, text.clone())).copied()
         {
-            return *known;
+            // When that is too much, nothing that follows means anything.
+            return self.spend(cost, ex.at).is_err() || known;
         }
+        let before = self.budget.spent();
         let mut frame = Frame::of(self.nothing.clone());
         frame.it = Some(value.clone());
         let holds = !matches!(self.eval(ex, &mut frame), Value::Bool(false));
         if let Some(text) = text {
-            self.tried.insert((cond, text.clone()), holds);
+            self.tried.insert((cond, text.clone()), (holds, self.budget.since(before)));
         }
         holds
     }

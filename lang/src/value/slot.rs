@@ -124,16 +124,11 @@ impl Pass<'_> {
 
     /// Runs one level deeper, on a stack that grows as it must.
     pub(super) fn deeper(&mut self, id: NodeId, find: impl FnOnce(&mut Self) -> Slot) -> Slot {
-        self.depth += 1;
-        if self.depth > super::pass::DEPTH_BUDGET {
-            let at = self.first_at(id);
-            let reported = self.exhausted(at, "nested leaves");
-            self.depth -= 1;
-            return Slot::Value(Value::Error(reported), Src { def: NO_DEF, at });
-        }
         let before = self.unsure.take();
-        let slot = stacker::maybe_grow(256 * 1024, 8 * 1024 * 1024, || find(self));
-        self.depth -= 1;
+        let found = self.waiting(|pass| pass.first_at(id), find);
+        let slot = found.unwrap_or_else(|reported| {
+            Slot::Value(Value::Error(reported), Src { def: NO_DEF, at: self.first_at(id) })
+        });
         // What failed may have been stronger than what was found.
         let unsure = std::mem::replace(&mut self.unsure, before);
         match slot {
