@@ -40,10 +40,10 @@ pub struct Compiled {
 struct Ran<T> {
     /// The results, each with the number of its part.
     out: Vec<(usize, T)>,
-    /// What was reported.
-    problems: Problems,
-    /// Where something failed.
-    failed: Option<Span>,
+    /// What was reported, each with the number of its part.
+    problems: Vec<(usize, Problems)>,
+    /// Where something failed, each with the number of its part.
+    failed: Vec<(usize, Span)>,
     /// What was remembered of all of them.
     memo: Memo,
 }
@@ -68,11 +68,13 @@ pub fn check(world: &dyn World, entries: &[&str]) -> Result<Checked, ReadError> 
 /// # Errors
 /// As [`check`].
 pub fn check_asking(world: &dyn World, entries: &[&str], asked: Option<&str>) -> Result<Checked, ReadError> {
-    let mut problems = Problems::default();
-    let files = types::load::load(world, entries, &mut problems)?;
-    let (program, problems) =
-        types::items::check(world, value::builtins::signatures(), files, asked, problems);
-    Ok(Checked { program, problems })
+    value::budget::compiling(|| {
+        let mut problems = Problems::default();
+        let files = types::load::load(world, entries, &mut problems)?;
+        let (program, problems) =
+            types::items::check(world, value::builtins::signatures(), files, asked, problems);
+        Ok(Checked { program, problems })
+    })
 }
 
 impl Checked {
@@ -94,12 +96,13 @@ impl Checked {
     /// Evaluates it. `partition` names the map of the root whose entries are evaluated apart from each other, by
     /// [`Compiled::parts`]; everything else is evaluated here.
     pub fn evaluate(self, partition: Option<&str>) -> Compiled {
-        Compiled::new(self.program, self.problems, partition)
+        value::budget::compiling(|| Compiled::new(self.program, self.problems, partition))
     }
 
     /// Evaluates it with what a test gives.
     pub fn evaluate_with(&self, test: &TestDef, partition: Option<&str>) -> Compiled {
-        Compiled::new(self.program.with_given(test), self.problems.clone(), partition)
+        let program = self.program.with_given(test);
+        value::budget::compiling(|| Compiled::new(program, self.problems.clone(), partition))
     }
 }
 
@@ -156,23 +159,30 @@ impl Compiled {
         each: impl Fn(&Arc<str>, Data) -> T + Sync,
     ) -> (Vec<T>, Problems) {
         let names = self.part_names();
-        let next = AtomicUsize::new(0);
-        let run = || {
+        // A part that costs too much is the last one: those behind it would most likely do the same, each as long. Parts are
+        // begun in the order of their names, so those before it are found whatever the number of threads.
+        let (next, last) = (AtomicUsize::new(0), AtomicUsize::new(usize::MAX));
+        let evaluate = || {
             let mut pass = value::pass(&self.engine, &self.shared);
             let mut out = Vec::new();
-            let mut problems = Problems::default();
-            let mut failed = None;
+            let (mut problems, mut failed) = (Vec::new(), Vec::new());
             loop {
                 let i = next.fetch_add(1, Ordering::Relaxed);
-                let Some(name) = names.get(i) else { break };
+                let Some(name) = names.get(i).filter(|_| i <= last.load(Ordering::Relaxed)) else { break };
                 if let Some(data) = self.engine.part(&self.shared, &mut pass, name) {
-                    failed = failed.or_else(|| data.failed());
+                    failed.extend(data.failed().map(|at| (i, at)));
                     out.push((i, each(name, data)));
                 }
-                problems.extend(std::mem::take(&mut pass.problems));
+                if pass.budget.over().is_some() {
+                    last.fetch_min(i, Ordering::Relaxed);
+                }
+                if !pass.problems.is_empty() {
+                    problems.push((i, std::mem::take(&mut pass.problems)));
+                }
             }
             Ran { out, problems, failed, memo: std::mem::take(&mut pass.memo) }
         };
+        let run = || value::budget::evaluating(evaluate);
         let jobs = jobs.clamp(1, names.len().max(1));
         let mut results = if jobs == 1 {
             vec![run()]
@@ -193,9 +203,11 @@ impl Compiled {
         let mut problems = Problems::default();
         let mut out: Vec<(usize, T)> = Vec::new();
         let mut failed: Option<Span> = None;
+        let last = last.into_inner();
         for Ran { out: parts, problems: found, failed: at, memo } in results.drain(..) {
-            out.extend(parts);
-            problems.extend(found);
+            out.extend(parts.into_iter().filter(|(i, _)| *i <= last));
+            found.into_iter().filter(|(i, _)| *i <= last).for_each(|(_, found)| problems.extend(found));
+            let at = at.into_iter().filter(|(i, _)| *i <= last).map(|(_, at)| at);
             failed = failed.into_iter().chain(at).min();
             won.iter_mut().zip(memo.won).for_each(|(a, b)| *a |= b);
             for (loser, winner) in memo.lost {
@@ -210,6 +222,10 @@ impl Compiled {
         }
         out.sort_by_key(|(i, _)| *i);
         lost.sort_keys();
+        if last < usize::MAX {
+            // What all parts together say means nothing while some are missing.
+            return (out.into_iter().map(|(_, t)| t).collect(), problems);
+        }
         self.engine.dead(&won, &lost, &mut problems);
         self.engine.won_by_use(&by_use, &mut problems);
         // Where nobody knows what there is, nobody is told that something is not there.

@@ -6,7 +6,11 @@ use crate::source::Span;
 use ipnet::IpNet;
 use std::cmp::Ordering;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+
+mod items;
+
+pub use items::{Items, Measure};
 
 /// A record or map or tree of the one tree, read leaf by leaf.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -38,11 +42,11 @@ pub enum Value {
     /// A Version: its numbers and the rest.
     Version(Arc<str>),
     /// A variant and its payload in the order of the declaration.
-    Enum(u32, Option<Arc<[Value]>>),
+    Enum(u32, Option<Items>),
     /// A text finished on the host.
     Secret(Arc<[SecretPart]>),
     /// A list; a set is one that is sorted, without doubles.
-    List(Arc<[Value]>),
+    List(Items),
     /// A record, map or tree that is no node: what was written.
     Dict(Arc<Dict>),
     /// A record, map or tree of the one tree.
@@ -71,6 +75,7 @@ pub struct Template {
 pub struct Dict {
     /// The entries, sorted bytewise.
     pub entries: Vec<Entry>,
+    measure: OnceLock<Measure>,
 }
 
 /// One entry.
@@ -85,6 +90,20 @@ pub struct Entry {
 }
 
 impl Dict {
+    /// Of entries that are sorted.
+    pub fn of(entries: Vec<Entry>) -> Dict {
+        Dict { entries, measure: OnceLock::new() }
+    }
+
+    /// How much it holds; found once, when nobody changes it any more.
+    pub fn measure(&self) -> Measure {
+        *self.measure.get_or_init(|| {
+            let all = Measure::around(self.entries.iter().map(|it| it.value.measure()));
+            let keys: usize = self.entries.iter().map(|it| it.key.len()).sum();
+            Measure { n_bytes: all.n_bytes.saturating_add(keys as u64), ..all }
+        })
+    }
+
     /// The entry of a key.
     pub fn get(&self, key: &str) -> Option<&Entry> {
         self.entries.binary_search_by(|e| (*e.key).cmp(key)).ok().map(|i| &self.entries[i])
@@ -92,6 +111,7 @@ impl Dict {
 
     /// The entry of a key, made with a `none` if it is not there.
     pub fn slot(&mut self, key: &Arc<str>, at: Span) -> &mut Entry {
+        self.measure = OnceLock::new();
         let i = match self.entries.binary_search_by(|e| e.key.cmp(key)) {
             Ok(i) => i,
             Err(i) => {
@@ -118,7 +138,7 @@ impl Value {
     }
 
     /// The items of a list or set.
-    pub fn items(&self) -> Option<&Arc<[Value]>> {
+    pub fn items(&self) -> Option<&Items> {
         match self {
             Value::List(all) => Some(all),
             _ => None,
@@ -143,11 +163,18 @@ impl Value {
 
     /// That a failure in it was reported, if there is one.
     pub fn failed_inside(&self) -> Option<Reported> {
+        self.measure().failed
+    }
+
+    /// How much it holds. A record of the tree counts as one value: who reads it counts its fields.
+    pub fn measure(&self) -> Measure {
         match self {
-            Value::List(all) => all.iter().find_map(Value::failed_inside),
-            Value::Dict(dict) => dict.entries.iter().find_map(|entry| entry.value.failed_inside()),
-            Value::Enum(_, Some(payload)) => payload.iter().find_map(Value::failed_inside),
-            other => other.failed(),
+            Value::Str(text) | Value::Version(text) => Measure::of_one(text.len()),
+            Value::List(all) | Value::Enum(_, Some(all)) => all.measure(),
+            Value::Dict(dict) => dict.measure(),
+            Value::Secret(parts) => Measure { n_values: 1 + parts.len() as u64, ..Measure::of_one(0) },
+            Value::Template(it) => Measure::around([it.value.measure()].into_iter()),
+            other => Measure { failed: other.failed(), ..Measure::of_one(0) },
         }
     }
 

@@ -143,7 +143,7 @@ fn value() -> impl Strategy<Value = Value> {
             all.sort_by(|a, b| a.0.cmp(&b.0));
             all.dedup_by(|a, b| a.0 == b.0);
             let entry = |(key, value)| Entry { key, value, at: Span::default() };
-            Value::Dict(Arc::new(Dict { entries: all.into_iter().map(entry).collect() }))
+            Value::Dict(Arc::new(Dict::of(all.into_iter().map(entry).collect())))
         });
         let template = (text(), inner.clone()).prop_map(|(name, value)| {
             let text = name.clone();

@@ -24,6 +24,7 @@ pub mod kernel;
 pub mod layout;
 pub mod listed;
 pub mod memory;
+pub mod name;
 pub mod observed;
 pub mod part;
 pub mod pending;

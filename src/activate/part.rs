@@ -17,6 +17,7 @@ pub const VERSION: u32 = 1;
 #[serde(deny_unknown_fields)]
 pub struct Lead {
     /// Names the rollout; no two of a cloud have the same.
+    #[serde(deserialize_with = "super::name::of_text")]
     pub rollout: String,
     /// Counts who led it, from 1.
     pub epoch: u64,
@@ -135,6 +136,7 @@ pub struct Former {
 #[serde(deny_unknown_fields)]
 pub struct Open {
     /// Names it.
+    #[serde(deserialize_with = "super::name::of_text")]
     pub tx: String,
     /// How far it is.
     pub stage: Stage,

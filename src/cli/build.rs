@@ -4,12 +4,13 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use kl::Compiled;
 use kl::data::Data;
-use kl::diag::{Diagnostic, Problems};
+use kl::diag::{Code, Diagnostic, Problems};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::describe::{Described, JobsArgs, compile};
 use super::exit::Exit;
@@ -78,8 +79,14 @@ fn make_telling(described: &Described, jobs: usize, bar: &ProgressBar) -> Made {
     if let Some((cloud, _)) = &mut decoded {
         cloud.seal(|name| secrets_of::sealed(secrets, name));
     }
+    // A host whose files cost too much is the last one: those behind it would most likely do the same, each as long.
+    let last = AtomicUsize::new(usize::MAX);
+    let number = |name: &Arc<str>| compiled.part_names().binary_search(name).unwrap_or_default();
     let (parts, part_problems) = compiled.parts(jobs, |name: &Arc<str>, data: Data| {
         let mut problems = Problems::default();
+        if number(name) > last.load(Ordering::Relaxed) {
+            return (name.to_string(), None, problems);
+        }
         // Of a host that failed as a whole nothing is known.
         let known = decoded.as_ref().filter(|_| !data.is_error());
         let closure = known.map(|(cloud, _)| {
@@ -93,14 +100,18 @@ fn make_telling(described: &Described, jobs: usize, bar: &ProgressBar) -> Made {
             (closure, host_waits(&host), host.ssh, roles)
         });
         bar.inc(1);
+        if costs_too_much(&problems) {
+            last.fetch_min(number(name), Ordering::Relaxed);
+        }
         (name.to_string(), closure, not_derived(problems, [&data]).in_part(name))
     });
     bar.finish_and_clear();
     let mut problems = compiled.problems().clone();
     problems.extend(part_problems);
+    let last = last.into_inner();
     let (mut closures, mut waits) = (BTreeMap::new(), Vec::new());
     let (mut keys, mut reach, mut roles) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-    for (name, made, found) in parts {
+    for (name, made, found) in parts.into_iter().take(last.saturating_add(1)) {
         problems.extend(found);
         if let Some((closure, host_waits, ssh, its_roles)) = made {
             roles.insert(name.clone(), its_roles);
@@ -113,11 +124,19 @@ fn make_telling(described: &Described, jobs: usize, bar: &ProgressBar) -> Made {
     let mut wanted = BTreeMap::new();
     if let Some((cloud, found)) = decoded {
         let mut found = found;
-        check_fleet(&cloud, &waits, &mut found);
-        wanted = secrets_of::wanted(&cloud, &closures, &keys, &mut found);
+        // What is said of all hosts means nothing while some are missing.
+        if !costs_too_much(&problems) {
+            check_fleet(&cloud, &waits, &mut found);
+            wanted = secrets_of::wanted(&cloud, &closures, &keys, &mut found);
+        }
         problems.extend(not_derived(found, root.iter().map(|(_, it)| it)));
     }
     Made { closures, problems: problems.sorted(), wanted, reach, roles }
+}
+
+/// Whether something was stopped because it costs too much.
+fn costs_too_much(problems: &Problems) -> bool {
+    problems.iter().any(|it| it.code == Code::Budget)
 }
 
 /// Says how a host is reached.

@@ -8,11 +8,11 @@ use super::exit::Exit;
 use super::follow::follow;
 use super::host::{Answer, Build, complain, require_root};
 use super::say::say_wrong;
-use super::switch::name_of_switch;
 use super::there::ThereArgs;
 use super::verdict::no_end;
 use crate::activate::journal::{self, Record};
 use crate::activate::layout::Layout;
+use crate::activate::name::parse_name;
 use crate::activate::part::{Open, Stage};
 use crate::activate::pid1::Pid1;
 use crate::activate::report::open;
@@ -28,7 +28,7 @@ pub struct ConfirmArgs {
     #[command(flatten)]
     there: ThereArgs,
     /// Confirm this switch and no other
-    #[arg(long, value_name = "NAME", hide = true, conflicts_with = "host", value_parser = name_of_switch)]
+    #[arg(long, value_name = "NAME", hide = true, conflicts_with = "host", value_parser = parse_name)]
     tx: Option<String>,
     /// Print one JSON value
     #[arg(long)]

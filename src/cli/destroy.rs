@@ -18,6 +18,7 @@ use crate::activate::switch::{Target, held, preview};
 use crate::fleet::crew::Crew;
 use crate::fleet::errors::listed;
 use crate::fleet::remote::{Program, RemoteHost};
+use crate::fleet::ssh::LONG_SILENCE;
 use crate::store::Closure;
 
 /// Stop and take away everything that a host, or all of a cloud, has of its description
@@ -142,7 +143,8 @@ fn destroy_all(
     }
     let names: Vec<String> = crew.names().cloned().collect();
     let words: Vec<&str> = words.iter().map(String::as_str).chain(json.then_some("--json")).collect();
-    let destroy = |name: &str, host: &RemoteHost| host.follow(&words, |line| say!("{name}  {line}"));
+    let destroy =
+        |name: &str, host: &RemoteHost| host.follow(&words, LONG_SILENCE, |line| say!("{name}  {line}"));
     for (name, ended) in crew.each(&names, destroy) {
         let (code, said) = ended.map_err(|error| complain(&error, Exit::Stuck))?;
         let exit = code.map_or(Exit::Stuck, super::there::exit_of);

@@ -8,7 +8,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::exit::Exit;
-use super::host::{Answer, Build, Built, complain, complain_of};
+use super::host::{Answer, Build, Built, complain, complain_of, no_host};
 use super::plan::refuse;
 use super::say::{say, say_wrong};
 use super::told::{Teller, are, print_told, say_end};
@@ -27,6 +27,7 @@ use crate::fleet::remote::{Program, RemoteError, RemoteHost};
 use crate::fleet::rollout::{Command, begin, resume};
 use crate::fleet::saved::{self, Saved};
 use crate::fleet::seen;
+use crate::fleet::ssh::LONG_SILENCE;
 use crate::fleet::waves::Wishes;
 use crate::store::packed::Packed;
 use crate::store::{Closure, Digest, Store, data_folder, files};
@@ -41,6 +42,8 @@ pub struct Asked<'a> {
     pub roles: &'a [String],
     /// What is asked of the waves.
     pub wishes: Wishes,
+    /// Hosts that are left out, as if they could not be reached.
+    pub unreachable: &'a [String],
     /// What is asked of each switch, as the host takes it and as words.
     pub options: Options,
     /// The same as words.
@@ -95,7 +98,7 @@ pub fn run(asked: &Asked<'_>, build: Build<'_>) -> Result<Exit, Exit> {
         false => Some(open_ledger(&name)?),
     };
     let others = others(&built, asked.roles)?;
-    let mut fleet = reach(built, others)?;
+    let mut fleet = reach(built, others, asked.unreachable)?;
     let record = ledger.as_ref().map(Ledger::read).transpose().map_err(|error| refused(&error))?.flatten();
     let record = record.filter(|it| asked.take_over.as_ref() != Some(&it.rollout));
     let mut claims = seen::rollouts(&fleet.reports);
@@ -156,7 +159,7 @@ pub fn run(asked: &Asked<'_>, build: Build<'_>) -> Result<Exit, Exit> {
         check_all(&fleet, &goals, &asked.how, asked.answer)?;
     }
     let (first, open) =
-        if is_new { (begin(&mut record), BTreeMap::new()) } else { take_up(&mut record, &fleet) };
+        if is_new { (begin(&mut record), BTreeMap::new()) } else { take_up(&mut record, &fleet)? };
     let teller = Teller::new(asked.answer, plan.as_ref());
     let tell = |host: &str, told: &Told<'_>| teller.tell(host, told);
     let deeds = Deeds {
@@ -181,6 +184,30 @@ pub fn run(asked: &Asked<'_>, build: Build<'_>) -> Result<Exit, Exit> {
 
 fn refused(error: &dyn std::error::Error) -> Exit {
     complain(error, Exit::Refused)
+}
+
+/// Returns what each host answered, unless one did not answer as it should: each of those is named.
+fn all_of<T>(answers: BTreeMap<String, Result<T, RemoteError>>) -> Result<BTreeMap<String, T>, Exit> {
+    let (mut all, mut mad) = (BTreeMap::new(), Vec::new());
+    for (name, answer) in answers {
+        match answer {
+            Ok(answer) => drop(all.insert(name, answer)),
+            Err(error) => {
+                refused(&error);
+                mad.push(name);
+            }
+        }
+    }
+    if mad.is_empty() {
+        return Ok(all);
+    }
+    mad.iter().for_each(|name| say_wrong!("  help: {}", without(name)));
+    Err(Exit::Refused)
+}
+
+/// Says how to go on without a host.
+fn without(name: &str) -> String {
+    format!("`--unreachable {name}` goes on without it; nothing was touched")
 }
 
 fn open_ledger(cloud: &str) -> Result<Ledger, Exit> {
@@ -221,8 +248,13 @@ fn check_saved(path: &Path, record: &Record) -> Result<(), Exit> {
 }
 
 /// Reaches all hosts and asks each what it is. One that cannot be reached is left out, and is said.
-fn reach(built: Built, others: BTreeSet<String>) -> Result<Fleet, Exit> {
-    let Built { closures, cloud, reach, roles: _ } = built;
+fn reach(built: Built, others: BTreeSet<String>, unreachable: &[String]) -> Result<Fleet, Exit> {
+    let Built { closures, cloud, mut reach, roles: _ } = built;
+    for name in unreachable {
+        if reach.remove(name).is_none() {
+            return Err(no_host(name, reach.keys()));
+        }
+    }
     let program = Program::load().map_err(|error| refused(&error))?;
     let (crew, unreached) = Crew::reach(&reach, &program);
     for error in unreached.values() {
@@ -234,10 +266,7 @@ fn reach(built: Built, others: BTreeSet<String>) -> Result<Fleet, Exit> {
         return Err(Exit::Refused);
     }
     let names: Vec<String> = crew.names().cloned().collect();
-    let mut reports = BTreeMap::new();
-    for (name, report) in crew.each(&names, |_, host| deeds::report(host)) {
-        reports.insert(name, report.map_err(|error| refused(&error))?);
-    }
+    let reports = all_of(crew.each(&names, |_, host| deeds::report(host)))?;
     let digests = closures.iter().map(|(name, closure)| (name.clone(), closure.digest())).collect();
     let store = Store::default_root().and_then(Store::open).map_err(|error| refused(&error))?;
     let cloud = cloud.ok_or(Exit::Bug)?;
@@ -382,8 +411,11 @@ fn fetch(fleet: &Fleet, wanted: &BTreeMap<String, Digest>) -> Result<BTreeMap<St
         }
     }
     let take = |name: &str, host: &RemoteHost| host.take(&wanted[name], &fleet.store);
-    for (name, taken) in fleet.crew.each(&elsewhere, take) {
-        closures.insert(name, taken.map_err(|error| refused(&error))?);
+    closures.extend(all_of(fleet.crew.each(&elsewhere, take))?);
+    if let Some((name, closure)) = closures.iter().find(|(name, it)| it.manifest.host != **name) {
+        say_wrong!("error: {name} says that it is what {} is to be", closure.manifest.host);
+        say_wrong!("  help: look at that host; {}", without(name));
+        return Err(Exit::Refused);
     }
     if let Some(name) = elsewhere.iter().find(|name| !closures.contains_key(*name)) {
         say_wrong!(
@@ -437,13 +469,20 @@ fn hold_last(record: &mut Record, answer: Answer) {
 }
 
 /// Goes on with a rollout: from its record, or as its hosts tell.
-fn take_up(record: &mut Record, fleet: &Fleet) -> (Vec<Command>, BTreeMap<String, Open>) {
-    seen::catch_up(record, &fleet.reports);
+fn take_up(record: &mut Record, fleet: &Fleet) -> Result<(Vec<Command>, BTreeMap<String, Open>), Exit> {
+    seen::catch_up(record, &fleet.reports).map_err(|seen::Unheard { host, epoch }| {
+        say_wrong!(
+            "error: {host} heard of {epoch} leaders of the rollout {}, which nobody else did",
+            record.rollout
+        );
+        say_wrong!("  help: look at that host; {}", without(&host));
+        Exit::Refused
+    })?;
     let hosts = fleet.reports.iter().filter(|(name, _)| record.hosts.contains_key(*name));
     let seen = hosts.map(|(name, it)| (name.clone(), seen::seen(it, &record.rollout))).collect();
     let commands = resume(record, &seen);
     let open = fleet.reports.iter().filter_map(|(name, it)| Some((name.clone(), it.open.clone()?)));
-    (commands, open.collect())
+    Ok((commands, open.collect()))
 }
 
 /// Brings what hosts lack into their stores, all at once, before any of them is touched; and into ours, so that the rollout can go on when
@@ -459,7 +498,9 @@ fn send(fleet: &Fleet, record: &Record, answer: Answer) -> Result<(), Exit> {
     });
     for (name, sent) in sent {
         let sent = sent.map_err(|error| {
-            complain_of(&format!("cannot bring what {name} lacks"), &error, Exit::Refused)
+            let exit = complain_of(&format!("cannot bring what {name} lacks"), &error, Exit::Refused);
+            say_wrong!("  help: {}", without(&name));
+            exit
         })?;
         if let Some(sent) = sent.filter(|it| it.objects > 0) {
             print_told(&name, &Told::Sent(sent), answer);
@@ -473,8 +514,9 @@ fn check_first(fleet: &Fleet, record: &Record) -> Result<(), Exit> {
     let is_bare = |name: &&String| fleet.reports.get(*name).is_some_and(|it| it.committed.is_none());
     let names: Vec<String> = record.hosts.keys().filter(is_bare).cloned().collect();
     let mut holds = true;
-    for (name, asked) in fleet.crew.each(&names, |name, host| prechecks_of(host, &record.hosts[name].to)) {
-        for Checked { name: precheck, wanted, reason, help } in asked.map_err(|error| refused(&error))? {
+    let asked = all_of(fleet.crew.each(&names, |name, host| prechecks_of(host, &record.hosts[name].to)))?;
+    for (name, asked) in asked {
+        for Checked { name: precheck, wanted, reason, help } in asked {
             let Some(reason) = reason else { continue };
             say_wrong!("error: {name}: {precheck}: {wanted}: {reason}");
             help.iter().for_each(|it| say_wrong!("  help: {it}"));
@@ -497,8 +539,10 @@ fn check_all(
 ) -> Result<(), Exit> {
     let names: Vec<String> = goals.keys().cloned().collect();
     let (mut reasons, mut worst) = (Vec::new(), None);
-    for (name, checked) in fleet.crew.each(&names, |name, host| deeds::check(host, &goals[name], how)) {
-        let Some(verdict) = checked.map_err(|error| refused(&error))? else { continue };
+    for (name, checked) in
+        all_of(fleet.crew.each(&names, |name, host| deeds::check(host, &goals[name], how)))?
+    {
+        let Some(verdict) = checked else { continue };
         worst = worst.max(Some(Exit::from(&verdict)));
         reasons.extend(deeds::troubles(&verdict).into_iter().map(|it| format!("{name}: {it}")));
     }
@@ -521,13 +565,12 @@ fn prechecks_of(host: &RemoteHost, closure: &Digest) -> Result<Vec<Checked>, Rem
     }
     let mut text = String::new();
     let (code, said) =
-        host.follow(&["prechecks", &format!("--stored={closure}"), "--json"], |line| text += line)?;
+        host.follow(&["prechecks", &format!("--stored={closure}"), "--json"], LONG_SILENCE, |line| {
+            text += line
+        })?;
     match (code, serde_json::from_str::<Answered>(&text)) {
         (Some(_), Ok(answered)) => Ok(answered.prechecks),
-        _ => Err(RemoteError::Answer {
-            host: host.name().to_owned(),
-            said: if said.is_empty() { text } else { said },
-        }),
+        _ => Err(RemoteError::answer(host.name(), if said.is_empty() { &text } else { &said })),
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::exit::Exit;
 use super::host::{Answer, complain};
-use super::say::say_wrong;
+use super::say::{say, say_wrong};
 use super::switch::HowArgs;
 use super::verdict::{no_end, print_event, print_record, report};
 use crate::activate::alarm::{SWITCH_SERVICE, is_attended, revert_service};
@@ -24,6 +24,8 @@ use crate::store::{files, lock};
 
 /// How often a journal is looked at.
 const LOOK: Duration = Duration::from_millis(40);
+/// How often an empty line tells whoever reads events that this host is still there.
+const STILL_THERE: Duration = Duration::from_secs(10);
 /// How often it is asked whether somebody still writes it, and how often nobody may before that is believed.
 const ASK: Duration = Duration::from_secs(1);
 const N_SILENT: u32 = 4;
@@ -139,13 +141,20 @@ pub fn watch(
     answer: Answer,
 ) -> Result<Verdict, Exit> {
     let mut watched = Watched { tx, file: None, reader: Reader::default() };
-    let (mut asked, mut silent) = (Instant::now(), 0);
+    let (mut asked, mut silent, mut told) = (Instant::now(), 0, Instant::now());
     loop {
         let looked = watched.look(layout, |record| match (answer, record) {
             (Answer::Json, _) | (_, Record::End(_)) => {}
             (Answer::Text, _) => print_record(record),
-            (Answer::Events, _) => print_event(record),
+            (Answer::Events, _) => {
+                told = Instant::now();
+                print_event(record);
+            }
         });
+        if answer == Answer::Events && told.elapsed() >= STILL_THERE {
+            told = Instant::now();
+            say!("");
+        }
         if let Some(verdict) = looked.map_err(|error| complain(&error, Exit::Stuck))? {
             let_close(layout, watched.tx.as_deref());
             return Ok(verdict);

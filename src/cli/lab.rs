@@ -11,6 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::exit::Exit;
 use super::host::complain;
+use super::say::say_wrong;
 use crate::lab::{HostStatus, Keep, Lab, LabError, LabSpec, Places, PowerLoss, Share, load_spec, serve_disk};
 
 /// Try a cloud on hosts of its own, on this machine
@@ -177,7 +178,7 @@ pub fn run(args: &LabArgs, describe: Describe) -> Exit {
         Err(why) => {
             let exit = complain(&why, Exit::from(&why));
             if let Some(help) = why.help() {
-                eprintln!("  help: {help}");
+                say_wrong!("  help: {help}");
             }
             exit
         }
@@ -274,7 +275,7 @@ impl Progress {
     fn say(&self, what: &str) {
         match &self.bar {
             Some(bar) => bar.set_message(what.to_owned()),
-            None => eprintln!("{what}"),
+            None => say_wrong!("{what}"),
         }
     }
 }

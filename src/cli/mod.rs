@@ -33,7 +33,7 @@ pub mod rendered;
 pub mod report;
 pub mod rollback;
 pub mod rollout;
-mod say;
+pub mod say;
 pub mod secrets;
 pub mod secrets_of;
 pub mod sides;
@@ -112,6 +112,8 @@ pub fn main() -> ExitCode {
 }
 
 fn run() -> Exit {
+    // What is made has the modes that it is given, whoever calls.
+    rustix::process::umask(rustix::fs::Mode::WGRP | rustix::fs::Mode::WOTH);
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(why) => {

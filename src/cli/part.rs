@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use crate::activate::name::parse_name;
 use crate::activate::part::{Lead, Part};
 use crate::store::Digest;
 
@@ -9,7 +10,7 @@ use crate::store::Digest;
 #[derive(Debug, Args)]
 pub struct LeadArgs {
     /// The rollout
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = parse_name)]
     rollout: String,
     /// Which of those it is who led it, from 1
     #[arg(long, value_name = "N")]
@@ -31,7 +32,7 @@ impl LeadArgs {
 #[derive(Debug, Args)]
 pub struct PartArgs {
     /// The rollout that this switch is part of
-    #[arg(long, value_name = "NAME", hide = true, requires_all = ["epoch", "leader", "from"])]
+    #[arg(long, value_name = "NAME", hide = true, value_parser = parse_name, requires_all = ["epoch", "leader", "from"])]
     rollout: Option<String>,
     /// Which of those it is who led it, from 1
     #[arg(long, value_name = "N", hide = true, requires = "rollout")]
@@ -49,7 +50,7 @@ pub struct PartArgs {
     #[arg(long, hide = true, requires = "rollout")]
     finish: bool,
     /// Give up the claim that the rollout of this name has to hosts; a refusal names it
-    #[arg(long, value_name = "ROLLOUT")]
+    #[arg(long, value_name = "ROLLOUT", value_parser = parse_name)]
     take_over: Option<String>,
 }
 
@@ -105,7 +106,7 @@ mod tests {
 
     #[test]
     fn words_and_parts_are_the_same() {
-        let lead = Lead { rollout: "demo-1".into(), epoch: 2, leader: "ann on desk".into() };
+        let lead = Lead { rollout: "17-1".into(), epoch: 2, leader: "ann on desk".into() };
         for (from, waits, finish) in
             [(None, vec!["a.service", "b.service"], false), (Some("x"), vec![], true)]
         {
@@ -121,7 +122,7 @@ mod tests {
     #[test]
     fn half_a_part_is_refused() {
         for words in
-            ["--rollout=a", "--epoch=1", "--finish", "--from=none", "--rollout=a --epoch=1 --leader=b"]
+            ["--rollout=17", "--epoch=1", "--finish", "--from=none", "--rollout=17 --epoch=1 --leader=b"]
         {
             let line = std::iter::once("line").chain(words.split(' '));
             assert!(Line::try_parse_from(line).is_err(), "{words}");

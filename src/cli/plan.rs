@@ -39,9 +39,6 @@ pub struct PlanArgs {
     since: Option<String>,
     #[command(flatten)]
     wishes: WishArgs,
-    /// Take a host for down: it counts as such in its groups, and is left out
-    #[arg(long, value_name = "HOST")]
-    unreachable: Vec<String>,
     /// Take members of groups for down: those on a host, or one of them
     #[arg(long, value_name = "HOST[/GROUP]")]
     down: Vec<String>,
@@ -70,12 +67,20 @@ pub struct WishArgs {
     /// How many hosts may switch at once; by default as many as the groups allow
     #[arg(long, value_name = "N")]
     max_parallel: Option<NonZero<usize>>,
+    /// Take a host for down: it counts as such in its groups, and is left out
+    #[arg(long, value_name = "HOST")]
+    unreachable: Vec<String>,
 }
 
 impl WishArgs {
     /// Returns them as the plan takes them.
     pub fn wishes(&self) -> Wishes {
         Wishes { canary: self.canary.clone(), max_parallel: self.max_parallel.map(NonZero::get) }
+    }
+
+    /// Returns the hosts that are to be left out.
+    pub fn unreachable(&self) -> &[String] {
+        &self.unreachable
     }
 }
 
@@ -135,7 +140,7 @@ fn earlier(word: &str) -> Result<Loaded, Exit> {
 
 /// Takes hosts and members for down as asked.
 fn mark(args: &PlanArgs, hosts: &mut BTreeMap<String, Known>) -> Result<(), Exit> {
-    for name in &args.unreachable {
+    for name in args.wishes.unreachable() {
         find(hosts, name)?.reachable = false;
     }
     for word in &args.down {

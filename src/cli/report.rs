@@ -10,7 +10,7 @@ use std::io::IsTerminal;
 
 use super::exit::Exit;
 use super::host::Answer;
-use super::say::say_wrong;
+use super::say::{print_coloured, say_wrong};
 
 /// The most reports that are printed for people.
 const PRINTED: usize = 100;
@@ -54,7 +54,7 @@ pub fn print_all(all: &[Diagnostic], sources: &SourceMap, answer: Answer, warnin
     let n_warnings = all.len() - n_errors;
     let denied = warnings == Warnings::Denied && n_warnings > 0;
     if answer == Answer::Text && !all.is_empty() {
-        say_wrong!("{}", listed(all, sources));
+        print_coloured(&mut std::io::stderr(), &listed(all, sources));
         let denied = if denied { ", denied by --deny-warnings" } else { "" };
         say_wrong!("{}{denied}", counted(n_errors, n_warnings));
     }

@@ -99,6 +99,7 @@ fn rollback_all(args: &RollbackArgs, build: Build<'_>) -> Result<Exit, Exit> {
         aim: Aim::Before,
         roles: role,
         wishes: wishes.wishes(),
+        unreachable: wishes.unreachable(),
         options: how.options(),
         how: how.words_for_many(),
         resume: false,

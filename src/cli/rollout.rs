@@ -11,7 +11,7 @@ use super::follow::{switch_here, watch};
 use super::host::{Answer, complain, load_stored, require_root};
 use super::part::LeadArgs;
 use super::say::say;
-use super::switch::{HowArgs, name_of_switch, new_name};
+use super::switch::{HowArgs, new_name};
 use super::verdict::{no_end, report as tell};
 use crate::activate::alarm::{SWITCH_SERVICE, is_attended};
 use crate::activate::back::{Back, way_back};
@@ -19,6 +19,7 @@ use crate::activate::dry_run::{DryRun, dry_run};
 use crate::activate::enrol;
 use crate::activate::failure::ActivateError;
 use crate::activate::layout::Layout;
+use crate::activate::name::parse_name;
 use crate::activate::part::{Claim, Lead, Open, Stage};
 use crate::activate::pid1::Pid1;
 use crate::activate::podman::HostTools;
@@ -48,7 +49,7 @@ enum What {
         #[arg(value_name = "UNIT", required = true)]
         units: Vec<String>,
         /// The switch in which they wait
-        #[arg(long, value_name = "NAME", value_parser = name_of_switch)]
+        #[arg(long, value_name = "NAME", value_parser = parse_name)]
         tx: String,
     },
     /// Go back to what this host was before the rollout
@@ -58,7 +59,7 @@ enum What {
     /// End this host's part in the rollout
     End {
         /// The rollout
-        #[arg(long, value_name = "NAME")]
+        #[arg(long, value_name = "NAME", value_parser = parse_name)]
         rollout: String,
         /// Which of those it is who led it, from 1
         #[arg(long, value_name = "N")]
@@ -83,7 +84,7 @@ struct BackArgs {
     #[arg(long)]
     allow_dataplane: bool,
     /// What the switch back is called
-    #[arg(long, value_name = "NAME", value_parser = name_of_switch)]
+    #[arg(long, value_name = "NAME", value_parser = parse_name)]
     tx: Option<String>,
     /// Print each record of the journal as a line of JSON, and the end
     #[arg(long)]

@@ -19,6 +19,7 @@ use super::verdict::{no_end, report};
 use crate::activate::dry_run::{DryRun, dry_run};
 use crate::activate::history::seconds_now;
 use crate::activate::layout::Layout;
+use crate::activate::name::parse_name;
 use crate::activate::pid1::Pid1;
 use crate::activate::podman::HostTools;
 use crate::activate::request::{NoGate, Options};
@@ -107,7 +108,7 @@ pub struct HowArgs {
     #[arg(long, value_name = "NAME")]
     adopt: Vec<String>,
     /// What the switch is called, so that it can be followed by name
-    #[arg(long, value_name = "NAME", hide = true, value_parser = name_of_switch)]
+    #[arg(long, value_name = "NAME", hide = true, value_parser = parse_name)]
     tx: Option<String>,
     #[command(flatten)]
     part: PartArgs,
@@ -218,13 +219,6 @@ pub fn new_name() -> String {
     format!("{}-{}", seconds_now(), std::process::id())
 }
 
-/// Reads the name of a switch, which becomes part of names of units and files.
-pub fn name_of_switch(text: &str) -> Result<String, String> {
-    let is_name =
-        !text.is_empty() && text.len() <= 40 && text.bytes().all(|it| it.is_ascii_digit() || it == b'-');
-    if is_name { Ok(text.to_owned()) } else { Err("it is made of digits and `-`".to_owned()) }
-}
-
 /// Reads a time as whole seconds.
 fn seconds(text: &str) -> Result<u64, String> {
     let span: jiff::SignedDuration = text.parse().map_err(|error: jiff::Error| error.to_string())?;
@@ -271,6 +265,7 @@ fn switch_all(args: &SwitchArgs, build: Build<'_>) -> Result<Exit, Exit> {
         aim: Aim::Described,
         roles: role,
         wishes: wishes.wishes(),
+        unreachable: wishes.unreachable(),
         options: how.options(),
         how: how.words_for_many(),
         resume: *resume,

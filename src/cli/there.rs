@@ -10,8 +10,8 @@ use clap::Args;
 
 use super::exit::Exit;
 use super::host::{Build, Built, complain, no_host};
-use super::say::say_wrong;
-use crate::fleet::remote::{Program, RemoteHost};
+use super::say::{say, say_wrong};
+use crate::fleet::remote::{Program, RemoteError, RemoteHost};
 use crate::fleet::ssh::{Connection, Reach};
 
 /// How often a host is called again whose connection was lost, and how long is waited between.
@@ -89,9 +89,14 @@ pub fn reach(reach: &Reach) -> Result<RemoteHost, Exit> {
     RemoteHost::reach(connection, &program).map_err(|error| refused(&error))
 }
 
+/// Runs a command on a host; what it prints and says is printed and said here.
+fn run_here(there: &RemoteHost, words: &[&str]) -> Result<Option<i32>, RemoteError> {
+    there.run(words, &mut |line| say!("{line}"), &mut |line| say_wrong!("{line}"))
+}
+
 /// Runs a command on a host, and ends as it ended.
 pub fn run_there(there: &RemoteHost, words: &[&str]) -> Result<Exit, Exit> {
-    let code = there.run(words).map_err(|error| complain(&error, Exit::Refused))?;
+    let code = run_here(there, words).map_err(|error| complain(&error, Exit::Refused))?;
     let Some(code) = code else {
         say_wrong!("error: the connection to {} was lost", there.name());
         return Err(Exit::Stuck);
@@ -102,7 +107,7 @@ pub fn run_there(there: &RemoteHost, words: &[&str]) -> Result<Exit, Exit> {
 /// Runs a switch on a host. Where the connection is lost it goes on by itself, and is followed again by its name.
 pub fn switch_there(to: &Reach, there: &RemoteHost, words: &[&str], tx: &str, json: bool) -> Exit {
     let refused = |error: &dyn std::error::Error| complain(error, Exit::Refused);
-    match there.run(words) {
+    match run_here(there, words) {
         Ok(Some(code)) => return exit_of(code),
         Ok(None) => {
             say_wrong!("warning: the connection to {} was lost; the switch goes on there", there.name())
@@ -115,7 +120,7 @@ pub fn switch_there(to: &Reach, there: &RemoteHost, words: &[&str], tx: &str, js
         sleep(BETWEEN);
         let Ok(connection) = Connection::open(to.clone()) else { continue };
         let again = there.with(connection);
-        match again.run(&follow) {
+        match run_here(&again, &follow) {
             Ok(Some(code)) => return exit_of(code),
             Ok(None) => {}
             Err(error) => return refused(&error),

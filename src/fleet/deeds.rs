@@ -15,6 +15,7 @@ use super::members::Fleet;
 use super::record::{Change, Place, Tie, Way};
 use super::remote::{RemoteError, Sent};
 use super::rollout::{Command, Event};
+use super::ssh::SILENCE;
 use crate::activate::journal::Record;
 use crate::activate::part::{Lead, Open, Part, Report, Stage};
 use crate::activate::verdict::{Trouble, Verdict};
@@ -220,7 +221,7 @@ impl Deeds<'_> {
         let mut said = String::new();
         for _ in 0..N_TRIES {
             let Some(there) = self.crew.host(host) else { break };
-            match there.follow(words, |_| {}) {
+            match there.follow(words, SILENCE, |_| {}) {
                 Ok((Some(0 | 3 | 4), _)) => return,
                 Ok((Some(_), why)) => {
                     said = why;
@@ -292,7 +293,7 @@ impl Deeds<'_> {
         let mut there = self.crew.host(host).ok_or_else(|| "it was not reached".to_owned())?;
         loop {
             let all: Vec<&str> = words.iter().map(String::as_str).collect();
-            let ran = there.follow(&all, |line| match serde_json::from_str(line) {
+            let ran = there.follow(&all, SILENCE, |line| match serde_json::from_str(line) {
                 Ok(Record::End(ended)) => verdict = Some(ended),
                 Ok(record) => self.heard(host, &record, tx, events),
                 Err(_) => (self.tell)(host, &Told::Said(line)),
@@ -301,7 +302,8 @@ impl Deeds<'_> {
                 (Some(verdict), _) => return Ok(verdict),
                 (None, Ok((Some(_), said))) => return Err(said),
                 (None, Ok((None, said))) => said,
-                (None, Err(error)) => error.to_string(),
+                // It answers, and not as it should: to call it again is no use.
+                (None, Err(error)) => return Err(error.to_string()),
             };
             (self.tell)(host, &Told::Lost);
             there = self.crew.again(host).ok_or(why)?;
@@ -392,7 +394,7 @@ impl Deeds<'_> {
 /// Asks a host what it is.
 pub fn report(host: &super::remote::RemoteHost) -> Result<Report, RemoteError> {
     let said = host.ask(&["rollout", "report"], &[])?;
-    serde_json::from_str(&said).map_err(|_| RemoteError::Answer { host: host.name().to_owned(), said })
+    serde_json::from_str(&said).map_err(|_| RemoteError::answer(host.name(), &said))
 }
 
 fn follow(tx: &str) -> Vec<String> {
@@ -410,7 +412,7 @@ pub fn check(
     words.extend(goal.behind.iter().map(|task| format!("--allow-behind={task}")));
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let said = host.ask(&words, &[])?;
-    serde_json::from_str(&said).map_err(|_| RemoteError::Answer { host: host.name().to_owned(), said })
+    serde_json::from_str(&said).map_err(|_| RemoteError::answer(host.name(), &said))
 }
 
 /// Says in a line why a switch did not end as it was asked to.

@@ -13,6 +13,7 @@ pub mod errors;
 pub mod fold;
 pub mod gate;
 pub mod graph;
+pub mod heard;
 pub mod lead;
 pub mod ledger;
 pub mod members;

@@ -174,6 +174,9 @@ fn fleet(all: &BTreeMap<&str, Planning>) -> Fleet {
                 max_unavailable: spec.max_unavailable,
                 ..Group::default()
             });
+            // Where manifests differ, as where one host lies, the strictest holds.
+            entry.quorum |= spec.quorum;
+            entry.max_unavailable = entry.max_unavailable.min(spec.max_unavailable);
             entry.members.insert((*name).to_owned());
         }
     }
@@ -268,5 +271,33 @@ impl Node {
     /// Says whether there is no way back behind it.
     pub fn is_one_way(&self) -> bool {
         matches!(self.class, Some(TaskClass::OneWay | TaskClass::Contract))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::manifest::parse_manifest;
+
+    fn known(host: &str, quorum: bool, max_unavailable: u64) -> Known {
+        let text = format!(
+            r#"{{"version":1,"cloud":"t","host":"{host}","backend":"quadlet","engine":"0","groups":{{"db":
+            {{"container":"db","hosts":["a","b","c"],"quorum":{quorum},"max_unavailable":{max_unavailable},"patience_secs":9}}}}}}"#
+        );
+        let to = Closure::new(parse_manifest(&text).unwrap_or_else(|error| panic!("{error}")));
+        Known { from: None, to, stamps: Stamps::default(), reachable: true, down: BTreeSet::new() }
+    }
+
+    #[test]
+    fn the_strictest_manifest_says_how_many_may_be_down() {
+        for liar in ["a", "b", "c"] {
+            let hosts = ["a", "b", "c"].map(|host| {
+                let (quorum, most) = if host == liar { (false, 3) } else { (true, 1) };
+                (host.to_owned(), known(host, quorum, most))
+            });
+            let fleet = fleet_of(&BTreeMap::from(hosts), &Options::default());
+            let group = &fleet.groups["db"];
+            assert_eq!((group.quorum, group.max_unavailable), (true, 1), "{liar}");
+        }
     }
 }

@@ -19,6 +19,7 @@ pub struct Record {
     /// The version of this form, [`VERSION`].
     pub version: u32,
     /// Names this rollout; no two of a cloud have the same.
+    #[serde(deserialize_with = "crate::activate::name::of_text")]
     pub rollout: String,
     /// Counts who led it, from 1; a host refuses a command of a lower one.
     pub epoch: u64,

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::path::Path;
+use std::time::Duration;
 
+use super::heard::MOST_OF_CLOSURE;
 use super::ssh::{Connection, LOST, SshError};
 use crate::activate::layout::Layout;
 use crate::store::packed::Packed;
@@ -29,6 +32,18 @@ pub enum RemoteError {
     Take { host: String, source: TransferError },
 }
 
+/// How much is repeated of what a host said, in characters.
+const REPEATED: usize = 200;
+
+impl RemoteError {
+    /// Makes the error of an answer that cannot be read, with its beginning.
+    pub fn answer(host: &str, said: &str) -> Self {
+        let cut = said.char_indices().nth(REPEATED).map(|(at, _)| &said[..at]);
+        let said = cut.map_or_else(|| said.to_owned(), |cut| format!("{cut}…"));
+        Self::Answer { host: host.to_owned(), said }
+    }
+}
+
 /// This program, as it is brought to hosts.
 #[derive(Debug)]
 pub struct Program {
@@ -39,7 +54,8 @@ pub struct Program {
 impl Program {
     /// Reads this program's own file.
     pub fn load() -> Result<Self, RemoteError> {
-        let bytes = files::read(&std::env::current_exe().map_err(files::of_program)?)?;
+        // Not the file that has the name now: whoever replaces it meanwhile replaces nothing here.
+        let bytes = files::read(Path::new("/proc/self/exe"))?;
         let digest = Digest::of(&bytes);
         Ok(Self { bytes, digest })
     }
@@ -67,6 +83,7 @@ const PROBE: &str = r#"uname -m; if [ -x "$1" ]; then echo there; else echo miss
 
 /// Puts a program into its place, whole and under the name of its digest, or not at all.
 const INSTALL: &str = r#"set -e
+umask 022
 mkdir -p "${1%/*}"
 new="${1%/*}/.tmp-$2-$$"
 trap 'rm -f "$new"' EXIT
@@ -90,7 +107,7 @@ impl RemoteHost {
         let (theirs, is_there) = match (lines.next(), lines.next()) {
             (Some(theirs), Some("there")) => (theirs, true),
             (Some(theirs), Some("missing")) => (theirs, false),
-            _ => return Err(RemoteError::Answer { host, said }),
+            _ => return Err(RemoteError::answer(&host, &said)),
         };
         let ours = std::env::consts::ARCH;
         if theirs != ours {
@@ -126,7 +143,7 @@ impl RemoteHost {
         for line in said.lines() {
             let known = line.parse::<Digest>().ok().filter(|it| names.contains(it));
             let Some(digest) = known else {
-                return Err(RemoteError::Answer { host: self.name().to_owned(), said: line.to_owned() });
+                return Err(RemoteError::answer(self.name(), line));
             };
             missing.insert(digest);
         }
@@ -145,19 +162,17 @@ impl RemoteHost {
 
     /// Brings a closure from the host's store into ours.
     pub fn take(&self, closure: &Digest, store: &Store) -> Result<Closure, RemoteError> {
-        let stream = self.ask_bytes(&["store", "send", closure.as_str()], &[])?;
-        let taken = store.receive(&mut stream.as_slice());
+        let words = self.command(&["store", "send", closure.as_str()]);
+        let stream = self.connection.ask_for(&words, &[], MOST_OF_CLOSURE)?;
+        let taken = store.receive_closure(closure, &stream);
         taken.map_err(|source| RemoteError::Take { host: self.name().to_owned(), source })?;
         Ok(store.load(closure)?)
     }
 
     /// Runs this program there with these words and returns what it printed; that it fails is an error with what it said.
     pub fn ask(&self, words: &[&str], input: &[u8]) -> Result<String, RemoteError> {
-        Ok(String::from_utf8_lossy(&self.ask_bytes(words, input)?).into_owned())
-    }
-
-    fn ask_bytes(&self, words: &[&str], input: &[u8]) -> Result<Vec<u8>, RemoteError> {
-        Ok(self.connection.ask(&self.command(words), input)?)
+        let said = self.connection.ask(&self.command(words), input)?;
+        Ok(String::from_utf8_lossy(&said).into_owned())
     }
 
     /// Runs this program there with these words and hands on each line that it prints. Returns its exit code, or nothing where the
@@ -165,9 +180,10 @@ impl RemoteHost {
     pub fn follow(
         &self,
         words: &[&str],
+        silence: Duration,
         line: impl FnMut(&str),
     ) -> Result<(Option<i32>, String), RemoteError> {
-        let (code, said) = self.connection.follow(&self.command(words), line)?;
+        let (code, said) = self.connection.follow(&self.command(words), silence, line)?;
         Ok(((code != LOST).then_some(code), said))
     }
 
@@ -180,10 +196,15 @@ impl RemoteHost {
         std::iter::once(self.program.as_str()).chain(words.iter().copied()).collect()
     }
 
-    /// Runs this program there with these words; what it prints is printed here. Returns its exit code, or nothing where the
-    /// connection was lost.
-    pub fn run(&self, words: &[&str]) -> Result<Option<i32>, RemoteError> {
-        let code = self.connection.show(&self.command(words))?;
+    /// Runs this program there with these words and hands on each line that it prints, and each that it says beside. Returns its exit
+    /// code, or nothing where the connection was lost.
+    pub fn run(
+        &self,
+        words: &[&str],
+        printed: &mut dyn FnMut(&str),
+        said: &mut dyn FnMut(&str),
+    ) -> Result<Option<i32>, RemoteError> {
+        let code = self.connection.show(&self.command(words), printed, said)?;
         Ok((code != LOST).then_some(code))
     }
 }

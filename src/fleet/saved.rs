@@ -105,7 +105,7 @@ mod tests {
         };
         Record {
             version: 1,
-            rollout: "r".to_owned(),
+            rollout: "17".to_owned(),
             epoch: 1,
             cloud: Digest::of(b"cloud"),
             way: Way::New,

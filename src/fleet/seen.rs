@@ -41,12 +41,31 @@ pub fn seen(report: &Report, rollout: &str) -> Seen {
     }
 }
 
+/// How many leaders a rollout may have had that its record does not know: each is a `--resume` by somebody who has another record.
+const MOST_UNKNOWN: u64 = 1000;
+
+/// A host that heard of more leaders than there can have been.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unheard {
+    /// The host.
+    pub host: String,
+    /// How many leaders it says there were.
+    pub epoch: u64,
+}
+
 /// Takes a rollout up again from what hosts tell: who leads counts from the highest that any of them heard, and what others wait for is over
-/// where a host is committed. Whether a host was reached that was behind does not matter: another rollout does it.
-pub fn catch_up(record: &mut Record, reports: &BTreeMap<String, Report>) {
-    let enrolled = reports.values().filter_map(|it| it.enrolled.as_ref());
-    let ours = enrolled.filter(|it| it.lead.rollout == record.rollout);
-    record.epoch = ours.map(|it| it.lead.epoch).max().unwrap_or(0).max(record.epoch);
+/// where a host is committed. Whether a host was reached that was behind does not matter: another rollout does it. A host that counts far
+/// more leaders than the record is not believed: from the last number there is no next one.
+pub fn catch_up(record: &mut Record, reports: &BTreeMap<String, Report>) -> Result<(), Unheard> {
+    let enrolled = reports.iter().filter_map(|(name, it)| Some((name, it.enrolled.as_ref()?)));
+    let ours = enrolled.filter(|(_, it)| it.lead.rollout == record.rollout);
+    let highest = ours.map(|(name, it)| (it.lead.epoch, name)).max();
+    if let Some((epoch, host)) =
+        highest.filter(|(epoch, _)| *epoch > record.epoch.saturating_add(MOST_UNKNOWN))
+    {
+        return Err(Unheard { host: host.clone(), epoch });
+    }
+    record.epoch = highest.map_or(0, |(epoch, _)| epoch).max(record.epoch);
     let is_there = |place: &&Place| {
         let host = record.hosts.get(&place.host);
         host.is_some_and(|it| {
@@ -55,6 +74,7 @@ pub fn catch_up(record: &mut Record, reports: &BTreeMap<String, Report>) {
     };
     let over: Vec<Place> = record.ties.iter().map(|tie| &tie.before).filter(is_there).cloned().collect();
     record.over.extend(over);
+    Ok(())
 }
 
 /// Adds hosts that are what they are to be but for tasks that wait for the end.

@@ -4,20 +4,41 @@
 //! asked for: what would need a terminal fails.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read as _, Write as _};
+use std::io;
 use std::path::PathBuf;
-use std::process::{Command, ExitStatus, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use super::heard::{BEGIN, Chunk, Excess, Heard, Lines, MOST, Silent, Taken};
 use crate::store::files;
 
 /// The exit code of ssh itself, where the connection failed or was lost.
 pub const LOST: i32 = 255;
 
-/// The line between what a login shell prints by itself, as a `~/.bashrc` that greets, and what a command prints.
-const BEGIN: &str = "kolla-lang begins here";
+/// How long a host may say nothing where it is to answer at once, or tells now and then that it is still there.
+pub const SILENCE: Duration = Duration::from_secs(60);
+/// How long it may say nothing where it does something that takes its time.
+pub const LONG_SILENCE: Duration = Duration::from_secs(600);
+/// How often it is looked whether a command has ended.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Options of every connection. The first value that ssh is given counts, so its files cannot take one back (ssh_config(5)).
+const GIVEN_NOTHING: [&str; 11] = [
+    "StrictHostKeyChecking=yes",
+    "UpdateHostKeys=no",
+    "KnownHostsCommand=none",
+    "VerifyHostKeyDNS=no",
+    "ForwardAgent=no",
+    "ForwardX11=no",
+    "ClearAllForwardings=yes",
+    "Tunnel=no",
+    "RemoteCommand=none",
+    "PermitLocalCommand=no",
+    "EscapeChar=none",
+];
 
 /// Where a host is and who it must be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +69,16 @@ pub enum SshError {
     Word,
     #[error("cannot reach {host} as {user}@{address}, port {port}: {said}")]
     Lost { host: String, user: String, address: String, port: u16, said: String },
+    #[error("{host} said nothing for {secs} s")]
+    Silent { host: String, secs: u64 },
+    #[error("{host} said {excess}, which no kolla-lang says")]
+    Excess { host: String, excess: Excess },
+    #[error(
+        "the host key of {host} is not the one that is known: somebody else answers at {address}, or it was installed anew"
+    )]
+    OtherKey { host: String, address: String },
+    #[error("no host key of {host} is known, so nobody can tell who answers at {address}")]
+    NoKey { host: String, address: String },
     #[error("`{command}` on {host} ended with {status}: {said}")]
     Failed { host: String, command: String, status: ExitStatus, said: String },
 }
@@ -75,7 +106,11 @@ impl Connection {
         let to_file = File::create(&said).map_err(SshError::Folder)?;
         let mut ssh = connection.ssh(&["-M", "-N", "-f", "-o", "ControlPersist=120"]);
         ssh.stdin(Stdio::null()).stdout(Stdio::null()).stderr(to_file);
-        if ssh.status().map_err(SshError::Start)?.success() {
+        let mut child = ssh.spawn().map_err(SshError::Start)?;
+        let status = connection.await_end(&mut child, SILENCE).inspect_err(|_| {
+            let _ended = child.kill().and_then(|()| child.wait());
+        })?;
+        if status.success() {
             return Ok(connection);
         }
         let said = String::from_utf8_lossy(&files::read(&said)?).into_owned();
@@ -96,6 +131,11 @@ impl Connection {
         let Reach { host, user, address, port, key } = &self.reach;
         let mut ssh = Command::new("ssh");
         ssh.args(["-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10"]);
+        // Whatever `~/.ssh/config` says: the host gets no agent, no display and no port of this machine, runs what it is asked to and
+        // nothing else, and is known by its key alone.
+        for option in GIVEN_NOTHING {
+            ssh.args(["-o", option]);
+        }
         ssh.args(["-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=4"]);
         ssh.args(more).arg("-o").arg(format!("ControlPath={}", self.folder.path().join("socket").display()));
         if let Some(key) = key {
@@ -104,7 +144,7 @@ impl Connection {
                 Some("ssh-rsa") => "rsa-sha2-512,rsa-sha2-256",
                 first => first.unwrap_or_default(),
             };
-            ssh.args(["-o", "StrictHostKeyChecking=yes", "-o", "GlobalKnownHostsFile=/dev/null", "-o"]);
+            ssh.args(["-o", "GlobalKnownHostsFile=/dev/null", "-o"]);
             ssh.arg(format!("UserKnownHostsFile={}", self.known_hosts().display()));
             ssh.args(["-o", &format!("HostKeyAlias={host}"), "-o", &format!("HostKeyAlgorithms={kinds}")]);
         }
@@ -123,24 +163,20 @@ impl Connection {
 
     /// Runs a command on the host and returns what it printed. A command that fails is an error with what it said.
     pub fn ask(&self, words: &[&str], input: &[u8]) -> Result<Vec<u8>, SshError> {
-        let mut command = self.command(words)?;
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().map_err(SshError::Start)?;
-        let output = thread::scope(|scope| {
-            let stdin = child.stdin.take();
-            // A host that reads no further ends with an error of its own, which says more.
-            scope.spawn(move || stdin.map(|mut stdin| stdin.write_all(input)));
-            child.wait_with_output()
-        });
-        let Output { status, stdout, stderr } = output.map_err(SshError::Start)?;
+        self.ask_for(words, input, MOST)
+    }
+
+    /// The same for an answer of at most so many bytes.
+    pub fn ask_for(&self, words: &[&str], input: &[u8], most: usize) -> Result<Vec<u8>, SshError> {
+        let mut answer = Vec::new();
+        let talk = Talk { words, input, most, silence: SILENCE, said: &mut |_| {} };
+        let (status, said) = self.talk(talk, &mut |chunk| {
+            answer.extend_from_slice(chunk);
+            Ok(())
+        })?;
         if status.success() {
-            let mut lines = BufReader::new(stdout.as_slice());
-            skip_greeting(&mut lines);
-            let mut rest = Vec::new();
-            lines.read_to_end(&mut rest).map_err(SshError::Start)?;
-            return Ok(rest);
+            return Ok(answer);
         }
-        let said = String::from_utf8_lossy(&stderr);
         if status.code() == Some(LOST) {
             return Err(self.lost(&said));
         }
@@ -149,43 +185,103 @@ impl Connection {
         Err(SshError::Failed { host, command, status, said })
     }
 
-    /// Runs a command on the host whose output goes where this program's goes, and returns its exit code: [`LOST`] where the
-    /// connection was.
-    pub fn show(&self, words: &[&str]) -> Result<i32, SshError> {
-        let mut command = self.command(words)?;
-        let mut child =
-            command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(SshError::Start)?;
-        if let Some(stdout) = child.stdout.take() {
-            let mut stdout = BufReader::new(stdout);
-            skip_greeting(&mut stdout);
-            hand_on(&mut stdout);
+    /// Runs a command on the host, hands on each line that it prints and each that it says beside, as they come, and returns its exit
+    /// code: [`LOST`] where the connection was, or where nothing came for [`LONG_SILENCE`].
+    pub fn show(
+        &self,
+        words: &[&str],
+        printed: &mut dyn FnMut(&str),
+        said: &mut dyn FnMut(&str),
+    ) -> Result<i32, SshError> {
+        let mut lines = Lines::default();
+        let talk = Talk { words, input: &[], most: MOST, silence: LONG_SILENCE, said };
+        match self.talk(talk, &mut |chunk| lines.take(chunk, printed)) {
+            Ok((status, _)) => {
+                lines.end(printed);
+                Ok(status.code().unwrap_or(LOST))
+            }
+            Err(SshError::Silent { .. }) => Ok(LOST),
+            Err(error) => Err(error),
         }
-        let status = child.wait().map_err(SshError::Start)?;
-        Ok(status.code().unwrap_or(LOST))
     }
 
     /// Runs a command on the host and hands on each line that it prints, as it comes. Returns its exit code, [`LOST`] where the
-    /// connection was, and what it said beside.
-    pub fn follow(&self, words: &[&str], mut line: impl FnMut(&str)) -> Result<(i32, String), SshError> {
-        let mut command = self.command(words)?;
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().map_err(SshError::Start)?;
-        let said = thread::scope(|scope| {
-            let stderr = child.stderr.take();
-            let said = scope.spawn(move || {
-                let mut said = Vec::new();
-                // What was said until a connection broke is said.
-                let _broken = stderr.map(|mut stderr| stderr.read_to_end(&mut said));
-                String::from_utf8_lossy(&said).into_owned()
-            });
-            let mut stdout = child.stdout.take().map(BufReader::new);
-            stdout.iter_mut().for_each(skip_greeting);
-            let lines = stdout.into_iter().flat_map(BufRead::lines);
-            lines.map_while(Result::ok).for_each(|it| line(&it));
-            said.join().unwrap_or_default()
-        });
-        let status = child.wait().map_err(SshError::Start)?;
+    /// connection was, and what it said beside. A command that has nothing to tell for a while prints empty lines meanwhile.
+    pub fn follow(
+        &self,
+        words: &[&str],
+        silence: Duration,
+        mut line: impl FnMut(&str),
+    ) -> Result<(i32, String), SshError> {
+        let mut lines = Lines::default();
+        let mut line = |it: &str| {
+            if !it.is_empty() {
+                line(it)
+            }
+        };
+        let talk = Talk { words, input: &[], most: MOST, silence, said: &mut |_| {} };
+        let (status, said) = self.talk(talk, &mut |chunk| lines.take(chunk, &mut line))?;
+        lines.end(&mut line);
         Ok((status.code().unwrap_or(LOST), in_one_line(&said)))
+    }
+
+    /// Runs a command on the host within the limits of what a host may say, and hands on what it prints. Returns how it ended and what
+    /// it said beside.
+    fn talk(
+        &self,
+        talk: Talk<'_>,
+        printed: &mut dyn FnMut(&[u8]) -> Result<(), Excess>,
+    ) -> Result<(ExitStatus, String), SshError> {
+        let Talk { words, input, most, silence, said } = talk;
+        let mut command = self.command(words)?;
+        let stdin = if input.is_empty() { Stdio::null() } else { Stdio::piped() };
+        command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().map_err(SshError::Start)?;
+        let heard = Heard::from(&mut child, input.to_vec());
+        let mut taken = Taken::up_to(most);
+        let ended = loop {
+            match heard.next(silence) {
+                Ok(Some(Chunk::Printed(bytes))) => {
+                    if let Err(excess) = taken.printed(&bytes, printed) {
+                        break Err(self.excess(excess));
+                    }
+                }
+                Ok(Some(Chunk::Said(bytes))) => taken.said(&bytes, said),
+                Ok(None) => break Ok(()),
+                Err(Silent) => break Err(self.silent(silence)),
+            }
+        };
+        let ended = ended.and_then(|()| self.await_end(&mut child, silence));
+        taken.end(said);
+        match ended {
+            Ok(status) => Ok((status, taken.all_said)),
+            Err(error) => {
+                // The connection itself has the ends of the pipes.
+                self.close();
+                let _ended = child.kill().and_then(|()| child.wait());
+                Err(error)
+            }
+        }
+    }
+
+    /// Waits for a command that prints nothing any more.
+    fn await_end(&self, child: &mut Child, silence: Duration) -> Result<ExitStatus, SshError> {
+        let until = Instant::now() + silence;
+        loop {
+            match child.try_wait().map_err(SshError::Start)? {
+                Some(status) => return Ok(status),
+                None if Instant::now() > until => return Err(self.silent(silence)),
+                None => thread::sleep(LOOK),
+            }
+        }
+    }
+
+    fn silent(&self, silence: Duration) -> SshError {
+        SshError::Silent { host: self.reach.host.clone(), secs: silence.as_secs() }
+    }
+
+    fn excess(&self, excess: Excess) -> SshError {
+        SshError::Excess { host: self.reach.host.clone(), excess }
     }
 
     /// Ends the connection, and all commands that use it.
@@ -197,34 +293,27 @@ impl Connection {
 
     fn lost(&self, said: &str) -> SshError {
         let Reach { host, user, address, port, key: _ } = self.reach.clone();
+        // The words of ssh's own `sshconnect.c`.
+        if said.contains("HOST IDENTIFICATION HAS CHANGED") {
+            return SshError::OtherKey { host, address };
+        }
+        if said.contains("host key is known for") {
+            return SshError::NoKey { host, address };
+        }
         SshError::Lost { host, user, address, port, said: in_one_line(said) }
     }
 }
 
-/// Reads past what was printed before a command ran. A connection that broke before has printed nothing.
-fn skip_greeting(stdout: &mut impl BufRead) {
-    let mut line = Vec::new();
-    // An error comes again when the rest is read.
-    while stdout.read_until(b'\n', &mut line).is_ok_and(|n| n > 0)
-        && line.trim_ascii_end() != BEGIN.as_bytes()
-    {
-        line.clear();
-    }
-}
-
-/// Prints what comes, as it comes, to the end: whoever prints there must not be stopped because nobody reads here any more.
-fn hand_on(stdout: &mut impl BufRead) {
-    loop {
-        let n_read = match stdout.fill_buf() {
-            Ok([]) | Err(_) => return,
-            Ok(bytes) => {
-                let mut here = io::stdout().lock();
-                let _unread = here.write_all(bytes).and_then(|()| here.flush());
-                bytes.len()
-            }
-        };
-        stdout.consume(n_read);
-    }
+/// A command on a host.
+struct Talk<'a> {
+    words: &'a [&'a str],
+    input: &'a [u8],
+    /// How much it may print, in bytes.
+    most: usize,
+    /// How long nothing may come and go.
+    silence: Duration,
+    /// Hears each line that the command says beside what it prints.
+    said: &'a mut dyn FnMut(&str),
 }
 
 fn in_one_line(said: &str) -> String {

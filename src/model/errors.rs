@@ -4,15 +4,21 @@
 use kl::diag::{Code, Diagnostic, did_you_mean};
 use kl::source::Span;
 
-/// The kernel schema and this program disagree, which no description can cause.
+/// A cloud or a host is not what the kernel declares: the description declares one of its own.
 pub fn schema(at: Span, wanted: &str) -> Diagnostic {
-    Diagnostic::error(Code::BadValue, at, format!("the kernel has {wanted} here, and the value does not"))
-        .help("this is a bug in kolla-lang: kernel.kl and the decoder disagree")
+    Diagnostic::error(Code::BadValue, at, format!("a cloud has {wanted} here, and this has not"))
+        .help("`use kernel` declares `cloud`, `hosts` and all that is in them; name what is something else otherwise")
 }
 
 /// A value that its type allows and that means nothing.
 pub fn bad_value(at: Span, message: impl Into<String>) -> Diagnostic {
     Diagnostic::error(Code::BadValue, at, message)
+}
+
+/// Files that would take too much.
+pub fn too_large(at: Span, what: &str, most_bytes: u64) -> Diagnostic {
+    Diagnostic::error(Code::Budget, at, format!("{what} more than {} MiB", most_bytes >> 20))
+        .help("what is so large does not belong into a description: put it into an image or onto a volume")
 }
 
 /// A document that its format cannot carry.

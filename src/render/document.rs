@@ -5,7 +5,7 @@
 use super::encode::{float, yaml_float};
 use super::marks::{self, Marks, Quoting};
 use super::{ini_file, style, template};
-use crate::model::errors::bad_document;
+use crate::model::errors::{bad_document, too_large};
 use crate::model::{File, Format, Quotes, Style};
 use crate::store::manifest::Hole;
 use kl::data::{Data, DataKind, Origin, SecretPart};
@@ -46,8 +46,43 @@ pub(super) enum Doc {
     Map(Vec<(String, Doc)>),
 }
 
+/// The largest file that is written, in bytes: as large as the largest source.
+pub const MOST_BYTES: u64 = 16 << 20;
+
+/// How many bytes a value takes at least when it is written; a text that many leaves share counts wherever it stands.
+fn size(data: &Data) -> u64 {
+    let text = |part: &SecretPart| match part {
+        SecretPart::Text(text) => text.len() as u64,
+        SecretPart::Name { name, .. } => name.len() as u64,
+    };
+    let inner = match &data.kind {
+        DataKind::Str(text) | DataKind::Key(text) => text.len() as u64,
+        DataKind::Secret(parts) => parts.iter().map(text).fold(0, u64::saturating_add),
+        DataKind::List(all) | DataKind::Set(all) => all.iter().map(size).fold(0, u64::saturating_add),
+        DataKind::Record(all) | DataKind::Map(all) | DataKind::Tree(all) => {
+            all.iter().map(|(key, it)| size(it).saturating_add(key.len() as u64)).fold(0, u64::saturating_add)
+        }
+        _ => 0,
+    };
+    inner.saturating_add(1)
+}
+
 /// Writes a file. `None` when something was reported, here or by the evaluator.
 pub fn render_file(name: &str, file: &File, problems: &mut Problems) -> Option<Rendered> {
+    let too_large = || too_large(file.content.origin.at, &format!("`{name}` would have"), MOST_BYTES);
+    if size(&file.content) > MOST_BYTES {
+        problems.push(too_large());
+        return None;
+    }
+    let rendered = render_small(name, file, problems)?;
+    if rendered.text.len() as u64 > MOST_BYTES {
+        problems.push(too_large());
+        return None;
+    }
+    Some(rendered)
+}
+
+fn render_small(name: &str, file: &File, problems: &mut Problems) -> Option<Rendered> {
     if let DataKind::Template(call) = &file.content.kind {
         if file.format != Format::Text {
             let report = bad_document(

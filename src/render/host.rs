@@ -25,6 +25,9 @@ use kl::diag::Problems;
 use kl::source::Span;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// The most that all files of a host may have, in bytes.
+const MOST_BYTES: u64 = 256 << 20;
+
 /// Renders a host's plan. The closure is whole only when nothing was reported as an error.
 pub fn render_host(plan: &HostPlan<'_>) -> (Closure, Problems) {
     let HostPlan { cloud, host, tasks, order } = plan;
@@ -34,6 +37,7 @@ pub fn render_host(plan: &HostPlan<'_>) -> (Closure, Problems) {
         closure: Closure::new(empty_manifest(cloud, host)),
         needs_podman: least(host),
         problems: Problems::default(),
+        room: MOST_BYTES,
     };
     out.check_backend(!tasks.is_empty());
     for container in &host.containers {
@@ -94,6 +98,8 @@ struct Output<'a> {
     closure: Closure,
     needs_podman: Podman,
     problems: Problems,
+    /// Bytes that its files may still have.
+    room: u64,
 }
 
 /// A unit that is about to be added.
@@ -152,8 +158,22 @@ impl Output<'_> {
         self.problems.push(report.label(backend.at, "its backend"));
     }
 
+    /// The files of a container or a task, unless those before it take all the room.
+    fn deliver(&mut self, name: &str, run: &model::Run) -> Option<Delivered> {
+        if self.room == 0 {
+            return None;
+        }
+        let delivered = contract::deliver(name, run, &mut self.problems);
+        let n_bytes = delivered.files.iter().map(|(_, bytes, _)| bytes.len() as u64).sum();
+        self.room = self.room.saturating_sub(n_bytes);
+        if self.room == 0 {
+            self.problems.push(errors::too_large(run.image.at, "the files of this host have", MOST_BYTES));
+        }
+        Some(delivered)
+    }
+
     fn container(&mut self, it: &Container) {
-        let delivered = contract::deliver(&it.name, &it.run, &mut self.problems);
+        let Some(delivered) = self.deliver(&it.name, &it.run) else { return };
         let live = match it.change {
             model::Change::Reload(_) => Delivery::Live(it.name.to_string()),
             _ => Delivery::Content,
@@ -185,7 +205,7 @@ impl Output<'_> {
     }
 
     fn task(&mut self, it: &model::Task) {
-        let delivered = contract::deliver(&it.name, &it.run, &mut self.problems);
+        let Some(delivered) = self.deliver(&it.name, &it.run) else { return };
         let placed = self.place(&service(&it.name), Delivery::Content, &delivered);
         let mut lowering = Lowering::new(self.host, &it.name, Form::Task, &mut self.problems);
         lower::task(&mut lowering, &self.cloud.name.value, it, placed.path.as_deref(), &delivered);

@@ -59,7 +59,10 @@ pub fn quoted_for_yaml(text: &str) -> String {
     const WORDS: [&str; 12] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null", "~", "=", "<<"];
     let word = WORDS.contains(&text.to_ascii_lowercase().as_str());
     let number = text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c)) && !text.contains('\n');
-    if word || number { format!("{QUOTE_ME}{text}") } else { text.to_owned() }
+    // Line breaks of YAML 1.1 (https://yaml.org/spec/1.1/, section 5.4), which readers treat in several ways outside quotes, and the
+    // byte order mark.
+    let breaks = text.contains(['\u{85}', '\u{2028}', '\u{2029}', '\u{FEFF}']);
+    if word || number || breaks { format!("{QUOTE_ME}{text}") } else { text.to_owned() }
 }
 
 /// Whether what an encoding gives may hold a character.

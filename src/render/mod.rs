@@ -24,6 +24,7 @@ pub use secret::kind as secret_kind;
 mod style;
 pub mod systemd;
 pub mod template;
+mod template_budget;
 pub mod template_lines;
 #[cfg(test)]
 mod tests;

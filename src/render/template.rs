@@ -3,20 +3,18 @@
 
 use super::document::Rendered;
 use super::marks::{self, Marks, Quoting};
+use super::template_budget::{self, Budget};
 use crate::model::Style;
 use kl::data::{Data, DataKind, SecretPart, TemplateCall};
 use kl::diag::{Code, Diagnostic, Problems};
 use kl::source::Span;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{DynObject, Enumerator, Object, ObjectRepr, Value};
-use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, escape_formatter};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, escape_formatter, machinery};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-
-/// Steps a template may take: some hundred thousand lines of output, and no endless loop.
-const FUEL: u64 = 5_000_000;
 
 /// Renders a template. Mistakes point at the definition that asked for it, and into the template.
 pub fn render(call: &TemplateCall, asked_at: Span, problems: &mut Problems) -> Option<Rendered> {
@@ -34,8 +32,8 @@ pub fn render(call: &TemplateCall, asked_at: Span, problems: &mut Problems) -> O
     if failed || problems.iter().count() > before {
         return None;
     }
-    let environment = environment(misused.clone());
-    let text = match environment.render_named_str(&call.name, &call.text, context) {
+    let budget = Arc::new(Budget::default());
+    let text = match fill(call, context, &misused, &budget) {
         Ok(_) if misused.load(Ordering::Relaxed) => Err(secret_misused()),
         other => other,
     };
@@ -43,27 +41,42 @@ pub fn render(call: &TemplateCall, asked_at: Span, problems: &mut Problems) -> O
         Ok(text) => {
             let rendered = marks.split(&text);
             if rendered.is_none() {
-                problems.push(report(call, asked_at, &secret_misused()));
+                problems.push(report(call, asked_at, &secret_misused(), &budget));
             }
             rendered
         }
         Err(error) => {
-            problems.push(report(call, asked_at, &error));
+            problems.push(report(call, asked_at, &error, &budget));
             None
         }
     }
 }
 
-fn environment(misused: Arc<AtomicBool>) -> Environment<'static> {
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+/// The text of a template.
+fn fill(
+    call: &TemplateCall,
+    context: Value,
+    misused: &Arc<AtomicBool>,
+    budget: &Arc<Budget>,
+) -> Result<String, Error> {
+    let mut environment = environment(misused.clone(), budget.clone());
     // Lines that hold nothing but a block leave nothing behind.
     let syntax =
         SyntaxConfig::builder().keep_trailing_newline(true).trim_blocks(true).lstrip_blocks(true).build();
     // Only delimiters that contradict each other are refused, and these are the usual ones.
-    environment.set_syntax(syntax.unwrap_or_default());
-    environment.set_auto_escape_callback(|_| AutoEscape::None);
-    environment.set_fuel(Some(FUEL));
+    let syntax = syntax.unwrap_or_default();
+    let compiled = template_budget::compile(&mut environment, &call.name, &call.text, syntax)?;
+    let mut text = String::new();
+    let mut out = machinery::make_string_output(&mut text);
+    let (instructions, blocks) = (&compiled.instructions, &compiled.blocks);
+    machinery::eval(&environment, instructions, context, blocks, &mut out, AutoEscape::None)?;
+    Ok(text)
+}
+
+fn environment(misused: Arc<AtomicBool>, budget: Arc<Budget>) -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    template_budget::count(&mut environment, &budget);
     // Without it errors have no byte range.
     environment.set_debug(true);
     environment.set_formatter(move |out, state, value| {
@@ -72,8 +85,14 @@ fn environment(misused: Arc<AtomicBool>) -> Environment<'static> {
             return Err(secret_misused());
         }
         match value.downcast_object_ref::<SecretText>() {
-            Some(secret) => out.write_str(&secret.marked).map_err(Error::from),
-            None => escape_formatter(out, state, value),
+            Some(secret) => {
+                budget.charge(secret.marked.len() as u64)?;
+                out.write_str(&secret.marked).map_err(Error::from)
+            }
+            None => {
+                budget.charge_value(value)?;
+                escape_formatter(out, state, value)
+            }
         }
     });
     environment
@@ -84,10 +103,16 @@ fn secret_misused() -> Error {
 }
 
 /// Says what was wrong: at the definition that asked, with the template's own place as a label.
-fn report(call: &TemplateCall, asked_at: Span, error: &Error) -> Diagnostic {
+fn report(call: &TemplateCall, asked_at: Span, error: &Error, budget: &Budget) -> Diagnostic {
     let range = error.range().filter(|range| range.end <= call.text.len() && range.start <= range.end);
     let excerpt = range.clone().and_then(|range| call.text.get(range)).map(str::trim);
+    let code = match error.kind() {
+        ErrorKind::OutOfFuel => Code::Budget,
+        _ if budget.is_spent() => Code::Budget,
+        _ => Code::Template,
+    };
     let what = match (error.kind(), error.detail()) {
+        _ if budget.is_spent() => Budget::words(),
         (ErrorKind::UndefinedError, _) => match excerpt {
             Some(name) if !name.is_empty() && !name.contains('\n') => format!("`{name}` is not defined"),
             _ => "a name is not defined".to_owned(),
@@ -96,8 +121,8 @@ fn report(call: &TemplateCall, asked_at: Span, error: &Error) -> Diagnostic {
         (_, Some(detail)) => detail.to_owned(),
         (kind, None) => kind.to_string(),
     };
-    let report = Diagnostic::error(Code::Template, asked_at, format!("template `{}`: {what}", call.name))
-        .here("asked for here");
+    let report =
+        Diagnostic::error(code, asked_at, format!("template `{}`: {what}", call.name)).here("asked for here");
     match range {
         Some(range) => {
             let at = |offset: usize| call.start.saturating_add(u32::try_from(offset).unwrap_or(u32::MAX));
@@ -108,7 +133,7 @@ fn report(call: &TemplateCall, asked_at: Span, error: &Error) -> Diagnostic {
 }
 
 /// A secret as a template sees it.
-struct SecretText {
+pub(super) struct SecretText {
     marked: String,
     misused: Arc<AtomicBool>,
 }

@@ -7,11 +7,13 @@
 //!
 //! Knows no network: whoever calls has the two ends of it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, Read as _, Write};
 
 use super::StoreError;
 use super::digest::Digest;
 use super::objects::Store;
+use super::tree::Listing;
 
 /// The longest object that is taken, in bytes: far above any file of a closure.
 const LONGEST: u64 = 1 << 30;
@@ -30,6 +32,10 @@ pub enum TransferError {
     Form { taken: u64 },
     #[error("the object {digest} arrived as something else")]
     Other { digest: Digest },
+    #[error("the object {digest} was sent, and nobody asked for it")]
+    Unasked { digest: Digest },
+    #[error("what was sent lacks the closure {digest}, or objects of it")]
+    Lacks { digest: Digest },
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -57,35 +63,68 @@ impl Store {
 
     /// Takes a stream of objects and returns how many there were. Each is compared with its name before it has it.
     pub fn receive(&self, from: &mut dyn BufRead) -> Result<u64, TransferError> {
-        let mut taken = 0;
-        loop {
-            let mut line = String::new();
-            from.take(LONGEST_LINE).read_line(&mut line).map_err(|error| match error.kind() {
-                io::ErrorKind::InvalidData => TransferError::Form { taken },
-                _ => TransferError::Read(error),
-            })?;
-            let Some(line) = line.strip_suffix('\n') else { return Err(TransferError::Cut { taken }) };
-            let form = || TransferError::Form { taken };
-            let (first, number) = line.split_once(' ').ok_or_else(form)?;
-            let number: u64 = number.parse().map_err(|_| form())?;
-            if first == "end" {
-                return if number == taken { Ok(taken) } else { Err(form()) };
-            }
-            let digest: Digest = first.parse().map_err(|_| form())?;
-            if number > LONGEST {
-                return Err(form());
-            }
-            let mut bytes = Vec::new();
-            from.take(number).read_to_end(&mut bytes).map_err(TransferError::Read)?;
-            if bytes.len() as u64 != number {
-                return Err(TransferError::Cut { taken });
-            }
-            if Digest::of(&bytes) != digest {
-                return Err(TransferError::Other { digest });
-            }
-            self.replace(&digest, &bytes)?;
-            taken += 1;
+        each_object(from, &mut |digest, bytes| Ok(self.replace(&digest, &bytes)?))
+    }
+
+    /// Takes a closure, and nothing else: a stream that holds what is no part of it, or lacks a part, leaves nothing behind.
+    pub fn receive_closure(&self, closure: &Digest, mut stream: &[u8]) -> Result<(), TransferError> {
+        let mut objects = BTreeMap::new();
+        each_object(&mut stream, &mut |digest, bytes| {
+            objects.insert(digest, bytes);
+            Ok(())
+        })?;
+        let lacks = || TransferError::Lacks { digest: closure.clone() };
+        let listing = objects.get(closure).ok_or_else(lacks)?;
+        let listing: Listing = serde_json::from_slice(listing).map_err(|_| lacks())?;
+        let mut wanted: BTreeSet<&Digest> = listing.files.values().map(|it| &it.digest).collect();
+        wanted.insert(closure);
+        if let Some(digest) = objects.keys().find(|it| !wanted.contains(it)) {
+            return Err(TransferError::Unasked { digest: digest.clone() });
         }
+        if wanted.len() != objects.len() {
+            return Err(lacks());
+        }
+        // The listing last: where it is, all others are.
+        for (digest, bytes) in objects.iter().filter(|(digest, _)| *digest != closure) {
+            self.replace(digest, bytes)?;
+        }
+        Ok(self.replace(closure, &objects[closure])?)
+    }
+}
+
+/// Reads a stream of objects, each compared with its name, and returns how many there were.
+fn each_object(
+    from: &mut dyn BufRead,
+    take: &mut dyn FnMut(Digest, Vec<u8>) -> Result<(), TransferError>,
+) -> Result<u64, TransferError> {
+    let mut taken = 0;
+    loop {
+        let mut line = String::new();
+        from.take(LONGEST_LINE).read_line(&mut line).map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidData => TransferError::Form { taken },
+            _ => TransferError::Read(error),
+        })?;
+        let Some(line) = line.strip_suffix('\n') else { return Err(TransferError::Cut { taken }) };
+        let form = || TransferError::Form { taken };
+        let (first, number) = line.split_once(' ').ok_or_else(form)?;
+        let number: u64 = number.parse().map_err(|_| form())?;
+        if first == "end" {
+            return if number == taken { Ok(taken) } else { Err(form()) };
+        }
+        let digest: Digest = first.parse().map_err(|_| form())?;
+        if number > LONGEST {
+            return Err(form());
+        }
+        let mut bytes = Vec::new();
+        from.take(number).read_to_end(&mut bytes).map_err(TransferError::Read)?;
+        if bytes.len() as u64 != number {
+            return Err(TransferError::Cut { taken });
+        }
+        if Digest::of(&bytes) != digest {
+            return Err(TransferError::Other { digest });
+        }
+        take(digest, bytes)?;
+        taken += 1;
     }
 }
 
@@ -121,6 +160,37 @@ mod tests {
         assert_eq!(store.missing(&names), names);
         assert_eq!(store.receive(&mut sent(&packed).as_slice())?, names.len() as u64);
         assert!(store.missing(&names).is_empty());
+        assert_eq!(store.load(packed.digest())?, closure);
+        Ok(())
+    }
+
+    #[test]
+    fn a_closure_is_taken_whole_and_with_nothing_beside_it() -> Result<(), TransferError> {
+        let root = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
+        let store = Store::open(root.path())?;
+        let closure = closure();
+        let packed = Packed::of(&closure)?;
+        let extra = Digest::of(b"extra");
+        let all: Vec<_> = packed.objects().collect();
+        let stream = |objects: &[(&Digest, &[u8])]| {
+            let mut stream = Vec::new();
+            send(objects.iter().copied(), &mut stream).unwrap_or_else(|error| panic!("{error}"));
+            stream
+        };
+        let mut more = all.clone();
+        more.insert(0, (&extra, b"extra"));
+        let refused = store.receive_closure(packed.digest(), &stream(&more));
+        assert!(matches!(refused, Err(TransferError::Unasked { digest }) if digest == extra));
+        for left_out in 0..all.len() {
+            let mut fewer = all.clone();
+            let (digest, _) = fewer.remove(left_out);
+            if !fewer.iter().any(|(it, _)| *it == digest) {
+                let refused = store.receive_closure(packed.digest(), &stream(&fewer));
+                assert!(matches!(refused, Err(TransferError::Lacks { .. })), "{left_out}: {refused:?}");
+            }
+        }
+        assert!(store.missing(&[extra, packed.digest().clone()]).len() == 2);
+        store.receive_closure(packed.digest(), &stream(&all))?;
         assert_eq!(store.load(packed.digest())?, closure);
         Ok(())
     }

@@ -24,12 +24,22 @@ class Generation:
         self.manifest = json.loads((self.folder / "manifest.json").read_text())
         self.files = {str(path.relative_to(folder)): path.read_bytes()
                       for path in sorted(self.folder.rglob("*")) if path.is_file()}
+        del self.files["manifest.json"]
+        self.hide_names()
         self.labels = {}
         for path, text in self.files.items():
             if path.endswith(".container") or (path.startswith("units/") and path.endswith(".service")):
                 unit = parse(path.rsplit("/", 1)[-1].replace(".container", ".service"), path, text.decode())
                 if unit.is_container and not unit.is_oneshot:
                     self.labels[unit.container] = unit.labels
+
+    def hide_names(self):
+        """Takes out the names that stand for secrets in a tree for people: on a host there is nothing in a hole."""
+        for file in (file for folder in self.manifest["folders"] for file in folder["files"]):
+            text = self.files[file["path"]]
+            for hole in file.get("holes", []):
+                text = text[: hole["offset"]] + text[hole["offset"] + hole.pop("shown", 0) :]
+            self.files[file["path"]] = text
 
     @property
     def units(self):
@@ -43,10 +53,10 @@ def committed(host, generations):
         return None, None
     folder = boot.parent / boot.readlink()
     try:
-        text = (folder / "manifest.json").read_bytes()
-    except OSError:
+        manifest = json.loads((folder / "manifest.json").read_bytes())
+    except (OSError, ValueError):
         return None, folder
-    known = [it for it in generations.values() if it.files["manifest.json"] == text]
+    known = [it for it in generations.values() if it.manifest == manifest]
     return (known[0] if known else None), folder
 
 

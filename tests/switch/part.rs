@@ -72,7 +72,7 @@ fn lead(rollout: &str, epoch: u64) -> Lead {
 
 fn part(epoch: u64, from: Option<&Closure>, waits: &[&str]) -> Part {
     let waits = waits.iter().map(|unit| (*unit).to_owned()).collect();
-    Part { lead: lead("demo-1", epoch), from: from.map(Closure::digest), waits, finish: false }
+    Part { lead: lead("17-1", epoch), from: from.map(Closure::digest), waits, finish: false }
 }
 
 fn want(is_right: bool, found: &dyn std::fmt::Debug) -> Result<(), String> {
@@ -218,8 +218,8 @@ fn a_host_of_a_rollout_is_nobody_elses() -> Result<(), String> {
     let mut fake = Fake::with_generation(Some(&from))?;
     fake.options.part = Some(part(1, Some(&from), &[]));
     committed(&fake.switch(&to))?;
-    let words = "this host is part of the rollout `demo-1`, led by ann1 on desk";
-    let other = Part { lead: lead("demo-2", 5), ..part(1, Some(&to), &[]) };
+    let words = "this host is part of the rollout `17-1`, led by ann1 on desk";
+    let other = Part { lead: lead("17-2", 5), ..part(1, Some(&to), &[]) };
     for part in [None, Some(other)] {
         fake.options.part = part;
         for target in [new(&from), new(&to), Target::Before, Target::Number(1)] {
@@ -235,7 +235,7 @@ fn a_host_of_a_rollout_is_nobody_elses() -> Result<(), String> {
         Ok::<_, String>(dry.map_err(|error| chain(&error))?.barred.map(|error| error.to_string()))
     };
     is(&barred(&fake)?.unwrap_or_default(), words)?;
-    fake.options.take_over = Some("demo-1".to_owned());
+    fake.options.take_over = Some("17-1".to_owned());
     want(barred(&fake)?.is_none(), &"a dry run says otherwise")?;
     want(matches!(fake.switch(&to), Ok(Outcome::Nothing { number: 2, .. })), &"it is that already")?;
     want(enrolled(&fake)?.is_none(), &"its claim is over")?;
@@ -276,13 +276,13 @@ fn an_earlier_leader_is_refused() -> Result<(), String> {
     committed(&fake.switch(&to))?;
     fake.options.part = Some(part(1, Some(&from), &[]));
     let ended = fake.switch(&to);
-    refused(&ended, "ann2 on desk has taken over the rollout `demo-1`, as its epoch 2")?;
+    refused(&ended, "ann2 on desk has taken over the rollout `17-1`, as its epoch 2")?;
     fake.options.part = Some(part(3, Some(&from), &[]));
     want(matches!(fake.switch(&to), Ok(Outcome::Nothing { number: 2, .. })), &"it is that already")?;
-    want(enrolled(&fake)?.is_some_and(|it| it.lead == lead("demo-1", 3)), &"who leads it is noted")?;
-    let end = |epoch| enrol::end(&fake.layout, Claim { rollout: "demo-1", epoch });
+    want(enrolled(&fake)?.is_some_and(|it| it.lead == lead("17-1", 3)), &"who leads it is noted")?;
+    let end = |epoch| enrol::end(&fake.layout, Claim { rollout: "17-1", epoch });
     want(end(2).is_err(), &"who led it earlier ends it")?;
-    want(enrol::end(&fake.layout, Claim { rollout: "demo-2", epoch: 9 }).is_err(), &"another one ends it")?;
+    want(enrol::end(&fake.layout, Claim { rollout: "17-2", epoch: 9 }).is_err(), &"another one ends it")?;
     end(3).and_then(|()| end(3)).map_err(|error| error.to_string())?;
     want(enrolled(&fake)?.is_none(), &"it is over")
 }
@@ -334,7 +334,7 @@ fn back_from_holding() -> Result<(), String> {
     want(matches!(ended, Ok(Outcome::Reverted { failure: Failure::Interrupted, to: Some(1), .. })), &ended)?;
     want(told(&fake).iter().any(|it| matches!(it, Record::Waiting { .. })), &told(&fake))?;
     fake.check(Some(&from), &to, &ended)?;
-    let enrolled = enrol::renew(&fake.layout, &lead("demo-1", 2)).map_err(|error| error.to_string())?;
+    let enrolled = enrol::renew(&fake.layout, &lead("17-1", 2)).map_err(|error| error.to_string())?;
     want(enrolled.lead.epoch == 2, &enrolled)?;
     let back = way_back(&fake.layout, &enrolled);
     want(matches!(back, Ok(Back::There(Some(1)))), &back)
@@ -345,14 +345,14 @@ fn back_from_committed() -> Result<(), String> {
     let mut fake = Fake::with_generation(Some(&from))?;
     fake.options.part = Some(part(1, Some(&from), &[]));
     committed(&fake.switch(&to))?;
-    let enrolled = enrol::renew(&fake.layout, &lead("demo-1", 2)).map_err(|error| error.to_string())?;
+    let enrolled = enrol::renew(&fake.layout, &lead("17-1", 2)).map_err(|error| error.to_string())?;
     let Ok(Back::Switch(target, options)) = way_back(&fake.layout, &enrolled) else {
         return Err("there is a way back".to_owned());
     };
     fake.options = *options;
     let ended = fake.activate(target);
     want(matches!(ended, Ok(Outcome::Committed { number: 1, .. })), &ended)?;
-    let after = enrol::find(&fake.layout, &lead("demo-1", 2)).map_err(|error| error.to_string())?;
+    let after = enrol::find(&fake.layout, &lead("17-1", 2)).map_err(|error| error.to_string())?;
     want(after == enrolled, &after)?;
     let back = way_back(&fake.layout, &after);
     want(matches!(back, Ok(Back::There(Some(1)))), &back)?;
@@ -364,7 +364,7 @@ fn back_from_committed() -> Result<(), String> {
 fn back_to_nothing() -> Result<(), String> {
     let to = site("two");
     let mut fake = Fake::with_generation(None)?;
-    let unknown = enrol::renew(&fake.layout, &lead("demo-1", 1));
+    let unknown = enrol::renew(&fake.layout, &lead("17-1", 1));
     refused(
         &unknown.map(|_| Outcome::Nothing { number: 0, warnings: vec![] }),
         "is not part of the rollout",
@@ -373,7 +373,7 @@ fn back_to_nothing() -> Result<(), String> {
     fake.interrupted.store(true, Ordering::Relaxed);
     let ended = fake.switch(&to);
     want(matches!(ended, Ok(Outcome::Reverted { to: None, .. })), &ended)?;
-    let find = |fake: &Fake| enrol::find(&fake.layout, &lead("demo-1", 1)).map_err(|error| error.to_string());
+    let find = |fake: &Fake| enrol::find(&fake.layout, &lead("17-1", 1)).map_err(|error| error.to_string());
     let back = way_back(&fake.layout, &find(&fake)?);
     want(matches!(back, Ok(Back::There(None))), &back)?;
     fake.interrupted.store(false, Ordering::Relaxed);
@@ -390,7 +390,7 @@ fn what_a_rollout_needs_stays() -> Result<(), String> {
     committed(&fake.switch(&closures[1]))?;
     let record = enrolled(&fake)?;
     fake.options.part = None;
-    fake.options.take_over = Some("demo-1".to_owned());
+    fake.options.take_over = Some("17-1".to_owned());
     committed(&fake.switch(&closures[2]))?;
     committed(&fake.switch(&closures[3]))?;
     let roots = |fake: &Fake| {
@@ -527,7 +527,7 @@ fn a_host_tells_of_no_return() -> Result<(), String> {
     let after = tell(&fake)?;
     want(after.no_return == ["drop.service".to_owned()].into(), &after)?;
     want(stamps::of(&to.manifest, &after.done).values().eq([&Stamp::Done]), &after)?;
-    let enrolled = enrol::find(&fake.layout, &lead("demo-1", 1)).map_err(|error| error.to_string())?;
+    let enrolled = enrol::find(&fake.layout, &lead("17-1", 1)).map_err(|error| error.to_string())?;
     let Ok(Back::Switch(target, options)) = way_back(&fake.layout, &enrolled) else {
         return Err("there is a way back".to_owned());
     };

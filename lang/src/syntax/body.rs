@@ -289,6 +289,7 @@ impl Parser<'_> {
                 TokenKind::Sign(Sign::Index) => self.index()?,
                 _ => return Ok(path),
             };
+            self.fits(path.len())?;
             path.push(Step { at: self.since(from), kind });
         }
     }

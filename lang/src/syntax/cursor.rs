@@ -337,6 +337,11 @@ impl<'a> Parser<'a> {
         if self.height > MAX_DEPTH { self.too_deep() } else { Ok(()) }
     }
 
+    /// Says whether one more step of a path may follow so many.
+    pub fn fits(&mut self, n_steps: usize) -> Parsed<()> {
+        if n_steps < MAX_DEPTH as usize { Ok(()) } else { self.too_deep() }
+    }
+
     fn too_deep<T>(&mut self) -> Parsed<T> {
         let at = self.token().at;
         let reported = match self.reported {

@@ -25,7 +25,7 @@ pub fn bad_character(at: Span, text: &str) -> Diagnostic {
 /// `//` and `/*`.
 pub fn foreign_comment(at: Span, text: &str) -> Diagnostic {
     Diagnostic::error(Code::BadCharacter, at, format!("`{text}` begins no comment"))
-        .help("write `#`: a comment goes from there to the end of its line")
+        .help("a comment begins with `#` and goes to the end of its line")
 }
 
 /// `&&`, `||`, `!`, and a `;` that separates.

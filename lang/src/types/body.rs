@@ -36,6 +36,9 @@ pub struct Meta {
     pub group: GroupId,
 }
 
+/// Steps from the root to what is defined: braces in each other have as many levels.
+const MOST_STEPS: usize = 256;
+
 impl Checker<'_> {
     /// The root as a spot.
     pub fn root_spot(&mut self) -> Spot {
@@ -376,6 +379,10 @@ impl Checker<'_> {
         known_good: bool,
     ) {
         let Meta { file, strength, op, group } = meta;
+        if path.len() > MOST_STEPS {
+            self.problems.push(errors::too_deep(at, MOST_STEPS));
+            return;
+        }
         self.defs.push(Def {
             at,
             value_at,

@@ -40,6 +40,11 @@ pub fn unreadable_text(at: Span, name: &str, why: &ReadError) -> Diagnostic {
     unreadable(at, name, why, &[], true)
 }
 
+/// Something that lies too deep, by its path or by what it is made of.
+pub fn too_deep(at: Span, limit: usize) -> Diagnostic {
+    Diagnostic::error(Code::TooDeep, at, format!("this lies deeper than {limit} levels"))
+}
+
 /// Too many files.
 pub fn too_many_files(at: Span, limit: usize) -> Diagnostic {
     Diagnostic::error(Code::FileTooLarge, at, format!("more than {limit} files in one description"))

@@ -370,6 +370,8 @@ pub struct Program {
     pub root: RecId,
     /// The conditions, each with its place.
     pub wheres: Vec<Ex>,
+    /// The `##` words of the declaration that each condition stands in.
+    pub where_docs: Vec<Option<Arc<str>>>,
     /// The functions.
     pub funcs: Vec<Func>,
     /// The `let`s of files.

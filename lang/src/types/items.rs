@@ -51,6 +51,8 @@ pub fn check(
         globals: Vec::new(),
         wheres: Vec::new(),
         todo_wheres: Vec::new(),
+        where_docs: Vec::new(),
+        doc: None,
         todo_defaults: Vec::new(),
         todo_keys: Vec::new(),
         groups: vec![top],
@@ -58,6 +60,7 @@ pub fn check(
         checks: Vec::new(),
         tests: Vec::new(),
         asked: None,
+        depth: 0,
         literals: Vec::new(),
         texts: BTreeMap::new(),
         bad_keys: Vec::new(),
@@ -83,6 +86,7 @@ pub fn check(
         types,
         root,
         wheres,
+        where_docs,
         funcs,
         globals,
         groups,
@@ -109,6 +113,7 @@ pub fn check(
         types,
         root,
         wheres,
+        where_docs,
         funcs,
         globals,
         groups,
@@ -201,6 +206,7 @@ impl Checker<'_> {
                         name: name.text.clone(),
                         file,
                         ty,
+                        doc: item.doc.clone(),
                         at: name.at,
                         record,
                         state: State::Todo,
@@ -216,7 +222,7 @@ impl Checker<'_> {
         for item in &tree.items {
             match &item.kind {
                 ItemKind::Option { path, ty, default } => {
-                    let place = self.place(ty, file);
+                    let place = self.documented(&item.doc, |it| it.place(ty, file));
                     self.option(file, path, item.doc.clone(), place, default.as_ref());
                 }
                 ItemKind::Type { name, extends: true, ty, .. } => self.extend(file, name, ty),
@@ -372,6 +378,10 @@ impl Checker<'_> {
                     .chain([(decl.tree.name.text.to_string(), used_at)])
                     .collect();
                 let why = self.problems.push(errors::recursive_function(used_at, &chain));
+                self.types.error(why)
+            }
+            State::Todo if self.open_lets.len() == super::resolve::MOST_NAMES => {
+                let why = self.problems.push(errors::too_deep(used_at, super::resolve::MOST_NAMES));
                 self.types.error(why)
             }
             State::Todo => {

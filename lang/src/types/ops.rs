@@ -224,6 +224,13 @@ impl Checker<'_> {
         // `a ?? b` of two optionals is an optional.
         if !needs_push(b) && self.types.failed(inner).is_none() {
             let (right, right_ty) = self.infer(b, cx);
+            if right_ty == TyId::STR
+                && let Some(help) = self.text_for_none(left.at, inner, right.at)
+            {
+                let (wanted, found) = (self.types.name(inner), self.types.name(right_ty));
+                let diagnostic = errors::mismatch(right.at, &wanted, &found, Some(help));
+                return self.fail_typed(at, diagnostic);
+            }
             let ty = if self.types.same(right_ty, ty) { ty } else { inner };
             let right = self.coerce(right, right_ty, ty);
             return (Ex { at, kind: Ek::Else(Box::new(left), Box::new(right)) }, ty);

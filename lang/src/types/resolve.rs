@@ -24,6 +24,9 @@ const BASIC: &[(&str, TyId)] = &[
     ("Tree", TyId::TREE),
 ];
 
+/// How many names may be declared by each other.
+pub(super) const MOST_NAMES: usize = 256;
+
 impl Checker<'_> {
     /// The place that a written type describes.
     pub fn place(&mut self, ty: &ast::TypeExpr, file: FileId) -> Place {
@@ -155,13 +158,20 @@ impl Checker<'_> {
                 let why = self.problems.push(errors::recursive_type(used_at, &decl.name));
                 self.anywhere(why)
             }
+            State::Todo if self.depth == MOST_NAMES => {
+                let why = self.problems.push(errors::too_deep(used_at, MOST_NAMES));
+                self.anywhere(why)
+            }
             State::Todo => {
+                self.depth += 1;
                 self.type_decls[id as usize].state = State::Busy;
                 let record = decl.record.map(|r| (r, decl.name.clone()));
                 let name_for_enum = Some((RecId(u32::MAX), decl.name.clone()));
                 let is_enum = matches!(decl.ty.base, TypeBase::Enum(_));
-                let place = self.place_for(&decl.ty, decl.file, if is_enum { name_for_enum } else { record });
+                let declared = if is_enum { name_for_enum } else { record };
+                let place = self.documented(&decl.doc, |it| it.place_for(&decl.ty, decl.file, declared));
                 self.type_decls[id as usize].state = State::Done(place.clone());
+                self.depth -= 1;
                 place
             }
         }
@@ -224,7 +234,7 @@ impl Checker<'_> {
     /// Adds fields to a record.
     pub fn add_fields(&mut self, id: RecId, fields: &[ast::Field], file: FileId) {
         for field in fields {
-            let place = self.place(&field.ty, file);
+            let place = self.documented(&field.doc, |it| it.place(&field.ty, file));
             self.add_field(id, &field.name, field.doc.clone(), place, field.default.as_ref(), file);
         }
     }

@@ -54,6 +54,8 @@ pub struct TypeDecl {
     pub file: FileId,
     /// What was written.
     pub ty: ast::TypeExpr,
+    /// Its `##` words.
+    pub doc: Option<Arc<str>>,
     /// The place of its name.
     pub at: Span,
     /// Its record or enum, made beforehand, so that `key of T.field` can name it.
@@ -155,6 +157,8 @@ pub struct Checker<'a> {
     pub files: Files,
     /// The types.
     pub types: Types,
+    /// How many declared types wait for each other.
+    pub depth: usize,
     /// The root's record.
     pub root: RecId,
     /// Names by file.
@@ -175,6 +179,10 @@ pub struct Checker<'a> {
     pub wheres: Vec<Option<Ex>>,
     /// Conditions that wait for their check: what was written, the type of `it`, the file.
     pub todo_wheres: Vec<(WhereId, ast::Expr, TyId, FileId)>,
+    /// The `##` words of each condition's declaration.
+    pub where_docs: Vec<Option<Arc<str>>>,
+    /// The `##` words of what is being declared.
+    pub doc: Option<Arc<str>>,
     /// Defaults of fields that wait for their check.
     pub todo_defaults: Vec<(Owner, u32, ast::Expr, FileId)>,
     /// `key of` paths that must be maps of the root.
@@ -276,8 +284,17 @@ impl Checker<'_> {
     pub fn later_where(&mut self, expr: &ast::Expr, it: TyId, file: FileId) -> WhereId {
         let id = WhereId(self.wheres.len() as u32);
         self.wheres.push(None);
+        self.where_docs.push(self.doc.clone());
         self.todo_wheres.push((id, expr.clone(), it, file));
         id
+    }
+
+    /// Does something while a declaration with these `##` words is read.
+    pub fn documented<T>(&mut self, doc: &Option<Arc<str>>, read: impl FnOnce(&mut Self) -> T) -> T {
+        let outer = std::mem::replace(&mut self.doc, doc.clone());
+        let out = read(self);
+        self.doc = outer;
+        out
     }
 
     /// Reports a mistake: the node that stands for it.

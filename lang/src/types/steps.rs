@@ -68,7 +68,9 @@ impl Checker<'_> {
             (Ty::Key(_) | Ty::Int | Ty::Ip | Ty::Cidr | Ty::Bool | Ty::Float | Ty::Enum(_), Ty::Str) => {
                 format!("write it as a text: `\"${{{text}}}\"`")
             }
-            (Ty::Str | Ty::Key(_), Ty::Key(_)) => format!("look it up there: write `\"${{{text}}}\"`"),
+            (Ty::Str | Ty::Key(_), Ty::Key(_)) if constant.is_none() => {
+                format!("look it up there: write `\"${{{text}}}\"`")
+            }
             (Ty::Int, Ty::Size) if constant.is_some() => format!("give it a unit, as in `{text}GiB`"),
             (Ty::Int, Ty::Duration) if constant.is_some() => format!("give it a unit, as in `{text}s`"),
             (Ty::Int, Ty::Size) => format!("give it a unit, as in `{} * 1GiB`", grouped(ex, text)),
@@ -260,11 +262,26 @@ impl Checker<'_> {
         let text = self.shown(at);
         match self.types.get(inner) {
             Ty::Str | Ty::Error(_) => format!("give it a value for `none`: write `{text} ?? \"\"`"),
-            Ty::Bool | Ty::Int | Ty::Float | Ty::Ip | Ty::Cidr | Ty::Version | Ty::Key(_) | Ty::Enum(_) => {
-                format!("say what `none` becomes: write `match {text} {{ none -> \"\", it -> \"${{it}}\" }}`")
-            }
-            _ => format!("give it a value for `none`: `{text} ?? …`"),
+            _ => match self.match_of_optional(text, inner, "\"\"") {
+                Some(instead) => instead,
+                None => format!("give it a value for `none`: `{text} ?? …`"),
+            },
         }
+    }
+
+    /// What to write where a text is given for the `none` of something that is no text.
+    pub(super) fn text_for_none(&self, at: Span, inner: TyId, text: Span) -> Option<String> {
+        self.match_of_optional(self.shown(at), inner, self.shown(text))
+    }
+
+    fn match_of_optional(&self, of: &str, inner: TyId, text: &str) -> Option<String> {
+        let has_text = matches!(
+            self.types.get(inner),
+            Ty::Bool | Ty::Int | Ty::Float | Ty::Ip | Ty::Cidr | Ty::Version | Ty::Key(_) | Ty::Enum(_)
+        );
+        has_text.then(|| {
+            format!("say what `none` becomes: write `match {of} {{ none -> {text}, it -> \"${{it}}\" }}`")
+        })
     }
 
     /// The modules of the library that would make an unknown name known.

@@ -132,7 +132,12 @@ impl Pass<'_> {
         let (rounds, reads) = (std::mem::take(&mut evidence.rounds), evidence.reads.clone());
         let detail = message.map(|it| self.eval(it, frame));
         let detail = detail.as_ref().and_then(Value::as_str).map(|it| &**it);
-        self.report(errors::check(check, at, detail, &rounds, &reads));
+        let diagnostic = errors::check(check, at, detail, &rounds, &reads);
+        if !self.shows_site(&diagnostic) {
+            let from = reads.into_iter().map(|read| read.leaf).collect();
+            self.later.push((self.problems.len(), from));
+        }
+        self.report(diagnostic);
     }
 
     /// Says whether what is read is noted.

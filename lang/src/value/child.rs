@@ -1,5 +1,6 @@
 //! What is below a field or an entry and no leaf: a record, a map, a Tree, an optional that may be absent.
 
+use super::budget::within;
 use super::errors;
 use super::eval::Frame;
 use super::memo::*;
@@ -65,9 +66,11 @@ impl Pass<'_> {
     /// The value of the default of a record, map or Tree; evaluated once where it reads nothing.
     pub(super) fn default_whole(&mut self, default: &Arc<Ex>, id: NodeId) -> Value {
         let address = Arc::as_ptr(default) as usize;
-        if let Some(known) = self.defaults.get(&address) {
-            return known.clone();
+        if let Some((known, cost)) = self.defaults.get(&address).cloned() {
+            within!(self.spend(cost, default.at));
+            return known;
         }
+        let before = self.budget.spent();
         let mut frame = Frame::at(self.nothing.clone(), id);
         frame.this = Some(Value::Node(id));
         let value = self.eval(default, &mut frame);
@@ -77,7 +80,7 @@ impl Pass<'_> {
                 matches!(ex.kind, Ek::Const(_) | Ek::Body(..) | Ek::List(_) | Ek::ToSet(_) | Ek::ToTree(..));
         });
         if closed && !value.is_error() {
-            self.defaults.insert(address, value.clone());
+            self.defaults.insert(address, (value.clone(), self.budget.since(before)));
         }
         value
     }

@@ -49,6 +49,8 @@ const KEPT: usize = 8;
 /// How many leaves are evaluated again for one report, and for all reports of a pass.
 const REPEATED: usize = 64;
 const REPEATED_IN_ALL: usize = 100_000;
+/// A leaf that takes so many steps counts as two, and so on.
+const STEPS_OF_ONE: u64 = 256;
 /// How many lines of the site a report shows that it did not name itself.
 const SITE_LINES: usize = 3;
 
@@ -60,7 +62,7 @@ impl Pass<'_> {
             (None, Some(part)) if self.open.is_empty() => diagnostic.parts = vec![part.to_string()],
             _ => diagnostic.leaves = self.open_leaf().into_iter().collect(),
         }
-        let n_open = self.open.len();
+        let n_open = self.n_open();
         let chain = self.calling.iter_mut().rev().take_while(|call| call.n_open == n_open);
         let mut callers = diagnostic.callers.pop().unwrap_or_default();
         for call in chain {
@@ -84,7 +86,7 @@ impl Pass<'_> {
         at: Span,
         run: impl FnOnce(&mut Self) -> Value,
     ) -> Value {
-        self.calling.push(Calling { at, n_open: self.open.len(), made: Vec::new() });
+        self.calling.push(Calling { at, n_open: self.n_open(), made: Vec::new() });
         let value = run(self);
         let made = self.calling.pop().map(|call| call.made).unwrap_or_default();
         if let (Some(key), false) = (key, made.is_empty()) {
@@ -131,8 +133,17 @@ impl Pass<'_> {
         }
     }
 
+    /// How much is open that is evaluated once, whoever reads it.
+    fn n_open(&self) -> usize {
+        self.open.len() - self.n_open_defaults
+    }
+
+    fn innermost(&self) -> Option<&Open> {
+        self.open.iter().rev().find(|open| !matches!(open, Open::Default(..)))
+    }
+
     fn open_leaf(&self) -> Option<String> {
-        match *self.open.last()? {
+        match *self.innermost()? {
             Open::Field(node, field) => Some(self.field_path(node, field)),
             Open::Entry(node, i) => Some(self.entry_path(node, self.open_names.get(i as usize)?)),
             Open::Keys(node) | Open::Wholes(node) => Some(self.path(node)),
@@ -176,7 +187,7 @@ impl Pass<'_> {
 
     /// What is being evaluated, if it can be evaluated again.
     fn doing(&self) -> Option<Doing> {
-        Some(match *self.open.last()? {
+        Some(match *self.innermost()? {
             Open::Field(node, field) => Doing::Field(node, field),
             Open::Entry(node, i) => Doing::Entry(node, self.open_names.get(i as usize)?.clone()),
             Open::Keys(node) => Doing::Keys(node),
@@ -184,7 +195,7 @@ impl Pass<'_> {
             Open::Guard(group, env) => Doing::Guard(group, env),
             Open::Loop(group, env) => Doing::Loop(group, env),
             Open::Global(id) => Doing::Global(id),
-            Open::Star(..) => return None,
+            Open::Star(..) | Open::Default(..) => return None,
         })
     }
 
@@ -193,7 +204,7 @@ impl Pass<'_> {
         sources.file(sources.file_of(at.start)).layer == Layer::Site
     }
 
-    fn shows_site(&self, diagnostic: &Diagnostic) -> bool {
+    pub(super) fn shows_site(&self, diagnostic: &Diagnostic) -> bool {
         let calls = diagnostic.callers.iter().flatten().copied();
         std::iter::once(diagnostic.at)
             .chain(diagnostic.labels.iter().map(|label| label.at))
@@ -205,7 +216,7 @@ impl Pass<'_> {
     pub(super) fn look_for_site(&mut self, diagnostic: &Diagnostic) {
         let wants = diagnostic.code == Code::Where || !self.shows_site(diagnostic);
         if let (true, Some(doing)) = (wants, self.doing()) {
-            self.later.push((self.problems.len(), doing));
+            self.later.push((self.problems.len(), vec![doing]));
         }
     }
 
@@ -213,8 +224,8 @@ impl Pass<'_> {
     /// read before this is called.
     pub(super) fn add_site_lines(&mut self) {
         let mut n_left = REPEATED_IN_ALL;
-        for (i, doing) in std::mem::take(&mut self.later) {
-            let (values, guards) = self.site_reads(doing, &mut n_left);
+        for (i, from) in std::mem::take(&mut self.later) {
+            let (values, guards) = self.site_reads(from, &mut n_left);
             let Some(shows_site) = self.problems.iter().nth(i).map(|it| self.shows_site(it)) else {
                 continue;
             };
@@ -231,17 +242,16 @@ impl Pass<'_> {
     }
 
     /// The values of the site that were read, nearest first: those that became part of the value, and those that guards read.
-    fn site_reads(&mut self, doing: Doing, n_left: &mut usize) -> (Vec<Read>, Vec<Read>) {
+    fn site_reads(&mut self, from: Vec<Doing>, n_left: &mut usize) -> (Vec<Read>, Vec<Read>) {
         let (mut values, mut guards): (Vec<Read>, Vec<Read>) = Default::default();
-        let mut seen = vec![doing.clone()];
-        let mut todo = VecDeque::from([(doing, false)]);
+        let mut seen = from.clone();
+        let mut todo: VecDeque<_> = from.into_iter().map(|doing| (doing, false)).collect();
         for _ in 0..REPEATED {
             let Some((next, guarded)) = todo.pop_front().filter(|_| values.len() < SITE_LINES && *n_left > 0)
             else {
                 break;
             };
-            *n_left -= 1;
-            for mut read in self.reads_of(&next) {
+            for mut read in self.reads_of(&next, n_left) {
                 read.guarded |= guarded;
                 if self.is_site(read.at) {
                     let out = if read.guarded { &mut guards } else { &mut values };
@@ -258,13 +268,16 @@ impl Pass<'_> {
     }
 
     /// Evaluates something once more and returns what it read. Nothing of that is reported or counted again.
-    fn reads_of(&mut self, doing: &Doing) -> Vec<Read> {
+    fn reads_of(&mut self, doing: &Doing, n_left: &mut usize) -> Vec<Read> {
         let evidence = self.evidence.replace(Evidence::deep());
         let (problems, later) = (std::mem::take(&mut self.problems), std::mem::take(&mut self.later));
         let (calls, guards) = (std::mem::take(&mut self.memo.calls), std::mem::take(&mut self.memo.guards));
-        let (steps, spent) = (self.steps, self.spent);
+        let budget = self.budget;
         self.do_again(doing);
-        (self.steps, self.spent) = (steps, spent);
+        // It was counted when it was evaluated for the first time; what is done again has a bound of its own.
+        let n_steps = self.budget.since(budget.spent()).steps;
+        *n_left = n_left.saturating_sub(1 + usize::try_from(n_steps / STEPS_OF_ONE).unwrap_or(usize::MAX));
+        self.budget = budget;
         (self.memo.calls, self.memo.guards) = (calls, guards);
         (self.problems, self.later) = (problems, later);
         std::mem::replace(&mut self.evidence, evidence).map(Evidence::into_reads).unwrap_or_default()

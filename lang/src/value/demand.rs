@@ -1,6 +1,7 @@
 //! Conditions: a `where` holds for every value at its place, whether it was written or computed. A literal is tried once, with all
 //! literals; one that breaks its condition is an error value wherever it is read, so nothing is said of it twice.
 
+use super::budget::within;
 use super::errors;
 use super::eval::Frame;
 use super::memo::*;
@@ -38,8 +39,8 @@ impl Pass<'_> {
             for cond in wheres {
                 if !self.holds(*cond, value) {
                     let shown = super::settle::plain(value);
-                    let ex = &eng.program.wheres[cond.0 as usize];
-                    let reported = self.report(errors::broken_where(*at, "", &shown, ex.at, None));
+                    let reported =
+                        self.report(errors::broken_where(&eng.program, *at, "", &shown, *cond, None));
                     self.memo.broken.push((*at, reported));
                 }
             }
@@ -80,6 +81,7 @@ impl Pass<'_> {
         if place.refine.is_none() && !self.eng.deep[place.ty.index()] {
             return value;
         }
+        within!(self.walk_inside(&value, at));
         let given = Given { value: &value, at, through };
         let broken = self.breaks(Named::Leaf(spot), place, given);
         broken.map_or(value, Value::Error)
@@ -87,9 +89,18 @@ impl Pass<'_> {
 
     /// The same of a place that is no leaf of the tree.
     pub(super) fn demand_of(&mut self, of: &str, place: &Place, value: Value, at: Span) -> Value {
+        within!(self.walk_inside(&value, at));
         let given = Given { value: &value, at, through: None };
         let broken = self.breaks(Named::Of(of), place, given);
         broken.map_or(value, Value::Error)
+    }
+
+    /// Counts the walk through what lies in a value. Of one that holds no other, each condition is counted alone.
+    fn walk_inside(&mut self, value: &Value, at: Span) -> Result<(), Reported> {
+        match value {
+            Value::List(_) | Value::Dict(_) | Value::Enum(_, Some(_)) => self.walk(value.measure(), at),
+            _ => Ok(()),
+        }
     }
 
     /// Reports a value that breaks the conditions of a place, or that holds one that breaks those of its own. Nodes met theirs.
@@ -108,8 +119,14 @@ impl Pass<'_> {
                     Named::Of(of) => of.to_string(),
                 };
                 let shown = self.shown(value, ty);
-                let cond = &eng.program.wheres[cond.0 as usize];
-                return Some(self.report(errors::broken_where(at, &path, &shown, cond.at, through)));
+                return Some(self.report(errors::broken_where(
+                    &eng.program,
+                    at,
+                    &path,
+                    &shown,
+                    *cond,
+                    through,
+                )));
             }
         }
         let inside = place.refine.as_ref().is_some_and(|r| r.key.is_some() || r.item.is_some());
@@ -165,15 +182,17 @@ impl Pass<'_> {
             _ => None,
         };
         if let Some(text) = text
-            && let Some(known) = self.tried.get(&(cond, text.clone()))
+            && let Some((known, cost)) = self.tried.get(&(cond, text.clone())).copied()
         {
-            return *known;
+            // When that is too much, nothing that follows means anything.
+            return self.spend(cost, ex.at).is_err() || known;
         }
+        let before = self.budget.spent();
         let mut frame = Frame::of(self.nothing.clone());
         frame.it = Some(value.clone());
         let holds = !matches!(self.eval(ex, &mut frame), Value::Bool(false));
         if let Some(text) = text {
-            self.tried.insert((cond, text.clone()), holds);
+            self.tried.insert((cond, text.clone()), (holds, self.budget.since(before)));
         }
         holds
     }
@@ -182,9 +201,8 @@ impl Pass<'_> {
     pub(super) fn whole_holds(&mut self, id: NodeId, what: &str) {
         for cond in self.node(id).place.wheres().to_vec() {
             if !self.holds(cond, &Value::Node(id)) {
-                let ex = &self.eng.program.wheres[cond.0 as usize];
                 let (at, path) = (self.first_at(id), self.path(id));
-                self.report(errors::broken_where(at, &path, what, ex.at, None));
+                self.report(errors::broken_where(&self.eng.program, at, &path, what, cond, None));
             }
         }
     }
@@ -198,10 +216,9 @@ impl Pass<'_> {
                 let value = Value::Str(key.clone());
                 for cond in &refine.wheres {
                     if !self.holds(*cond, &value) && !self.is_written(id, key) {
-                        let ex = &self.eng.program.wheres[cond.0 as usize];
                         let (at, path) = (self.added_at(id, key), self.path(id));
                         let shown = format!("the key {key:?}");
-                        self.report(errors::broken_where(at, &path, &shown, ex.at, None));
+                        self.report(errors::broken_where(&self.eng.program, at, &path, &shown, *cond, None));
                     }
                 }
             }

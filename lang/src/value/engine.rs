@@ -8,8 +8,9 @@ use crate::data::Data;
 use crate::diag::Problems;
 use crate::live::{NodeId, Value};
 use crate::merge::trie::{self, Trie};
-use crate::types::hir::{DefId, Program};
+use crate::types::hir::{DefId, Ek, Program};
 use crate::types::ty::{Ty, TyId};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// A typed program with its index.
@@ -26,6 +27,8 @@ pub struct Engine {
     pub closed: Vec<bool>,
     /// Whether conditions lie in the values of a type, by type.
     pub deep: Vec<bool>,
+    /// The patterns that conditions name.
+    pub patterns: BTreeSet<Arc<str>>,
 }
 
 impl Engine {
@@ -35,7 +38,8 @@ impl Engine {
         let leaf = program.types.ids().map(|id| program.types.is_leaf(id)).collect();
         let trie = trie::index(&program);
         let (closed, deep) = (demand::closed(&program), demand::deep(&program.types));
-        Engine { program, trie, root_ty, leaf, closed, deep }
+        let patterns = patterns(&program);
+        Engine { program, trie, root_ty, leaf, closed, deep, patterns }
     }
 
     /// Evaluates all that is not below the partition, and the checks. The memory is what the parts stand on.
@@ -59,13 +63,17 @@ impl Engine {
             fields.push((field.name.clone(), data));
         }
         let mut parts = Arc::new(Keys::default());
-        let map = pass.partition;
+        let mut map = pass.partition;
         if let Some(id) = map {
             parts = pass.keys(id);
             pass.prepare(id);
         }
         pass.checks();
         pass.add_site_lines();
+        if pass.budget.over().is_some() {
+            // What the parts would stand on is not whole.
+            (parts, map) = (Arc::default(), None);
+        }
         let Pass { memo, problems, .. } = pass;
         Shared { memo, problems, fields, parts, map }
     }
@@ -110,6 +118,22 @@ impl Engine {
             }
         }
     }
+}
+
+/// The patterns that conditions name.
+fn patterns(program: &Program) -> BTreeSet<Arc<str>> {
+    let mut found = BTreeSet::new();
+    for ex in &program.wheres {
+        ex.walk(&mut |inner| {
+            if let Ek::Builtin(index, args, _) = &inner.kind
+                && super::builtins::get(*index).name == "matches"
+                && let Some(Ek::Const(Value::Str(pattern))) = args.get(1).map(|it| &it.kind)
+            {
+                found.insert(pattern.clone());
+            }
+        });
+    }
+    found
 }
 
 /// What all parts share.

@@ -5,7 +5,7 @@ use super::taken::{Elsewhere, Missed};
 use crate::diag::{Code, Diagnostic, Severity, did_you_mean};
 use crate::rank::{self, strength_name};
 use crate::source::Span;
-use crate::types::hir::{CheckDef, TestDef};
+use crate::types::hir::{CheckDef, Program, TestDef, WhereId};
 use std::collections::BTreeMap;
 
 /// How many lines that give one leaf are shown.
@@ -143,13 +143,25 @@ fn list(names: &[&str]) -> String {
     names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ")
 }
 
+/// Links of a cycle that are shown.
+const N_LINKS: usize = 12;
+
 /// A value that needs itself.
 pub fn cycle(at: Span, first: &str, chain: &[(String, Span)]) -> Diagnostic {
-    let names: Vec<&str> = chain.iter().map(|(n, _)| n.as_str()).chain([first]).collect();
+    // Of a long chain its beginning and its end tell enough.
+    let n_left_out = chain.len().saturating_sub(N_LINKS);
+    let left_out = N_LINKS / 2..N_LINKS / 2 + n_left_out;
+    let more = format!("… {n_left_out} more …");
+    let shown = |(i, (name, _)): (usize, &'_ (String, Span))| match i {
+        i if i == left_out.start && n_left_out > 0 => Some(more.clone()),
+        i if left_out.contains(&i) => None,
+        _ => Some(name.clone()),
+    };
+    let names: Vec<String> = chain.iter().enumerate().filter_map(shown).chain([first.to_owned()]).collect();
     let mut out = Diagnostic::error(Code::Cycle, at, format!("`{first}` needs itself"))
         .here(format!("`{}`", names.join("` → `")));
-    for (name, place) in chain.iter().skip(1) {
-        if *place != at {
+    for (i, (name, place)) in chain.iter().enumerate().skip(1) {
+        if *place != at && !left_out.contains(&i) {
             out = out.label(*place, format!("through `{name}`"));
         }
     }
@@ -159,18 +171,29 @@ pub fn cycle(at: Span, first: &str, chain: &[(String, Span)]) -> Diagnostic {
     out.help("break the chain: give one of them a value that does not read the others; a guard or call that reads what it adds is such a chain, a literal is not")
 }
 
-/// A value that breaks a condition.
-pub fn broken_where(at: Span, path: &str, value: &str, cond: Span, through: Option<Span>) -> Diagnostic {
+/// A value that breaks a condition. The words of what declares it say what it is to be.
+pub fn broken_where(
+    program: &Program,
+    at: Span,
+    path: &str,
+    value: &str,
+    cond: WhereId,
+    through: Option<Span>,
+) -> Diagnostic {
+    let (cond, doc) = (&program.wheres[cond.0 as usize], &program.where_docs[cond.0 as usize]);
     let message = if path.is_empty() {
         format!("{value} is not allowed here")
     } else {
         format!("{value} is not allowed for `{path}`")
     };
-    let mut out = Diagnostic::error(Code::Where, at, message).label(cond, "this must hold of `it`");
+    let mut out = Diagnostic::error(Code::Where, at, message).label(cond.at, "this must hold of `it`");
     if let Some(through) = through.filter(|t| *t != at) {
         out = out.label(through, "it comes in here");
     }
-    out.help("change the value so that the condition holds")
+    match doc {
+        Some(doc) => out.help(doc.replace('\n', " ")),
+        None => out.help("change the value so that the condition holds"),
+    }
 }
 
 /// How many witnesses, and how many places of values, a failed check shows.
@@ -259,6 +282,12 @@ pub fn arithmetic(at: Span, message: impl Into<String>) -> Diagnostic {
 /// A text that a builtin cannot read.
 pub fn bad_text(at: Span, message: impl Into<String>, help: Option<&str>) -> Diagnostic {
     Diagnostic::error(Code::BadText, at, message).help_opt(help.map(str::to_string))
+}
+
+/// A regular expression that would take too much.
+pub fn large_pattern(at: Span, most_mib: u64) -> Diagnostic {
+    Diagnostic::error(Code::Budget, at, format!("this regular expression takes more than {most_mib} MiB"))
+        .help("repeat less in it, or test the text in several steps")
 }
 
 /// More work than one part may cause.

@@ -1,11 +1,12 @@
 //! Expressions to values.
 
+use super::budget::within;
 use super::errors;
 use super::memo::Once;
 use super::pass::{Open, Pass};
 use crate::data::{Encode, SecretPart};
 use crate::diag::Reported;
-use crate::live::{Dict, NodeId, Value, to_set};
+use crate::live::{Dict, Items, NodeId, Value, to_set};
 use crate::source::Span;
 use crate::types::hir::*;
 use crate::types::ty::{KeyOf, RecId, Ty, TyId};
@@ -129,26 +130,40 @@ impl Pass<'_> {
                 if let Some(reported) = payload.iter().find_map(Value::failed) {
                     return Value::Error(reported);
                 }
-                Value::Enum(*index, (!payload.is_empty()).then(|| payload.into()))
+                within!(self.make(payload.len() as u64, at));
+                self.made(Value::Enum(*index, (!payload.is_empty()).then(|| payload.into())), at)
             }
-            Ek::Text(pieces, secret) => self.text(pieces, *secret, frame),
+            Ek::Text(pieces, secret) => self.text(pieces, *secret, frame, at),
             Ek::List(items) => {
+                within!(self.make(items.len() as u64, at));
                 // Each is asked, so that every mistake is told.
-                Value::list(items.iter().map(|item| self.eval(item, frame)).collect())
+                let items: Vec<Value> = items.iter().map(|item| self.eval(item, frame)).collect();
+                self.made(Value::list(items), at)
             }
             Ek::ListFor(each, item) => {
                 let mut out = Vec::new();
-                let all = self.rounds(each, frame, &mut |pass, frame| out.push(pass.eval(item, frame)));
+                let all = self.rounds(each, frame, &mut |pass, frame| {
+                    // When there is no more room, no round follows.
+                    if pass.make(1, at).is_ok() {
+                        out.push(pass.eval(item, frame));
+                    }
+                });
                 match all {
-                    Ok(()) => Value::list(out),
+                    Ok(()) => self.made(Value::list(out), at),
                     Err(reported) => Value::Error(reported),
                 }
             }
             Ek::ToSet(inner) => match self.eval(inner, frame) {
-                Value::List(all) => to_set(all.to_vec()),
+                Value::List(all) => {
+                    within!(self.make(all.len() as u64, at).and_then(|()| self.walk(all.measure(), at)));
+                    to_set(all.to_vec())
+                }
                 other => self.failed(at, &[&other]),
             },
-            Ek::Body(_, entries) => self.body(entries, frame),
+            Ek::Body(_, entries) => {
+                let value = self.body(entries, frame);
+                self.made(value, at)
+            }
             Ek::ToTree(inner, ty) => {
                 let value = self.eval(inner, frame);
                 self.to_tree(&value, *ty, at)
@@ -194,7 +209,7 @@ impl Pass<'_> {
             Ek::Merge(a, b) => {
                 let a = self.eval(a, frame);
                 let b = self.eval(b, frame);
-                self.merge(&a, &b)
+                self.merge(&a, &b, at)
             }
             Ek::If(cond, then, otherwise) => match self.eval(cond, frame) {
                 Value::Bool(true) => self.eval(then, frame),
@@ -208,7 +223,7 @@ impl Pass<'_> {
                 if let Some(reported) = values.iter().find_map(Value::failed) {
                     return Value::Error(reported);
                 }
-                (super::builtins::get(*index).run)(self, &values, types, at)
+                self.run_builtin(*index, &values, types, at)
             }
             Ek::BuiltinFor(index, each, item, ty) => self.builtin_for(*index, each, item, *ty, frame, at),
         }
@@ -223,9 +238,11 @@ impl Pass<'_> {
             Some(Once::Busy) => return Value::Error(self.cycle(Open::Global(id), None)),
             _ => {}
         }
+        let ex = &self.eng.program.globals[id as usize];
         self.memo.globals.insert(id, Once::Busy);
         self.open.push(Open::Global(id));
-        let value = self.eval(&self.eng.program.globals[id as usize], &mut Frame::of(Arc::from([])));
+        let value = self.waiting(|_| ex.at, |pass| pass.eval(ex, &mut Frame::of(pass.nothing.clone())));
+        let value = value.unwrap_or_else(Value::Error);
         self.open.pop();
         self.memo.globals.insert(id, Once::Done(value.clone()));
         value
@@ -242,9 +259,7 @@ impl Pass<'_> {
                 }
                 match &def.default {
                     Some(default) => {
-                        let mut frame = Frame::of(Arc::from([]));
-                        frame.this = Some(record.clone());
-                        let value = self.eval(default, &mut frame);
+                        let value = self.default_of(record, dict, rec, field, default);
                         match &default.kind {
                             Ek::Const(_) => value,
                             _ => self.demand_of(&def.name, &def.place, value, default.at),
@@ -264,6 +279,48 @@ impl Pass<'_> {
             }
             other => self.failed(at, &[other]),
         }
+    }
+
+    /// The default of a field of a record that is not in the tree. It is evaluated whenever it is read.
+    fn default_of(
+        &mut self,
+        record: &Value,
+        dict: &Arc<Dict>,
+        rec: RecId,
+        field: u32,
+        default: &Ex,
+    ) -> Value {
+        if let Ek::Const(value) = &default.kind {
+            return self.constant(value, default.at);
+        }
+        let open = Open::Default(Arc::as_ptr(dict) as usize, rec, field);
+        if self.open.contains(&open) {
+            return Value::Error(self.cycle(open, None));
+        }
+        self.open.push(open);
+        self.n_open_defaults += 1;
+        let value = self.waiting(
+            |_| default.at,
+            |pass| {
+                let mut frame = Frame::of(pass.nothing.clone());
+                frame.this = Some(record.clone());
+                pass.eval(default, &mut frame)
+            },
+        );
+        self.n_open_defaults -= 1;
+        self.open.pop();
+        value.unwrap_or_else(Value::Error)
+    }
+
+    /// The keys of a map or Tree, in the tree or not, counted as elements that are made.
+    pub fn counted_keys(&mut self, map: &Value, at: Span) -> Result<Vec<Arc<str>>, Reported> {
+        let n_keys = match map {
+            Value::Node(id) => self.keys(*id).present.len(),
+            Value::Dict(dict) => dict.entries.len(),
+            _ => 0,
+        };
+        self.make(n_keys as u64, at)?;
+        Ok(self.keys_of(map))
     }
 
     /// The keys of a map or Tree, in the tree or not.
@@ -380,19 +437,23 @@ impl Pass<'_> {
         }
     }
 
-    fn text(&mut self, pieces: &[Piece], secret: bool, frame: &mut Frame) -> Value {
+    fn text(&mut self, pieces: &[Piece], secret: bool, frame: &mut Frame, at: Span) -> Value {
         if secret {
-            return self.secret_text(pieces, frame);
+            return self.secret_text(pieces, frame, at);
         }
         let mut out = String::new();
         for piece in pieces {
             match piece {
-                Piece::Text(text) => out.push_str(text),
+                Piece::Text(text) => {
+                    within!(self.make_text(text.len() as u64, at));
+                    out.push_str(text);
+                }
                 Piece::Hole(ex, ty) => {
                     let value = self.eval(ex, frame);
                     if value.is_error() {
                         return value;
                     }
+                    within!(self.make_text(written_bytes(&value), at));
                     self.write(&value, *ty, &mut out);
                 }
             }
@@ -400,21 +461,28 @@ impl Pass<'_> {
         Value::Str(out.into())
     }
 
-    fn secret_text(&mut self, pieces: &[Piece], frame: &mut Frame) -> Value {
+    fn secret_text(&mut self, pieces: &[Piece], frame: &mut Frame, at: Span) -> Value {
         let mut parts: Vec<SecretPart> = Vec::new();
         let mut plain = String::new();
         for piece in pieces {
             match piece {
-                Piece::Text(text) => plain.push_str(text),
+                Piece::Text(text) => {
+                    within!(self.make_text(text.len() as u64, at));
+                    plain.push_str(text);
+                }
                 Piece::Hole(ex, ty) => match self.eval(ex, frame) {
                     failed @ Value::Error(_) => return failed,
                     Value::Secret(inner) => {
+                        within!(self.make(1 + inner.len() as u64, at));
                         if !plain.is_empty() {
                             parts.push(SecretPart::Text(std::mem::take(&mut plain).into()));
                         }
                         parts.extend(inner.iter().cloned());
                     }
-                    value => self.write(&value, *ty, &mut plain),
+                    value => {
+                        within!(self.make_text(written_bytes(&value), at));
+                        self.write(&value, *ty, &mut plain);
+                    }
                 },
             }
         }
@@ -465,8 +533,10 @@ impl Pass<'_> {
         let mut result = source.failed().or_else(|| self.keys_failed(&source)).map_or(Ok(()), Err);
         let two = matches!(bind.kind, BindKind::Indexed | BindKind::Entries);
         let before = self.n_noted();
-        for (first, second) in self.bound(bind.kind, &source, &bind.source) {
-            if let Some(reported) = self.spent {
+        // A list that nobody else holds is gone after the rounds.
+        let passing = source.items().filter(|it| !it.is_shared()).map_or(0, |it| it.len() as u64);
+        for (first, second) in self.bound(bind.kind, &source, &bind.source)? {
+            if let Some(reported) = self.budget.over() {
                 return Err(reported);
             }
             self.forget(before);
@@ -480,6 +550,7 @@ impl Pass<'_> {
             result = result.and(self.rounds_from(each, level + 1, frame, run));
         }
         self.forget(before);
+        self.unmake(passing);
         result
     }
 
@@ -539,12 +610,18 @@ impl Pass<'_> {
     /// Puts a value at a path below a dict.
     fn put(&mut self, dict: &mut Dict, keys: &[Arc<str>], value: Value, at: Span) {
         let Some((first, rest)) = keys.split_first() else { return };
-        let known = dict.get(first).map(|e| (e.value.clone(), e.at));
+        // Another entry moves those behind it.
+        let room = self.make(2, at).and_then(|()| self.work(dict.entries.len() as u64 / 64, at));
+        if let Err(reported) = room {
+            dict.slot(first, at).value = Value::Error(reported);
+            return;
+        }
         if rest.is_empty() {
+            let known = dict.get(first).map(|e| (e.value.clone(), e.at));
             let new = match (known, &value) {
                 (None, _) => value,
                 (Some((old @ (Value::Dict(_) | Value::Node(_)), _)), Value::Dict(_) | Value::Node(_)) => {
-                    self.merge(&old, &value)
+                    self.merge(&old, &value, at)
                 }
                 (Some((old, first_at)), _) => {
                     if old.is_error() || value.is_error() || old.order(&value) == Ordering::Equal {
@@ -559,11 +636,17 @@ impl Pass<'_> {
             entry.value = new;
             return;
         }
+        // Taken out, so that only what somebody else holds, too, is copied.
+        let known = std::mem::replace(&mut dict.slot(first, at).value, Value::None);
+        let known = match known {
+            node @ Value::Node(_) => self.merge(&node, &Value::Dict(Arc::default()), at),
+            other => other,
+        };
         let mut inner = match known {
-            Some((Value::Dict(inner), _)) => (*inner).clone(),
-            Some((node @ Value::Node(_), _)) => match self.merge(&node, &Value::Dict(Arc::default())) {
-                Value::Dict(inner) => (*inner).clone(),
-                _ => Dict::default(),
+            Value::Dict(inner) => match Arc::try_unwrap(inner) {
+                Ok(own) => own,
+                Err(shared) if self.make(2 * shared.entries.len() as u64, at).is_ok() => (*shared).clone(),
+                Err(_) => Dict::default(),
             },
             _ => Dict::default(),
         };
@@ -610,6 +693,9 @@ impl Pass<'_> {
             return Value::Error(reported);
         }
         let memo_key = super::settle::scalar_key(&values).map(|bytes| (id.0, bytes));
+        if let Some((_, bytes)) = &memo_key {
+            within!(self.make_text(bytes.len() as u64, at));
+        }
         if let Some(key) = &memo_key {
             // A trace must see what happens inside; what this pass itself remembers it has seen.
             let base = if self.trace.is_some() || self.looks_deep() { None } else { self.base };
@@ -627,30 +713,40 @@ impl Pass<'_> {
         }
         let watched = self.n_watched();
         let func = &self.eng.program.funcs[id.0 as usize];
-        self.depth += 1;
-        if self.depth > super::pass::DEPTH_BUDGET {
-            let reported = self.exhausted(at, "nested calls");
-            self.depth -= 1;
-            return Value::Error(reported);
-        }
-        let value = stacker::maybe_grow(256 * 1024, 8 * 1024 * 1024, || {
-            self.calling(memo_key.as_ref(), at, |pass| {
-                let mut inner = Frame::of(Arc::from([]));
-                inner.locals = values;
-                let n = func.params.len() as u32;
-                for (i, ex) in func.lets.iter().enumerate() {
-                    let value = pass.eval(ex, &mut inner);
-                    inner.set(n + i as u32, value);
-                }
-                pass.eval(&func.value, &mut inner)
-            })
-        });
-        self.depth -= 1;
+        let value = self.waiting(
+            |_| at,
+            |pass| {
+                pass.calling(memo_key.as_ref(), at, |pass| {
+                    let mut inner = Frame::of(pass.nothing.clone());
+                    inner.locals = values;
+                    let n = func.params.len() as u32;
+                    for (i, ex) in func.lets.iter().enumerate() {
+                        let value = pass.eval(ex, &mut inner);
+                        inner.set(n + i as u32, value);
+                    }
+                    pass.eval(&func.value, &mut inner)
+                })
+            },
+        );
+        let value = value.unwrap_or_else(Value::Error);
         if let Some(key) = memo_key {
+            within!(self.make(4, at));
             self.watch_call(watched, &key);
             self.memo.calls.insert(key, value.clone());
         }
         value
+    }
+
+    /// Runs a builtin, after what it walks was counted.
+    fn run_builtin(&mut self, index: u16, args: &[Value], types: &[TyId], at: Span) -> Value {
+        let builtin = super::builtins::get(index);
+        if builtin.walks {
+            for arg in args {
+                within!(self.walk(arg.measure(), at));
+            }
+        }
+        let value = (builtin.run)(self, args, types, at);
+        self.made(value, at)
     }
 
     fn builtin_for(
@@ -667,6 +763,10 @@ impl Pass<'_> {
         let mut labels: Vec<String> = Vec::new();
         let mut reads = Vec::new();
         let all = self.rounds(each, frame, &mut |pass, frame| {
+            // When there is no more room, no round follows.
+            if pass.make(1, at).is_err() {
+                return;
+            }
             items.push(pass.eval(item, frame));
             if wants_evidence {
                 labels.push(pass.round_label(each, frame));
@@ -676,7 +776,10 @@ impl Pass<'_> {
         if let Some(reported) = all.err().or_else(|| items.iter().find_map(Value::failed)) {
             return Value::Error(reported);
         }
-        let value = (super::builtins::get(index).run)(self, &[Value::List(items.clone().into())], &[ty], at);
+        let items: Items = items.into();
+        let value = self.run_builtin(index, &[Value::List(items.clone())], &[ty], at);
+        // They are gone after this.
+        self.unmake(items.len() as u64);
         if wants_evidence && matches!(value, Value::Bool(false)) {
             let found = super::builtins::witnesses(super::builtins::get(index).name, &items, &labels);
             self.testify(found, &reads, at);
@@ -703,5 +806,16 @@ impl Pass<'_> {
     /// A secret by name.
     pub fn secret_value(name: &Arc<str>, part: Option<Arc<str>>) -> Value {
         Value::Secret(Arc::from([SecretPart::Name { name: name.clone(), part, encode: Encode::Plain }]))
+    }
+}
+
+/// The most bytes that a value takes in a text.
+fn written_bytes(value: &Value) -> u64 {
+    match value {
+        Value::Str(text) | Value::Version(text) => text.len() as u64,
+        other => {
+            let measure = other.measure();
+            measure.n_bytes.saturating_add(measure.n_values.saturating_mul(32))
+        }
     }
 }

@@ -62,6 +62,33 @@ impl Pass<'_> {
         origin: Origin,
         around: Option<NodeId>,
     ) -> Data {
+        self.force_in::<false>(value, place, origin, around)
+    }
+
+    /// Counts what lies in a value, which becomes data too, and forces it one level deeper.
+    #[inline(never)]
+    fn force_deep(&mut self, value: &Value, place: &Place, origin: Origin, around: Option<NodeId>) -> Data {
+        let n_inner = match value {
+            Value::List(items) => items.len(),
+            Value::Dict(dict) => dict.entries.len(),
+            _ => 0,
+        };
+        let forced = self.make(2 * n_inner as u64, origin.at).and_then(|()| {
+            self.nested(|_| origin.at, |pass| pass.force_in::<true>(value, place, origin, around))
+        });
+        forced.unwrap_or_else(|reported| Data { kind: DataKind::Error(reported), origin })
+    }
+
+    fn force_in<const COUNTED: bool>(
+        &mut self,
+        value: &Value,
+        place: &Place,
+        origin: Origin,
+        around: Option<NodeId>,
+    ) -> Data {
+        if !COUNTED && !is_scalar(value) {
+            return self.force_deep(value, place, origin, around);
+        }
         let types = &self.eng.program.types;
         let ty = types.unwrap(place.ty);
         let inner = Place { ty, refine: place.refine.clone() };
@@ -172,6 +199,9 @@ impl Pass<'_> {
         let kind = match &self.node(id).kind {
             Kind::Record(rec, ..) => {
                 let fields = &self.eng.program.types.record(*rec).fields;
+                if let Err(reported) = self.make(2 * fields.len() as u64, origin.at) {
+                    return Data { kind: DataKind::Error(reported), origin };
+                }
                 let all: Arc<[(Arc<str>, Data)]> = (0..fields.len())
                     .map(|i| (fields[i].name.clone(), self.force_field(id, i as u32)))
                     .collect();
@@ -181,6 +211,9 @@ impl Pass<'_> {
             Kind::Map(value, ..) => {
                 let value = *value;
                 let keys = self.keys(id);
+                if let Err(reported) = self.make(2 * keys.present.len() as u64, origin.at) {
+                    return Data { kind: DataKind::Error(reported), origin };
+                }
                 self.keys_hold(id, &keys);
                 self.absent_below(id);
                 let place = self.node(id).place.item(value);
@@ -190,6 +223,9 @@ impl Pass<'_> {
             }
             Kind::Tree(..) => {
                 let keys = self.keys(id);
+                if let Err(reported) = self.make(2 * keys.present.len() as u64, origin.at) {
+                    return Data { kind: DataKind::Error(reported), origin };
+                }
                 let place = Place::plain(TyId::TREE);
                 DataKind::Tree(
                     keys.present.iter().map(|k| (k.clone(), self.force_entry(id, k, &place))).collect(),
@@ -313,6 +349,9 @@ impl Pass<'_> {
             return;
         }
         let index = self.star_index(star, group, env);
+        if self.work(index.len() as u64, self.eng.trie.star(star).key.at).is_err() {
+            return;
+        }
         for (key, envs) in index.iter() {
             if !keys.has(key) {
                 for env in envs {

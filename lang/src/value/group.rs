@@ -36,7 +36,10 @@ impl Pass<'_> {
                     self.unsure = self.unsure.or(self.group_failed(to, env));
                 }
                 GroupKind::Loop(_) => {
-                    out.extend(self.run_loop(to, env).iter());
+                    let rounds = self.run_loop(to, env);
+                    if self.work(rounds.len() as u64, group.at).is_ok() {
+                        out.extend(rounds.iter());
+                    }
                     self.unsure = self.unsure.or(self.group_failed(to, env));
                 }
             }
@@ -107,6 +110,13 @@ impl Pass<'_> {
         if let Some(reported) = source.failed() {
             self.memo.failed_groups.insert((id, env), reported);
         }
+        // Each round has an environment of its own, with all that is bound around it.
+        let made = items.and_then(|items| {
+            let each = 2 + outer.len() as u64;
+            self.make((items.len() as u64).saturating_mul(each), bind.source.at).map(|()| items)
+        });
+        // When there is no more room, no round follows.
+        let items = made.unwrap_or_default();
         let two = matches!(bind.kind, BindKind::Indexed | BindKind::Entries);
         let mut made = Vec::with_capacity(items.len());
         for (first, second) in items {
@@ -131,8 +141,11 @@ impl Pass<'_> {
         kind: BindKind,
         source: &Value,
         ex: &crate::types::hir::Ex,
-    ) -> Vec<(Value, Value)> {
-        match (kind, source) {
+    ) -> Result<Vec<(Value, Value)>, Reported> {
+        if let Value::List(all) = source {
+            self.work(all.len() as u64, ex.at)?;
+        }
+        Ok(match (kind, source) {
             (_, Value::Error(_)) => Vec::new(),
             (BindKind::Items, Value::List(all)) => all.iter().map(|v| (v.clone(), Value::None)).collect(),
             (BindKind::Indexed, Value::List(all)) => {
@@ -141,7 +154,8 @@ impl Pass<'_> {
             (BindKind::Optional, Value::None) => Vec::new(),
             (BindKind::Optional, value) => vec![(value.clone(), Value::None)],
             (BindKind::Keys | BindKind::Entries, _) => {
-                let keys = self.keys_of(source);
+                let keys = self.counted_keys(source, ex.at)?;
+                self.unmake(keys.len() as u64);
                 let with_values = kind == BindKind::Entries;
                 keys.iter()
                     .map(|k| {
@@ -151,7 +165,7 @@ impl Pass<'_> {
                     .collect()
             }
             _ => Vec::new(),
-        }
+        })
     }
 
     /// The instances of a cursor at a node with this key: itself, or those of its computed step that give the key.
@@ -238,6 +252,9 @@ impl Pass<'_> {
         let mut envs = Vec::new();
         self.extend(group, env, star.group, &mut envs);
         let mut index = StarIndex::default();
+        if self.make(envs.len() as u64, star.key.at).is_err() {
+            envs.clear();
+        }
         for env in envs {
             let key = self.star_key(id, star.group, env);
             self.unsure = self.unsure.or(key.failed());

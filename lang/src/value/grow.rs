@@ -7,7 +7,7 @@ use super::memo::*;
 use super::pass::Pass;
 use super::slot::Spot;
 use super::taken::Missed;
-use crate::live::{Value, to_set};
+use crate::live::{Items, Value, to_set};
 use crate::rank::{self, Rank};
 use crate::source::FileId;
 use crate::syntax::ast::Op;
@@ -80,7 +80,7 @@ impl Pass<'_> {
             .map(|all| Arc::new(Refine { wheres: Vec::new(), key: all.key.clone(), item: all.item.clone() }));
         let added = Place { ty: place.ty, refine: of_items };
         let mut items: Vec<Value> = base.items().map(|l| l.to_vec()).unwrap_or_default();
-        let mut gone: Vec<(DefId, Arc<[Value]>)> = Vec::new();
+        let mut gone: Vec<(DefId, Items)> = Vec::new();
         let mut last = base_src;
         let mut traced = Vec::new();
         for wanted in [Op::Add, Op::Remove] {
@@ -95,6 +95,13 @@ impl Pass<'_> {
                 let Value::List(more) = value else {
                     return (self.failed(def.value_at, &[&value]), base_src);
                 };
+                let counted = match wanted {
+                    Op::Add => self.make(more.len() as u64, def.value_at),
+                    _ => self.walk(more.measure(), def.value_at),
+                };
+                if let Err(reported) = counted {
+                    return (Value::Error(reported), base_src);
+                }
                 self.win(*id);
                 self.involve(def.at);
                 last = Src { def: *id, at: def.at };
@@ -107,6 +114,11 @@ impl Pass<'_> {
                 }
             }
         }
+        // What is there is sorted, so that what goes is found; and a set is.
+        let n_rounds = u64::from((items.len() as u64 + 1).ilog2());
+        if let Err(reported) = self.work((items.len() as u64).saturating_mul(n_rounds), last.at) {
+            return (Value::Error(reported), base_src);
+        }
         self.taken_items(spot, place, &gone, &items);
         self.trace_grown(spot, base_src, traced, &items);
         let mut gone: Vec<&Value> = gone.iter().flat_map(|(_, more)| more.iter()).collect();
@@ -118,19 +130,13 @@ impl Pass<'_> {
     }
 
     /// Remembers, while it is traced, what a list is made of.
-    fn trace_grown(
-        &mut self,
-        spot: Spot<'_>,
-        base: Src,
-        parts: Vec<(DefId, Op, Arc<[Value]>)>,
-        items: &[Value],
-    ) {
+    fn trace_grown(&mut self, spot: Spot<'_>, base: Src, parts: Vec<(DefId, Op, Items)>, items: &[Value]) {
         if self.trace.is_none() {
             return;
         }
         let path = self.spot_path(spot);
         let is_there = |item: &&Value| items.iter().any(|it| it.order(item) == Ordering::Equal);
-        let touched = |op: Op, all: Arc<[Value]>| match op {
+        let touched = |op: Op, all: Items| match op {
             Op::Remove => all.iter().filter(is_there).cloned().collect(),
             _ => all,
         };
@@ -143,13 +149,7 @@ impl Pass<'_> {
 
     /// Notes for each `-=` whether what it takes away was there: each item that is written, and of a list that is computed
     /// any one.
-    fn taken_items(
-        &mut self,
-        spot: Spot<'_>,
-        place: &Place,
-        gone: &[(DefId, Arc<[Value]>)],
-        items: &[Value],
-    ) {
+    fn taken_items(&mut self, spot: Spot<'_>, place: &Place, gone: &[(DefId, Items)], items: &[Value]) {
         if gone.is_empty() {
             return;
         }

@@ -21,6 +21,9 @@ struct Claim {
     gone: bool,
 }
 
+/// What a claim takes, in elements.
+const CLAIM_ELEMENTS: usize = 4;
+
 /// A key that a loop or a computed step adds, and the rounds that do.
 type Added = (Arc<str>, Vec<(GroupId, EnvId)>);
 
@@ -115,15 +118,23 @@ impl Pass<'_> {
                 self.claims_below(id, Cur { group, env, ..*cur }, tree, &mut claims);
             }
         }
+        // Whoever tells of one key asks for those of all.
+        if self.work_for(claims.len() as u64, id).is_err() {
+            claims.clear();
+        }
         claims
     }
 
     pub(super) fn find_keys(&mut self, id: NodeId) -> Keys {
         let tree = matches!(self.node(id).kind, Kind::Tree(..));
-        let claims = self.claims(id);
+        let mut claims = self.claims(id);
         // Whoever failed may have given any key.
         let failed = self.wholes(id).iter().find_map(|whole| whole.value.failed());
         self.memo.is_unsure |= failed.is_some();
+        let n_claims: usize = claims.values().map(Vec::len).sum();
+        if self.make_for((claims.len() + CLAIM_ELEMENTS * n_claims) as u64, id).is_err() {
+            claims.clear();
+        }
         let mut keys = Keys { failed, ..Keys::default() };
         let given = |(key, all): (&Arc<str>, &Vec<Claim>)| all.iter().any(|c| !c.gone).then(|| key.clone());
         let all: Vec<Arc<str>> = match claims.values().flatten().any(|c| c.gone) {

@@ -140,7 +140,7 @@ impl Pass<'_> {
         let mut values = Vec::with_capacity(winners.all.len());
         for cand in &winners.all {
             let (value, src) = self.landed(spot, place, cand);
-            values.push((self.cand_rank(cand), src, self.settled_for_compare(value, place.ty)));
+            values.push((self.cand_rank(cand), src, self.settled_for_compare(value, place.ty, src.at)));
         }
         self.agree(spot, values)
     }
@@ -317,8 +317,8 @@ impl Pass<'_> {
         (self.demand(spot, place, value, default.at, None), src)
     }
 
-    pub(super) fn settled_for_compare(&mut self, value: Value, ty: TyId) -> Value {
-        if self.is_leaf(ty) { value } else { self.settle(&value, ty) }
+    pub(super) fn settled_for_compare(&mut self, value: Value, ty: TyId, at: Span) -> Value {
+        if self.is_leaf(ty) { value } else { self.settle(&value, ty, at) }
     }
 }
 

@@ -2,6 +2,7 @@
 //! names the map whose entries are evaluated apart from each other.
 
 pub mod absent;
+pub mod budget;
 pub mod builtins;
 mod check;
 mod child;

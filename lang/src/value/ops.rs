@@ -1,5 +1,6 @@
 //! Operators on values.
 
+use super::budget::within;
 use super::errors;
 use super::pass::Pass;
 use crate::diag::Reported;
@@ -34,8 +35,13 @@ impl Pass<'_> {
         if a.is_error() || b.is_error() {
             return self.failed(at, &[a, b]);
         }
+        // Comparing ends with the smaller of both.
+        if matches!(op, BinOp::Eq | BinOp::Ne | BinOp::Lt | BinOp::Le | BinOp::Gt | BinOp::Ge) {
+            let (left, right) = (a.measure(), b.measure());
+            within!(self.walk(if left.n_values < right.n_values { left } else { right }, at));
+        }
         match op {
-            BinOp::Eq | BinOp::Ne => match self.equal(a, b, ty) {
+            BinOp::Eq | BinOp::Ne => match self.equal(a, b, ty, at) {
                 Ok(equal) => Value::Bool(equal == (op == BinOp::Eq)),
                 Err(reported) => Value::Error(reported),
             },
@@ -45,6 +51,9 @@ impl Pass<'_> {
             BinOp::Ge => Value::Bool(a.order(b) != Ordering::Less),
             BinOp::Range => match (a, b) {
                 (Value::Int(from), Value::Int(to)) if to.saturating_sub(*from) < RANGE_BUDGET => {
+                    within!(
+                        self.make(u64::try_from(to.saturating_sub(*from).saturating_add(1)).unwrap_or(0), at)
+                    );
                     Value::List((*from..=*to).map(Value::Int).collect())
                 }
                 (Value::Int(_), Value::Int(_)) => {
@@ -57,7 +66,7 @@ impl Pass<'_> {
     }
 
     /// Whether two values of a type are one.
-    pub fn equal(&mut self, a: &Value, b: &Value, ty: TyId) -> Result<bool, Reported> {
+    pub fn equal(&mut self, a: &Value, b: &Value, ty: TyId, at: Span) -> Result<bool, Reported> {
         let deep = |v: &Value| matches!(v, Value::Node(_) | Value::Dict(_));
         if deep(a) || deep(b) {
             if let Some(reported) = self.keys_failed(a).or_else(|| self.keys_failed(b)) {
@@ -70,7 +79,8 @@ impl Pass<'_> {
             {
                 return Ok(x == y);
             }
-            let (a, b) = (self.settle(a, ty), self.settle(b, ty));
+            let (a, b) = (self.settle(a, ty, at), self.settle(b, ty, at));
+            self.walk(a.measure(), at)?;
             return match a.failed().or(b.failed()) {
                 Some(reported) => Err(reported),
                 None => Ok(a.order(&b) == Ordering::Equal),
@@ -99,6 +109,7 @@ impl Pass<'_> {
         }
         match (kind, item, all) {
             (InKind::List, _, Value::List(items)) => {
+                within!(self.walk(items.measure(), at));
                 Value::Bool(items.iter().any(|i| i.order(item) == Ordering::Equal))
             }
             (InKind::Map, Value::Str(key), Value::Node(id)) => {
@@ -151,6 +162,7 @@ impl Pass<'_> {
                 (false, by.and_then(|by| move_ip(*ip, by)).map(Value::Ip))
             }
             (Value::List(x), Value::List(y)) => {
+                within!(self.make((x.len() as u64).saturating_add(y.len() as u64), at));
                 (false, Some(Value::List(x.iter().chain(y.iter()).cloned().collect())))
             }
             _ => return self.failed(at, &[a, b]),

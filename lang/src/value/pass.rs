@@ -1,5 +1,6 @@
 //! One pass of evaluation: the shared part of the tree, or one part of the partition on top of it.
 
+use super::budget::{self, Budget, Cost};
 use super::engine::Engine;
 use super::errors;
 use super::memo::*;
@@ -31,12 +32,12 @@ pub enum Open {
     Wholes(NodeId),
     /// A `let` of a file.
     Global(u32),
+    /// The default of a field of a record that is not in the tree, which is told by its address.
+    Default(usize, RecId, u32),
 }
 
-/// Steps of evaluation that one part may take before it is stopped.
-pub const STEP_BUDGET: u64 = 200_000_000;
-/// Nested leaves and calls.
-pub const DEPTH_BUDGET: u32 = 100_000;
+/// What a node takes, in elements, besides its fields.
+const NODE_ELEMENTS: u64 = 8;
 
 /// A pass.
 pub struct Pass<'p> {
@@ -58,6 +59,8 @@ pub struct Pass<'p> {
     pub own_part: Option<(NodeId, NodeId)>,
     /// What is being evaluated.
     pub open: Vec<Open>,
+    /// How many of `open` are defaults of records that are not in the tree, which are evaluated for whoever reads them.
+    pub n_open_defaults: usize,
     /// Keys named in `open`.
     pub open_names: Vec<Arc<str>>,
     /// Places whose parts of values that are other places are being looked for.
@@ -68,12 +71,8 @@ pub struct Pass<'p> {
     pub problems: Problems,
     /// The part's name.
     pub part: Option<Arc<str>>,
-    /// Steps taken.
-    pub steps: u64,
-    /// How deep evaluation is.
-    pub depth: u32,
-    /// That the budget was exceeded, which is reported once.
-    pub spent: Option<Reported>,
+    /// What may be spent, and what was.
+    pub budget: Budget,
     /// Plans by record type and places; kept from part to part.
     pub plans: Map<(RecId, Vec<TrieId>), Arc<Plan>>,
     /// Whether any literal breaks its condition.
@@ -81,19 +80,19 @@ pub struct Pass<'p> {
     /// Maps whose keys need themselves.
     pub broken_keys: Vec<(NodeId, Reported)>,
     /// Conditions that were tried on texts; kept from part to part.
-    pub tried: Map<(crate::types::hir::WhereId, Arc<str>), bool>,
+    pub tried: Map<(crate::types::hir::WhereId, Arc<str>), (bool, Cost)>,
     /// Whether files stand beside each other of which one uses the other; kept from part to part.
     pub beside: Map<(FileId, FileId), bool>,
     /// Values of defaults that read nothing, by the address of the expression; kept from part to part.
-    pub defaults: Map<usize, Value>,
+    pub defaults: Map<usize, (Value, Cost)>,
     /// The empty environment.
     pub nothing: Arc<[Value]>,
     /// While a check that failed is evaluated again: what proves it wrong.
     pub evidence: Option<super::check::Evidence>,
     /// Calls that are being evaluated, the innermost last.
     pub calling: Vec<super::context::Calling>,
-    /// Reports for which lines of the site are to be found, by position, and what was being evaluated.
-    pub later: Vec<(usize, super::context::Doing)>,
+    /// Reports for which lines of the site are to be found, by position, and what was being evaluated or was read.
+    pub later: Vec<(usize, Vec<super::context::Doing>)>,
     /// The map whose entries are the parts.
     pub partition: Option<NodeId>,
     /// That a guard or a loop failed which may have something to say of what is being found.
@@ -119,14 +118,13 @@ impl<'p> Pass<'p> {
             over_wholes: Map::default(),
             own_part: None,
             open: Vec::new(),
+            n_open_defaults: 0,
             open_names: Vec::new(),
             open_parts: Vec::new(),
             broken_wholes: Map::default(),
             problems: Problems::default(),
             part: None,
-            steps: 0,
-            depth: 0,
-            spent: None,
+            budget: Budget::new(budget::SHARED),
             plans: Map::default(),
             any_broken: base.is_some_and(|b| !b.broken.is_empty()),
             broken_keys: Vec::new(),
@@ -174,12 +172,11 @@ impl<'p> Pass<'p> {
         self.open_parts.clear();
         self.broken_wholes.clear();
         self.broken_keys.clear();
+        self.n_open_defaults = 0;
         self.calling.clear();
         self.later.clear();
         self.unsure = None;
-        self.steps = 0;
-        self.depth = 0;
-        self.spent = None;
+        self.budget = Budget::new(budget::PART);
         self.part = Some(name.clone());
     }
 
@@ -253,6 +250,12 @@ impl<'p> Pass<'p> {
             Ty::Map(_, value) => Kind::Map(*value, Once::Unset, Map::default()),
             _ => Kind::Tree(Once::Unset, Map::default()),
         };
+        let n_slots = match &kind {
+            Kind::Record(_, _, slots) => slots.len(),
+            _ => 0,
+        };
+        // A node takes as much as some items; when there is no more room, the next step fails.
+        let _ = self.make_for(NODE_ELEMENTS + n_slots as u64, parent);
         let id = NodeId(self.base_nodes() + self.memo.nodes.len() as u32);
         let depth = if parent == id { 0 } else { self.node(parent).depth.saturating_add(1) };
         self.memo.nodes.push(Node {
@@ -392,6 +395,10 @@ impl<'p> Pass<'p> {
 
     /// Adds a report, with what was going on.
     pub fn report(&mut self, diagnostic: Diagnostic) -> Reported {
+        // What is found after evaluation was stopped follows from that.
+        if let Some(over) = self.budget.over() {
+            return over;
+        }
         let diagnostic = self.in_context(diagnostic);
         self.look_for_site(&diagnostic);
         self.problems.push(diagnostic)
@@ -413,23 +420,6 @@ impl<'p> Pass<'p> {
     /// The same, as a value.
     pub fn failed(&mut self, at: Span, values: &[&Value]) -> Value {
         Value::Error(self.failure(at, values))
-    }
-
-    /// Counts a step; fails when the budget is spent.
-    pub fn step(&mut self, at: Span) -> Result<(), Reported> {
-        self.steps += 1;
-        if self.steps <= STEP_BUDGET { Ok(()) } else { Err(self.exhausted(at, "steps")) }
-    }
-
-    /// Reports, once, that the budget is spent.
-    pub fn exhausted(&mut self, at: Span, what: &str) -> Reported {
-        if let Some(reported) = self.spent {
-            return reported;
-        }
-        let limit = if what == "steps" { STEP_BUDGET } else { u64::from(DEPTH_BUDGET) };
-        let reported = self.report(errors::budget(at, what, limit));
-        self.spent = Some(reported);
-        reported
     }
 
     /// The path of a node as it is written.
@@ -523,6 +513,10 @@ impl<'p> Pass<'p> {
                 (format!("the `{word}` in {}", program.sources.place(at.start)), at)
             }
             Open::Star(..) | Open::Wholes(_) => return None,
+            Open::Default(_, rec, field) => {
+                let field = &program.types.record(rec).fields[field as usize];
+                (format!("the default of `{}`", field.name), field.default.as_ref()?.at)
+            }
             Open::Global(id) => {
                 let at = program.globals[id as usize].at;
                 (format!("the `let` in {}", program.sources.place(at.start)), at)

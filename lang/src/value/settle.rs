@@ -1,5 +1,6 @@
 //! Values that hold no node any more: for comparing, merging by `&`, digests and Trees.
 
+use super::budget::within;
 use super::memo::Kind;
 use super::pass::Pass;
 use crate::live::{Dict, Entry, NodeId, Value};
@@ -9,52 +10,67 @@ use std::sync::Arc;
 
 impl Pass<'_> {
     /// The value with every node read: records with all fields, maps with their keys. If something in it failed, it did.
-    pub fn settle(&mut self, value: &Value, ty: TyId) -> Value {
-        let settled = self.settled(value, ty);
+    pub fn settle(&mut self, value: &Value, ty: TyId, at: Span) -> Value {
+        let settled = self.settled(value, ty, at);
         settled.failed_inside().map_or(settled, Value::Error)
     }
 
-    fn settled(&mut self, value: &Value, ty: TyId) -> Value {
+    fn settled(&mut self, value: &Value, ty: TyId, at: Span) -> Value {
+        if !matches!(value, Value::Node(_) | Value::Dict(_) | Value::List(_)) {
+            return value.clone();
+        }
+        self.nested(|_| at, |pass| pass.settled_below(value, ty, at)).unwrap_or_else(Value::Error)
+    }
+
+    fn settled_below(&mut self, value: &Value, ty: TyId, at: Span) -> Value {
         let types = &self.eng.program.types;
         let ty = types.unwrap(ty);
         match (value, types.get(ty).clone()) {
             (Value::Node(_) | Value::Dict(_), Ty::Record(rec)) => {
                 let fields = &types.record(rec).fields;
+                within!(self.make(2 * fields.len() as u64, at));
                 let mut dict = Dict::default();
                 for (i, field) in fields.iter().enumerate() {
                     let inner = self.field_of(value, rec, i as u32, field.at);
-                    let inner = self.settled(&inner, field.place.ty);
+                    let inner = self.settled(&inner, field.place.ty, at);
                     dict.slot(&field.name, field.at).value = inner;
                 }
                 Value::Dict(Arc::new(dict))
             }
             (Value::Node(_) | Value::Dict(_), Ty::Map(_, item)) => {
-                let keys = self.keys_of(value);
+                let keys = within!(self.counted_keys(value, at));
+                within!(self.make(keys.len() as u64, at));
                 let mut dict = Dict::default();
                 for key in keys {
                     let inner = self.entry_of(value, &key, Span::default());
-                    let inner = self.settled(&inner, item);
+                    let inner = self.settled(&inner, item, at);
                     dict.entries.push(Entry { key, value: inner, at: Span::default() });
                 }
                 Value::Dict(Arc::new(dict))
             }
-            (Value::Node(id), _) => self.settle_tree(*id),
+            (Value::Node(id), _) => self.settle_tree(*id, at),
             (Value::List(items), Ty::List(item) | Ty::Set(item)) if !self.is_leaf(item) => {
-                Value::List(items.iter().map(|i| self.settled(i, item)).collect())
+                within!(self.make(items.len() as u64, at));
+                Value::List(items.iter().map(|i| self.settled(i, item, at)).collect())
             }
             _ => value.clone(),
         }
     }
 
     /// A Tree of the tree as what was written, `none` kept.
-    fn settle_tree(&mut self, id: NodeId) -> Value {
+    fn settle_tree(&mut self, id: NodeId, used_at: Span) -> Value {
+        self.nested(|_| used_at, |pass| pass.settle_tree_below(id, used_at)).unwrap_or_else(Value::Error)
+    }
+
+    fn settle_tree_below(&mut self, id: NodeId, used_at: Span) -> Value {
         let keys = self.keys(id);
+        within!(self.make(2 * (keys.present.len() + keys.removed.len()) as u64, used_at));
         let mut dict = Dict::default();
         for key in &keys.present {
             let value = self.entry(id, key);
             let at = self.entry_origin(id, key);
             let value = match value {
-                Value::Node(inner) => self.settle_tree(inner),
+                Value::Node(inner) => self.settle_tree(inner, used_at),
                 value => {
                     if self.trace.is_some() {
                         let steps = self.steps(id, key);
@@ -84,6 +100,10 @@ impl Pass<'_> {
 
     /// A value of a type as a Tree.
     pub fn to_tree(&mut self, value: &Value, ty: TyId, at: Span) -> Value {
+        self.nested(|_| at, |pass| pass.tree_of(value, ty, at)).unwrap_or_else(Value::Error)
+    }
+
+    fn tree_of(&mut self, value: &Value, ty: TyId, at: Span) -> Value {
         let types = &self.eng.program.types;
         match (value, types.get(types.unwrap(ty)).clone()) {
             (Value::Error(_) | Value::None, _) => value.clone(),
@@ -91,9 +111,11 @@ impl Pass<'_> {
                 Value::Str(types.enumeration(id).variants[*index as usize].0.clone())
             }
             (Value::List(items), Ty::List(item) | Ty::Set(item)) => {
+                within!(self.make(items.len() as u64, at));
                 Value::list(items.iter().map(|i| self.to_tree(i, item, at)).collect())
             }
             (_, Ty::Record(rec)) => {
+                within!(self.make(2 * types.record(rec).fields.len() as u64, at));
                 let mut dict = Dict::default();
                 for (i, field) in types.record(rec).fields.iter().enumerate() {
                     let inner = self.field_of(value, rec, i as u32, at);
@@ -102,8 +124,10 @@ impl Pass<'_> {
                 Value::Dict(Arc::new(dict))
             }
             (_, Ty::Map(_, item)) => {
+                let keys = within!(self.counted_keys(value, at));
+                within!(self.make(keys.len() as u64, at));
                 let mut dict = Dict::default();
-                for key in self.keys_of(value) {
+                for key in keys {
                     let inner = self.entry_of(value, &key, Span::default());
                     let inner = self.to_tree(&inner, item, at);
                     dict.entries.push(Entry { key, value: inner, at: Span::default() });
@@ -115,36 +139,34 @@ impl Pass<'_> {
     }
 
     /// `a & b`: by leaf, the right wins, `none` on the right takes away.
-    pub fn merge(&mut self, a: &Value, b: &Value) -> Value {
-        let (a, b) = (self.as_written(a), self.as_written(b));
+    pub fn merge(&mut self, a: &Value, b: &Value, at: Span) -> Value {
+        let (a, b) = (self.as_written(a, at), self.as_written(b, at));
         match (&a, &b) {
             (Value::Error(reported), _) | (_, Value::Error(reported)) => Value::Error(*reported),
-            (Value::Dict(left), Value::Dict(right)) => self.merge_dicts(left, right, &mut Vec::new()),
+            (Value::Dict(left), Value::Dict(right)) => self.merge_dicts(left, right, at),
             _ => b,
         }
     }
 
-    fn merge_dicts(&mut self, left: &Arc<Dict>, right: &Arc<Dict>, path: &mut Vec<Arc<str>>) -> Value {
+    fn merge_dicts(&mut self, left: &Arc<Dict>, right: &Arc<Dict>, at: Span) -> Value {
         if right.entries.is_empty() {
             return Value::Dict(left.clone());
         }
         if left.entries.is_empty() {
             return Value::Dict(right.clone());
         }
+        within!(self.make(2 * (left.entries.len() + right.entries.len()) as u64, at));
         let mut out = (**left).clone();
         for entry in &right.entries {
             let merged = match out.get(&entry.key) {
                 Some(Entry { value: old @ (Value::Dict(_) | Value::Node(_)), .. })
                     if matches!(entry.value, Value::Dict(_) | Value::Node(_)) =>
                 {
-                    let (old, new) = (self.as_written(&old.clone()), self.as_written(&entry.value));
-                    path.push(entry.key.clone());
-                    let merged = match (&old, &new) {
-                        (Value::Dict(x), Value::Dict(y)) => self.merge_dicts(x, y, path),
+                    let (old, new) = (self.as_written(&old.clone(), at), self.as_written(&entry.value, at));
+                    match (&old, &new) {
+                        (Value::Dict(x), Value::Dict(y)) => self.merge_dicts(x, y, at),
                         _ => new,
-                    };
-                    path.pop();
-                    merged
+                    }
                 }
                 Some(old) => {
                     let lost = old.at;
@@ -163,14 +185,15 @@ impl Pass<'_> {
     }
 
     /// A record or Tree of the tree as the fields that were written.
-    fn as_written(&mut self, value: &Value) -> Value {
+    fn as_written(&mut self, value: &Value, used_at: Span) -> Value {
         let Value::Node(id) = value else { return value.clone() };
         let id = self.canon(*id);
         let Kind::Record(rec, ..) = &self.node(id).kind else {
             return match &self.node(id).kind {
-                Kind::Tree(..) => self.settle_tree(id),
+                Kind::Tree(..) => self.settle_tree(id, used_at),
                 _ => {
                     let keys = self.keys(id);
+                    within!(self.make(2 * keys.present.len() as u64, used_at));
                     let mut dict = Dict::default();
                     for key in &keys.present {
                         let value = self.entry(id, key);
@@ -182,6 +205,7 @@ impl Pass<'_> {
         };
         let fields =
             self.eng.program.types.record(*rec).fields.iter().map(|f| f.name.clone()).collect::<Vec<_>>();
+        within!(self.make(2 * fields.len() as u64, used_at));
         let mut dict = Dict::default();
         for name in fields {
             if let Some((value, at)) = self.written(id, &name) {

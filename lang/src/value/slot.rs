@@ -124,16 +124,11 @@ impl Pass<'_> {
 
     /// Runs one level deeper, on a stack that grows as it must.
     pub(super) fn deeper(&mut self, id: NodeId, find: impl FnOnce(&mut Self) -> Slot) -> Slot {
-        self.depth += 1;
-        if self.depth > super::pass::DEPTH_BUDGET {
-            let at = self.first_at(id);
-            let reported = self.exhausted(at, "nested leaves");
-            self.depth -= 1;
-            return Slot::Value(Value::Error(reported), Src { def: NO_DEF, at });
-        }
         let before = self.unsure.take();
-        let slot = stacker::maybe_grow(256 * 1024, 8 * 1024 * 1024, || find(self));
-        self.depth -= 1;
+        let found = self.waiting(|pass| pass.first_at(id), find);
+        let slot = found.unwrap_or_else(|reported| {
+            Slot::Value(Value::Error(reported), Src { def: NO_DEF, at: self.first_at(id) })
+        });
         // What failed may have been stronger than what was found.
         let unsure = std::mem::replace(&mut self.unsure, before);
         match slot {
@@ -231,9 +226,10 @@ impl Pass<'_> {
                     }
                     self.open_parts.push((id, key.clone()));
                     self.open.push(Open::Wholes(id));
-                    let written = self.written(other, key);
+                    let written = self.waiting(|pass| pass.first_at(id), |pass| pass.written(other, key));
                     self.open.pop();
                     self.open_parts.pop();
+                    let written = written.unwrap_or_else(|over| Some((Value::Error(over), whole.src.at)));
                     if let Some((value, at)) = written {
                         out.push(Whole { src: Src { def: whole.src.def, at }, value, ..*whole });
                     }
@@ -337,6 +333,7 @@ impl Pass<'_> {
     pub(super) fn find_wholes(&mut self, id: NodeId) -> Arc<[Whole]> {
         let (curs, key, mut out) =
             (self.node(id).curs.clone(), self.node(id).key.clone(), self.node(id).above.to_vec());
+        let cuts = self.node(id).cuts.clone();
         for cur in curs.iter().filter(|c| self.eng.trie.node(c.trie).whole) {
             let mut instances = Vec::new();
             self.instances(*cur, &key, &mut instances);
@@ -344,6 +341,10 @@ impl Pass<'_> {
                 for def_id in &self.eng.trie.node(cur.trie).ends {
                     let def = &self.eng.program.defs[def_id.0 as usize];
                     let Given::Value(ex) = &def.given else { continue };
+                    // What `:=` drops is not even evaluated.
+                    if self.is_cut(&cuts, self.rank(*def_id), cur.rule, *def_id) {
+                        continue;
+                    }
                     let mut envs = Vec::new();
                     let before = self.unsure.take();
                     self.extend(group, env, def.group, &mut envs);

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::super::exit::Exit;
 use super::super::host::Answer;
-use super::super::say::say;
+use super::super::say::{print_as_it_is, say};
 use super::book::{Book, no_part};
 
 /// Which secret is printed.
@@ -36,7 +36,7 @@ pub fn run(book: &Book, args: &ShowArgs, answer: Answer) -> Result<(), Exit> {
             })
         );
     } else {
-        say!("{}", value.strip_suffix('\n').unwrap_or(value));
+        print_as_it_is(&mut std::io::stdout(), value.strip_suffix('\n').unwrap_or(value));
     }
     Ok(())
 }

@@ -19,7 +19,7 @@ use super::describe::{DEFAULT_FILE, JobsArgs, Typed, type_only};
 use super::exit::Exit;
 use super::host::Answer;
 use super::report::{self, Warnings};
-use super::say::{say, say_wrong};
+use super::say::{print_coloured, say, say_wrong};
 
 /// Run the tests of a description, and write nothing
 #[derive(Debug, Args)]
@@ -158,14 +158,14 @@ fn print(ran: &[Ran<'_>], files: &[PathBuf]) {
         let sources = it.suite.typed.checked.sources();
         say_wrong!("failed  {}\n", it.name());
         for failure in &it.judged.failures {
-            say_wrong!("{}", report::drawn(&failure.report, sources).trim_end());
+            print_coloured(&mut std::io::stderr(), report::drawn(&failure.report, sources).trim_end());
             for line in differ::of_failure(failure) {
                 say_wrong!("    {line}");
             }
             say_wrong!("");
         }
         for unexpected in &it.judged.unexpected {
-            say_wrong!("{}", report::drawn(unexpected, sources));
+            print_coloured(&mut std::io::stderr(), &report::drawn(unexpected, sources));
         }
     }
     let n_failed = ran.iter().filter(|it| !it.judged.passed()).count();

@@ -203,6 +203,11 @@ impl Machine<'_> {
             if matches!(def.given, Given::Exists | Given::Nothing) {
                 continue;
             }
+            // What `:=` drops is not even evaluated.
+            let cuts = self.cuts(path, &[def.rank]);
+            if cuts.iter().any(|cut| self.cuts_off(*cut, def.rank)) {
+                continue;
+            }
             let before = std::mem::take(&mut self.unsure);
             for scope in self.rounds(&def, path) {
                 let value = match &def.given {
@@ -636,7 +641,11 @@ impl Machine<'_> {
         for wanted in [Op::Add, Op::Remove] {
             for (def, scope) in ordered.iter().filter(|(d, _)| d.op == wanted) {
                 let Given::Value(value) = &def.given else { continue };
-                let value = self.check(value, place, scope);
+                let mut value = self.check(value, place, scope);
+                if wanted == Op::Add {
+                    // Each item that is added has to be allowed; the conditions of the whole are about what comes out.
+                    value = self.demand(value, &Place { wheres: Vec::new(), ..place.clone() });
+                }
                 let Val::List(more) = value else { return Leaf { value: Val::Error, origins } };
                 origins = vec![Origin::of(def.at)];
                 if wanted == Op::Add {

@@ -1,10 +1,12 @@
 //! Lists, sets and maps, and the functions that check a whole cloud.
 
+use super::super::budget::within;
 use super::super::check::Witness;
 use super::super::errors;
 use super::super::pass::Pass;
 use super::Builtin;
-use crate::live::{Value, to_set};
+use crate::diag::Reported;
+use crate::live::{Items, Value, to_set};
 use crate::source::Span;
 use crate::types::ty::TyId;
 use std::cmp::Ordering;
@@ -20,7 +22,8 @@ pub(super) static ALL: [Builtin; 17] = [
         "The first item, `none` of an empty list.",
         ("first([3, 4]) ?? 0", "3"),
         first,
-    ),
+    )
+    .quick(),
     Builtin::new(
         G,
         "last",
@@ -28,7 +31,8 @@ pub(super) static ALL: [Builtin; 17] = [
         "The last item, `none` of an empty list.",
         ("last([3, 4]) ?? 0", "4"),
         last,
-    ),
+    )
+    .quick(),
     Builtin::new(
         G,
         "get",
@@ -36,7 +40,8 @@ pub(super) static ALL: [Builtin; 17] = [
         "The value of a key, `none` if it is not there.",
         ("get(ports, \"https\") ?? 443", "443"),
         get,
-    ),
+    )
+    .quick(),
     Builtin::new(
         G,
         "count",
@@ -84,7 +89,8 @@ pub(super) static ALL: [Builtin; 17] = [
         "The items of a set as a list, in order.",
         ("list(set([2, 1]))", "[1, 2]"),
         list,
-    ),
+    )
+    .quick(),
     Builtin::new(
         G,
         "flatten",
@@ -168,21 +174,22 @@ fn last(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
 
 fn get(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
     let Value::Str(key) = &args[1] else { return pass.failed(at, &[&args[0], &args[1]]) };
-    if pass.keys_of(&args[0]).iter().any(|k| k == key) {
-        pass.entry_of(&args[0], key, at)
-    } else {
-        pass.keys_failed(&args[0]).map_or(Value::None, Value::Error)
+    if within!(pass.has_key(&args[0], key, at)) { pass.entry_of(&args[0], key, at) } else { Value::None }
+}
+
+/// The keys of a map, counted as elements that are made. If not all are known, there are none.
+fn all_keys(pass: &mut Pass<'_>, map: &Value, at: Span) -> Result<Vec<Arc<str>>, Reported> {
+    match pass.keys_failed(map) {
+        Some(reported) => Err(reported),
+        None => pass.counted_keys(map, at),
     }
 }
 
-fn count(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
+fn count(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
     Value::Int(match &args[0] {
         Value::List(all) => all.len() as i64,
         Value::Str(text) => text.chars().count() as i64,
-        map => match pass.keys_failed(map) {
-            Some(reported) => return Value::Error(reported),
-            None => pass.keys_of(map).len() as i64,
-        },
+        map => within!(all_keys(pass, map, at)).len() as i64,
     })
 }
 
@@ -191,17 +198,29 @@ fn index(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
     found.map_or(Value::None, |i| Value::Int(i as i64))
 }
 
-fn sort(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
+/// Counts what sorting takes.
+fn sorting(pass: &mut Pass<'_>, value: &Value, at: Span) -> Result<(), Reported> {
+    let measure = value.measure();
+    let n_rounds = u64::from((items(value).len() as u64 + 1).ilog2());
+    pass.work(measure.n_values.saturating_add(measure.n_bytes / 32).saturating_mul(n_rounds), at)
+}
+
+fn sort(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+    within!(sorting(pass, &args[0], at));
+    within!(pass.make(items(&args[0]).len() as u64, at));
     let mut all = items(&args[0]).to_vec();
     all.sort_by(Value::order);
     Value::List(all.into())
 }
 
-fn reverse(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
+fn reverse(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+    within!(pass.make(items(&args[0]).len() as u64, at));
     Value::List(items(&args[0]).iter().rev().cloned().collect())
 }
 
-fn set(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
+fn set(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+    within!(sorting(pass, &args[0], at));
+    within!(pass.make(items(&args[0]).len() as u64, at));
     to_set(items(&args[0]).to_vec())
 }
 
@@ -209,22 +228,18 @@ fn list(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
     args[0].clone()
 }
 
-fn flatten(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
+fn flatten(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+    let n_items = items(&args[0]).iter().map(|list| items(list).len() as u64).sum();
+    within!(pass.make(n_items, at));
     Value::List(items(&args[0]).iter().flat_map(|l| items(l).to_vec()).collect())
 }
 
-fn keys(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
-    if let Some(reported) = pass.keys_failed(&args[0]) {
-        return Value::Error(reported);
-    }
-    Value::List(pass.keys_of(&args[0]).into_iter().map(Value::Str).collect())
+fn keys(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+    Value::List(within!(all_keys(pass, &args[0], at)).into_iter().map(Value::Str).collect())
 }
 
 fn values(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
-    if let Some(reported) = pass.keys_failed(&args[0]) {
-        return Value::Error(reported);
-    }
-    let keys = pass.keys_of(&args[0]);
+    let keys = within!(all_keys(pass, &args[0], at));
     Value::list(keys.iter().map(|k| pass.entry_of(&args[0], k, at)).collect())
 }
 
@@ -236,15 +251,18 @@ fn any(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
     Value::Bool(items(&args[0]).iter().any(|v| matches!(v, Value::Bool(true))))
 }
 
-fn unique(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
+fn unique(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+    within!(sorting(pass, &args[0], at));
     let mut sorted: Vec<&Value> = items(&args[0]).iter().collect();
     sorted.sort_by(|a, b| a.order(b));
     Value::Bool(sorted.windows(2).all(|w| w[0].order(w[1]) != Ordering::Equal))
 }
 
-fn disjoint(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
+fn disjoint(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
     let all = items(&args[0]);
     if let Some(Value::Cidr(_)) = all.first() {
+        // Each is compared with each.
+        within!(pass.work((all.len() as u64).saturating_mul(all.len() as u64) / 2, at));
         let nets: Vec<_> =
             all.iter().filter_map(|v| if let Value::Cidr(n) = v { Some(n) } else { None }).collect();
         let clash = |i: usize| {
@@ -254,6 +272,9 @@ fn disjoint(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
         };
         return Value::Bool(!(0..nets.len()).any(clash));
     }
+    let n_items = all.iter().map(|list| items(list).len() as u64).sum();
+    within!(sorting(pass, &args[0], at).and_then(|()| pass.make(n_items, at)));
+    pass.unmake(n_items);
     let mut sorted: Vec<&Value> = Vec::new();
     for list in all {
         let mut own: Vec<&Value> = items(list).iter().collect();
@@ -324,10 +345,10 @@ pub fn witnesses(name: &str, items: &[Value], labels: &[String]) -> Vec<Witness>
             }
         }
         "disjoint" => {
-            let as_items = |v: &Value| -> Arc<[Value]> {
+            let as_items = |v: &Value| -> Items {
                 match v {
                     Value::List(all) => all.clone(),
-                    other => Arc::from([other.clone()]),
+                    other => vec![other.clone()].into(),
                 }
             };
             'outer: for (i, a) in items.iter().enumerate() {

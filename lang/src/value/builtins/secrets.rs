@@ -1,5 +1,6 @@
 //! Secrets: names now, texts on the host.
 
+use super::super::budget::within;
 use super::super::errors;
 use super::super::pass::Pass;
 use super::Builtin;
@@ -73,6 +74,17 @@ fn encoded(
 ) -> Value {
     let is_encoded =
         |it: &SecretPart| matches!(it, SecretPart::Name { encode, .. } if *encode != Encode::Plain);
+    // Percent-encoding makes three characters of one.
+    let n_bytes = |text: &str| (text.len() as u64).saturating_mul(3);
+    let made = match value {
+        Value::Str(text) => pass.make_text(n_bytes(text), at),
+        Value::Secret(parts) => parts.iter().try_for_each(|part| match part {
+            SecretPart::Text(text) => pass.make_text(n_bytes(text), at),
+            SecretPart::Name { .. } => pass.make(1, at),
+        }),
+        _ => Ok(()),
+    };
+    within!(made);
     match value {
         Value::Secret(parts) if parts.iter().any(is_encoded) => {
             let help = Some("encode each secret once, where it goes into its text");

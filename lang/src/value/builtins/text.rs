@@ -1,5 +1,6 @@
 //! Texts, patterns, versions, digests and documents.
 
+use super::super::budget::within;
 use super::super::errors;
 use super::super::pass::Pass;
 use super::Builtin;
@@ -138,10 +139,20 @@ fn text(value: &Value) -> &str {
     }
 }
 
+/// How long a text is.
+fn length(value: &Value) -> u64 {
+    text(value).len() as u64
+}
+
 fn join(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
     let Value::List(all) = &args[0] else { return pass.failed(at, &[&args[0], &args[1]]) };
     let between = text(&args[1]);
+    // Every item may be a text of its own, and what is between them comes with each.
+    let n_bytes = args[0].measure().n_bytes;
+    let n_between = (all.len() as u64).saturating_mul(length(&args[1]));
+    within!(pass.make_text(n_bytes.saturating_add(n_between), at));
     if all.iter().any(|v| matches!(v, Value::Secret(_))) {
+        within!(pass.make(args[0].measure().n_values.saturating_mul(2), at));
         let mut parts: Vec<SecretPart> = Vec::new();
         for (i, item) in all.iter().enumerate() {
             if i > 0 && !between.is_empty() {
@@ -157,27 +168,41 @@ fn join(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
     Value::Str(all.iter().map(text).collect::<Vec<_>>().join(between).into())
 }
 
-fn split(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
+/// What each small text takes besides its bytes.
+const SMALL_TEXT: u64 = 16;
+
+fn split(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
     let (whole, between) = (text(&args[0]), text(&args[1]));
+    let n_pieces = whole.matches(between).count() as u64 + 1;
+    within!(pass.make(n_pieces, at));
+    within!(pass.make_text((whole.len() as u64).saturating_add(n_pieces.saturating_mul(SMALL_TEXT)), at));
     if between.is_empty() {
         return Value::List(whole.chars().map(|c| Value::str(&c.to_string())).collect());
     }
     Value::List(whole.split(between).map(Value::str).collect())
 }
 
-fn replace(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
+fn replace(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+    let n_times = text(&args[0]).matches(text(&args[1])).count() as u64;
+    within!(pass.make_text(n_times.saturating_mul(length(&args[2])).saturating_add(length(&args[0])), at));
     Value::Str(text(&args[0]).replace(text(&args[1]), text(&args[2])).into())
 }
 
-fn upper(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
+/// A capital letter may take three times the bytes of a small one.
+const MOST_BY_CASE: u64 = 3;
+
+fn upper(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+    within!(pass.make_text(length(&args[0]).saturating_mul(MOST_BY_CASE), at));
     Value::Str(text(&args[0]).to_uppercase().into())
 }
 
-fn lower(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
+fn lower(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+    within!(pass.make_text(length(&args[0]).saturating_mul(MOST_BY_CASE), at));
     Value::Str(text(&args[0]).to_lowercase().into())
 }
 
-fn trim(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
+fn trim(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+    within!(pass.make_text(length(&args[0]), at));
     Value::str(text(&args[0]).trim())
 }
 
@@ -193,38 +218,76 @@ fn contains(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
     Value::Bool(text(&args[0]).contains(text(&args[1])))
 }
 
+/// How large a compiled pattern may be, in bytes: the smallest that is enough is what compiling and matching are counted by.
+const PATTERN_SIZES: [u64; 4] = [4 << 10, 32 << 10, 256 << 10, 1 << 20];
+
+/// How much of compiled patterns is kept, each counted with what it takes at least.
+const KEPT_PATTERNS: u64 = 64 << 20;
+const LEAST_KEPT: u64 = 32 << 10;
+
+/// A compiled pattern and which of the sizes was enough.
+#[derive(Clone)]
+struct Pattern {
+    regex: Arc<regex::Regex>,
+    size: u64,
+}
+
 /// Patterns are few and asked for often, so each is compiled once.
-fn compiled(pattern: &str) -> Result<Arc<regex::Regex>, String> {
-    static KNOWN: OnceLock<Mutex<BTreeMap<String, Arc<regex::Regex>>>> = OnceLock::new();
-    let known = KNOWN.get_or_init(Mutex::default);
-    let mut known = known.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if let Some(found) = known.get(pattern) {
+fn compiled(pattern: &str) -> Result<Pattern, regex::Error> {
+    static KNOWN: OnceLock<Mutex<(BTreeMap<String, Pattern>, u64)>> = OnceLock::new();
+    let known =
+        || KNOWN.get_or_init(Mutex::default).lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if let Some(found) = known().0.get(pattern) {
         return Ok(found.clone());
     }
-    let made = regex::RegexBuilder::new(&format!("^(?:{pattern})$"))
-        .size_limit(1 << 20)
-        .build()
-        .map_err(|e| e.to_string())?;
-    let made = Arc::new(made);
-    known.insert(pattern.to_string(), made.clone());
+    let anchored = format!("^(?:{pattern})$");
+    let mut made = Err(regex::Error::CompiledTooBig(0));
+    for size in PATTERN_SIZES {
+        made = regex::RegexBuilder::new(&anchored)
+            .size_limit(size as usize)
+            .build()
+            .map(|regex| Pattern { regex: Arc::new(regex), size });
+        if !matches!(made, Err(regex::Error::CompiledTooBig(_))) {
+            break;
+        }
+    }
+    let made = made?;
+    let mut known = known();
+    let kept = known.1 + made.size + LEAST_KEPT;
+    if kept <= KEPT_PATTERNS && known.0.insert(pattern.to_string(), made.clone()).is_none() {
+        known.1 = kept;
+    }
     Ok(made)
 }
 
 fn matches(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
-    match compiled(text(&args[1])) {
-        Ok(pattern) => Value::Bool(pattern.is_match(text(&args[0]))),
+    let (whole, pattern) = (text(&args[0]), text(&args[1]));
+    match compiled(pattern) {
+        Ok(found) => {
+            // Whether it was compiled before depends on other threads, so only what the description itself names is free.
+            let compiling = if pass.eng.patterns.contains(pattern) { 0 } else { found.size / 4 };
+            let matching = (whole.len() as u64).saturating_mul(found.size / 2048);
+            within!(pass.work(compiling.saturating_add(matching), at));
+            Value::Bool(found.regex.is_match(whole))
+        }
+        Err(regex::Error::CompiledTooBig(_)) => {
+            pass.fail(errors::large_pattern(at, PATTERN_SIZES[PATTERN_SIZES.len() - 1] >> 20))
+        }
         Err(why) => {
-            let why = why.lines().last().unwrap_or("").trim().trim_start_matches("error: ").to_string();
+            let why = why.to_string();
+            let why = why.lines().last().unwrap_or("").trim().trim_start_matches("error: ");
             pass.fail(errors::bad_text(at, format!("this regular expression cannot be read: {why}"), None))
         }
     }
 }
 
-fn basename(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
+fn basename(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+    within!(pass.make_text(length(&args[0]), at));
     Value::str(text(&args[0]).rsplit('/').next().unwrap_or(""))
 }
 
-fn dirname(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
+fn dirname(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+    within!(pass.make_text(length(&args[0]), at));
     match text(&args[0]).rsplit_once('/') {
         Some(("", _)) => Value::str("/"),
         Some((dir, _)) => Value::str(dir),
@@ -244,11 +307,16 @@ fn version(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
     ))
 }
 
-fn digest(pass: &mut Pass<'_>, args: &[Value], types: &[TyId], _: Span) -> Value {
+/// Steps that writing one value as text takes.
+const WRITING: u64 = 8;
+
+fn digest(pass: &mut Pass<'_>, args: &[Value], types: &[TyId], at: Span) -> Value {
     let settled = match types.first() {
-        Some(ty) => pass.settle(&args[0], *ty),
+        Some(ty) => pass.settle(&args[0], *ty, at),
         None => args[0].clone(),
     };
+    let measure = settled.measure();
+    within!(pass.work(measure.n_values.saturating_mul(WRITING).saturating_add(measure.n_bytes / 8), at));
     let mut bytes = Vec::new();
     canonical(&settled, &mut bytes);
     let full = Sha256::digest(&bytes);
@@ -298,7 +366,13 @@ fn file(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
 }
 
 fn to_json(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
-    let settled = pass.settle(&args[0], TyId::TREE);
+    let settled = pass.settle(&args[0], TyId::TREE, at);
+    let measure = settled.measure();
+    // A character that is written as its number takes six.
+    let n_bytes = measure.n_values.saturating_mul(24).saturating_add(measure.n_bytes.saturating_mul(6));
+    within!(
+        pass.work(measure.n_values.saturating_mul(WRITING), at).and_then(|()| pass.make_text(n_bytes, at))
+    );
     let mut out = String::new();
     match json(&settled, &mut out) {
         Ok(()) => Value::Str(out.into()),
