@@ -378,7 +378,7 @@ fn made(draw: &mut Draw<'_>, schema: &Schema, env: &Env, ty: &T, depth: usize) -
             format!("({} {op} {})", sub(draw, ty), sub(draw, ty))
         }
         T::Ip => match draw.below(2) {
-            0 => format!("({}).host({})", sub(draw, &T::Cidr), 1 + draw.below(4)),
+            0 => format!("({}).host({})", sub(draw, &T::Cidr), draw.pick(&[0, 1, 3, 5, 300, -1])),
             _ => format!("({} + {})", sub(draw, &T::Ip), draw.below(3)),
         },
         T::List(item) => match draw.below(5) {
