@@ -53,6 +53,7 @@ impl Pass<'_> {
         // A map that one value gives, and nothing else says anything of, is that value.
         if curs.is_empty()
             && inner.refine.is_none()
+            && !matches!(spot, Spot::Field(NodeId(0), field) if self.partition_field == Some(field))
             && !self.eng.deep[ty.index()]
             && matches!(self.eng.program.types.get(ty), Ty::Map(_, item) if self.is_leaf(*item))
             && let [Whole { value: value @ Value::Dict(_), src, .. }] = above.as_slice()

@@ -49,6 +49,7 @@ impl Engine {
         let root = NodeId(0);
         let record = self.program.types.record(self.program.root);
         let partition = partition.and_then(|name| record.find(name));
+        pass.partition_field = partition;
         if let Some(i) = partition
             && let Value::Node(id) = pass.field(root, i)
         {

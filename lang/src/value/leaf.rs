@@ -162,14 +162,19 @@ impl Pass<'_> {
     fn note_by_use(&mut self, won: &[Cand], lost: &[Cand]) {
         for cand in lost {
             let (rank, def) = (self.cand_rank(cand), cand_def(cand));
-            let by = won.iter().find(|w| self.is_by_use(self.cand_rank(w), rank));
-            let Some(by) = by else { continue };
-            let agree = match (self.plain_value(by), self.plain_value(cand)) {
-                (Some(a), Some(b)) => a.order(b) == Ordering::Equal,
-                _ => false,
-            };
-            if !agree {
-                self.memo.by_use.insert((cand_def(by), def), ());
+            for by in won {
+                if !self.is_by_use(self.cand_rank(by), rank) {
+                    continue;
+                }
+                let agree = match (self.plain_value(by), self.plain_value(cand)) {
+                    (Some(a), Some(b)) => a.order(b) == Ordering::Equal,
+                    _ => false,
+                };
+                // Of several one is told.
+                if !agree {
+                    self.memo.by_use.insert((cand_def(by), def), ());
+                    break;
+                }
             }
         }
     }

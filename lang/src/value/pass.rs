@@ -95,6 +95,8 @@ pub struct Pass<'p> {
     pub later: Vec<(usize, Vec<super::context::Doing>)>,
     /// The map whose entries are the parts.
     pub partition: Option<NodeId>,
+    /// The field of the root that is the partition: it is a place of its own whatever gives it.
+    pub partition_field: Option<u32>,
     /// That a guard or a loop failed which may have something to say of what is being found.
     pub unsure: Option<Reported>,
     /// When `why` asks: the leaves read, and what lost inside `&`.
@@ -136,6 +138,7 @@ impl<'p> Pass<'p> {
             calling: Vec::new(),
             later: Vec::new(),
             partition: None,
+            partition_field: None,
             unsure: None,
             trace: None,
             watch: None,

@@ -193,11 +193,15 @@ impl Pass<'_> {
                 Kind::Tree(..) => self.settle_tree(id, used_at),
                 _ => {
                     let keys = self.keys(id);
-                    within!(self.make(2 * keys.present.len() as u64, used_at));
+                    within!(self.make(2 * (keys.present.len() + keys.removed.len()) as u64, used_at));
                     let mut dict = Dict::default();
                     for key in &keys.present {
                         let value = self.entry(id, key);
                         dict.slot(key, self.entry_origin(id, key)).value = value;
+                    }
+                    // A key that was taken away stays away, whatever the default of where it goes says.
+                    for key in &keys.removed {
+                        dict.slot(key, self.first_at(id)).value = Value::None;
                     }
                     Value::Dict(Arc::new(dict))
                 }

@@ -87,6 +87,8 @@ pub struct Machine<'p> {
     pub unsure: bool,
     /// Whether that ever happened.
     pub doubted: bool,
+    /// Whether something holds itself, so that printing it has no end.
+    pub endless: bool,
     /// Literals that break a condition: error values wherever they are read.
     pub broken_literals: Vec<Span>,
     lets: BTreeMap<(usize, Name), Once<Val>>,
@@ -105,6 +107,7 @@ impl<'p> Machine<'p> {
             codes: program.codes.iter().copied().collect(),
             unsure: false,
             doubted: false,
+            endless: false,
             broken_literals: Vec::new(),
             lets: BTreeMap::new(),
         }

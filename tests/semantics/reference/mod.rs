@@ -26,6 +26,8 @@ pub struct Meaning {
     pub codes: BTreeSet<Code>,
     /// Whether a guard, a loop or a computed key failed: what it would add is not known.
     pub doubted: bool,
+    /// Whether something holds itself.
+    pub endless: bool,
 }
 
 /// Evaluates a description; its first file is the entry.
@@ -35,5 +37,5 @@ pub fn evaluate(files: &[File]) -> Meaning {
     let mut machine = machine::Machine::new(&program, defs.all.into_iter().map(Rc::new).collect());
     machine.literals(&defs.keys);
     let root = machine.print();
-    Meaning { root, codes: machine.codes, doubted: machine.doubted }
+    Meaning { root, codes: machine.codes, doubted: machine.doubted, endless: machine.endless }
 }

@@ -7,6 +7,9 @@ use super::values::{Path, Val};
 use kl::diag::Code;
 use kl::syntax::ast;
 
+/// No program that is drawn is this deep, unless a document holds itself.
+const DEEPEST: usize = 40;
+
 /// What is printed of a value.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Shape {
@@ -77,6 +80,10 @@ impl Machine<'_> {
 
     /// A place of the tree with all below.
     fn at(&mut self, path: &Path) -> Seen {
+        if path.len() > DEEPEST {
+            self.endless = true;
+            return Seen { shape: Shape::Error, origins: Vec::new() };
+        }
         let leaf = self.leaf(path);
         match self.program.place_at(path) {
             Some(place) => self.seen(&leaf.value, &place, &leaf.origins, path),
