@@ -52,9 +52,8 @@ impl Reader {
             Some(found) => found,
             // A field of what failed failed.
             None if record.is_error() => record,
-            None => absent(
-                self.problems.push(errors::schema(record.origin.at, &format!("a record with `{name}`"))),
-            ),
+            // Said once of a record, whatever it lacks.
+            None => absent(self.problems.push(errors::schema(record.origin.at, "a record of the kernel"))),
         }
     }
 

@@ -228,7 +228,7 @@ impl Checker<'_> {
                 && let Some(help) = self.text_for_none(left.at, inner, right.at)
             {
                 let (wanted, found) = (self.types.name(inner), self.types.name(right_ty));
-                let diagnostic = errors::mismatch(right.at, &wanted, &found, Some(help));
+                let diagnostic = errors::mismatch(at, &wanted, &found, Some(help));
                 return self.fail_typed(at, diagnostic);
             }
             let ty = if self.types.same(right_ty, ty) { ty } else { inner };
