@@ -1,4 +1,4 @@
-//! Random programs are tried, and the one that fails is made small. `SEED=n` draws the same again, `CASES=n` draws that many; both
+//! Random programs are tried, and the one that fails is made small. `LAWS=n` draws with another seed, `CASES=n` draws that many; both
 //! are printed.
 
 use crate::cases::text_of;
@@ -12,7 +12,7 @@ use proptest::test_runner::{Config, RngSeed, TestError, TestRunner};
 /// Tries a property for as many programs as are asked for; the one that fails is made small and printed.
 pub fn for_programs(name: &str, share: u32, mut property: impl FnMut(&[File]) -> Vec<String>) {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    let (seed, cases) = (number("SEED").unwrap_or(1), number("CASES").unwrap_or(300));
+    let (seed, cases) = (number("LAWS").unwrap_or(1), number("CASES").unwrap_or(300));
     let cases = u32::try_from(cases).unwrap_or(u32::MAX).div_ceil(share);
     println!("{name}: seed {seed}, {cases} programs");
     let config = Config {
@@ -89,7 +89,7 @@ fn show_file() {
 #[ignore = "prints"]
 fn show_differences() {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    let config = Config { rng_seed: RngSeed::Fixed(number("SEED").unwrap_or(1)), ..Config::default() };
+    let config = Config { rng_seed: RngSeed::Fixed(number("LAWS").unwrap_or(1)), ..Config::default() };
     let mut runner = TestRunner::new(config);
     let numbers = proptest::collection::vec(any::<u32>(), 0..400);
     let mut kinds = std::collections::BTreeMap::new();
