@@ -15,8 +15,8 @@ STAGES = ["lex", "parse", "types", "merge", "eval"]
 N_CASES = 12
 TOO_LARGE = (16 << 20) + 1
 # What nobody says beside other mistakes, where something failed and nobody knows what there is; what depends on which file is named;
-# and what is said of tests alone.
-NEVER_JOINED = {"kl::merge::nothing-taken", "kl::merge::won-by-use", "kl::files::outside", "kl::test::expect"}
+# what is said of tests alone; and what ends an evaluation, behind which nothing more is evaluated.
+NEVER_JOINED = {"kl::eval::budget", "kl::merge::nothing-taken", "kl::merge::won-by-use", "kl::files::outside", "kl::test::expect"}
 
 
 def cases() -> dict[str, Path]:
