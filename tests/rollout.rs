@@ -172,10 +172,14 @@ fn a_hundred_hosts_take_as_long_as_the_slowest_of_each_wave() {
     let (Ok(built), Ok(next)) = (built, next) else { panic!("the description is wrong") };
     let known = |(name, to)| (String::clone(&name), Known::since(built.closures.get(&name).cloned(), to));
     let hosts: BTreeMap<String, Known> = next.closures.into_iter().map(known).collect();
-    let started = Instant::now();
-    let plan =
-        plan_fleet(&hosts, &Options::default(), &Wishes::default()).unwrap_or_else(|why| panic!("{why:?}"));
-    let took = started.elapsed();
+    // Of several times the shortest: the others tell what else the machine does.
+    let timed = || {
+        let started = Instant::now();
+        let plan = plan_fleet(&hosts, &Options::default(), &Wishes::default());
+        (started.elapsed(), plan.unwrap_or_else(|why| panic!("{why:?}")))
+    };
+    let plans = [timed(), timed(), timed(), timed(), timed()];
+    let (took, plan) = plans.into_iter().min_by_key(|(took, _)| *took).unwrap_or_else(timed);
     let change = |(name, it): (&String, &Known)| {
         (name.clone(), Change { from: it.from.as_ref().map(|it| it.digest()), to: it.to.digest() })
     };
