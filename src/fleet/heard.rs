@@ -68,7 +68,7 @@ pub struct Heard {
 
 impl Heard {
     /// Reads a command's output and gives it its input. The threads end with the pipes.
-    pub fn from(child: &mut Child, input: Vec<u8>) -> Self {
+    pub fn from(child: &mut Child, input: Arc<[u8]>) -> Self {
         let (to, chunks) = sync_channel(N_CHUNKS);
         let given = Arc::new(AtomicUsize::new(0));
         if let Some(stdout) = child.stdout.take() {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::heard::MOST_OF_CLOSURE;
@@ -47,7 +48,8 @@ impl RemoteError {
 /// This program, as it is brought to hosts.
 #[derive(Debug)]
 pub struct Program {
-    bytes: Vec<u8>,
+    /// Shared by all hosts that it is brought to at once.
+    bytes: Arc<[u8]>,
     digest: Digest,
 }
 
@@ -57,7 +59,7 @@ impl Program {
         // Not the file that has the name now: whoever replaces it meanwhile replaces nothing here.
         let bytes = files::read(Path::new("/proc/self/exe"))?;
         let digest = Digest::of(&bytes);
-        Ok(Self { bytes, digest })
+        Ok(Self { bytes: bytes.into(), digest })
     }
 }
 
@@ -100,7 +102,7 @@ impl RemoteHost {
     pub fn reach(connection: Connection, program: &Program) -> Result<Self, RemoteError> {
         let Program { bytes, digest } = program;
         let path = Layout::new("/").engine(digest).display().to_string();
-        let said = connection.ask(&["sh", "-c", PROBE, "sh", &path], &[])?;
+        let said = connection.ask(&["sh", "-c", PROBE, "sh", &path], [])?;
         let said = String::from_utf8_lossy(&said).into_owned();
         let host = connection.reach().host.clone();
         let mut lines = said.lines();
@@ -114,7 +116,7 @@ impl RemoteHost {
             return Err(RemoteError::Architecture { host, theirs: theirs.to_owned(), ours });
         }
         if !is_there {
-            connection.ask(&["sh", "-c", INSTALL, "sh", &path, digest.as_str()], bytes)?;
+            connection.ask(&["sh", "-c", INSTALL, "sh", &path, digest.as_str()], Arc::clone(bytes))?;
         }
         Ok(Self { connection, program: path })
     }
@@ -163,7 +165,7 @@ impl RemoteHost {
     /// Brings a closure from the host's store into ours.
     pub fn take(&self, closure: &Digest, store: &Store) -> Result<Closure, RemoteError> {
         let words = self.command(&["store", "send", closure.as_str()]);
-        let stream = self.connection.ask_for(&words, &[], MOST_OF_CLOSURE)?;
+        let stream = self.connection.ask_for(&words, [], MOST_OF_CLOSURE)?;
         let taken = store.receive_closure(closure, &stream);
         taken.map_err(|source| RemoteError::Take { host: self.name().to_owned(), source })?;
         Ok(store.load(closure)?)

@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -162,14 +163,19 @@ impl Connection {
     }
 
     /// Runs a command on the host and returns what it printed. A command that fails is an error with what it said.
-    pub fn ask(&self, words: &[&str], input: &[u8]) -> Result<Vec<u8>, SshError> {
+    pub fn ask(&self, words: &[&str], input: impl Into<Arc<[u8]>>) -> Result<Vec<u8>, SshError> {
         self.ask_for(words, input, MOST)
     }
 
     /// The same for an answer of at most so many bytes.
-    pub fn ask_for(&self, words: &[&str], input: &[u8], most: usize) -> Result<Vec<u8>, SshError> {
+    pub fn ask_for(
+        &self,
+        words: &[&str],
+        input: impl Into<Arc<[u8]>>,
+        most: usize,
+    ) -> Result<Vec<u8>, SshError> {
         let mut answer = Vec::new();
-        let talk = Talk { words, input, most, silence: SILENCE, said: &mut |_| {} };
+        let talk = Talk { words, input: input.into(), most, silence: SILENCE, said: &mut |_| {} };
         let (status, said) = self.talk(talk, &mut |chunk| {
             answer.extend_from_slice(chunk);
             Ok(())
@@ -194,7 +200,7 @@ impl Connection {
         said: &mut dyn FnMut(&str),
     ) -> Result<i32, SshError> {
         let mut lines = Lines::default();
-        let talk = Talk { words, input: &[], most: MOST, silence: LONG_SILENCE, said };
+        let talk = Talk { words, input: [].into(), most: MOST, silence: LONG_SILENCE, said };
         match self.talk(talk, &mut |chunk| lines.take(chunk, printed)) {
             Ok((status, _)) => {
                 lines.end(printed);
@@ -219,7 +225,7 @@ impl Connection {
                 line(it)
             }
         };
-        let talk = Talk { words, input: &[], most: MOST, silence, said: &mut |_| {} };
+        let talk = Talk { words, input: [].into(), most: MOST, silence, said: &mut |_| {} };
         let (status, said) = self.talk(talk, &mut |chunk| lines.take(chunk, &mut line))?;
         lines.end(&mut line);
         Ok((status.code().unwrap_or(LOST), in_one_line(&said)))
@@ -237,7 +243,7 @@ impl Connection {
         let stdin = if input.is_empty() { Stdio::null() } else { Stdio::piped() };
         command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(SshError::Start)?;
-        let heard = Heard::from(&mut child, input.to_vec());
+        let heard = Heard::from(&mut child, input);
         let mut taken = Taken::up_to(most);
         let ended = loop {
             match heard.next(silence) {
@@ -307,7 +313,7 @@ impl Connection {
 /// A command on a host.
 struct Talk<'a> {
     words: &'a [&'a str],
-    input: &'a [u8],
+    input: Arc<[u8]>,
     /// How much it may print, in bytes.
     most: usize,
     /// How long nothing may come and go.

@@ -143,9 +143,9 @@ mod tests {
         closure
     }
 
-    fn sent(packed: &Packed<'_>) -> Vec<u8> {
+    fn sent<'a>(objects: impl IntoIterator<Item = (&'a Digest, &'a [u8])>) -> Vec<u8> {
         let mut stream = Vec::new();
-        send(packed.objects(), &mut stream).unwrap_or_else(|error| panic!("{error}"));
+        send(objects, &mut stream).unwrap_or_else(|error| panic!("{error}"));
         stream
     }
 
@@ -158,7 +158,7 @@ mod tests {
         assert_eq!(*packed.digest(), closure.digest());
         let names: Vec<Digest> = packed.objects().map(|(digest, _)| digest.clone()).collect();
         assert_eq!(store.missing(&names), names);
-        assert_eq!(store.receive(&mut sent(&packed).as_slice())?, names.len() as u64);
+        assert_eq!(store.receive(&mut sent(packed.objects()).as_slice())?, names.len() as u64);
         assert!(store.missing(&names).is_empty());
         assert_eq!(store.load(packed.digest())?, closure);
         Ok(())
@@ -172,25 +172,20 @@ mod tests {
         let packed = Packed::of(&closure)?;
         let extra = Digest::of(b"extra");
         let all: Vec<_> = packed.objects().collect();
-        let stream = |objects: &[(&Digest, &[u8])]| {
-            let mut stream = Vec::new();
-            send(objects.iter().copied(), &mut stream).unwrap_or_else(|error| panic!("{error}"));
-            stream
-        };
         let mut more = all.clone();
         more.insert(0, (&extra, b"extra"));
-        let refused = store.receive_closure(packed.digest(), &stream(&more));
+        let refused = store.receive_closure(packed.digest(), &sent(more));
         assert!(matches!(refused, Err(TransferError::Unasked { digest }) if digest == extra));
         for left_out in 0..all.len() {
             let mut fewer = all.clone();
             let (digest, _) = fewer.remove(left_out);
             if !fewer.iter().any(|(it, _)| *it == digest) {
-                let refused = store.receive_closure(packed.digest(), &stream(&fewer));
+                let refused = store.receive_closure(packed.digest(), &sent(fewer));
                 assert!(matches!(refused, Err(TransferError::Lacks { .. })), "{left_out}: {refused:?}");
             }
         }
         assert!(store.missing(&[extra, packed.digest().clone()]).len() == 2);
-        store.receive_closure(packed.digest(), &stream(&all))?;
+        store.receive_closure(packed.digest(), &sent(all))?;
         assert_eq!(store.load(packed.digest())?, closure);
         Ok(())
     }
@@ -201,7 +196,7 @@ mod tests {
         let store = Store::open(root.path())?;
         let closure = closure();
         let packed = Packed::of(&closure)?;
-        let stream = sent(&packed);
+        let stream = sent(packed.objects());
         for n_bytes in 0..stream.len() {
             let error = store.receive(&mut &stream[..n_bytes]);
             assert!(matches!(error, Err(TransferError::Cut { .. })), "{n_bytes}: {error:?}");
@@ -223,14 +218,14 @@ mod tests {
         let closure = closure();
         let packed = Packed::of(&closure)?;
         let digest = packed.digest();
-        store.receive(&mut sent(&packed).as_slice())?;
+        store.receive(&mut sent(packed.objects()).as_slice())?;
         let (front, rest) = digest.as_str().split_at(2);
         let path = root.path().join("objects").join(front).join(rest);
         let length = packed.objects().find(|(it, _)| *it == digest).map_or(0, |(_, bytes)| bytes.len());
         let damaged = vec![b'x'; length];
         crate::store::files::write_atomic(&path, &damaged, 0o444).map_err(StoreError::from)?;
         assert_eq!(store.missing(std::slice::from_ref(digest)), std::slice::from_ref(digest));
-        store.receive(&mut sent(&packed).as_slice())?;
+        store.receive(&mut sent(packed.objects()).as_slice())?;
         assert_eq!(store.load(digest)?, closure);
         Ok(())
     }

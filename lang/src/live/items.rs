@@ -24,6 +24,11 @@ impl Measure {
         Measure { n_values: 1, n_bytes: n_bytes as u64, depth: 0, failed: None }
     }
 
+    /// How many steps a walk through all of it takes.
+    pub fn n_steps(&self) -> u64 {
+        self.n_values.saturating_add(self.n_bytes / 32)
+    }
+
     /// Of a value that holds these.
     pub fn around(inner: impl Iterator<Item = Measure>) -> Measure {
         let mut all = Measure { depth: 1, ..Measure::of_one(0) };

@@ -176,7 +176,7 @@ impl Pass<'_> {
 
     /// Counts the walk through a whole value.
     pub fn walk(&mut self, measure: Measure, at: Span) -> Result<(), Reported> {
-        self.work(measure.n_values.saturating_add(measure.n_bytes / 32), at)
+        self.work(measure.n_steps(), at)
     }
 
     /// Spends again what a remembered result cost.

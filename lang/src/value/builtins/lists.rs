@@ -200,9 +200,8 @@ fn index(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
 
 /// Counts what sorting takes.
 fn sorting(pass: &mut Pass<'_>, value: &Value, at: Span) -> Result<(), Reported> {
-    let measure = value.measure();
     let n_rounds = u64::from((items(value).len() as u64 + 1).ilog2());
-    pass.work(measure.n_values.saturating_add(measure.n_bytes / 32).saturating_mul(n_rounds), at)
+    pass.work(value.measure().n_steps().saturating_mul(n_rounds), at)
 }
 
 fn sort(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
