@@ -58,16 +58,13 @@ is() { [ "$1" = "$2" ] || die "\"$1\", not \"$2\""; }
 has() { grep -qE -- "$2" "$1" || { sed 's/^/   | /' "$1" >&2; die "no line like /$2/ above"; }; }
 has_not() { ! grep -qE -- "$2" "$1" || { grep -E -- "$2" "$1" | head -3 | sed 's/^/   | /' >&2; die "a line like /$2/"; }; }
 
-# The digest of what is being tested: sha256 over names and contents of src, lang and stdlib, in the order of the names.
-sources_digest() {
-  (cd "$root" && find src lang stdlib -type f ! -path 'lang/target/*' -print0 | LC_ALL=C sort -z |
-    xargs -0 sha256sum | sha256sum | cut -d' ' -f1)
-}
+# The digest of what this show depends on, by its line `# inputs: ...` (tests/steps.py).
+inputs_digest() { python3 "$root/tests/steps.py" digest "$show"; }
 
 # A full run can be stopped and go on: finished points are lines of a file that belongs to this digest.
 progress_file=
 begin_points() {
-  progress_file=$target/measured/$show.$(sources_digest).points
+  progress_file=$target/measured/$show.$(inputs_digest).points
   mkdir -p "$target/measured"
   [ "$full" = yes ] || rm -f "$progress_file"
   touch "$progress_file"
@@ -81,12 +78,12 @@ record() {
   mkdir -p "$root/docs/measured"
   local points=0
   [ -z "$progress_file" ] || points=$(wc -l <"$progress_file")
-  python3 - "$root/docs/measured/$show.json" "$show" "$(sources_digest)" "$points" "$1" <<'PY'
+  python3 - "$root/docs/measured/$show.json" "$show" "$(inputs_digest)" "$points" "$1" <<'PY'
 import json, os, platform, sys, time
 path, show, digest, points, results = sys.argv[1:]
 memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 record = {
-    "version": 1, "show": show, "sources_sha256": digest, "points": int(points),
+    "version": 2, "show": show, "inputs_sha256": digest, "points": int(points),
     "date": time.strftime("%Y-%m-%d", time.gmtime()),
     "machine": {"cores": os.cpu_count(), "memory_gib": round(memory / 2**30), "kernel": platform.release().split("-")[0]},
     "results": json.loads(results),
