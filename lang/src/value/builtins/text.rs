@@ -218,7 +218,7 @@ fn contains(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
     Value::Bool(text(&args[0]).contains(text(&args[1])))
 }
 
-/// How large a compiled pattern may be, in bytes: the smallest that is enough is what compiling and matching are counted by.
+/// How large a compiled pattern may be, in bytes: the one that is enough is what compiling and matching are counted by.
 const PATTERN_SIZES: [u64; 4] = [4 << 10, 32 << 10, 256 << 10, 1 << 20];
 
 /// How much of compiled patterns is kept, each counted with what it takes at least.
@@ -232,6 +232,35 @@ struct Pattern {
     size: u64,
 }
 
+/// Bytes that a compiled pattern takes for each time that something is repeated: characters of ASCII, or of all languages.
+const REPEATED: u64 = 96;
+const REPEATED_WIDE: u64 = 1500;
+
+/// The first of the sizes to try: what a pattern repeats tells whether a smaller one would be tried for nothing.
+fn first_size(pattern: &str) -> usize {
+    let (mut n_times, mut is_wide, mut in_class) = (0u64, false, false);
+    let mut rest = pattern.chars();
+    while let Some(c) = rest.next() {
+        match c {
+            '\\' => is_wide |= matches!(rest.next(), Some('w' | 'W' | 'd' | 'D' | 's' | 'S' | 'p' | 'P')),
+            '[' if !in_class => {
+                in_class = true;
+                is_wide |= rest.as_str().starts_with('^');
+            }
+            ']' => in_class = false,
+            '.' if !in_class => is_wide = true,
+            '{' if !in_class => {
+                let bounds = rest.as_str().split('}').next().unwrap_or_default();
+                let most = bounds.rsplit(',').find_map(|it| it.parse::<u64>().ok());
+                n_times = n_times.saturating_add(most.unwrap_or(0));
+            }
+            _ => {}
+        }
+    }
+    let n_bytes = n_times.saturating_mul(if is_wide { REPEATED_WIDE } else { REPEATED });
+    PATTERN_SIZES.iter().position(|size| *size >= n_bytes).unwrap_or(PATTERN_SIZES.len() - 1)
+}
+
 /// Patterns are few and asked for often, so each is compiled once.
 fn compiled(pattern: &str) -> Result<Pattern, regex::Error> {
     static KNOWN: OnceLock<Mutex<(BTreeMap<String, Pattern>, u64)>> = OnceLock::new();
@@ -242,7 +271,7 @@ fn compiled(pattern: &str) -> Result<Pattern, regex::Error> {
     }
     let anchored = format!("^(?:{pattern})$");
     let mut made = Err(regex::Error::CompiledTooBig(0));
-    for size in PATTERN_SIZES {
+    for size in PATTERN_SIZES.into_iter().skip(first_size(pattern)) {
         made = regex::RegexBuilder::new(&anchored)
             .size_limit(size as usize)
             .build()
