@@ -57,7 +57,9 @@ pub fn literal(draw: &mut Draw<'_>, schema: &Schema, env: &Env, ty: &T, depth: u
         T::Int | T::Small => number(draw).to_string(),
         T::Str | T::Word => word(draw),
         T::Float => format!("{}.{}", draw.below(5), ["0", "5", "25"][draw.below(3)]),
+        T::Ip if draw.chance(15) => (*draw.pick(&["fd00::1", "fd00::ffff", "255.255.255.255", "::"])).into(),
         T::Ip => format!("10.0.0.{}", draw.below(4)),
+        T::Cidr if draw.chance(15) => (*draw.pick(&["fd00::/64", "fd00::/126", "0.0.0.0/0"])).into(),
         T::Cidr => format!("10.0.{}.0/{}", draw.below(3), [24, 30, 16][draw.below(3)]),
         T::Duration => (*draw.pick(&["1s", "500ms", "2m", "90s", "1h"])).into(),
         T::Size => (*draw.pick(&["1KiB", "1MiB", "512B", "1GB", "2GiB"])).into(),
@@ -309,6 +311,8 @@ fn made(draw: &mut Draw<'_>, schema: &Schema, env: &Env, ty: &T, depth: usize) -
     let sub = |draw: &mut Draw<'_>, ty: &T| expr(draw, schema, env, ty, depth - 1);
     let list = |draw: &mut Draw<'_>| of_shape(draw, schema, env, |t| matches!(t, T::List(_) | T::Set(_)));
     Some(match ty {
+        T::Int | T::Small if draw.chance(40) => counted(draw, schema, env, depth)?,
+        T::Bool if draw.chance(40) => asked(draw, schema, env, depth)?,
         T::Int | T::Small => match draw.below(8) {
             0..=2 => {
                 let op = *draw.pick(&["+", "-", "*", "/", "%"]);
@@ -358,28 +362,77 @@ fn made(draw: &mut Draw<'_>, schema: &Schema, env: &Env, ty: &T, depth: usize) -
                 }
             }
         },
-        T::Str | T::Word => match draw.below(5) {
+        T::Str | T::Word => match draw.below(9) {
             0 | 1 => {
                 let fits = |t: &T| {
-                    matches!(t, T::Int | T::Small | T::Str | T::Word | T::Bool | T::Ip | T::Key(_) | T::Float)
+                    matches!(
+                        t,
+                        T::Int
+                            | T::Small
+                            | T::Str
+                            | T::Word
+                            | T::Bool
+                            | T::Ip
+                            | T::Cidr
+                            | T::Key(_)
+                            | T::Float
+                    )
                 };
                 format!("\"v${{{}}}\"", of_shape(draw, schema, env, fits)?.0)
             }
-            2 => format!("{}({})", draw.pick(&["upper", "trim"]), sub(draw, &T::Str)),
-            3 => {
+            2 | 3 => format!("{}({})", draw.pick(&["upper", "lower", "trim"]), sub(draw, &T::Str)),
+            4 => {
                 let (path, _) =
                     of_shape(draw, schema, env, |t| matches!(t, T::List(inner) if inner.plain() == T::Str))?;
                 format!("join({path}, \",\")")
             }
-            _ => format!("replace({}, \"k\", \"w\")", sub(draw, &T::Str)),
+            5 => {
+                let path = *draw.pick(&["/dev/sdb", "sdb", "/sdb", "a/b/", ""]);
+                format!("{}(\"{path}\")", draw.pick(&["basename", "dirname"]))
+            }
+            6 => format!("escape({}, \"{}\")", sub(draw, &T::Str), draw.pick(&["k", "-e", ""])),
+            _ => format!("replace({}, \"{}\", \"w\")", sub(draw, &T::Str), draw.pick(&["k", "e", "long"])),
         },
-        T::Duration | T::Size => {
-            let op = *draw.pick(&["+", "-"]);
-            format!("({} {op} {})", sub(draw, ty), sub(draw, ty))
-        }
-        T::Ip => match draw.below(2) {
+        T::Float => match draw.below(4) {
+            0 | 1 => {
+                let op = *draw.pick(&["+", "-", "*", "/"]);
+                format!("({} {op} {})", sub(draw, &T::Float), sub(draw, &T::Float))
+            }
+            2 => format!("float({})", sub(draw, &T::Int)),
+            _ => format!("abs({} - {})", sub(draw, &T::Float), sub(draw, &T::Float)),
+        },
+        T::Duration | T::Size => match draw.below(4) {
+            0 => format!("({} * {})", sub(draw, ty), sub(draw, &T::Int)),
+            1 => format!("{}({}, {})", draw.pick(&["min", "max"]), sub(draw, ty), sub(draw, ty)),
+            2 => format!("sum([{}, {}])", sub(draw, ty), sub(draw, ty)),
+            _ => {
+                let op = *draw.pick(&["+", "-"]);
+                format!("({} {op} {})", sub(draw, ty), sub(draw, ty))
+            }
+        },
+        T::Ip => match draw.below(5) {
             0 => format!("({}).host({})", sub(draw, &T::Cidr), draw.pick(&[0, 1, 3, 5, 300, -1])),
+            1 => format!("({} - {})", sub(draw, &T::Ip), draw.below(3)),
+            2 => format!("({}).{}", sub(draw, &T::Cidr), draw.pick(&["address", "last", "netmask"])),
+            3 => format!("ip(\"{}\")", draw.pick(&["10.0.0.2", "fd00::2", "10.0.0", "10.0.0.0/8"])),
             _ => format!("({} + {})", sub(draw, &T::Ip), draw.below(3)),
+        },
+        T::Cidr => match draw.below(2) {
+            0 => {
+                let (prefix, n) = (*draw.pick(&[24, 26, 32, 66, 8, -1]), *draw.pick(&[0, 1, 3, 4, 300, -1]));
+                format!("({}).subnet({prefix}, {n})", sub(draw, &T::Cidr))
+            }
+            _ => format!("cidr({}, {})", sub(draw, &T::Ip), draw.pick(&[0, 24, 32, 33, 64, 129, -1])),
+        },
+        T::List(item) if item.plain() == T::Str && draw.chance(25) => {
+            format!("split({}, \"{}\")", sub(draw, &T::Str), draw.pick(&["-", "e", ""]))
+        }
+        T::List(item) if item.plain() == T::Int && draw.chance(15) => {
+            format!("({}).numbers", sub(draw, &T::Ip))
+        }
+        T::List(item) if draw.chance(20) => match draw.below(2) {
+            0 => format!("list(set({}))", read(draw, schema, env, ty)?),
+            _ => format!("flatten([{}, {}])", read(draw, schema, env, ty)?, read(draw, schema, env, ty)?),
         },
         T::List(item) => match draw.below(5) {
             0 | 1 => {
@@ -431,6 +484,68 @@ fn made(draw: &mut Draw<'_>, schema: &Schema, env: &Env, ty: &T, depth: usize) -
             }
         }
         _ => return None,
+    })
+}
+
+/// Builtins that give a number.
+fn counted(draw: &mut Draw<'_>, schema: &Schema, env: &Env, depth: usize) -> Option<String> {
+    let sub = |draw: &mut Draw<'_>, ty: &T| expr(draw, schema, env, ty, depth - 1);
+    Some(match draw.below(9) {
+        0 => format!("abs({})", sub(draw, &T::Int)),
+        1 => format!("count({})", sub(draw, &T::Str)),
+        2 => {
+            let (path, ty) = of_shape(draw, schema, env, |t| matches!(t, T::List(_)))?;
+            let T::List(item) = ty else { return None };
+            format!("(index({path}, {}) ?? {})", sub(draw, &item), sub(draw, &T::Int))
+        }
+        3 => format!("({}).prefix", sub(draw, &T::Cidr)),
+        4 => format!("({}).version", sub(draw, &T::Ip)),
+        5 => format!("({}).{}", sub(draw, &T::Size), draw.pick(&["bytes", "KiB", "MiB", "GiB", "MB", "GB"])),
+        6 => format!("int({})", sub(draw, &T::Float)),
+        7 => format!("int(\"{}\")", draw.pick(&["42", " 7 ", "-1", "1.5", "x", ""])),
+        _ => {
+            let ty = draw.pick(&[T::Duration, T::Size]).clone();
+            format!("({} / {})", sub(draw, &ty), sub(draw, &ty))
+        }
+    })
+}
+
+/// Builtins and operators that say yes or no.
+fn asked(draw: &mut Draw<'_>, schema: &Schema, env: &Env, depth: usize) -> Option<String> {
+    let sub = |draw: &mut Draw<'_>, ty: &T| expr(draw, schema, env, ty, depth - 1);
+    let list = |draw: &mut Draw<'_>| {
+        let (path, ty) = of_shape(draw, schema, env, |t| matches!(t, T::List(_)))?;
+        if let T::List(item) = ty { Some((path, *item)) } else { None }
+    };
+    Some(match draw.below(8) {
+        0 => format!("unique({})", list(draw)?.0),
+        1 => {
+            let (path, item) = list(draw)?;
+            format!("disjoint([{path}, [{}]])", sub(draw, &item))
+        }
+        2 => format!("disjoint([{}, {}])", sub(draw, &T::Cidr), sub(draw, &T::Cidr)),
+        3 => {
+            let name = *draw.pick(&["starts_with", "ends_with", "contains"]);
+            format!("{name}({}, \"{}\")", sub(draw, &T::Str), draw.pick(&["a", "k", "ed", "1", ""]))
+        }
+        4 => {
+            let pattern = *draw.pick(&["[a-z]+", "k[0-9]", "a|zed", ".*-.*", ""]);
+            format!("matches({}, '{pattern}')", sub(draw, &T::Str))
+        }
+        5 => {
+            let versions = ["5.10", "5.4", "5.4.0", "5", "10", "5.4.1"];
+            let op = *draw.pick(&["==", "<", "<=", ">"]);
+            format!("(version(\"{}\") {op} version(\"{}\"))", draw.pick(&versions), draw.pick(&versions))
+        }
+        6 => {
+            let ty = draw.pick(&[T::Ip, T::Cidr]).clone();
+            format!("({} in {})", sub(draw, &ty), sub(draw, &T::Cidr))
+        }
+        _ => {
+            let ty = draw.pick(&[T::Float, T::Ip, T::Cidr]).clone();
+            let op = *draw.pick(&["==", "!=", "<", ">="]);
+            format!("({} {op} {})", sub(draw, &ty), sub(draw, &ty))
+        }
     })
 }
 

@@ -4,6 +4,7 @@ use super::machine::Machine;
 use super::program::*;
 use super::values::{Val, to_set};
 use kl::diag::Code;
+use std::net::IpAddr;
 
 impl Machine<'_> {
     /// A builtin called with values of types.
@@ -73,15 +74,25 @@ impl Machine<'_> {
                 Val::Int(n) => Val::Float(*n as f64),
                 _ => Val::Error,
             },
-            "int" => match text(0).trim().parse() {
-                Ok(n) => Val::Int(n),
-                Err(_) => self.fail(Code::BadText),
+            "int" => match (&args[0], text(0).trim().parse()) {
+                // Beyond 53 bits a Float is no exact number.
+                (Val::Float(n), _) if n.abs() < (1u64 << 53) as f64 => Val::Int(*n as i64),
+                (Val::Float(_), _) => self.fail(Code::Arithmetic),
+                (_, Ok(n)) => Val::Int(n),
+                (_, Err(_)) => self.fail(Code::BadText),
             },
             "join" => {
                 let all: Vec<String> = items.iter().map(super::values::shown).collect();
                 str(all.join(&text(1)))
             }
-            "split" => Val::List(text(0).split(&text(1)).map(|t| Val::Str(t.into())).collect()),
+            "split" => {
+                // Between characters, where nothing is between the pieces.
+                let all: Vec<String> = match text(1).as_str() {
+                    "" => text(0).chars().map(String::from).collect(),
+                    between => text(0).split(between).map(String::from).collect(),
+                };
+                Val::List(all.into_iter().map(str).collect())
+            }
             "replace" => str(text(0).replace(&text(1), &text(2))),
             "upper" => str(text(0).to_uppercase()),
             "lower" => str(text(0).to_lowercase()),
@@ -94,6 +105,27 @@ impl Machine<'_> {
                 Err(_) => self.fail(Code::BadText),
             },
             "version" => Val::Version(text(0).into()),
+            "basename" => str(text(0).rsplit('/').next().unwrap_or_default().to_owned()),
+            "dirname" => match text(0).rfind('/') {
+                Some(0) => str("/".into()),
+                Some(i) => str(text(0)[..i].to_owned()),
+                None => str(".".into()),
+            },
+            "escape" => {
+                let escaped = |c: char| if text(1).contains(c) { format!("\\{c}") } else { c.to_string() };
+                str(text(0).chars().map(escaped).collect())
+            }
+            "ip" => match text(0).parse() {
+                Ok(ip) => Val::Ip(ip),
+                Err(_) => self.fail(Code::BadText),
+            },
+            "cidr" => match (&args[0], &args[1]) {
+                (Val::Ip(ip), Val::Int(n)) => {
+                    let net = u8::try_from(*n).ok().and_then(|n| ipnet::IpNet::new(*ip, n).ok());
+                    net.map_or_else(|| self.fail(Code::Arithmetic), Val::Cidr)
+                }
+                _ => Val::Error,
+            },
             _ => Val::Error,
         }
     }
@@ -140,18 +172,61 @@ impl Machine<'_> {
                 unit(*n, &[&binary[..], &[("MB", 1_000_000), ("GB", 1_000_000_000)]].concat())
             }
             (Val::Cidr(net), "prefix") => Val::Int(i64::from(net.prefix_len())),
-            (Val::Cidr(net), "address") => Val::Ip(net.addr()),
-            (Val::Cidr(net), "host") => match (net, args) {
-                (ipnet::IpNet::V4(net), [Val::Int(n)]) => {
-                    let found = u32::try_from(*n).ok().and_then(|n| u32::from(net.network()).checked_add(n));
-                    match found.map(std::net::Ipv4Addr::from) {
-                        Some(ip) if net.contains(&ip) => Val::Ip(ip.into()),
-                        _ => self.fail(Code::Arithmetic),
-                    }
+            (Val::Cidr(net), "address") => Val::Ip(net.network()),
+            (Val::Cidr(net), "last") => Val::Ip(net.broadcast()),
+            (Val::Cidr(net), "netmask") => Val::Ip(net.netmask()),
+            (Val::Cidr(net), "host") => match args {
+                [Val::Int(n)] => match moved(net.network(), *n) {
+                    Some(ip) if *n >= 0 && net.contains(&ip) => Val::Ip(ip),
+                    _ => self.fail(Code::Arithmetic),
+                },
+                _ => Val::Error,
+            },
+            (Val::Cidr(net), "subnet") => match args {
+                [Val::Int(prefix), Val::Int(n)] => {
+                    // Each of them is as many addresses behind the one before as it has itself.
+                    let (most, own) = (i64::from(net.max_prefix_len()), i64::from(net.prefix_len()));
+                    let fits = (own..=most).contains(prefix) && *n >= 0 && *n < 1 << 24 && {
+                        let bits = *prefix - own;
+                        bits > 24 || *n < 1 << bits
+                    };
+                    let first = fits.then(|| number(net.network()) + ((*n as u128) << (most - prefix)));
+                    let found = first.and_then(|it| address(net.network(), it));
+                    let found = found.and_then(|ip| ipnet::IpNet::new(ip, *prefix as u8).ok());
+                    found.map_or_else(|| self.fail(Code::Arithmetic), Val::Cidr)
                 }
                 _ => Val::Error,
             },
+            (Val::Ip(ip), "version") => Val::Int(if ip.is_ipv4() { 4 } else { 6 }),
+            (Val::Ip(IpAddr::V4(ip)), "numbers") => {
+                Val::List(ip.octets().map(|n| Val::Int(i64::from(n))).to_vec())
+            }
+            (Val::Ip(IpAddr::V6(ip)), "numbers") => {
+                Val::List(ip.segments().map(|n| Val::Int(i64::from(n))).to_vec())
+            }
             _ => Val::Error,
         }
     }
+}
+
+fn number(ip: IpAddr) -> u128 {
+    match ip {
+        IpAddr::V4(ip) => u128::from(u32::from(ip)),
+        IpAddr::V6(ip) => u128::from(ip),
+    }
+}
+
+/// The address of a number, of the kind of another.
+fn address(like: IpAddr, n: u128) -> Option<IpAddr> {
+    match like {
+        IpAddr::V4(_) => u32::try_from(n).ok().map(|n| IpAddr::V4(n.into())),
+        IpAddr::V6(_) => Some(IpAddr::V6(n.into())),
+    }
+}
+
+/// The address that is so many behind another.
+pub fn moved(ip: IpAddr, by: i64) -> Option<IpAddr> {
+    let n = number(ip);
+    let to = if by < 0 { n.checked_sub(by.unsigned_abs().into()) } else { n.checked_add(by as u128) };
+    address(ip, to?)
 }

@@ -312,12 +312,9 @@ impl Machine<'_> {
                 int(*x, *y).map(Val::Size)
             }
             (Val::List(x), Val::List(y)) => Some(Val::List([x.as_slice(), y].concat())),
-            (Val::Ip(std::net::IpAddr::V4(ip)), Val::Int(n)) => {
+            (Val::Ip(ip), Val::Int(n)) => {
                 let n = if op == BinOp::Sub { n.checked_neg() } else { Some(*n) };
-                let moved = n
-                    .and_then(|n| i64::from(u32::from(*ip)).checked_add(n))
-                    .and_then(|n| u32::try_from(n).ok());
-                moved.map(|n| Val::Ip(std::net::IpAddr::V4(n.into())))
+                n.and_then(|n| super::builtins::moved(*ip, n)).map(Val::Ip)
             }
             _ => return Val::Error,
         };

@@ -237,7 +237,11 @@ impl Program {
             "sum" => item,
             "min" | "max" | "abs" => first,
             "split" => list(Place::of(Ty::Str)),
-            "join" | "upper" | "lower" | "replace" | "trim" => Place::of(Ty::Str),
+            "join" | "upper" | "lower" | "replace" | "trim" | "basename" | "dirname" | "escape" => {
+                Place::of(Ty::Str)
+            }
+            "ip" => Place::of(Ty::Ip),
+            "cidr" => Place::of(Ty::Cidr),
             "version" => Place::of(Ty::Version),
             _ => Place::of(Ty::Unknown),
         }
@@ -346,6 +350,7 @@ fn property(ty: &Ty, name: &str) -> Ty {
     match (ty, name) {
         (Ty::Cidr, "host" | "address" | "last" | "netmask") => Ty::Ip,
         (Ty::Cidr, "subnet") => Ty::Cidr,
+        (Ty::Ip, "numbers") => Ty::List(Rc::new(Place::of(Ty::Int))),
         (Ty::Cidr | Ty::Ip | Ty::Duration | Ty::Size, _) => Ty::Int,
         _ => Ty::Unknown,
     }
