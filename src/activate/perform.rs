@@ -12,6 +12,7 @@ use super::gates::{Seen, Watch};
 use super::journal::{Journal, Record};
 use super::layout::Layout;
 use super::memory::{Memory, hold};
+use super::names::{is_of_others, other_process};
 use super::podman::Tools;
 use super::release;
 use super::request::Options;
@@ -69,13 +70,25 @@ pub struct Progress {
     pub reloaded: BTreeSet<String>,
     /// Tasks that were completed.
     pub tasks: Vec<String>,
+    /// Units that were to be stopped and are the host's own by now, each with the words for it.
+    pub spared: Vec<Failure>,
 }
 
-/// Stops units, all at once, and waits for each.
+/// Stops units, all at once, and waits for each. One that the host has by another file than a generation's goes on.
 pub fn stop_all(host: &mut Host<'_>, stops: &[Stop], progress: &mut Progress) -> Vec<Failure> {
     let mut problems = Vec::new();
     let mut open: BTreeMap<JobId, (&Stop, Duration)> = BTreeMap::new();
     for stop in stops {
+        // One whose state cannot be asked cannot be stopped either, which is told below.
+        let state = host.systemd.state(&stop.unit).unwrap_or_default();
+        if let Err(failure) = check_ours(host.layout, &stop.unit, &state) {
+            progress.spared.push(failure);
+            continue;
+        }
+        if let Some(process) = other_process(host.layout, &state).filter(|_| stop.is_container) {
+            progress.spared.push(Failure::OtherProcess { unit: stop.unit.clone(), process });
+            continue;
+        }
         let told = Record::Stopping { unit: stop.unit.clone(), reason: stop.reason.clone() };
         if let Err(error) = host.journal.tell(&told) {
             problems.push(error.into());
@@ -301,8 +314,10 @@ fn begin(
     closure: &Closure,
     progress: &mut Progress,
 ) -> Result<Phase, Failure> {
+    let state = host.systemd.state(&act.unit)?;
+    check_ours(host.layout, &act.unit, &state)?;
     // What does not run takes up its files by a start.
-    let reloads = matches!(act.verb, Verb::Reload { .. }) && host.systemd.state(&act.unit)?.is_up();
+    let reloads = matches!(act.verb, Verb::Reload { .. }) && state.is_up();
     host.journal.tell(&Record::Acting {
         unit: act.unit.clone(),
         verb: act.verb.word().to_owned(),
@@ -392,6 +407,14 @@ fn soak(host: &mut Host<'_>, run: &Run<'_>, interrupted: Option<&AtomicBool>) ->
     }
     up().try_for_each(|(act, watch)| watch.stayed_up(host, act).map(drop))?;
     check_interrupted(interrupted)
+}
+
+/// Says that a unit is the host's by now, so that nothing is done to it.
+fn check_ours(layout: &Layout, unit: &str, state: &UnitState) -> Result<(), Failure> {
+    if is_of_others(layout, state) {
+        return Err(Failure::NotOurs { unit: unit.to_owned(), path: state.fragment.clone() });
+    }
+    Ok(())
 }
 
 fn has_live(closure: &Closure, unit: &str) -> bool {
