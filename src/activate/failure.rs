@@ -45,7 +45,9 @@ pub enum Refusal {
     BadUnits { complaints: Vec<String> },
     #[error("{} is not ours, and the description wants its own there", path.display())]
     Foreign { path: PathBuf },
-    #[error("{unit} has the name of a unit of this host, {by}: give what the description calls so another name")]
+    #[error(
+        "{unit} has the name of a unit of this host, {by}: give what the description calls so another name"
+    )]
     HostUnit { unit: String, by: String },
     #[error("{unit} has a name of kolla-lang's own units: give what the description calls so another name")]
     OwnUnit { unit: String },

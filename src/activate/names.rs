@@ -132,7 +132,8 @@ impl HostNames {
                     if SHIPPED.contains(&folder) {
                         names.drop_ins.entry(unit.to_owned()).or_insert(path);
                     }
-                } else if stem(&name).is_some() && !(folder == GENERATED && is_made_of_ours(&layout.at(&path)))
+                } else if stem(&name).is_some()
+                    && !(folder == GENERATED && is_made_of_ours(&layout.at(&path)))
                 {
                     names.add_aliases(layout, &path);
                     names.add(name, path);
@@ -249,13 +250,11 @@ mod tests {
     #[test]
     fn a_unit_has_the_names_that_it_gets_when_it_is_enabled() {
         let path = "/usr/lib/systemd/system/ssh.service";
-        let text = "[Install]\nWantedBy=multi-user.target\nAlias = sshd.service ssh1.service\nAliases=x.service\n";
+        let text =
+            "[Install]\nWantedBy=multi-user.target\nAlias = sshd.service ssh1.service\nAliases=x.service\n";
         let told = |alias: &str| Some(format!("{path} (`Alias={alias}`)"));
         let units = ["sshd.service", "ssh1.service", "x.service", "multi-user.service"];
-        assert_eq!(
-            found(&[(path, text)], &units),
-            [told("sshd.service"), told("ssh1.service"), None, None]
-        );
+        assert_eq!(found(&[(path, text)], &units), [told("sshd.service"), told("ssh1.service"), None, None]);
     }
 
     #[test]

@@ -116,8 +116,7 @@ fn stops(host: &mut Host<'_>, switch: &Switch, touched: &BTreeSet<String>) -> Ve
         let is_there =
             host.systemd.state(name).map_or(true, |state| state.is_up() || state.active == "deactivating");
         let (reason, stop_secs) = ("going back".to_owned(), unit.stop_secs);
-        let stop =
-            Stop { unit: name.clone(), reason, is_container: unit.container.is_some(), stop_secs };
+        let stop = Stop { unit: name.clone(), reason, is_container: unit.container.is_some(), stop_secs };
         is_there.then_some(stop)
     };
     touched.iter().rev().filter_map(stop).collect()

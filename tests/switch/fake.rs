@@ -398,8 +398,7 @@ impl Tools for FakeTools {
     fn inspect(&mut self, container: &str) -> Result<Inspected, ToolError> {
         self.call("podman inspect")?;
         let world = self.0.borrow();
-        let health =
-            if world.unhealthy.contains(container) { Health::Unhealthy } else { Health::Healthy };
+        let health = if world.unhealthy.contains(container) { Health::Unhealthy } else { Health::Healthy };
         let unit = world.units.get(&format!("{container}.service"));
         // What ran under the name before has no container.
         let Some(unit) = unit.filter(|it| it.runs.is_some()) else { return Ok(Inspected::default()) };
