@@ -152,9 +152,9 @@ pub enum Failure {
     Late { unit: String, wanted: &'static str, secs: u64, state: String, log: Vec<String> },
     #[error("{unit} did not stay up: {state}")]
     Died { unit: String, state: String, log: Vec<String> },
-    #[error("{unit} is a unit of this host by now, {path}: it was left as it is")]
+    #[error("{unit} is a unit of this host by now, {path}: it is left as it is")]
     NotOurs { unit: String, path: String },
-    #[error("{unit} runs `{process}` and no container: it was left as it is")]
+    #[error("{unit} runs `{process}` and no container: it is left as it is")]
     OtherProcess { unit: String, process: String },
     #[error("systemd did not take up {unit}: {state}")]
     NotLoaded { unit: String, state: String },

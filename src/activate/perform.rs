@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::alarm::{self, Standing};
+use super::diff::Action;
 use super::failure::Failure;
 use super::gates::{Seen, Watch};
 use super::journal::{Journal, Record};
@@ -17,7 +18,7 @@ use super::podman::Tools;
 use super::release;
 use super::request::Options;
 use super::stamps;
-use super::steps::{Act, Stop, Verb};
+use super::steps::{Act, Left, Plan, Stop, Verb};
 use super::systemd::{DONE, Job, JobId, Systemd, UnitState};
 use crate::secrets::{Vault, deliver};
 use crate::store::Closure;
@@ -74,6 +75,20 @@ pub struct Progress {
     pub spared: Vec<Failure>,
 }
 
+/// Leaves units out of what a plan stops that are the host's by now, and returns the words for each.
+pub fn spare(layout: &Layout, plan: &mut Plan, states: &BTreeMap<String, UnitState>) -> Vec<Failure> {
+    let check = |stop: &Stop| check_stop(layout, stop, states.get(&stop.unit)?).err();
+    let spared: BTreeMap<String, Failure> =
+        plan.stops.iter().filter_map(|stop| Some((stop.unit.clone(), check(stop)?))).collect();
+    plan.stops.retain(|stop| !spared.contains_key(&stop.unit));
+    plan.left.extend(spared.iter().map(|(unit, failure)| Left {
+        unit: unit.clone(),
+        action: Action::Keep,
+        reason: failure.to_string(),
+    }));
+    spared.into_values().collect()
+}
+
 /// Stops units, all at once, and waits for each. One that the host has by another file than a generation's goes on.
 pub fn stop_all(host: &mut Host<'_>, stops: &[Stop], progress: &mut Progress) -> Vec<Failure> {
     let mut problems = Vec::new();
@@ -81,12 +96,8 @@ pub fn stop_all(host: &mut Host<'_>, stops: &[Stop], progress: &mut Progress) ->
     for stop in stops {
         // One whose state cannot be asked cannot be stopped either, which is told below.
         let state = host.systemd.state(&stop.unit).unwrap_or_default();
-        if let Err(failure) = check_ours(host.layout, &stop.unit, &state) {
+        if let Err(failure) = check_stop(host.layout, stop, &state) {
             progress.spared.push(failure);
-            continue;
-        }
-        if let Some(process) = other_process(host.layout, &state).filter(|_| stop.is_container) {
-            progress.spared.push(Failure::OtherProcess { unit: stop.unit.clone(), process });
             continue;
         }
         let told = Record::Stopping { unit: stop.unit.clone(), reason: stop.reason.clone() };
@@ -415,6 +426,15 @@ fn check_ours(layout: &Layout, unit: &str, state: &UnitState) -> Result<(), Fail
         return Err(Failure::NotOurs { unit: unit.to_owned(), path: state.fragment.clone() });
     }
     Ok(())
+}
+
+/// Says that a unit is the host's by now, or that what runs in it is no container of ours.
+fn check_stop(layout: &Layout, stop: &Stop, state: &UnitState) -> Result<(), Failure> {
+    check_ours(layout, &stop.unit, state)?;
+    match other_process(layout, state).filter(|_| stop.is_container) {
+        Some(process) => Err(Failure::OtherProcess { unit: stop.unit.clone(), process }),
+        None => Ok(()),
+    }
 }
 
 fn has_live(closure: &Closure, unit: &str) -> bool {

@@ -90,7 +90,7 @@ fn what_became_the_hosts_is_not_stopped() -> Result<(), String> {
     let ended = fake.switch(&closure(&["web.service"], "a"));
     let Ok(Outcome::Committed { warnings, .. }) = &ended else { return Err(format!("{ended:?}")) };
     let told =
-        "ssh.service is a unit of this host by now, /etc/systemd/system/ssh.service: it was left as it is";
+        "ssh.service is a unit of this host by now, /etc/systemd/system/ssh.service: it is left as it is";
     same(warnings.clone(), vec![told.to_owned()])?;
     same(has_job(&fake, "ssh.service"), false)
 }
@@ -111,10 +111,7 @@ fn what_ran_before_is_not_stopped() -> Result<(), String> {
     let mut fake = with_sshd()?;
     let ended = fake.switch(&closure(&["web.service"], "a"));
     let Ok(Outcome::Committed { warnings, .. }) = &ended else { return Err(format!("{ended:?}")) };
-    same(
-        warnings.clone(),
-        vec!["ssh.service runs `sshd` and no container: it was left as it is".to_owned()],
-    )?;
+    same(warnings.clone(), vec!["ssh.service runs `sshd` and no container: it is left as it is".to_owned()])?;
     same(has_job(&fake, "ssh.service"), false)
 }
 
