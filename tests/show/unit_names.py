@@ -4,7 +4,7 @@
     unit_names.py left PROBLEMS FILE               takes the lines out of FILE that `check --json` has an error for, and prints how many
     unit_names.py refused REFUSALS FILE            wants a refusal for each line of FILE, and prints how many there are
 
-NAMES has one unit a line. What is no unit is called as the unit without what it ends in. A definition is one line.
+NAMES has one unit a line. What is no unit is called as the unit without what it ends in. A definition is one line, below `use kernel`.
 """
 
 import json
@@ -31,7 +31,7 @@ def write(kind, names, host, out):
     if kind == "containers":
         names, kinds = sorted({name.rsplit(".", 1)[0] for name in names}), ["containers", "tasks", "timers"]
     lines = [DEFINITIONS[kinds[at % len(kinds)]].format(host=host, name=quoted(name)) for at, name in enumerate(names)]
-    Path(out).write_text("\n".join(lines) + "\n")
+    Path(out).write_text("\n".join(["use kernel", *lines]) + "\n")
 
 
 def left(problems, file):
@@ -45,7 +45,7 @@ def left(problems, file):
 
 def refused(refusals, file):
     told = set(re.findall(r"(\S+) has (?:the name of a unit of this host|a name of kolla-lang's own units)", Path(refusals).read_text()))
-    lines = Path(file).read_text().splitlines()
+    lines = Path(file).read_text().splitlines()[1:]
     for line in lines:
         kind, name = re.search(r'(units|containers|tasks|timers)\."(.*?)" = ', line).groups()
         name = name.replace("\\\\", "\\")
