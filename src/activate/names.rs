@@ -97,8 +97,11 @@ pub fn is_of_others(layout: &Layout, state: &UnitState) -> bool {
 
 /// Returns what a unit's main process is called, if it is none by which podman runs a container: it ran before the unit was ours.
 pub fn other_process(layout: &Layout, state: &UnitState) -> Option<String> {
-    let path = layout.at(&format!("/proc/{}/comm", state.main_pid));
-    let name = files::read_if_there(&path).ok().flatten().filter(|_| state.main_pid != 0)?;
+    // Of one that is being started, the process is called as systemd calls its own until it runs podman.
+    if state.active != "active" || state.main_pid == 0 {
+        return None;
+    }
+    let name = files::read_if_there(&layout.at(&format!("/proc/{}/comm", state.main_pid))).ok().flatten()?;
     let name = String::from_utf8_lossy(&name).trim().to_owned();
     (!matches!(name.as_str(), "conmon" | "podman")).then_some(name)
 }
