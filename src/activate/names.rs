@@ -284,6 +284,27 @@ mod tests {
     }
 
     #[test]
+    fn what_runs_by_podman_is_no_other_process_and_what_is_being_started_is_not_judged() {
+        let root = tempfile::tempdir().unwrap();
+        for (pid, name) in [(7, "sshd\n"), (8, "conmon\n"), (9, "(podman)\n")] {
+            let folder = root.path().join(format!("proc/{pid}"));
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join("comm"), name).unwrap();
+        }
+        let process = |main_pid, active: &str| {
+            let state = UnitState { main_pid, active: active.to_owned(), ..UnitState::default() };
+            other_process(&Layout::new(root.path()), &state)
+        };
+        assert_eq!(process(7, "active").as_deref(), Some("sshd"));
+        assert_eq!(
+            [process(8, "active"), process(9, "activating"), process(0, "active")],
+            [None, None, None]
+        );
+        // It has ended meanwhile.
+        assert_eq!(process(10, "active"), None);
+    }
+
+    #[test]
     fn our_own_names_are_ours() {
         for name in ["kolla-lang-files.service", "kolla-lang-revert-1-2.timer", "kolla-lang.slice"] {
             assert!(is_name_of_ours(name), "{name}");
