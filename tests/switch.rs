@@ -19,6 +19,8 @@ mod keys;
 mod manifest;
 #[path = "switch/memory.rs"]
 mod memory;
+#[path = "switch/names.rs"]
+mod names;
 #[path = "switch/part.rs"]
 mod part;
 #[path = "switch/plain.rs"]
@@ -76,6 +78,7 @@ fn main() {
             .chain(gates::scenarios())
             .chain(gc::scenarios())
             .chain(memory::scenarios())
+            .chain(names::scenarios())
             .chain(readers::scenarios())
             .chain(part::scenarios())
             .chain(plain::scenarios())

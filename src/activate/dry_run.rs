@@ -2,12 +2,15 @@
 //!
 //! The same functions plan and check here as in a switch; only the secrets that are missing are not made.
 
+use std::collections::BTreeMap;
+
 use super::behind;
 use super::enrol;
 use super::failure::{ActivateError, Refusal};
 use super::generation;
 use super::kernel;
 use super::layout::Layout;
+use super::perform::spare;
 use super::podman::Tools;
 use super::preflight::{Checked, check};
 use super::request::Options;
@@ -58,13 +61,15 @@ pub fn dry_run(
         // Nothing is to be done, and a switch ends there.
         return Ok(DryRun { preview, pulls: Vec::new(), kernel: Vec::new(), refusals: Vec::new(), barred });
     }
-    let mut running = Vec::new();
+    let mut running = BTreeMap::new();
     for stop in &preview.plan.stops {
-        if systemd.state(&stop.unit).as_ref().is_ok_and(UnitState::is_up) {
-            running.push(stop.unit.clone());
+        if let Some(state) = systemd.state(&stop.unit).ok().filter(UnitState::is_up) {
+            running.insert(stop.unit.clone(), state);
         }
     }
-    preview.plan.stop_only(|unit| running.iter().any(|it| it == unit));
+    preview.plan.stop_only(|unit| running.contains_key(unit));
+    // What a switch would warn of when it ends stands among what is left alone.
+    let _told = spare(layout, &mut preview.plan, &running);
     let folder = std::env::temp_dir();
     let scratch = tempfile::Builder::new().prefix("kolla-lang-").tempdir_in(&folder);
     let scratch = scratch.map_err(failed!(MakeFolder, folder))?;

@@ -45,8 +45,12 @@ pub enum Refusal {
     BadUnits { complaints: Vec<String> },
     #[error("{} is not ours, and the description wants its own there", path.display())]
     Foreign { path: PathBuf },
-    #[error("{unit} is a unit of this host itself, {path}: give what the description calls so another name")]
-    HostUnit { unit: String, path: String },
+    #[error(
+        "{unit} has the name of a unit of this host, {by}: give what the description calls so another name"
+    )]
+    HostUnit { unit: String, by: String },
+    #[error("{unit} has a name of kolla-lang's own units: give what the description calls so another name")]
+    OwnUnit { unit: String },
     #[error("this kernel has no setting `{key}`")]
     NoSysctl { key: String },
     #[error("{unit}: {reason}")]
@@ -148,6 +152,10 @@ pub enum Failure {
     Late { unit: String, wanted: &'static str, secs: u64, state: String, log: Vec<String> },
     #[error("{unit} did not stay up: {state}")]
     Died { unit: String, state: String, log: Vec<String> },
+    #[error("{unit} is a unit of this host by now, {path}: it is left as it is")]
+    NotOurs { unit: String, path: String },
+    #[error("{unit} runs `{process}` and no container: it is left as it is")]
+    OtherProcess { unit: String, process: String },
     #[error("systemd did not take up {unit}: {state}")]
     NotLoaded { unit: String, state: String },
     #[error("it was interrupted")]

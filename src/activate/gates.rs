@@ -1,4 +1,5 @@
-//! Whether a started unit counts as up: active and not restarted since, healthy, all its probes answered well.
+//! Whether a started unit counts as up: active and not restarted since, its main process that of the container that it is described
+//! with, healthy, all its probes answered well.
 //!
 //! A gate only looks; what follows a closed one, and until when it may stay closed, is said by `perform`.
 
@@ -7,7 +8,7 @@ use std::time::Duration;
 use super::ask::Answer;
 use super::failure::Failure;
 use super::perform::{Host, describe};
-use super::podman::Health;
+use super::podman::{Health, Inspected};
 use super::steps::Act;
 use super::systemd::UnitState;
 
@@ -63,7 +64,7 @@ impl Watch {
         if self.asked.is_some_and(|asked| now < asked + ASK_EVERY) {
             return Ok(Seen::Closed);
         }
-        self.said = first_bad(host, act)?;
+        self.said = first_bad(host, act, &state)?;
         self.asked = Some(host.systemd.now());
         if self.said.is_none() {
             return Ok(Seen::Open);
@@ -121,12 +122,16 @@ impl Watch {
 }
 
 /// Asks all that a gate asks, and returns what the first bad answer was.
-fn first_bad(host: &mut Host<'_>, act: &Act) -> Result<Option<String>, Failure> {
+fn first_bad(host: &mut Host<'_>, act: &Act, state: &UnitState) -> Result<Option<String>, Failure> {
     let container = act.container.as_deref();
-    if let Some(container) = container.filter(|_| act.gate.healthy) {
-        match host.tools.health(container)? {
-            Health::Healthy => {}
-            other => return Ok(Some(format!("its container {}", other.word()))),
+    if let Some(container) = container {
+        let Inspected { unit, pids, health } = host.tools.inspect(container)?;
+        // A unit that ran before under this name is active, too, and has no container.
+        if unit != container || !pids.contains(&state.main_pid) {
+            return Ok(Some(format!("its main process is not that of the container {container}")));
+        }
+        if act.gate.healthy && health != Health::Healthy {
+            return Ok(Some(format!("its container {}", health.word())));
         }
     }
     for (name, probe) in &act.gate.probes {

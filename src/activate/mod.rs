@@ -25,6 +25,7 @@ pub mod layout;
 pub mod listed;
 pub mod memory;
 pub mod name;
+pub mod names;
 pub mod observed;
 pub mod part;
 pub mod pending;

@@ -7,16 +7,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::alarm::{self, Standing};
+use super::diff::Action;
 use super::failure::Failure;
 use super::gates::{Seen, Watch};
 use super::journal::{Journal, Record};
 use super::layout::Layout;
 use super::memory::{Memory, hold};
+use super::names::{is_of_others, other_process};
 use super::podman::Tools;
 use super::release;
 use super::request::Options;
 use super::stamps;
-use super::steps::{Act, Stop, Verb};
+use super::steps::{Act, Left, Plan, Stop, Verb};
 use super::systemd::{DONE, Job, JobId, Systemd, UnitState};
 use crate::secrets::{Vault, deliver};
 use crate::store::Closure;
@@ -69,13 +71,35 @@ pub struct Progress {
     pub reloaded: BTreeSet<String>,
     /// Tasks that were completed.
     pub tasks: Vec<String>,
+    /// Units that were to be stopped and are the host's own by now, each with the words for it.
+    pub spared: Vec<Failure>,
 }
 
-/// Stops units, all at once, and waits for each.
+/// Leaves units out of what a plan stops that are the host's by now, and returns the words for each.
+pub fn spare(layout: &Layout, plan: &mut Plan, states: &BTreeMap<String, UnitState>) -> Vec<Failure> {
+    let check = |stop: &Stop| check_stop(layout, stop, states.get(&stop.unit)?).err();
+    let spared: BTreeMap<String, Failure> =
+        plan.stops.iter().filter_map(|stop| Some((stop.unit.clone(), check(stop)?))).collect();
+    plan.stops.retain(|stop| !spared.contains_key(&stop.unit));
+    plan.left.extend(spared.iter().map(|(unit, failure)| Left {
+        unit: unit.clone(),
+        action: Action::Keep,
+        reason: failure.to_string(),
+    }));
+    spared.into_values().collect()
+}
+
+/// Stops units, all at once, and waits for each. One that the host has by another file than a generation's goes on.
 pub fn stop_all(host: &mut Host<'_>, stops: &[Stop], progress: &mut Progress) -> Vec<Failure> {
     let mut problems = Vec::new();
     let mut open: BTreeMap<JobId, (&Stop, Duration)> = BTreeMap::new();
     for stop in stops {
+        // One whose state cannot be asked cannot be stopped either, which is told below.
+        let state = host.systemd.state(&stop.unit).unwrap_or_default();
+        if let Err(failure) = check_stop(host.layout, stop, &state) {
+            progress.spared.push(failure);
+            continue;
+        }
         let told = Record::Stopping { unit: stop.unit.clone(), reason: stop.reason.clone() };
         if let Err(error) = host.journal.tell(&told) {
             problems.push(error.into());
@@ -301,8 +325,10 @@ fn begin(
     closure: &Closure,
     progress: &mut Progress,
 ) -> Result<Phase, Failure> {
+    let state = host.systemd.state(&act.unit)?;
+    check_ours(host.layout, &act.unit, &state)?;
     // What does not run takes up its files by a start.
-    let reloads = matches!(act.verb, Verb::Reload { .. }) && host.systemd.state(&act.unit)?.is_up();
+    let reloads = matches!(act.verb, Verb::Reload { .. }) && state.is_up();
     host.journal.tell(&Record::Acting {
         unit: act.unit.clone(),
         verb: act.verb.word().to_owned(),
@@ -392,6 +418,23 @@ fn soak(host: &mut Host<'_>, run: &Run<'_>, interrupted: Option<&AtomicBool>) ->
     }
     up().try_for_each(|(act, watch)| watch.stayed_up(host, act).map(drop))?;
     check_interrupted(interrupted)
+}
+
+/// Says that a unit is the host's by now, so that nothing is done to it.
+fn check_ours(layout: &Layout, unit: &str, state: &UnitState) -> Result<(), Failure> {
+    if is_of_others(layout, state) {
+        return Err(Failure::NotOurs { unit: unit.to_owned(), path: state.fragment.clone() });
+    }
+    Ok(())
+}
+
+/// Says that a unit is the host's by now, or that what runs in it is no container of ours.
+fn check_stop(layout: &Layout, stop: &Stop, state: &UnitState) -> Result<(), Failure> {
+    check_ours(layout, &stop.unit, state)?;
+    match other_process(layout, state).filter(|_| stop.is_container) {
+        Some(process) => Err(Failure::OtherProcess { unit: stop.unit.clone(), process }),
+        None => Ok(()),
+    }
 }
 
 fn has_live(closure: &Closure, unit: &str) -> bool {

@@ -24,8 +24,8 @@ pub trait Tools: Stock + Memory {
     fn pull(&mut self, reference: &str) -> Result<(), ToolError>;
     /// Returns the folder of podman's store, an absolute path.
     fn image_store(&mut self) -> Result<String, ToolError>;
-    /// Returns what a container's health check says.
-    fn health(&mut self, container: &str) -> Result<Health, ToolError>;
+    /// Returns what podman tells of a container; nothing of one that is not there.
+    fn inspect(&mut self, container: &str) -> Result<Inspected, ToolError>;
     /// Returns what a container's last health check printed.
     fn health_words(&mut self, container: &str) -> Vec<String>;
     /// Asks one question of a gate.
@@ -47,8 +47,40 @@ pub trait Tools: Stock + Memory {
     fn load_module(&mut self, name: &str) -> Result<(), ToolError>;
 }
 
+/// What podman tells of a container.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Inspected {
+    /// The name of its unit in the description, if it is one of ours.
+    pub unit: String,
+    /// The process that watches over it, which is its unit's main process, and its own first one.
+    pub pids: Vec<u32>,
+    /// What its health check says.
+    pub health: Health,
+}
+
+impl Inspected {
+    /// Reads what podman printed by [`INSPECT`].
+    fn parse(text: &str) -> Self {
+        let mut fields = text.split('\u{1}');
+        let mut next = || fields.next().unwrap_or_default().trim();
+        let unit = next().to_owned();
+        let pids = [next(), next()].iter().filter_map(|it| it.parse().ok()).filter(|pid| *pid != 0).collect();
+        let health = match next() {
+            "healthy" => Health::Healthy,
+            "starting" | "stopped" => Health::NotYet,
+            "unhealthy" => Health::Unhealthy,
+            _ => Health::Unknown,
+        };
+        Self { unit, pids, health }
+    }
+}
+
+/// What is asked of podman about a container. Without a health check that field is null.
+const INSPECT: &str = "{{index .Config.Labels \"kolla-lang.unit\"}}\u{1}{{.State.ConmonPid}}\u{1}{{.State.Pid}}\u{1}\
+{{if .State.Health}}{{.State.Health.Status}}{{end}}";
+
 /// What a container's health check says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Health {
     /// The last check passed.
     Healthy,
@@ -57,6 +89,7 @@ pub enum Health {
     /// As many checks failed in a row as make it unhealthy.
     Unhealthy,
     /// There is no such container, or it has no health check.
+    #[default]
     Unknown,
 }
 
@@ -132,17 +165,10 @@ impl Tools for HostTools {
         Ok(text(&output.stdout))
     }
 
-    fn health(&mut self, container: &str) -> Result<Health, ToolError> {
-        // Without a health check the field is null, and older podman then has no field at all.
-        let format = "{{if .State.Health}}{{.State.Health.Status}}{{end}}";
+    fn inspect(&mut self, container: &str) -> Result<Inspected, ToolError> {
         let output =
-            run(Command::new("podman").args(["container", "inspect", "--format", format, container]))?;
-        Ok(match text(&output.stdout).as_str() {
-            "healthy" => Health::Healthy,
-            "starting" | "stopped" => Health::NotYet,
-            "unhealthy" => Health::Unhealthy,
-            _ => Health::Unknown,
-        })
+            run(Command::new("podman").args(["container", "inspect", "--format", INSPECT, container]))?;
+        Ok(Inspected::parse(&String::from_utf8_lossy(&output.stdout)))
     }
 
     fn health_words(&mut self, container: &str) -> Vec<String> {
@@ -312,4 +338,21 @@ fn failed(command: &str, output: &Output) -> ToolError {
 
 pub(super) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_podman_tells_of_a_container_is_read() {
+        let read = |text: &str| Inspected::parse(text);
+        let web = Inspected { unit: "web".to_owned(), pids: vec![41, 42], health: Health::NotYet };
+        assert_eq!(read("web\u{1}41\u{1}42\u{1}starting\n"), web);
+        assert_eq!(read("web\u{1}41\u{1}42\u{1}\n"), Inspected { health: Health::Unknown, ..web });
+        let stopped = read("<no value>\u{1}0\u{1}0\u{1}\n");
+        assert_eq!((stopped.unit.as_str(), stopped.pids.len()), ("<no value>", 0));
+        // One that is not there.
+        assert_eq!(read("\n"), Inspected::default());
+    }
 }

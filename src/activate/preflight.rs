@@ -6,13 +6,14 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use super::drift::report;
-use super::drift::units::is_made_of_ours;
+use super::drift::units::states;
 use super::failure::Refusal;
 use super::generation::foreign_files;
 use super::images;
 use super::kernel;
 use super::layout::Layout;
 use super::memory::hold;
+use super::names;
 use super::perform::Host;
 use super::podman::Tools;
 use super::switch::held;
@@ -63,9 +64,8 @@ pub fn check(
     let (missing, mut refusals) = images::missing(tools, manifest);
     refusals.extend(check_quadlet(manifest, tools, &tree.join("quadlet")));
     refusals.extend(check_plain(manifest, tools, tree));
-    refusals.extend(check_drift(layout, systemd, tools, closure));
+    refusals.extend(check_drift(layout, systemd, tools, closure).unwrap_or_else(|refusal| vec![refusal]));
     refusals.extend(foreign_files(layout, closure).into_iter().map(|path| Refusal::Foreign { path }));
-    refusals.extend(manifest.units.keys().filter_map(|unit| unit_of_the_host(layout, unit)));
     let expired = check_expiry(manifest, SystemTime::now());
     refusals.extend(vault.check(closure).into_iter().chain(expired).map(Refusal::from));
     if manifest.modules.is_empty() {
@@ -75,47 +75,20 @@ pub fn check(
     Checked { missing, refusals }
 }
 
-/// Where a host may have a unit of its own, as systemd.unit(5) lists them: in the first two one of a name wins over ours, in the
-/// others ours would take its place.
-const UNIT_FOLDERS: [&str; 10] = [
-    "/etc/systemd/system",
-    "/run/systemd/system",
-    "/etc/systemd/system.attached",
-    "/run/systemd/transient",
-    "/run/systemd/generator.early",
-    "/run/systemd/generator",
-    "/run/systemd/generator.late",
-    "/usr/local/lib/systemd/system",
-    "/usr/lib/systemd/system",
-    "/lib/systemd/system",
-];
-
-/// Says that the host has a unit of this name, or the template of it: it goes on as it is, under nobody else's definition.
-fn unit_of_the_host(layout: &Layout, unit: &str) -> Option<Refusal> {
-    let template =
-        unit.split_once('@').and_then(|(stem, rest)| Some(format!("{stem}@.{}", rest.rsplit_once('.')?.1)));
-    let names = [Some(unit.to_owned()), template];
-    let mut places = UNIT_FOLDERS.iter().flat_map(|folder| {
-        names.iter().flatten().map(|name| layout.at(folder).join(name)).collect::<Vec<_>>()
-    });
-    let path = places.find(|path| path.symlink_metadata().is_ok() && !is_made_of_ours(path))?;
-    Some(Refusal::HostUnit { unit: unit.to_owned(), path: layout.name(&path) })
-}
-
-/// Looks for what a switch would overwrite or be wrong about, unless somebody accepted it by name.
+/// Looks for what a switch would overwrite or be wrong about, unless somebody accepted it by name, and for names that are the host's.
 fn check_drift(
     layout: &Layout,
     systemd: &mut dyn Systemd,
     tools: &mut dyn Tools,
     to: &Closure,
-) -> Vec<Refusal> {
-    let found = held(layout)
-        .map_err(Refusal::from)
-        .and_then(|from| report::forbids(layout, systemd, tools, from.as_ref(), to));
-    match found {
-        Ok(findings) => findings.into_iter().map(Refusal::from).collect(),
-        Err(refusal) => vec![refusal],
-    }
+) -> Result<Vec<Refusal>, Refusal> {
+    let from = held(layout)?;
+    let old = from.as_ref().map(|it| &it.closure.manifest);
+    let units = old.into_iter().chain([&to.manifest]).flat_map(|it| it.units.keys());
+    let states = states(systemd, units)?;
+    let findings = report::forbids(layout, &states, tools, from.as_ref(), to)?;
+    let taken = names::taken(layout, &to.manifest, &states);
+    Ok(findings.into_iter().map(Refusal::from).chain(taken).collect())
 }
 
 fn check_podman(manifest: &Manifest, tools: &mut dyn Tools) -> Result<(), Refusal> {

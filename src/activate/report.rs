@@ -150,7 +150,7 @@ fn down(
             continue;
         };
         let is_active = systemd.state(unit)?.active == "active";
-        if !is_active || (spec.gate.healthy && tools.health(&group.container)? != Health::Healthy) {
+        if !is_active || (spec.gate.healthy && tools.inspect(&group.container)?.health != Health::Healthy) {
             down.insert(name.clone());
         }
     }

@@ -27,7 +27,7 @@ pub(super) fn revert(host: &mut Host<'_>, switch: &mut Switch) -> Vec<Failure> {
 
     // A unit stops properly under its own definition only, so this comes before the trial ends.
     let stops = stops(host, switch, &touched);
-    problems.extend(stop_all(host, &stops, &mut Progress::default()));
+    problems.extend(stop(host, &stops));
     // Each twice: what failed for a moment must not leave the host between two generations.
     let drop_trial = || generation::drop_trial(host.layout);
     problems.extend(drop_trial().or_else(|_| drop_trial()).err().map(Failure::from));
@@ -41,6 +41,14 @@ pub(super) fn revert(host: &mut Host<'_>, switch: &mut Switch) -> Vec<Failure> {
     if let Some(old) = old {
         problems.extend(come_up(host, switch, old, &touched, was_up));
     }
+    problems
+}
+
+/// Stops units, and returns what went wrong; that one of them is the host's by now, somebody must see.
+fn stop(host: &mut Host<'_>, stops: &[Stop]) -> Vec<Failure> {
+    let mut progress = Progress::default();
+    let mut problems = stop_all(host, stops, &mut progress);
+    problems.append(&mut progress.spared);
     problems
 }
 
@@ -61,7 +69,7 @@ fn come_up(
     let done = old.manifest.tasks.keys().map(|name| (name.clone(), Stamp::Done)).collect();
     let options = Options { allow_dataplane: true, ..Options::default() };
     let plan = plan_observed(&observed, &[&switch.to.manifest], &old.manifest, is_wanted, &done, &options);
-    problems.extend(stop_all(host, &plan.stops, &mut Progress::default()));
+    problems.extend(stop(host, &plan.stops));
     problems.extend(perform(host, &plan.acts, old, &mut Progress::default()).err());
     problems
 }
@@ -107,7 +115,8 @@ fn stops(host: &mut Host<'_>, switch: &Switch, touched: &BTreeSet<String>) -> Ve
         let unit = manifest.units.get(name)?;
         let is_there =
             host.systemd.state(name).map_or(true, |state| state.is_up() || state.active == "deactivating");
-        let stop = Stop { unit: name.clone(), reason: "going back".to_owned(), stop_secs: unit.stop_secs };
+        let (reason, stop_secs) = ("going back".to_owned(), unit.stop_secs);
+        let stop = Stop { unit: name.clone(), reason, is_container: unit.container.is_some(), stop_secs };
         is_there.then_some(stop)
     };
     touched.iter().rev().filter_map(stop).collect()

@@ -37,6 +37,9 @@ pub struct Stop {
     pub unit: String,
     /// Why.
     pub reason: String,
+    /// Whether what runs in it is a container.
+    #[serde(skip)]
+    pub is_container: bool,
     /// Seconds it may take.
     pub stop_secs: u64,
 }
@@ -294,7 +297,9 @@ fn stops(units: &BTreeMap<String, UnitChange>, from: Option<&Manifest>) -> Vec<S
     let stop = |name: &String| {
         let change = units.get(name)?;
         let unit = from.units.get(name)?;
-        let stop = Stop { unit: name.clone(), reason: change.reason.clone(), stop_secs: unit.stop_secs };
+        let is_container = unit.container.is_some();
+        let (reason, stop_secs) = (change.reason.clone(), unit.stop_secs);
+        let stop = Stop { unit: name.clone(), reason, is_container, stop_secs };
         matches!(change.action, Action::Stop | Action::StopStart | Action::Recreate).then_some(stop)
     };
     let ordered: BTreeSet<&String> = from.order.iter().map(|step| &step.unit).collect();

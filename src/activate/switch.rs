@@ -19,7 +19,7 @@ use super::journal::{Journal, Record};
 use super::layout::Layout;
 use super::memory::{Memory, hold};
 use super::pending;
-use super::perform::{Host, Progress, describe};
+use super::perform::{Host, Progress, describe, spare};
 use super::podman::Tools;
 use super::preflight::preflight;
 use super::recover::recover;
@@ -232,6 +232,7 @@ fn attempt(host: &mut Host<'_>, target: Target, program: &Path) -> Result<Outcom
         }
     };
     plan.stop_only(|unit| before.get(unit).is_some_and(UnitState::is_up));
+    let spared = spare(layout, &mut plan, &before);
     let engine = layout.engine(&engine);
     let secs = host.options.deadline.unwrap_or_else(|| alarm::deadline(&plan, host.options.confirm_within));
     let mut switch = Switch {
@@ -242,7 +243,7 @@ fn attempt(host: &mut Host<'_>, target: Target, program: &Path) -> Result<Outcom
         plan,
         difference,
         before,
-        progress: Progress::default(),
+        progress: Progress { spared, ..Progress::default() },
         saved: BTreeMap::new(),
     };
     if let Err(error) = host.journal.tell(&Record::Begin(switch.begin())) {

@@ -25,7 +25,7 @@ impl Default for Systemctl {
 
 /// What is asked of a unit, in `systemctl`'s words.
 const PROPERTIES: &str = "LoadState,ActiveState,SubState,NRestarts,InvocationID,FragmentPath,NeedDaemonReload,Result,\
-ExecMainStatus,DropInPaths,UnitFileState,Job";
+MainPID,ExecMainStatus,DropInPaths,UnitFileState,Job";
 
 impl Systemctl {
     /// Goes on with jobs that somebody else asked for.
@@ -47,6 +47,7 @@ impl Systemctl {
             fragment: word("FragmentPath"),
             is_stale: word("NeedDaemonReload") == "yes",
             result: word("Result"),
+            main_pid: word("MainPID").parse().unwrap_or(0),
             exit_status: word("ExecMainStatus").parse().unwrap_or(0),
             drop_ins: word("DropInPaths").split_whitespace().map(str::to_owned).collect(),
             enabled: word("UnitFileState"),

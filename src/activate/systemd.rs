@@ -126,6 +126,8 @@ pub struct UnitState {
     pub is_stale: bool,
     /// Why its last run ended, like `exit-code`.
     pub result: String,
+    /// Its main process; 0 if it has none.
+    pub main_pid: u32,
     /// The exit status of its last main process.
     pub exit_status: i32,
     /// Files that change its definition without being it.
@@ -323,6 +325,7 @@ impl Wire {
             fragment: text("FragmentPath"),
             is_stale: all.get("NeedDaemonReload").and_then(|it| bool::try_from(it).ok()).unwrap_or(false),
             result: text("Result"),
+            main_pid: all.get("MainPID").and_then(|it| u32::try_from(it).ok()).unwrap_or(0),
             exit_status: all.get("ExecMainStatus").and_then(|it| i32::try_from(it).ok()).unwrap_or(0),
             drop_ins: drop_ins.unwrap_or_default(),
             enabled: text("UnitFileState"),

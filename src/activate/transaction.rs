@@ -15,6 +15,7 @@ use super::history::{self, End, Event, Kind};
 use super::journal::{Begin, Record};
 use super::kernel;
 use super::layout::Layout;
+use super::names::is_of_others;
 use super::perform::{Host, Progress, perform_until, stop_all};
 use super::revert::revert;
 use super::stamps;
@@ -99,7 +100,7 @@ impl Switch {
                 format!("it is {}", state.load)
             } else if state.is_stale {
                 "it changed since it was read".to_owned()
-            } else if !state.fragment.starts_with("/run/systemd/generator") {
+            } else if state.fragment.is_empty() || is_of_others(host.layout, &state) {
                 format!("{} defines it", state.fragment)
             } else {
                 continue;
@@ -136,6 +137,7 @@ impl Switch {
         if let Err(error) = host.systemd.reload() {
             warnings.push(chain(&error));
         }
+        warnings.extend(self.progress.spared.iter().map(|it| chain(it)));
         match what_is_down(host.systemd, &self.to) {
             Ok(down) => warnings.extend(down),
             Err(error) => warnings.push(chain(&error)),

@@ -237,6 +237,15 @@ pub fn run(args: &BuildArgs) -> Exit {
 
 fn write_plain(out: &Path, closures: &BTreeMap<String, Closure>, jobs: JobsArgs) -> Result<PathBuf, Exit> {
     let names: Vec<String> = closures.keys().cloned().collect();
+    // All of them first: what is refused replaces nothing.
+    let refused: Vec<Exit> = closures
+        .values()
+        .filter_map(|closure| tree::check_place(out, closure).err())
+        .map(|error| complain(&error, Exit::Refused))
+        .collect();
+    if let Some(exit) = refused.into_iter().next() {
+        return Err(exit);
+    }
     for_each_host(&names, jobs.jobs, |name| tree::replace_tree(out, &closures[name]))
         .map_err(|error| complain(&error, Exit::Refused))?;
     Ok(out.to_owned())

@@ -3,7 +3,7 @@
 use super::Text;
 use super::container::Run;
 use super::decode;
-use super::host::name_of_ours;
+use super::names::reserved;
 use super::read::Reader;
 use super::secret::{self, SecretKind};
 use ipnet::IpNet;
@@ -226,7 +226,7 @@ fn task(read: &mut Reader, name: &Arc<str>, data: &Data) -> Task {
     let (on, once, class) = (read.field(data, "on"), read.field(data, "once"), read.field(data, "class"));
     let (after, after_healthy) = (read.field(data, "after"), read.field(data, "after_healthy"));
     let timeout = read.field(data, "timeout");
-    read.report_all(name_of_ours(name, data.origin.at));
+    read.report_all(reserved(name, data.origin.at));
     let table = [("expand", Class::Expand), ("one-way", Class::OneWay), ("contract", Class::Contract)];
     Task {
         name: name.clone(),

@@ -3,11 +3,12 @@
 use super::calendar::{self, NoTime};
 use super::container::{Container, File};
 use super::decode;
+use super::names::reserved;
 use super::precheck::{Precheck, prechecks};
 use super::read::Reader;
 use super::{At, Text, errors};
 use kl::data::{Data, DataKind};
-use kl::diag::{Diagnostic, Problems};
+use kl::diag::Problems;
 use kl::source::Span;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -224,9 +225,6 @@ pub fn decode_host(name: &str, data: &Data) -> (Host, Problems) {
     (host, std::mem::take(&mut read.problems))
 }
 
-/// What the names of units begin with that kolla-lang makes for itself.
-const OURS: &str = "kolla-lang-";
-
 /// Returns the name of a kernel setting with dots between its parts. As sysctl.d(5) says, where the first separator is a slash, slashes
 /// part and dots belong to names; else it is the other way round.
 fn setting(key: &str) -> Arc<str> {
@@ -278,21 +276,13 @@ impl Host {
     }
 }
 
-/// Says that a unit has a name of those that kolla-lang makes for itself.
-pub(super) fn name_of_ours(name: &str, at: Span) -> Option<Diagnostic> {
-    name.starts_with(OURS).then(|| {
-        errors::bad_value(at, format!("`{name}` is a name of kolla-lang's own units"))
-            .help(format!("give it a name that does not begin with `{OURS}`"))
-    })
-}
-
 /// Every unit of a host has a name of its own, whatever it was made from.
 fn check_names(read: &mut Reader, host: &Host) {
     let mut seen: BTreeMap<String, Span> = BTreeMap::new();
     for (name, at) in host.unit_names() {
         // One report for what becomes several units.
         if !seen.values().any(|it| *it == at) {
-            read.report_all(name_of_ours(&name, at));
+            read.report_all(reserved(&name, at));
         }
         if let Some(first_at) = seen.insert(name.clone(), at) {
             let report =

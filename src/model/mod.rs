@@ -11,6 +11,7 @@ mod decode;
 mod derived;
 pub mod errors;
 pub mod host;
+mod names;
 pub mod precheck;
 mod read;
 pub mod secret;

@@ -42,6 +42,8 @@ pub enum StoreError {
     Contradiction(#[from] check::Contradiction),
     #[error("{} is no tree of a host as this writes it; move it away or write elsewhere", path.display())]
     NotOurs { path: PathBuf },
+    #[error("{} lies in the tree of a host and would go with it; move it away or write elsewhere", path.display())]
+    Stray { path: PathBuf },
     #[error("the object {digest} of the store is damaged; remove it and build again")]
     Damaged { digest: Digest },
     #[error("there is no place for a store: neither XDG_DATA_HOME nor HOME is an absolute path")]

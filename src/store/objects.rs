@@ -260,6 +260,22 @@ mod tests {
         let refused = crate::store::tree::replace_tree(root.path(), &closure("mine"));
         assert!(matches!(refused, Err(StoreError::NotOurs { .. })));
         assert!(files::exists(&mine) && !files::exists(&out));
-        Ok(())
+        // A file of this name is no manifest yet, and that of another host is not of this one.
+        for text in ["", r#"{"version":1,"name":"thesis"}"#, &closure("other").manifest.to_text()] {
+            files::write_atomic(&root.path().join("mine/manifest.json"), text.as_bytes(), 0o644)?;
+            let refused = crate::store::tree::replace_tree(root.path(), &closure("mine"));
+            assert!(matches!(refused, Err(StoreError::NotOurs { .. })), "{text}");
+        }
+        // Beside what a build wrote lies something of somebody's.
+        crate::store::tree::replace_tree(root.path(), &closure("a"))?;
+        let notes = root.path().join("a/notes.txt");
+        files::write_atomic(&notes, b"mine", 0o644)?;
+        let refused = crate::store::tree::replace_tree(root.path(), &closure("a"));
+        assert!(matches!(refused, Err(StoreError::Stray { path }) if path == notes));
+        files::remove_file(&notes)?;
+        // What an older or a newer one wrote is a tree as well.
+        let text = r#"{"version":7,"cloud":"c","host":"a","new":[]}"#;
+        files::write_atomic(&root.path().join("a/manifest.json"), text.as_bytes(), 0o644)?;
+        crate::store::tree::replace_tree(root.path(), &closure("a"))
     }
 }

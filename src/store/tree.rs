@@ -100,11 +100,8 @@ fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), StoreError> {
 /// Puts the closure of a host into its own folder of a plain tree for people, with the names of secrets where they go. What an earlier
 /// build left there is replaced, old or new but never a mixture for long; anything else that lies there is kept, and refused.
 pub fn replace_tree(parent: &Path, closure: &Closure) -> Result<(), StoreError> {
-    check::check(closure)?;
+    check_place(parent, closure)?;
     let folder = &parent.join(&closure.manifest.host);
-    if !may_replace(folder)? {
-        return Err(StoreError::NotOurs { path: folder.clone() });
-    }
     files::make_folder(parent)?;
     let temp =
         tempfile::Builder::new().prefix(".tmp-").tempdir_in(parent).map_err(failed!(MakeFolder, folder))?;
@@ -117,16 +114,44 @@ pub fn replace_tree(parent: &Path, closure: &Closure) -> Result<(), StoreError> 
     Ok(())
 }
 
-/// Says whether nothing lies at a place, or what a build wrote there.
-fn may_replace(folder: &Path) -> Result<bool, StoreError> {
+/// Says whether [`replace_tree`] may put a closure there: nothing lies there, or what a build wrote for this host and nothing else.
+pub fn check_place(parent: &Path, closure: &Closure) -> Result<(), StoreError> {
+    check::check(closure)?;
+    let folder = &parent.join(&closure.manifest.host);
     match fs::symlink_metadata(folder) {
-        Ok(it) if it.is_dir() => {
-            Ok(files::exists(&folder.join(manifest::FILE_NAME)) || files::names(folder)?.is_empty())
-        }
-        Ok(_) => Ok(false),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
-        Err(source) => Err(FileError::Read { path: folder.to_owned(), source }.into()),
+        Ok(it) if it.is_dir() => {}
+        Ok(_) => return Err(StoreError::NotOurs { path: folder.clone() }),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(source) => return Err(FileError::Read { path: folder.to_owned(), source }.into()),
     }
+    let names = files::names(folder)?;
+    if names.is_empty() {
+        return Ok(());
+    }
+    if !is_tree_of(folder, &closure.manifest.host)? {
+        return Err(StoreError::NotOurs { path: folder.clone() });
+    }
+    let is_known = |name: &&String| *name == manifest::FILE_NAME || FOLDERS.contains(&name.as_str());
+    match names.iter().find(|name| !is_known(name)) {
+        Some(name) => Err(StoreError::Stray { path: folder.join(name) }),
+        None => Ok(()),
+    }
+}
+
+/// Says whether a folder has the manifest of a host, of whatever version.
+fn is_tree_of(folder: &Path, host: &str) -> Result<bool, FileError> {
+    #[derive(Deserialize)]
+    struct Any {
+        version: u32,
+        cloud: String,
+        host: String,
+    }
+    // Web sites have files of this name too.
+    let path = folder.join(manifest::FILE_NAME);
+    let is_file = fs::symlink_metadata(&path).is_ok_and(|it| it.is_file());
+    let text = if is_file { files::read_if_there(&path)?.unwrap_or_default() } else { Vec::new() };
+    let is_ours = |it: Any| it.version > 0 && !it.cloud.is_empty() && it.host == host;
+    Ok(serde_json::from_slice::<Any>(&text).is_ok_and(is_ours))
 }
 
 /// Reads a closure from a tree on disk and checks it.

@@ -272,7 +272,9 @@ class Systemd:
             self.containers.run_task(definition, done.is_dir() and any(done.glob("[!.]*.json")))
             unit.set("inactive", "dead")
         elif not failed:
-            self.containers.make(definition)
+            # No process has such a number: the kernel's are smaller.
+            unit.conmon = (1 << 30) + unit.started
+            self.containers.make(definition, unit.conmon)
             unit.set("active", "running")
         else:
             unit.set("failed", "failed", "exit-code")
@@ -292,6 +294,7 @@ class Systemd:
         # Without its definition nobody knows how to stop it: its processes end, its container stays.
         if unit.definition and unit.definition.is_container:
             self.containers.remove(unit.definition.container)
+            unit.conmon = 0
         unit.set("inactive", "dead", "success")
         if job.kind == "restart":
             self.begin_start(job)
@@ -436,6 +439,7 @@ class Systemd:
     def crash(self, unit):
         """Ends a container as if it had died; it starts again by the definition that is loaded now."""
         self.containers.remove(unit.definition.container if unit.definition else "")
+        unit.conmon = 0
         unit.set("failed", "failed", "exit-code")
         self.plan_restart(unit)
 

@@ -117,6 +117,7 @@ class Unit:
     invocation: bytes = b""
     started: int = 0
     process: object = None
+    conmon: int = 0
     job: object = None
     fires_at: float = None
     spent: bool = False
@@ -153,7 +154,7 @@ class Unit:
             return {
                 "NRestarts": ("u", self.n_restarts), "Result": ("s", self.result),
                 "ExecMainStatus": ("i", self.exit_status),
-                "MainPID": ("u", self.process or 0),
+                "MainPID": ("u", self.process or self.conmon),
             }
         if kind == "Timer":
             return {"Unit": ("s", self.triggers()), "Result": ("s", "success")}
@@ -182,12 +183,12 @@ class Containers:
                   "State": "running", "Labels": it["labels"]} for name, it in sorted(self.running.items())]
         (self.folder.parent / "ps.json").write_text(json.dumps(lines))
 
-    def make(self, definition):
+    def make(self, definition, conmon):
         container = {"unit": definition.name, "labels": definition.labels,
                      "image": definition.one("Container", "Image"), "command": definition.command}
         self.running[definition.container] = container
         (self.folder / definition.container).write_text(
-            "".join(f"{key}={value}\n" for key, value in sorted(container["labels"].items())))
+            "".join(f"{key}={value}\n" for key, value in sorted(container["labels"].items())) + f"conmon={conmon}\n")
         self.tell()
 
     def remove(self, name):

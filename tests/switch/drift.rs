@@ -255,7 +255,7 @@ fn a_unit_of_the_host_is_refused() -> Result<(), String> {
                 Err(ActivateError::Refused(all)) => {
                     let told: Vec<String> = all.iter().map(ToString::to_string).collect();
                     let expected = format!(
-                        "web.service is a unit of this host itself, {path}: give what the description calls so another name"
+                        "web.service has the name of a unit of this host, {path}: give what the description calls so another name"
                     );
                     same(told, vec![expected])?;
                 }

@@ -19,6 +19,7 @@ pub fn scenarios() -> Vec<Scenario> {
         ("a-dry-run-refuses-what-a-switch-refuses", refuses_what_a_switch_refuses),
         ("a-dry-run-changes-nothing", changes_nothing),
         ("a-dry-run-says-what-is-pulled", says_what_is_pulled),
+        ("a-dry-run-stops-nothing-of-the-host", stops_nothing_of_the_host),
     ]
 }
 
@@ -143,6 +144,19 @@ fn stops_only_what_runs() -> Result<(), String> {
     let said = said(&fake, &one)?.lines;
     if !said.is_empty() {
         return Err(format!("there is nothing to stop and nothing to set: {said:?}"));
+    }
+    same_on(&mut fake, &one)
+}
+
+/// What the host has by another file than a generation's is left, and stands there as that.
+fn stops_nothing_of_the_host() -> Result<(), String> {
+    let one = closure(r#"{"units": {"a.service": {}}, "order": ["a.service"]}"#);
+    let mut fake = Fake::with_generation(Some(&two("5")))?;
+    fake.world.borrow_mut().others.insert("b.service".to_owned());
+    let said = said(&fake, &one)?.lines;
+    let told = "keep     b.service  b.service is a unit of this host by now, /etc/systemd/system/b.service: it is left as it is";
+    if !said.iter().any(|line| line == told) || said.iter().any(|line| line.starts_with("stop")) {
+        return Err(format!("{said:?}"));
     }
     same_on(&mut fake, &one)
 }

@@ -20,7 +20,7 @@ use kolla_lang::activate::layout::Layout;
 use kolla_lang::activate::listed;
 use kolla_lang::activate::memory::Memory;
 use kolla_lang::activate::perform::Host;
-use kolla_lang::activate::podman::{DryRun, Health, ToolError, Tools};
+use kolla_lang::activate::podman::{DryRun, Health, Inspected, ToolError, Tools};
 use kolla_lang::activate::recover::{recover, recover_after_boot};
 use kolla_lang::activate::request::Options;
 use kolla_lang::activate::stamps;
@@ -185,6 +185,7 @@ impl World {
         let unit = self.units.entry(name.to_owned()).or_default();
         unit.starts += 1;
         unit.state.invocation = format!("{name}-{}", unit.starts);
+        unit.state.main_pid = 4000 + u32::try_from(unit.starts).unwrap_or_default();
         unit.runs = digest;
         let (active, sub) = match (result, is_task) {
             ("done", false) => ("active", "running"),
@@ -394,10 +395,14 @@ impl Tools for FakeTools {
         self.call("podman info").map(|()| "/".to_owned())
     }
 
-    fn health(&mut self, container: &str) -> Result<Health, ToolError> {
+    fn inspect(&mut self, container: &str) -> Result<Inspected, ToolError> {
         self.call("podman inspect")?;
         let world = self.0.borrow();
-        Ok(if world.unhealthy.contains(container) { Health::Unhealthy } else { Health::Healthy })
+        let health = if world.unhealthy.contains(container) { Health::Unhealthy } else { Health::Healthy };
+        let unit = world.units.get(&format!("{container}.service"));
+        // What ran under the name before has no container.
+        let Some(unit) = unit.filter(|it| it.runs.is_some()) else { return Ok(Inspected::default()) };
+        Ok(Inspected { unit: container.to_owned(), pids: vec![unit.state.main_pid], health })
     }
 
     fn health_words(&mut self, container: &str) -> Vec<String> {

@@ -106,7 +106,7 @@ fn compare(
     findings.extend(places::generator(layout)?);
     findings.extend(places::memory(layout, tools, manifest));
     findings.extend(places::rendered(layout, closure));
-    findings.extend(units::definitions(manifest, &states));
+    findings.extend(units::definitions(layout, manifest, &states));
     findings.extend(units::drop_ins(layout, &states)?);
     findings.extend(units::down(manifest, &states));
     findings.extend(units::unknown(layout, manifest)?);
@@ -182,10 +182,11 @@ fn kept(book: &Book, manifest: Option<&Manifest>, all: &[Container]) -> Vec<Find
     findings
 }
 
-/// Returns what forbids a switch from one generation to a closure, but for what was accepted by name.
+/// Returns what forbids a switch from one generation to a closure, but for what was accepted by name; `states` are those of the
+/// units of both.
 pub fn forbids(
     layout: &Layout,
-    systemd: &mut dyn Systemd,
+    states: &units::States,
     tools: &mut dyn Tools,
     from: Option<&Held>,
     to: &Closure,
@@ -196,9 +197,7 @@ pub fn forbids(
         let record = generation::load_record(layout, from.number)?;
         findings.extend(folder::edited(layout, &record)?);
     }
-    let names = old.into_iter().chain([&to.manifest]).flat_map(|it| it.units.keys());
-    let states = units::states(systemd, names)?;
-    findings.extend(units::drop_ins(layout, &states)?);
+    findings.extend(units::drop_ins(layout, states)?);
     let all = tools.containers()?;
     findings.extend(containers::foreign(&to.manifest, &all));
     if let Some(old) = old {

@@ -10,6 +10,7 @@ use super::evidence::look;
 use super::{Finding, Kind};
 use crate::activate::generation::FILES_SERVICE_NAME;
 use crate::activate::layout::Layout;
+use crate::activate::names::is_of_others;
 use crate::activate::perform::describe;
 use crate::activate::systemd::{Systemd, SystemdError, UnitState};
 use crate::store::Manifest;
@@ -28,14 +29,14 @@ pub fn states<'a>(
 }
 
 /// Looks whether systemd knows each unit, from the generator, as it now is.
-pub fn definitions(manifest: &Manifest, states: &States) -> Vec<Finding> {
+pub fn definitions(layout: &Layout, manifest: &Manifest, states: &States) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (name, state) in states.iter().filter(|(name, _)| manifest.units.contains_key(*name)) {
         let finding = Finding::new(Kind::Unit, name, "loaded from the committed generation");
         if state.load != "loaded" {
             let help = "`systemctl daemon-reload`, then see `journalctl -t quadlet-generator`";
             findings.push(finding.found(format!("it is {}", state.load)).help(help));
-        } else if !state.fragment.starts_with("/run/systemd/generator") {
+        } else if state.fragment.is_empty() || is_of_others(layout, state) {
             let help = format!("remove {} and `systemctl daemon-reload`", state.fragment);
             findings.push(finding.found(format!("{} defines it", state.fragment)).help(help));
         } else if state.is_stale {
