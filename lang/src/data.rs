@@ -2,6 +2,7 @@
 //! that a caller sees of values; it holds no reference into the evaluator.
 
 use crate::diag::Reported;
+use crate::encode::{Encoder, Limit};
 use crate::source::Span;
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -81,6 +82,8 @@ pub enum SecretPart {
         part: Option<Arc<str>>,
         /// How it is encoded on the host.
         encode: Encode,
+        /// Who reads it and does not take every character.
+        limits: Arc<[Limit]>,
     },
 }
 
@@ -95,6 +98,47 @@ pub enum Encode {
     Base64,
     /// With a backslash in front of each of these characters.
     Escape(Arc<str>),
+    /// Within a text of another language. What begins and ends it there stands around it.
+    Within(&'static Encoder),
+}
+
+/// Writes a secret text, which is written once, in one way: what is known of it now, the secrets on their host. `None` when one of its
+/// secrets is written in some way already.
+pub fn encode_secret(
+    parts: &[SecretPart],
+    how: &Encode,
+    plain: impl Fn(&str) -> String,
+) -> Option<Arc<[SecretPart]>> {
+    let part = |part: &SecretPart| match part {
+        SecretPart::Text(text) => Some(SecretPart::Text(plain(text).into())),
+        SecretPart::Name { name, part, encode: Encode::Plain, limits } => {
+            let (name, part, limits) = (name.clone(), part.clone(), limits.clone());
+            Some(SecretPart::Name { name, part, encode: how.clone(), limits })
+        }
+        SecretPart::Name { .. } => None,
+    };
+    parts.iter().map(part).collect()
+}
+
+/// Writes a secret text within a text of another language.
+///
+/// # Errors
+///
+/// One of its secrets is written in some way already, or what is known of it cannot be written.
+pub fn encode_within(parts: &[SecretPart], encoder: &'static Encoder) -> Result<Arc<[SecretPart]>, String> {
+    let known = parts.iter().filter_map(|part| match part {
+        SecretPart::Text(text) => Some(text),
+        SecretPart::Name { .. } => None,
+    });
+    if let Some(why) = known.into_iter().find_map(|text| encoder.refusal(text)) {
+        return Err(why);
+    }
+    let inner = encode_secret(parts, &Encode::Within(encoder), |text| encoder.inner(text));
+    let inner = inner.ok_or("this secret is encoded already")?;
+    let ends = [encoder.open, encoder.close].map(|end| SecretPart::Text(end.into()));
+    let [open, close] = ends;
+    let all = std::iter::once(open).chain(inner.iter().cloned()).chain([close]);
+    Ok(all.filter(|part| *part != SecretPart::Text("".into())).collect())
 }
 
 /// A template to render.

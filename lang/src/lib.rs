@@ -5,6 +5,7 @@
 
 pub mod data;
 pub mod diag;
+pub mod encode;
 pub mod live;
 pub mod merge;
 pub mod rank;

@@ -16,9 +16,9 @@ use crate::model::{Cloud, Sealed, Text, errors};
 use crate::render::secret_kind;
 use crate::secrets::file::{self, Entry, SecretsFile, SecretsFileError};
 use crate::secrets::seal::PublicKey;
-use crate::secrets::wanted::{Reader, Trouble, Wanted, Who, compare};
+use crate::secrets::wanted::{Place, Reader, Trouble, Wanted, Who, compare};
 use crate::store::Closure;
-use crate::store::manifest::SecretKind;
+use crate::store::manifest::{FolderFile, SecretKind};
 
 /// Where the secrets of a description lie.
 pub fn path_of(description: Option<&Path>) -> PathBuf {
@@ -67,7 +67,12 @@ pub fn wanted(
         let (_, spec) = cloud.secrets.iter().find(|(it, _)| **it == *name)?;
         spec.import.as_ref().map(ToString::to_string)
     };
-    let new = |name: &str, kind| Wanted { kind, import: import(name), readers: operators.clone() };
+    let new = |name: &str, kind| Wanted {
+        kind,
+        import: import(name),
+        readers: operators.clone(),
+        places: Vec::new(),
+    };
     let mut all: BTreeMap<String, Wanted> = BTreeMap::new();
     for (host, closure) in closures {
         let key = keys.get(host).and_then(Option::as_ref);
@@ -77,6 +82,16 @@ pub fn wanted(
             let wanted = all.entry(name.clone()).or_insert_with(|| new(name, spec.kind.clone()));
             if opened.contains(name.as_str()) {
                 wanted.readers.push(Reader { who: Who::Host(host.clone()), key: key.clone() });
+            }
+        }
+        for FolderFile { name: file, format, holes, .. } in
+            closure.manifest.folders.iter().flat_map(|it| &it.files)
+        {
+            for hole in holes {
+                if let Some(wanted) = all.get_mut(&hole.secret) {
+                    let (host, file, hole) = (host.clone(), file.clone(), hole.clone());
+                    wanted.goes(Place { host, file, format: *format, hole });
+                }
             }
         }
     }

@@ -7,13 +7,16 @@
 //!
 //! A hole in JSON, YAML or TOML always lies within a double-quoted text, and the value is escaped for one when it is put
 //! in, so no value changes what the document is. In ini and env files it is escaped as their style says; in plain texts it is
-//! put in as it is.
+//! put in as it is. A secret within a text of another language is escaped for that first: one table says what comes of both.
 
 use super::document::Rendered;
 use super::style;
 use crate::model::Style;
 use crate::store::manifest::{Encode, Hole};
+use crate::store::written::{self, Chars, Limit};
 use kl::data::{Origin, SecretPart};
+use kl::encode::JSON_TEXT;
+use std::collections::BTreeMap;
 
 const HOLE_OPEN: char = '\u{F5A0}';
 const HOLE_CLOSE: char = '\u{F5A1}';
@@ -65,13 +68,61 @@ pub fn quoted_for_yaml(text: &str) -> String {
     if word || number || breaks { format!("{QUOTE_ME}{text}") } else { text.to_owned() }
 }
 
-/// Whether what an encoding gives may hold a character.
-fn may_hold(encode: &kl::data::Encode, c: char) -> bool {
+type Escapes = BTreeMap<char, String>;
+
+/// How a secret is written: within its text as the description says, and that in its file as the writer does.
+fn how_written(encode: &kl::data::Encode, quoting: Quoting, style: &Style) -> (Encode, Escapes) {
+    use kl::data::Encode as Said;
+    let only = |may_hold: &dyn Fn(char) -> bool| {
+        style.escapes.iter().filter(|(c, _)| may_hold(**c)).map(|(c, text)| (*c, text.clone())).collect()
+    };
     match encode {
-        kl::data::Encode::Plain | kl::data::Encode::Escape(_) => true,
-        kl::data::Encode::Url => c.is_ascii_alphanumeric() || "-._~%".contains(c),
-        kl::data::Encode::Base64 => c.is_ascii_alphanumeric() || "+/=".contains(c),
+        Said::Plain if quoting == Quoting::Forced => (Encode::Quoted, style.escapes.clone()),
+        Said::Plain => (Encode::Plain, style.escapes.clone()),
+        Said::Url => (Encode::Url, only(&|c| c.is_ascii_alphanumeric() || "-._~%".contains(c))),
+        Said::Base64 => (Encode::Base64, only(&|c| c.is_ascii_alphanumeric() || "+/=".contains(c))),
+        Said::Escape(which) => {
+            (Encode::Plain, both(which.chars().map(|c| (c, format!("\\{c}"))), quoting, style))
+        }
+        Said::Within(encoder) => {
+            let inner = encoder.escapes.iter().map(|(c, text)| (*c, (*text).to_owned()));
+            (Encode::Plain, both(inner, quoting, style))
+        }
     }
+}
+
+/// One table for two: what comes of a character by the first, and of that by the writer of the file.
+fn both(inner: impl Iterator<Item = (char, String)>, quoting: Quoting, style: &Style) -> Escapes {
+    let mut all = match quoting {
+        Quoting::Plain => style.escapes.clone(),
+        Quoting::Forced => JSON_TEXT.escapes.iter().map(|(c, text)| (*c, (*text).to_owned())).collect(),
+    };
+    let outer = all.clone();
+    for (c, text) in inner {
+        let mut made = String::new();
+        written::escape(&text, &outer, &mut made);
+        all.insert(c, made);
+    }
+    all
+}
+
+/// Who reads a secret and does not take every character, the encoder's own language behind those of the description.
+fn limits(encode: &kl::data::Encode, said: &[kl::encode::Limit]) -> Vec<Limit> {
+    let own = match encode {
+        kl::data::Encode::Within(encoder) => Some((encoder.called, encoder.chars)),
+        _ => None,
+    };
+    let said = said.iter().map(|it| (&*it.reader, it.chars));
+    let limit = |(reader, chars): (&str, kl::encode::Chars)| {
+        let chars = match chars {
+            kl::encode::Chars::All => return None,
+            kl::encode::Chars::Line => Chars::Line,
+            kl::encode::Chars::Ascii => Chars::Ascii,
+            kl::encode::Chars::Xml => Chars::Xml,
+        };
+        Some(Limit { reader: reader.to_owned(), chars })
+    };
+    said.chain(own).filter_map(limit).collect()
 }
 
 /// The marks of one document.
@@ -110,32 +161,20 @@ impl Marks {
         for part in parts {
             match part {
                 SecretPart::Text(plain) => text.push_str(&style::escape(plain, style)),
-                SecretPart::Name { name, part, encode } => {
+                SecretPart::Name { name, part, encode, limits: said } => {
                     if quoting == Quoting::Forced {
                         text.push_str(QUOTE_ME);
                     }
                     text.push_str(&format!("{HOLE_OPEN}{}{HOLE_CLOSE}", self.holes.len()));
+                    let (how, escapes) = how_written(encode, quoting, style);
                     self.holes.push(Hole {
                         offset: 0,
                         shown: 0,
                         secret: name.to_string(),
                         part: part.as_ref().map(|name| name.to_string()),
-                        encode: match encode {
-                            kl::data::Encode::Plain if quoting == Quoting::Forced => Encode::Quoted,
-                            kl::data::Encode::Plain => Encode::Plain,
-                            kl::data::Encode::Url => Encode::Url,
-                            kl::data::Encode::Base64 => Encode::Base64,
-                            kl::data::Encode::Escape(which) if quoting == Quoting::Forced => {
-                                Encode::EscapeQuoted(which.to_string())
-                            }
-                            kl::data::Encode::Escape(which) => Encode::Escape(which.to_string()),
-                        },
-                        escapes: style
-                            .escapes
-                            .iter()
-                            .filter(|(c, _)| may_hold(encode, **c))
-                            .map(|(c, written)| (*c, written.clone()))
-                            .collect(),
+                        encode: how,
+                        escapes,
+                        limits: limits(encode, said),
                     });
                 }
             }

@@ -4,6 +4,7 @@
 
 use super::marks;
 use crate::model::{Quotes, Style};
+use crate::store::written;
 
 /// The style of a shell, and of systemd's EnvironmentFile= (systemd.exec(5)).
 pub fn of_shell() -> Style {
@@ -13,16 +14,8 @@ pub fn of_shell() -> Style {
 
 /// Writes something in place of the characters that have an escape.
 pub fn escape(text: &str, style: &Style) -> String {
-    if style.escapes.is_empty() {
-        return text.to_owned();
-    }
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match style.escapes.get(&c) {
-            Some(written) => out.push_str(written),
-            None => out.push(c),
-        }
-    }
+    written::escape(text, &style.escapes, &mut out);
     out
 }
 

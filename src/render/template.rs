@@ -5,31 +5,32 @@ use super::document::Rendered;
 use super::marks::{self, Marks, Quoting};
 use super::template_budget::{self, Budget};
 use crate::model::Style;
-use kl::data::{Data, DataKind, SecretPart, TemplateCall};
+use kl::data::{Data, DataKind, SecretPart, TemplateCall, encode_within};
 use kl::diag::{Code, Diagnostic, Problems};
+use kl::encode::{self, Encoder};
 use kl::source::Span;
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{DynObject, Enumerator, Object, ObjectRepr, Value};
+use minijinja::value::{DynObject, Enumerator, Object, ObjectRepr, Value, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, escape_formatter, machinery};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Renders a template. Mistakes point at the definition that asked for it, and into the template.
 pub fn render(call: &TemplateCall, asked_at: Span, problems: &mut Problems) -> Option<Rendered> {
     let before = problems.iter().count();
     let misused = Arc::new(AtomicBool::new(false));
-    let mut giver = Giver { marks: Marks::of_holes(), misused: misused.clone(), problems, failed: false };
+    let marks = Arc::new(Mutex::new(Marks::of_holes()));
+    let mut giver = Giver { marks: &marks, misused: misused.clone(), problems, failed: false };
     if marks::is_forged(&call.text) {
         giver.refuse(asked_at, format!("`{}` holds a character that is kept for secrets", call.name));
     }
     let context = giver.give(&call.value);
-    if context.kind() != minijinja::value::ValueKind::Map && !giver.failed {
+    if context.kind() != ValueKind::Map && !giver.failed {
         giver.refuse(call.value.origin.at, "a template is given names with values".to_owned());
     }
-    let (marks, failed) = (giver.marks, giver.failed);
-    if failed || problems.iter().count() > before {
+    if giver.failed || problems.iter().count() > before {
         return None;
     }
     let budget = Arc::new(Budget::default());
@@ -39,6 +40,7 @@ pub fn render(call: &TemplateCall, asked_at: Span, problems: &mut Problems) -> O
     };
     match text {
         Ok(text) => {
+            let marks = std::mem::take(&mut *marks.lock().unwrap_or_else(PoisonError::into_inner));
             let rendered = marks.split(&text);
             if rendered.is_none() {
                 problems.push(report(call, asked_at, &secret_misused(), &budget));
@@ -77,6 +79,10 @@ fn environment(misused: Arc<AtomicBool>, budget: Arc<Budget>) -> Environment<'st
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     template_budget::count(&mut environment, &budget);
+    for encoder in encode::ALL {
+        let (misused, budget) = (misused.clone(), budget.clone());
+        environment.add_filter(encoder.name, move |value: Value| write(encoder, &value, &misused, &budget));
+    }
     // Without it errors have no byte range.
     environment.set_debug(true);
     environment.set_formatter(move |out, state, value| {
@@ -86,8 +92,9 @@ fn environment(misused: Arc<AtomicBool>, budget: Arc<Budget>) -> Environment<'st
         }
         match value.downcast_object_ref::<SecretText>() {
             Some(secret) => {
-                budget.charge(secret.marked.len() as u64)?;
-                out.write_str(&secret.marked).map_err(Error::from)
+                let marked = secret.marked();
+                budget.charge(marked.len() as u64)?;
+                out.write_str(&marked).map_err(Error::from)
             }
             None => {
                 budget.charge_value(value)?;
@@ -96,6 +103,37 @@ fn environment(misused: Arc<AtomicBool>, budget: Arc<Budget>) -> Environment<'st
         }
     });
     environment
+}
+
+/// What a filter of an encoder makes of a value.
+fn write(
+    encoder: &'static Encoder,
+    value: &Value,
+    misused: &AtomicBool,
+    budget: &Budget,
+) -> Result<Value, Error> {
+    let refused = |why: String| Error::new(ErrorKind::InvalidOperation, why);
+    if let Some(secret) = value.downcast_object_ref::<SecretText>() {
+        let parts = encode_within(&secret.parts, encoder).map_err(refused)?;
+        return Ok(Value::from_object(SecretText { parts, ..secret.clone() }));
+    }
+    budget.charge_value(value)?;
+    let text = match value.kind() {
+        ValueKind::String | ValueKind::Number | ValueKind::Bool => value.to_string(),
+        ValueKind::Undefined => return Err(Error::from(ErrorKind::UndefinedError)),
+        _ => return Err(refused(format!("{} is made of one text", encoder.called))),
+    };
+    // What a template caught of its own output: the secret in it would be put in as it is.
+    if marks::is_forged(&text) {
+        misused.store(true, Ordering::Relaxed);
+        return Err(secret_misused());
+    }
+    if let Some(why) = encoder.refusal(&text) {
+        return Err(refused(why));
+    }
+    let whole = encoder.whole(&text);
+    budget.charge(whole.len() as u64)?;
+    Ok(Value::from(whole))
 }
 
 fn secret_misused() -> Error {
@@ -133,9 +171,19 @@ fn report(call: &TemplateCall, asked_at: Span, error: &Error, budget: &Budget) -
 }
 
 /// A secret as a template sees it.
+#[derive(Clone)]
 pub(super) struct SecretText {
-    marked: String,
+    parts: Arc<[SecretPart]>,
+    /// The marks of the whole template: each time it is printed is another hole.
+    marks: Arc<Mutex<Marks>>,
     misused: Arc<AtomicBool>,
+}
+
+impl SecretText {
+    fn marked(&self) -> String {
+        let mut marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
+        marks.secret(&self.parts, Quoting::Plain, &Style::default())
+    }
 }
 
 impl fmt::Debug for SecretText {
@@ -176,7 +224,7 @@ impl Object for SecretText {
 
 /// Turns values into what templates see.
 struct Giver<'a> {
-    marks: Marks,
+    marks: &'a Arc<Mutex<Marks>>,
     misused: Arc<AtomicBool>,
     problems: &'a mut Problems,
     failed: bool,
@@ -228,7 +276,7 @@ impl Giver<'_> {
                 self.text(data, text);
             }
         }
-        let marked = self.marks.secret(parts, Quoting::Plain, &Style::default());
-        Value::from_object(SecretText { marked, misused: self.misused.clone() })
+        let (parts, marks) = (parts.into(), self.marks.clone());
+        Value::from_object(SecretText { parts, marks, misused: self.misused.clone() })
     }
 }

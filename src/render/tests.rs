@@ -65,14 +65,15 @@ fn secret(text: &str) -> Vec<SecretPart> {
         let (name, after) = after.split_once('}').expect("a closing brace");
         let (encode, name) = match name.split_once(':') {
             Some(("url", name)) => (Encode::Url, name),
-            Some((_, name)) => (Encode::Base64, name),
+            Some(("base64", name)) => (Encode::Base64, name),
+            Some((other, name)) => (Encode::Within(kl::encode::named(other).expect("an encoder")), name),
             None => (Encode::Plain, name),
         };
         let (name, part) = match name.split_once('#') {
             Some((name, part)) => (name, Some(part.into())),
             None => (name, None),
         };
-        parts.push(SecretPart::Name { name: name.into(), part, encode });
+        parts.push(SecretPart::Name { name: name.into(), part, encode, limits: [].into() });
         rest = after;
     }
     if !rest.is_empty() {

@@ -69,7 +69,8 @@ fn mount(path: &str, source: Source, write: bool, propagation: Propagation) -> (
 }
 
 fn run(contract: Contract) -> Run {
-    let secret = SecretPart::Name { name: "web/db".into(), part: None, encode: Encode::Plain };
+    let secret =
+        SecretPart::Name { name: "web/db".into(), part: None, encode: Encode::Plain, limits: [].into() };
     Run {
         image: text("registry.local/web:1"),
         contract,

@@ -17,6 +17,7 @@ use super::vault::{SecretError, Vault};
 use crate::store::Closure;
 use crate::store::files::{self, FileError, failed};
 use crate::store::manifest::{Encode, Folder, FolderFile, Hole};
+use crate::store::written;
 
 /// What RFC 3986 calls unreserved stays as it is.
 const URL_PART: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -150,7 +151,7 @@ fn fill(
     let text = closure.files.get(path).map(|it| it.bytes.as_slice()).unwrap_or_default();
     let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
     let mut last = 0;
-    for Hole { offset, secret, part, encode, escapes, shown: _ } in holes {
+    for Hole { offset, secret, part, encode, escapes, limits: _, shown: _ } in holes {
         let offset = usize::try_from(*offset).unwrap_or(usize::MAX).clamp(last, text.len());
         bytes.extend_from_slice(&text[last..offset]);
         last = offset;
@@ -176,14 +177,8 @@ pub(super) fn encoded(value: &str, encode: &Encode) -> Zeroizing<String> {
 /// Writes something in place of the characters that have an escape.
 pub(super) fn escaped(value: &str, escapes: &BTreeMap<char, String>) -> Zeroizing<String> {
     // Room for the longest result from the start: a string that grows would leave copies of the secret behind.
-    let longest = escapes.values().map(String::len).max().unwrap_or(0).max(4);
-    let mut out = Zeroizing::new(String::with_capacity(value.len() * longest));
-    for c in value.chars() {
-        match escapes.get(&c) {
-            Some(written) => out.push_str(written),
-            None => out.push(c),
-        }
-    }
+    let mut out = Zeroizing::new(String::with_capacity(written::most_bytes(value, escapes)));
+    written::escape(value, escapes, &mut out);
     out
 }
 
@@ -259,6 +254,7 @@ mod tests {
             part: part.map(str::to_owned),
             encode: Encode::Plain,
             escapes: BTreeMap::new(),
+            limits: Vec::new(),
             shown: 0,
         }
     }

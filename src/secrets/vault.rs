@@ -15,7 +15,8 @@ use super::kept::Kept;
 use super::seal::{Ask, OpenError, PrivateKeyError, PrivateKeys, and_absent, check_public, open};
 use crate::store::closure::secret_path;
 use crate::store::files::FileError;
-use crate::store::manifest::{Encode, FolderFile, Format, Hole, SecretKind};
+use crate::store::manifest::{Encode, FolderFile, Hole, SecretKind};
+use crate::store::written::unfit;
 use crate::store::{Closure, Digest, Manifest};
 
 /// Shorter words than this stand in any text, and hide nothing.
@@ -52,11 +53,8 @@ pub enum SecretError {
         days(*since)
     )]
     Expired { name: String, how: String, since: Duration },
-    #[error(
-        "the secret `{name}` has a line break or another control character, and `{file}` has one line for it; \
-         run `kolla-lang secrets edit {name}`, and build again"
-    )]
-    NotOneLine { name: String, file: String },
+    #[error("the secret `{name}` {why}; run `kolla-lang secrets edit {name}`, and build again")]
+    Unfit { name: String, why: String },
 }
 
 /// Says how a certificate is renewed: what comes after `kolla-lang secrets`.
@@ -124,16 +122,18 @@ impl Vault {
         let files = closure.manifest.folders.iter().flat_map(|folder| &folder.files);
         let holes = files.flat_map(|file| file.holes.iter().map(move |hole| (file, hole)));
         let mut wrong = BTreeMap::new();
-        for (file, hole @ Hole { secret, part, .. }) in holes {
+        for (FolderFile { name: file, format, .. }, hole @ Hole { secret, part, .. }) in holes {
             if wrong.contains_key(secret) {
                 continue;
             }
             match self.read(closure, secret, part.as_deref()) {
-                Ok(value) if breaks_line(file, hole, &value) => {
-                    let error = SecretError::NotOneLine { name: secret.clone(), file: file.name.clone() };
-                    wrong.insert(secret.clone(), error);
+                Ok(value) => {
+                    let unfit = unfit(&format!("`{file}`"), *format, hole, &value);
+                    wrong.extend(unfit.map(|why| {
+                        let name = secret.clone();
+                        (secret.clone(), SecretError::Unfit { name, why })
+                    }));
                 }
-                Ok(_) => {}
                 Err(error @ SecretError::Key(_)) => return vec![error],
                 Err(error) => drop(wrong.insert(secret.clone(), error)),
             }
@@ -211,16 +211,6 @@ impl Vault {
         }
         let keys = PrivateKeys::load(&self.keys, Ask::Nobody).map_err(SecretError::Key)?;
         Ok(self.loaded.get_or_init(|| keys))
-    }
-}
-
-/// Whether a secret has a character that ends the line which it is put into, or that no line can hold.
-fn breaks_line(file: &FolderFile, hole: &Hole, value: &str) -> bool {
-    match (file.format, &hole.encode) {
-        (Format::Ini | Format::Env, Encode::Plain | Encode::Escape(_)) => {
-            value.contains(|c: char| c.is_control() && c != '\t' && !hole.escapes.contains_key(&c))
-        }
-        _ => false,
     }
 }
 

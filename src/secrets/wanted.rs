@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::file::{Entry, SecretsFile};
+use super::generate::Parts;
 use super::seal::{PublicKey, is_sealed_to};
-use crate::store::manifest::SecretKind;
+use crate::store::manifest::{Format, Hole, SecretKind};
+use crate::store::written::unfit;
 
 /// A secret as the description wants it.
 #[derive(Clone)]
@@ -18,6 +20,31 @@ pub struct Wanted {
     pub import: Option<String>,
     /// Who may read it, in the order of their words.
     pub readers: Vec<Reader>,
+    /// Where it goes, each way in which it is written and read once.
+    pub places: Vec<Place>,
+}
+
+/// A place of a file where a secret goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The host whose file it is.
+    pub host: String,
+    /// The file, as its folder has it.
+    pub file: String,
+    /// How the file is written.
+    pub format: Format,
+    /// The place itself.
+    pub hole: Hole,
+}
+
+impl Place {
+    /// Says whether two places take the same values.
+    fn takes_as(&self, other: &Self) -> bool {
+        let Hole { offset: _, secret: _, part, encode, escapes, limits, shown: _ } = &self.hole;
+        let it = &other.hole;
+        self.format == other.format
+            && (part, encode, escapes, limits) == (&it.part, &it.encode, &it.escapes, &it.limits)
+    }
 }
 
 /// Somebody who may read a secret.
@@ -61,6 +88,21 @@ impl Wanted {
         let mut words: Vec<String> = self.readers.iter().map(Reader::word).collect();
         words.sort();
         words
+    }
+
+    /// Adds a place where it goes, unless one that takes the same values is known.
+    pub fn goes(&mut self, place: Place) {
+        if !self.places.iter().any(|it| it.takes_as(&place)) {
+            self.places.push(place);
+        }
+    }
+
+    /// Says why parts cannot be this secret, behind its name: the first reader that could not read one of them.
+    pub fn unfit(&self, parts: &Parts) -> Option<String> {
+        self.places.iter().find_map(|Place { host, file, format, hole }| {
+            let value = parts.get(hole.part.as_deref().unwrap_or_default())?;
+            unfit(&format!("`{file}` of {host}"), *format, hole, value)
+        })
     }
 
     /// Returns the readers' keys that are known.
@@ -200,7 +242,12 @@ mod tests {
     }
 
     fn wanted(kind: SecretKind, readers: &[&Reader]) -> Wanted {
-        Wanted { kind, import: None, readers: readers.iter().map(|it| (*it).clone()).collect() }
+        Wanted {
+            kind,
+            import: None,
+            places: Vec::new(),
+            readers: readers.iter().map(|it| (*it).clone()).collect(),
+        }
     }
 
     fn entry(wanted: &Wanted, public: Parts) -> Result<Entry, Box<dyn std::error::Error>> {

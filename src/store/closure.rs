@@ -140,6 +140,7 @@ mod tests {
             part: None,
             encode: Encode::Plain,
             escapes: BTreeMap::new(),
+            limits: Vec::new(),
             shown: 0,
         };
         let file = FolderFile {

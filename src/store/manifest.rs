@@ -14,6 +14,7 @@ use super::gate::is_false;
 pub use super::gate::{Ask, Gate, Probe};
 use super::precheck::Precheck;
 pub use super::secret::{Alphabet, SecretKind};
+use super::written::Limit;
 
 /// The version of this schema; a reader refuses a higher one.
 pub const VERSION: u32 = 1;
@@ -256,6 +257,9 @@ pub struct Hole {
     /// What is written in place of a character of what `encode` gives, by the character.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub escapes: BTreeMap<char, String>,
+    /// Who reads it and does not take every character. What is written does not depend on it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<Limit>,
     /// How many bytes stand in it, in a tree that people read; 0 on a host, and wherever else a closure is one.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub shown: u64,
@@ -279,7 +283,7 @@ pub enum Encode {
     Base64,
     /// Escaped as within a double-quoted text of JSON, YAML or TOML, which agree in this.
     Quoted,
-    /// With a backslash in front of each of these characters.
+    /// With a backslash in front of each of these characters. Closures from before `escapes` said so have it.
     Escape(String),
     /// So, and then as within a double-quoted text.
     EscapeQuoted(String),

@@ -20,6 +20,7 @@ pub mod sweep;
 pub mod transfer;
 pub mod tree;
 pub mod versioned;
+pub mod written;
 
 use std::path::PathBuf;
 

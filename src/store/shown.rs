@@ -92,6 +92,7 @@ mod tests {
             part: part.map(str::to_owned),
             encode: Encode::Plain,
             escapes: BTreeMap::new(),
+            limits: Vec::new(),
             shown: 0,
         };
         let file = FolderFile {

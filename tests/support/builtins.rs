@@ -47,11 +47,19 @@ fn page() -> String {
         let _ = write!(out, "\n## {group}\n\n| name | types | does | example |\n|---|---|---|---|\n");
         for builtin in all {
             let (expression, value) = builtin.example;
-            let example =
-                if has_example(builtin) { format!("`{expression}` is `{value}`") } else { String::new() };
+            let example = if has_example(builtin) {
+                format!("{} is {}", code(expression), code(value))
+            } else {
+                String::new()
+            };
             let types = builtin.signature.replace('|', "\\|");
             let _ = writeln!(out, "| `{}` | `{types}` | {} | {example} |", builtin.name, builtin.doc);
         }
     }
     out
+}
+
+/// A text as Markdown has code, also one with a backtick in it.
+fn code(text: &str) -> String {
+    if text.contains('`') { format!("`` {text} ``") } else { format!("`{text}`") }
 }

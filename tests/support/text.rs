@@ -56,15 +56,18 @@ fn with_unit(n: i64, units: &[(&str, i64)]) -> String {
 fn part(part: &SecretPart) -> String {
     match part {
         SecretPart::Text(text) => format!("{text:?}"),
-        SecretPart::Name { name, part, encode } => {
+        SecretPart::Name { name, part, encode, limits } => {
             let part = part.as_ref().map_or(String::new(), |it| format!("#{it}"));
             let how = match encode {
                 Encode::Plain => "",
                 Encode::Url => "|url",
                 Encode::Base64 => "|base64",
                 Encode::Escape(which) => &format!("|escape {which}"),
+                Encode::Within(encoder) => &format!("|{}", encoder.name),
             };
-            format!("{name}{part}{how}")
+            let limits: String =
+                limits.iter().map(|it| format!("|for {}: {}", it.reader, it.chars.words())).collect();
+            format!("{name}{part}{how}{limits}")
         }
     }
 }

@@ -223,6 +223,7 @@ fn file(stem: &str, name: &str, text: &Value) -> (FolderFile, Vec<u8>) {
             part: None,
             encode: Encode::Plain,
             escapes: Default::default(),
+            limits: Vec::new(),
         });
         rest = back;
     }

@@ -805,7 +805,12 @@ impl Pass<'_> {
 
     /// A secret by name.
     pub fn secret_value(name: &Arc<str>, part: Option<Arc<str>>) -> Value {
-        Value::Secret(Arc::from([SecretPart::Name { name: name.clone(), part, encode: Encode::Plain }]))
+        Value::Secret(Arc::from([SecretPart::Name {
+            name: name.clone(),
+            part,
+            encode: Encode::Plain,
+            limits: Arc::from([]),
+        }]))
     }
 }
 

@@ -21,13 +21,14 @@ pub fn secret(parts: &[SecretPart]) -> String {
     for part in parts {
         match part {
             SecretPart::Text(text) => out.push_str(text),
-            SecretPart::Name { name, part, encode } => {
+            SecretPart::Name { name, part, encode, limits: _ } => {
                 let part = part.as_ref().map_or(String::new(), |p| format!("#{p}"));
                 let encode = match encode {
                     Encode::Plain => "",
                     Encode::Url => " urlencoded",
                     Encode::Base64 => " base64",
                     Encode::Escape(_) => " escaped",
+                    Encode::Within(encoder) => &format!(" {}", encoder.name),
                 };
                 let _ = write!(out, "<secret {name}{part}{encode}>");
             }

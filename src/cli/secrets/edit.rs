@@ -65,7 +65,7 @@ pub fn run(book: &mut Book, args: &EditArgs, answer: Answer) -> Result<(), Exit>
     let is_new = new != old;
     if is_new {
         let parts = with_part(name, &kind, parts, part.as_deref().unwrap_or_default(), &new)?;
-        check(name, &kind, &parts)?;
+        check(book, name, &kind, &parts)?;
         book.put(name, parts)?;
         book.save()?;
     }
@@ -108,7 +108,7 @@ fn from_files(
     for (part, text) in &new {
         parts = with_part(name, kind, parts, part, text)?;
     }
-    check(name, kind, &parts)?;
+    check(book, name, kind, &parts)?;
     book.put(name, parts)?;
     book.save()?;
     book.say_done("changed", &[name.to_owned()], answer);
@@ -120,8 +120,12 @@ fn is_made_from_other(kind: &SecretKind, part: &str) -> bool {
     matches!(kind, SecretKind::Bcrypt { .. }) && part == "hash"
 }
 
-/// Refuses parts that do not belong together or are not what is described.
-fn check(name: &str, kind: &SecretKind, parts: &Parts) -> Result<(), Exit> {
+/// Refuses parts that do not belong together, are not what is described, or could not be read where they go.
+fn check(book: &Book, name: &str, kind: &SecretKind, parts: &Parts) -> Result<(), Exit> {
+    if let Some(why) = book.wanted(name)?.unfit(parts) {
+        say_wrong!("error: the secret `{name}` cannot be this, and was not changed: it {why}");
+        return Err(Exit::Refused);
+    }
     given::check(kind, parts, SystemTime::now()).map_err(|error| {
         say_wrong!("error: the secret `{name}` cannot be this, and was not changed: {error}");
         match error {

@@ -78,7 +78,7 @@ struct Found {
     /// Secrets that were made already.
     there: Vec<String>,
     /// Names of values that cannot be taken over, and why.
-    unusable: Vec<(String, &'static str)>,
+    unusable: Vec<(String, String)>,
 }
 
 fn look(book: &Book, given: &serde_yaml_ng::Mapping) -> Found {
@@ -89,8 +89,11 @@ fn look(book: &Book, given: &serde_yaml_ng::Mapping) -> Found {
         let Some(value) = given.get(import.as_str()).filter(|it| !is_empty(it)) else { continue };
         match parts_of(&wanted.kind, value) {
             _ if book.file.secrets.contains_key(name) => found.there.push(name.clone()),
-            Ok(parts) => found.usable.push((name.clone(), parts)),
-            Err(why) => found.unusable.push((import.clone(), why)),
+            Ok(parts) => match wanted.unfit(&parts).or_else(|| of_lines(&wanted.kind, &parts)) {
+                None => found.usable.push((name.clone(), parts)),
+                Some(why) => found.unusable.push((import.clone(), why)),
+            },
+            Err(why) => found.unusable.push((import.clone(), why.to_owned())),
         }
     }
     found
@@ -111,13 +114,7 @@ fn parts_of(kind: &SecretKind, value: &serde_yaml_ng::Value) -> Result<Parts, &'
             ]))
         }
         SecretKind::Password { .. } | SecretKind::Uuid | SecretKind::Keyring => {
-            let text = text(value)?;
-            if text.contains(char::is_control) {
-                return Err(
-                    "has a line break or another control character, which files of services cannot carry",
-                );
-            }
-            Ok(Parts::from([(String::new(), text)]))
+            Ok(Parts::from([(String::new(), text(value)?)]))
         }
         SecretKind::Bcrypt { .. } => {
             hashed(&text(value)?).map_err(|_| "is longer than the 72 bytes that bcrypt reads")
@@ -126,6 +123,13 @@ fn parts_of(kind: &SecretKind, value: &serde_yaml_ng::Value) -> Result<Parts, &'
             Err("is of a kind that kolla-ansible keeps elsewhere")
         }
     }
+}
+
+/// Says that a password has a line break or another control character: by mistake, whoever could read it. `secrets edit` takes one.
+fn of_lines(kind: &SecretKind, parts: &Parts) -> Option<String> {
+    let one_line = matches!(kind, SecretKind::Password { .. } | SecretKind::Uuid | SecretKind::Keyring);
+    let has_controls = parts.values().any(|it| it.contains(char::is_control));
+    (one_line && has_controls).then(|| "has a line break or another control character".to_owned())
 }
 
 fn text(value: &serde_yaml_ng::Value) -> Result<String, &'static str> {
@@ -150,7 +154,9 @@ mod tests {
     fn a_value_is_a_text_as_it_was_written_or_nothing() {
         let password = SecretKind::Password { length: 40, alphabet: Alphabet::Alphanumeric };
         assert_eq!(told(&password, "\"0123\""), Ok(Parts::from([(String::new(), "0123".to_owned())])));
-        assert!(told(&password, "\"a\\nb\"").is_err() && told(&password, "\"Tr0ub4dor#3'x\"").is_ok());
+        let of_lines = |yaml: &str| told(&password, yaml).map(|it| of_lines(&password, &it).is_some());
+        assert_eq!(of_lines("\"a\\nb\""), Ok(true));
+        assert_eq!(of_lines("\"Tr0ub4dor#3'x\""), Ok(false));
         assert_eq!(told(&password, "123"), Err("is no text: put it in quotes"));
         assert_eq!(told(&password, "[a]"), Err("is no text: put it in quotes"));
         let vault = "!vault |\n  $ANSIBLE_VAULT;1.1;AES256\n  6162\n";

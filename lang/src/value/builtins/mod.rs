@@ -8,6 +8,7 @@ use crate::types::sig::Signatures;
 use crate::types::ty::TyId;
 use std::sync::OnceLock;
 
+mod encoders;
 mod lists;
 mod net;
 mod numbers;
@@ -58,7 +59,7 @@ impl Builtin {
 }
 
 static GROUPS: &[&[Builtin]] =
-    &[&lists::ALL, &text::ALL, &numbers::ALL, &net::ALL, &secrets::ALL, &tests::ALL];
+    &[&lists::ALL, &text::ALL, &numbers::ALL, &net::ALL, &secrets::ALL, &encoders::ALL, &tests::ALL];
 
 /// All builtins, by group.
 pub fn all() -> impl Iterator<Item = &'static Builtin> {

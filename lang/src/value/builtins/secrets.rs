@@ -4,7 +4,8 @@ use super::super::budget::within;
 use super::super::errors;
 use super::super::pass::Pass;
 use super::Builtin;
-use crate::data::{Encode, SecretPart};
+use crate::data::{Encode, SecretPart, encode_secret};
+use crate::diag::Reported;
 use crate::live::Value;
 use crate::source::Span;
 use crate::types::ty::TyId;
@@ -72,38 +73,34 @@ fn encoded(
     encode: &Encode,
     plain: impl Fn(&str) -> String,
 ) -> Value {
-    let is_encoded =
-        |it: &SecretPart| matches!(it, SecretPart::Name { encode, .. } if *encode != Encode::Plain);
     // Percent-encoding makes three characters of one.
-    let n_bytes = |text: &str| (text.len() as u64).saturating_mul(3);
-    let made = match value {
+    within!(count(pass, value, 3, at));
+    match value {
+        Value::Str(text) => Value::Str(plain(text).into()),
+        Value::Secret(parts) => match encode_secret(parts, encode, plain) {
+            Some(parts) => Value::Secret(parts),
+            None => encoded_already(pass, at),
+        },
+        other => pass.failed(at, &[other]),
+    }
+}
+
+/// Counts what encoding makes, where one byte becomes up to so many.
+pub(super) fn count(pass: &mut Pass<'_>, value: &Value, times: u64, at: Span) -> Result<(), Reported> {
+    let n_bytes = |text: &str| (text.len() as u64).saturating_mul(times);
+    match value {
         Value::Str(text) => pass.make_text(n_bytes(text), at),
         Value::Secret(parts) => parts.iter().try_for_each(|part| match part {
             SecretPart::Text(text) => pass.make_text(n_bytes(text), at),
             SecretPart::Name { .. } => pass.make(1, at),
         }),
         _ => Ok(()),
-    };
-    within!(made);
-    match value {
-        Value::Secret(parts) if parts.iter().any(is_encoded) => {
-            let help = Some("encode each secret once, where it goes into its text");
-            pass.fail(errors::bad_text(at, "this secret is encoded already", help))
-        }
-        Value::Str(text) => Value::Str(plain(text).into()),
-        Value::Secret(parts) => Value::Secret(
-            parts
-                .iter()
-                .map(|p| match p {
-                    SecretPart::Text(text) => SecretPart::Text(plain(text).into()),
-                    SecretPart::Name { name, part, .. } => {
-                        SecretPart::Name { name: name.clone(), part: part.clone(), encode: encode.clone() }
-                    }
-                })
-                .collect(),
-        ),
-        other => pass.failed(at, &[other]),
     }
+}
+
+pub(super) fn encoded_already(pass: &mut Pass<'_>, at: Span) -> Value {
+    let help = Some("encode each secret once, where it goes into its text");
+    pass.fail(errors::bad_text(at, "this secret is encoded already", help))
 }
 
 fn urlencode(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {

@@ -8,9 +8,9 @@ service() { # name type
 
 endpoint() { # service interface url
     local id
-    id=$(openstack endpoint list --service "$1" --interface "$2" --region 'RegionOne' -f value -c ID)
+    id=$(openstack endpoint list --service "$1" --interface "$2" --region='RegionOne' -f value -c ID)
     if [ -z "$id" ]; then
-        openstack endpoint create --region 'RegionOne' "$1" "$2" "$3"
+        openstack endpoint create --region='RegionOne' "$1" "$2" "$3"
     else
         openstack endpoint set --url "$3" "$id"
     fi

@@ -1,1 +1,4 @@
 -- Galera keeps the statements that it replicates in a file: of a password they hold the hash.
+-- Texts are read as they are written below, whatever mode and characters the server has.
+SET NAMES utf8mb4;
+SET SESSION sql_mode = 'STRICT_TRANS_TABLES';
