@@ -5,6 +5,7 @@
 pub mod activate;
 pub mod cli;
 pub mod fleet;
+pub mod images;
 pub mod lab;
 pub mod model;
 pub mod plan;

@@ -20,6 +20,8 @@ pub mod follow;
 pub mod gc;
 pub mod generations;
 pub mod host;
+pub mod images;
+mod images_of;
 pub mod lab;
 pub mod origins;
 pub mod overrides;
@@ -92,6 +94,7 @@ enum Command {
     Pin(pin::PinArgs),
     Unpin(pin::UnpinArgs),
     Gc(gc::GcArgs),
+    Images(images::ImagesArgs),
     Secrets(secrets::SecretsArgs),
     Lab(lab::LabArgs),
     #[command(hide = true)]
@@ -129,7 +132,9 @@ fn run() -> Exit {
         }
         describe::read_below(root);
     }
-    let strict = |args: StrictArgs| move |file: Option<&Path>| build::build(file, args.warnings());
+    let strict = |args: StrictArgs| {
+        move |file: Option<&Path>| build::build_warned(file, args.warnings()).map(|(built, _)| built)
+    };
     // What only looks, or goes back, does not refuse a description for its warnings.
     let lenient = |file: Option<&Path>| build::build(file, Warnings::Allowed);
     match &cli.command {
@@ -155,6 +160,7 @@ fn run() -> Exit {
         Command::Pin(args) => pin::run(args),
         Command::Unpin(args) => pin::run_unpin(args),
         Command::Gc(args) => gc::run(args),
+        Command::Images(args) => images::run(args),
         Command::Secrets(args) => secrets::run(args),
         Command::Lab(args) => lab::run(args, &describe_lab::spec),
         Command::BootFiles(args) => boot_files::run(args),

@@ -20,6 +20,8 @@ use std::time::Duration;
 pub struct Cloud {
     /// Its name.
     pub name: Text,
+    /// Images that stay by tag, or beginnings of their references that end in `/`.
+    pub unpinned: Vec<Text>,
     /// The OpenStack release.
     pub release: Arc<str>,
     /// Networks of the site by name, sorted.
@@ -156,6 +158,11 @@ impl Cloud {
         self.tasks.iter().filter(move |task| task.on.as_str() == host)
     }
 
+    /// Takes images of tasks that a lock pins by their digests.
+    pub fn pin(&mut self, pinned: impl Fn(&str) -> Option<String>) {
+        self.tasks.iter_mut().for_each(|it| it.run.pin(&pinned));
+    }
+
     /// Says of each secret what was made of it.
     pub fn seal(&mut self, made: impl Fn(&str) -> Option<Sealed>) {
         for (name, spec) in &mut self.secrets {
@@ -171,9 +178,11 @@ pub fn decode_cloud(root: &[(Arc<str>, Data)]) -> (Cloud, Problems) {
     let shared = &Data { kind: DataKind::Record(root.into()), origin: nowhere };
     let cloud = read.field(shared, "cloud");
     let (name, release) = (read.field(cloud, "name"), read.field(cloud, "release"));
+    let unpinned = read.field(cloud, "unpinned");
     let cloud = Cloud {
         name: read.text(name),
         release: read.text(release).value,
+        unpinned: read.texts(unpinned),
         networks: map(&mut read, shared, "networks", |read, _, it| site_network(read, it)),
         vips: map(&mut read, shared, "vips", |read, _, it| vip(read, it)),
         tasks: values(map(&mut read, shared, "tasks", task)),
