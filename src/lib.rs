@@ -12,5 +12,6 @@ pub mod plan;
 pub mod rejoin;
 pub mod render;
 pub mod secrets;
+pub mod sign;
 pub mod stdlib;
 pub mod store;

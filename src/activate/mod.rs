@@ -26,6 +26,7 @@ pub mod listed;
 pub mod memory;
 pub mod name;
 pub mod observed;
+pub mod operators;
 pub mod part;
 pub mod pending;
 pub mod perform;

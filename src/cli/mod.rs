@@ -23,6 +23,7 @@ pub mod host;
 pub mod images;
 mod images_of;
 pub mod lab;
+pub mod operators;
 pub mod origins;
 pub mod overrides;
 pub mod part;
@@ -39,6 +40,7 @@ pub mod say;
 pub mod secrets;
 pub mod secrets_of;
 pub mod sides;
+pub mod sign;
 pub mod status;
 pub mod store;
 pub mod switch;
@@ -95,6 +97,7 @@ enum Command {
     Unpin(pin::UnpinArgs),
     Gc(gc::GcArgs),
     Images(images::ImagesArgs),
+    Operators(operators::OperatorsArgs),
     Secrets(secrets::SecretsArgs),
     Lab(lab::LabArgs),
     #[command(hide = true)]
@@ -161,6 +164,7 @@ fn run() -> Exit {
         Command::Unpin(args) => pin::run_unpin(args),
         Command::Gc(args) => gc::run(args),
         Command::Images(args) => images::run(args),
+        Command::Operators(args) => operators::run(args, &lenient),
         Command::Secrets(args) => secrets::run(args),
         Command::Lab(args) => lab::run(args, &describe_lab::spec),
         Command::BootFiles(args) => boot_files::run(args),
