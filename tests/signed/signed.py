@@ -63,11 +63,12 @@ class Seen:
         print(f"{code}  {what}")
 
     def state(self):
+        """Which generation boots, a file of it, and the last signature that counted. Whose keys count is noted by the next switch."""
         root = self.host.root
-        boot = root / "etc/kolla-lang/boot"
-        record = root / "var/lib/kolla-lang/operators.json"
-        conf = root / "etc/crash.conf"
-        return [boot.readlink() if boot.is_symlink() else None] + [it.read_bytes() if it.exists() else None for it in (record, conf)]
+        boot, conf, record = root / "etc/kolla-lang/boot", root / "etc/crash.conf", root / "var/lib/kolla-lang/operators.json"
+        known = json.loads(record.read_text())["record"] if record.exists() else {}
+        text = conf.read_text() if conf.exists() else None
+        return [boot.readlink() if boot.is_symlink() else None, text, known.get("counter"), known.get("closure")]
 
     def operators(self, names):
         self.expect("operators", ["/opt/kolla-lang", "operators", "list", "--json"], 0, "")
