@@ -187,6 +187,7 @@ mod tests {
             let mut closure = Closure::new(Manifest::new("shop", "web1", Backend::Quadlet, name));
             let lines = self.public(operators).into_iter().map(|(name, key)| (name, key.line().to_owned()));
             closure.manifest.operators = lines.collect();
+            closure.manifest.volumes.push("data".to_owned());
             closure
         }
 
