@@ -5,11 +5,13 @@
 pub mod activate;
 pub mod cli;
 pub mod fleet;
+pub mod images;
 pub mod lab;
 pub mod model;
 pub mod plan;
 pub mod rejoin;
 pub mod render;
 pub mod secrets;
+pub mod sign;
 pub mod stdlib;
 pub mod store;

@@ -8,13 +8,15 @@ use super::behind;
 use super::enrol;
 use super::failure::{ActivateError, Refusal};
 use super::generation;
+use super::history;
 use super::kernel;
 use super::layout::Layout;
+use super::operators;
 use super::perform::spare;
 use super::podman::Tools;
 use super::preflight::{Checked, check};
 use super::request::Options;
-use super::switch::{Preview, preview};
+use super::switch::{Preview, held, preview};
 use super::systemd::{Systemd, UnitState};
 use crate::secrets::Vault;
 use crate::store::files::failed;
@@ -42,6 +44,17 @@ impl DryRun {
         let refusals: Vec<Refusal> = preview.plan.refused.iter().map(Refusal::from).chain(refusals).collect();
         barred.or_else(|| (!refusals.is_empty()).then_some(ActivateError::Refused(refusals)))
     }
+}
+
+/// Says why the signature of a closure does not count here.
+fn unsigned(layout: &Layout, to: &Closure, options: &Options) -> Result<Option<Refusal>, Refusal> {
+    let from = held(layout)?.map(|it| (it.closure.digest(), it.closure.manifest));
+    let committed = from.as_ref().map(|(digest, manifest)| (digest, manifest));
+    let known = operators::settled(operators::load(layout)?, committed);
+    let from = from.as_ref().map(|(_, manifest)| manifest);
+    let decided =
+        operators::decide(known.as_ref(), from, to, options.signature.as_ref(), history::seconds_now());
+    Ok(decided.err().map(Refusal::from))
 }
 
 /// Looks what a switch would do. Changes nothing.
@@ -78,5 +91,9 @@ pub fn dry_run(
     let Checked { missing, mut refusals } =
         check(layout, systemd, tools, &Vault::new(layout.host_keys()), to, &place);
     refusals.extend(behind::refusals(layout, tools, to, None, options)?);
+    // Who only looks signs nothing.
+    if options.signature.is_some() {
+        refusals.extend(unsigned(layout, to, options)?);
+    }
     Ok(DryRun { preview, pulls: missing, kernel: kernel::steps(layout, &to.manifest), refusals, barred })
 }

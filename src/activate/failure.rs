@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::adopt::AdoptError;
 use super::drift::Finding;
+use super::operators::OperatorError;
 use super::podman::ToolError;
 use super::steps::Refused;
 use super::systemd::SystemdError;
@@ -108,6 +109,8 @@ pub enum Refusal {
     Drift(Box<Finding>),
     #[error(transparent)]
     Record(#[from] SealedError),
+    #[error(transparent)]
+    Operator(#[from] OperatorError),
 }
 
 impl From<&Refused> for Refusal {

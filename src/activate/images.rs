@@ -6,11 +6,9 @@ use super::failure::Refusal;
 use super::journal::Record;
 use super::perform::Host;
 use super::podman::Tools;
+use crate::images::reference::HERE;
 use crate::store::Manifest;
 use crate::store::files;
-
-/// The registry that is no registry: images made on this host. Nobody can be asked for those.
-const HERE: &str = "localhost/";
 
 /// Returns the images that are missing, and a refusal for each that cannot be got from anywhere.
 pub fn missing(tools: &mut dyn Tools, manifest: &Manifest) -> (Vec<String>, Vec<Refusal>) {

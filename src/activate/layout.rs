@@ -106,6 +106,11 @@ impl Layout {
         ["ssh_host_ed25519_key", "ssh_host_rsa_key"].map(|it| self.at("/etc/ssh").join(it)).into()
     }
 
+    /// Returns the record of the operators whose signatures count.
+    pub fn operators(&self) -> PathBuf {
+        self.at("/var/lib/kolla-lang/operators.json")
+    }
+
     /// Returns the folder of stamps of finished tasks.
     pub fn done(&self) -> PathBuf {
         self.at("/var/lib/kolla-lang/done")

@@ -27,6 +27,7 @@ pub mod memory;
 pub mod name;
 pub mod names;
 pub mod observed;
+pub mod operators;
 pub mod part;
 pub mod pending;
 pub mod perform;

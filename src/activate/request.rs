@@ -10,6 +10,7 @@ use super::failure::ActivateError;
 use super::layout::Layout;
 use super::part::Part;
 use super::switch::Target;
+use crate::sign::Signed;
 use crate::store::{Digest, Store};
 
 /// A switch that is asked for.
@@ -71,6 +72,8 @@ pub struct Options {
     pub part: Option<Part>,
     /// The rollout whose claim to this host ends.
     pub take_over: Option<String>,
+    /// Of an operator, where the host takes nothing else.
+    pub signature: Option<Signed>,
 }
 
 /// Whose gates are not waited for.

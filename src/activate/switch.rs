@@ -18,6 +18,7 @@ use super::history::{self, Kind};
 use super::journal::{Journal, Record};
 use super::layout::Layout;
 use super::memory::{Memory, hold};
+use super::operators;
 use super::pending;
 use super::perform::{Host, Progress, describe, spare};
 use super::podman::Tools;
@@ -199,6 +200,17 @@ fn attempt(host: &mut Host<'_>, target: Target, program: &Path) -> Result<Outcom
     let from = held(layout)?;
     let (kind, wanted) = find(layout, from.as_ref(), target)?;
     let committed = from.as_ref().map(|it| committed_closure(layout, it.number)).transpose()?;
+    let operators =
+        operators::settle(layout, committed.as_ref().zip(from.as_ref().map(|it| &it.closure.manifest)))?;
+    let taken = match &wanted {
+        Wanted::New(closure, _) if committed.as_ref() != Some(&closure.digest()) => {
+            let (from, signed) =
+                (from.as_ref().map(|it| &it.closure.manifest), host.options.signature.as_ref());
+            operators::decide(operators.as_ref(), from, closure, signed, history::seconds_now())?
+        }
+        // What the host is or was, somebody signed then.
+        _ => None,
+    };
     enrol::enrol(layout, &host.options, &wanted.wish(), committed.as_ref())?;
     if let Some(from) = &from
         && is_held(layout, from, &wanted)?
@@ -222,6 +234,12 @@ fn attempt(host: &mut Host<'_>, target: Target, program: &Path) -> Result<Outcom
         return Err(ActivateError::Refused(refusals));
     }
     let (number, to, engine) = prepare(host, wanted, program)?;
+    if let Some(taken) = &taken
+        && let Err(refusal) = operators::note(layout, taken)
+    {
+        discard(layout, kind, number)?;
+        return Err(refusal.into());
+    }
 
     let before = match snapshot(host, from_closure, &to) {
         Ok(before) => before,

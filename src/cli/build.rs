@@ -17,7 +17,7 @@ use super::exit::Exit;
 use super::host::{Answer, Built, complain};
 use super::report::{self, StrictArgs, Warnings};
 use super::say::say;
-use super::secrets_of;
+use super::{images_of, secrets_of};
 use crate::fleet::ssh::Reach;
 use crate::model::host::Ssh;
 use crate::model::{decode_cloud, decode_host, not_derived};
@@ -55,6 +55,8 @@ pub struct Made {
     pub problems: Vec<Diagnostic>,
     /// The secrets that the closures name, with those who may read them.
     pub wanted: BTreeMap<String, Wanted>,
+    /// Images by a tag that could be pinned and are not.
+    pub unpinned: BTreeSet<String>,
     /// How each host is reached.
     pub reach: BTreeMap<String, Reach>,
     /// The roles of each host.
@@ -72,12 +74,13 @@ pub fn make_quietly(described: &Described, jobs: usize) -> Made {
 }
 
 fn make_telling(described: &Described, jobs: usize, bar: &ProgressBar) -> Made {
-    let Described { compiled, secrets } = described;
+    let Described { compiled, secrets, lock } = described;
     let root = compiled.root();
     // A description without the kernel is evaluated and checked, and makes no host.
     let mut decoded = describes_cloud(compiled).then(|| decode_cloud(root));
     if let Some((cloud, _)) = &mut decoded {
         cloud.seal(|name| secrets_of::sealed(secrets, name));
+        cloud.pin(|image| lock.resolve(image));
     }
     // A host whose files cost too much is the last one: those behind it would most likely do the same, each as long.
     let last = AtomicUsize::new(usize::MAX);
@@ -90,8 +93,9 @@ fn make_telling(described: &Described, jobs: usize, bar: &ProgressBar) -> Made {
         // Of a host that failed as a whole nothing is known.
         let known = decoded.as_ref().filter(|_| !data.is_error());
         let closure = known.map(|(cloud, _)| {
-            let (host, found) = decode_host(name, &data);
+            let (mut host, found) = decode_host(name, &data);
             problems.extend(found);
+            host.pin(|image| lock.resolve(image));
             let (plan, found) = plan_host(cloud, &host);
             problems.extend(found);
             let (closure, found) = render_host(&plan);
@@ -121,8 +125,9 @@ fn make_telling(described: &Described, jobs: usize, bar: &ProgressBar) -> Made {
             waits.push(host_waits);
         }
     }
-    let mut wanted = BTreeMap::new();
+    let (mut wanted, mut unpinned) = (BTreeMap::new(), BTreeSet::new());
     if let Some((cloud, found)) = decoded {
+        unpinned = images_of::unpinned(&cloud, &closures);
         let mut found = found;
         // What is said of all hosts means nothing while some are missing.
         if !costs_too_much(&problems) {
@@ -131,7 +136,7 @@ fn make_telling(described: &Described, jobs: usize, bar: &ProgressBar) -> Made {
         }
         problems.extend(not_derived(found, root.iter().map(|(_, it)| it)));
     }
-    Made { closures, problems: problems.sorted(), wanted, reach, roles }
+    Made { closures, problems: problems.sorted(), wanted, unpinned, reach, roles }
 }
 
 /// Whether something was stopped because it costs too much.
@@ -171,11 +176,25 @@ fn progress(n: usize) -> ProgressBar {
 
 /// Builds the cloud that a file describes for the commands that act on hosts. What is wrong was printed.
 pub fn build(file: Option<&Path>, warnings: Warnings) -> Result<Built, Exit> {
-    build_described(file, warnings).map(|(built, _)| built)
+    build_silently(file, warnings).map(|(built, _, _)| built)
 }
 
-/// The same, with what it was built from.
+/// The same, and warns of images that are not pinned, for commands whose outcome hosts are switched to.
+pub fn build_warned(file: Option<&Path>, warnings: Warnings) -> Result<(Built, Described), Exit> {
+    let (built, described, unpinned) = build_silently(file, warnings)?;
+    images_of::warn(&unpinned, warnings, Answer::Text)?;
+    Ok((built, described))
+}
+
+/// The same as [`build`], with what it was built from.
 pub fn build_described(file: Option<&Path>, warnings: Warnings) -> Result<(Built, Described), Exit> {
+    let (built, described, _) = build_silently(file, warnings)?;
+    Ok((built, described))
+}
+
+type Silently = (Built, Described, BTreeSet<String>);
+
+fn build_silently(file: Option<&Path>, warnings: Warnings) -> Result<Silently, Exit> {
     let described = compile(file)?;
     let made = make(&described, JobsArgs { jobs: None }.count());
     match report::print_all(&made.problems, described.compiled.sources(), Answer::Text, warnings) {
@@ -183,10 +202,10 @@ pub fn build_described(file: Option<&Path>, warnings: Warnings) -> Result<(Built
         exit => return Err(exit),
     }
     secrets_of::check(file, &described.secrets, &made.wanted)?;
-    let closures = made.closures;
+    let (closures, unpinned) = (made.closures, made.unpinned);
     let digests = closures.iter().map(|(name, closure)| (name.clone(), closure.digest())).collect();
     let cloud = record(&closures, digests).digest();
-    Ok((Built { closures, cloud: Some(cloud), reach: made.reach, roles: made.roles }, described))
+    Ok((Built { closures, cloud: Some(cloud), reach: made.reach, roles: made.roles }, described, unpinned))
 }
 
 fn record(closures: &BTreeMap<String, Closure>, digests: BTreeMap<String, Digest>) -> BuildRecord {
@@ -202,7 +221,7 @@ pub fn run(args: &BuildArgs) -> Exit {
     };
     let answer = Answer::of(args.json);
     let made = make(&described, args.jobs.count());
-    let Described { compiled, secrets } = &described;
+    let Described { compiled, secrets, lock: _ } = &described;
     let exit = report::print_all(&made.problems, compiled.sources(), answer, args.strict.warnings());
     if exit != Exit::Done {
         if answer == Answer::Json {
@@ -220,6 +239,9 @@ pub fn run(args: &BuildArgs) -> Exit {
                 json!({ "version": 1, "problems": [], "secrets": secrets_of::words(secrets, &made.wanted) })
             );
         }
+        return exit;
+    }
+    if let Err(exit) = images_of::warn(&made.unpinned, args.strict.warnings(), answer) {
         return exit;
     }
     let written = match &args.out {
@@ -263,7 +285,7 @@ fn write_store(closures: &BTreeMap<String, Closure>, jobs: JobsArgs) -> Result<P
 }
 
 fn say(made: &Made, place: &Path, answer: Answer, described: &Described) {
-    let Described { compiled, secrets } = described;
+    let Described { compiled, secrets, lock: _ } = described;
     if answer == Answer::Json {
         let hosts: BTreeMap<&String, serde_json::Value> = made
             .closures
@@ -277,7 +299,10 @@ fn say(made: &Made, place: &Path, answer: Answer, described: &Described) {
         let secrets = secrets_of::words(secrets, &made.wanted);
         say!(
             "{}",
-            json!({ "version": 1, "hosts": hosts, "built": place, "problems": problems, "secrets": secrets })
+            json!({
+                "version": 1, "hosts": hosts, "built": place, "problems": problems, "secrets": secrets,
+                "unpinned": made.unpinned,
+            })
         );
         return;
     }

@@ -9,8 +9,9 @@ use std::sync::OnceLock;
 use super::exit::Exit;
 use super::report;
 use super::say::say_wrong;
-use super::secrets_of;
 use super::world::{Disk, WithVersions};
+use super::{images_of, secrets_of};
+use crate::images::lock::ImagesLock;
 use crate::secrets::file::SecretsFile;
 
 /// The map of the root whose entries are evaluated, rendered and switched apart from each other.
@@ -44,12 +45,14 @@ impl JobsArgs {
     }
 }
 
-/// A description with its secrets, of which the versions and the ciphertext are of one reading.
+/// A description with its secrets, of which the versions and the ciphertext are of one reading, and what its images are.
 pub struct Described {
     /// What the description says.
     pub compiled: Compiled,
     /// The file of secrets beside it.
     pub secrets: SecretsFile,
+    /// What tags of images mean.
+    pub lock: ImagesLock,
 }
 
 /// The same before anything is evaluated.
@@ -58,12 +61,14 @@ pub struct Typed {
     pub checked: Checked,
     /// The file of secrets beside it.
     pub secrets: SecretsFile,
+    /// What tags of images mean.
+    pub lock: ImagesLock,
 }
 
 /// Compiles a description, with the versions of its secrets. When it cannot even be read, that was said.
 pub fn compile(file: Option<&Path>) -> Result<Described, Exit> {
-    let Typed { checked, secrets } = type_only(file.unwrap_or(Path::new(DEFAULT_FILE)))?;
-    Ok(Described { compiled: checked.evaluate(Some(PARTITION)), secrets })
+    let Typed { checked, secrets, lock } = type_only(file.unwrap_or(Path::new(DEFAULT_FILE)))?;
+    Ok(Described { compiled: checked.evaluate(Some(PARTITION)), secrets, lock })
 }
 
 /// The same, with an expression whose value is asked for.
@@ -77,14 +82,14 @@ pub fn type_only(file: &Path) -> Result<Typed, Exit> {
 }
 
 fn type_asking(file: &Path, asked: Option<&str>) -> Result<Typed, Exit> {
-    let secrets = secrets_of::load(Some(file))?;
+    let (secrets, lock) = (secrets_of::load(Some(file))?, images_of::load(file)?);
     let name = file.to_string_lossy().into_owned();
     let disk = Disk::new(&name, ROOT.get().map(PathBuf::as_path));
     let world = WithVersions::new(disk, &secrets_of::path_of(Some(file)), &secrets);
     let mut entries = vec![name.as_str()];
     entries.extend(world.entry());
     let checked = kl::check_asking(&world, &entries, asked).map_err(|why| report::unreadable(&name, &why))?;
-    Ok(Typed { checked, secrets })
+    Ok(Typed { checked, secrets, lock })
 }
 
 /// Takes `a.b."c.d"` or `a["b"]` apart into names. What is wrong was printed.

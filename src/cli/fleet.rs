@@ -11,6 +11,7 @@ use super::exit::Exit;
 use super::host::{Answer, Build, Built, complain, complain_of, no_host};
 use super::plan::refuse;
 use super::say::{say, say_wrong};
+use super::sign::{SignArgs, sign_one};
 use super::told::{Teller, are, print_told, say_end};
 use crate::activate::history::seconds_now;
 use crate::activate::part::{Former, Lead, Open, Report};
@@ -56,6 +57,8 @@ pub struct Asked<'a> {
     pub dry_run: bool,
     /// Whether prechecks are asked of hosts that have nothing yet.
     pub prechecks: bool,
+    /// Who signs what hosts are to be.
+    pub sign: &'a SignArgs,
     /// Where to keep the plan.
     pub save: Option<&'a Path>,
     /// A plan that was kept: nothing else may be done.
@@ -154,7 +157,10 @@ pub fn run(asked: &Asked<'_>, build: Build<'_>) -> Result<Exit, Exit> {
     if is_new && asked.prechecks {
         check_first(&fleet, &record)?;
     }
-    let goals = goals(&known, &record, &asked.options.allow_behind);
+    let mut goals = goals(&known, &record, &asked.options.allow_behind);
+    if record.way == Way::New {
+        sign_all(asked.sign, &known, &mut goals)?;
+    }
     if is_new {
         check_all(&fleet, &goals, &asked.how, asked.answer)?;
     }
@@ -584,9 +590,27 @@ fn goals(
         let tasks = known.map(|it| it.to.manifest.tasks.clone()).unwrap_or_default();
         let change = Change { from: host.from.clone(), to: host.to.clone() };
         let behind = known.map(|it| it.done_on_it(allowed)).unwrap_or_default();
-        (name.clone(), Goal { change, cloud: Some(record.cloud.clone()), tasks, behind })
+        (name.clone(), Goal { change, cloud: Some(record.cloud.clone()), tasks, behind, signature: None })
     };
     record.hosts.iter().map(goal).collect()
+}
+
+/// Signs what each host is to be, where there are hosts that take nothing else. Before anything is asked of any.
+fn sign_all(
+    args: &SignArgs,
+    known: &BTreeMap<String, Known>,
+    goals: &mut BTreeMap<String, Goal>,
+) -> Result<(), Exit> {
+    let closures: BTreeMap<&String, &Closure> =
+        goals.keys().filter_map(|name| Some((name, &known.get(name)?.to))).collect();
+    let signer = args.signer(closures.values().copied())?;
+    let signed = closures.into_iter().map(|(name, it)| Ok((name.clone(), sign_one(signer.as_ref(), it)?)));
+    for (name, signature) in signed.collect::<Result<Vec<_>, Exit>>()? {
+        if let Some(goal) = goals.get_mut(&name) {
+            goal.signature = signature;
+        }
+    }
+    Ok(())
 }
 
 /// Refuses the name of a task that no host has: a slip of the pen allows nothing.

@@ -20,7 +20,10 @@ pub mod follow;
 pub mod gc;
 pub mod generations;
 pub mod host;
+pub mod images;
+mod images_of;
 pub mod lab;
+pub mod operators;
 pub mod origins;
 pub mod overrides;
 pub mod part;
@@ -37,6 +40,7 @@ pub mod say;
 pub mod secrets;
 pub mod secrets_of;
 pub mod sides;
+pub mod sign;
 pub mod status;
 pub mod store;
 pub mod switch;
@@ -92,6 +96,8 @@ enum Command {
     Pin(pin::PinArgs),
     Unpin(pin::UnpinArgs),
     Gc(gc::GcArgs),
+    Images(images::ImagesArgs),
+    Operators(operators::OperatorsArgs),
     Secrets(secrets::SecretsArgs),
     Lab(lab::LabArgs),
     #[command(hide = true)]
@@ -129,7 +135,9 @@ fn run() -> Exit {
         }
         describe::read_below(root);
     }
-    let strict = |args: StrictArgs| move |file: Option<&Path>| build::build(file, args.warnings());
+    let strict = |args: StrictArgs| {
+        move |file: Option<&Path>| build::build_warned(file, args.warnings()).map(|(built, _)| built)
+    };
     // What only looks, or goes back, does not refuse a description for its warnings.
     let lenient = |file: Option<&Path>| build::build(file, Warnings::Allowed);
     match &cli.command {
@@ -155,6 +163,8 @@ fn run() -> Exit {
         Command::Pin(args) => pin::run(args),
         Command::Unpin(args) => pin::run_unpin(args),
         Command::Gc(args) => gc::run(args),
+        Command::Images(args) => images::run(args),
+        Command::Operators(args) => operators::run(args, &lenient),
         Command::Secrets(args) => secrets::run(args),
         Command::Lab(args) => lab::run(args, &describe_lab::spec),
         Command::BootFiles(args) => boot_files::run(args),

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
-use super::build::build_described;
+use super::build::build_warned;
 use super::exit::Exit;
 use super::host::{Answer, complain, no_host};
 use super::origins::Origins;
@@ -93,7 +93,7 @@ pub fn run(args: &PlanArgs) -> Exit {
 
 fn planned(args: &PlanArgs) -> Result<Exit, Exit> {
     let since = args.since.as_deref().map(earlier).transpose()?;
-    let (built, described) = build_described(args.file.as_deref(), args.strict.warnings())?;
+    let (built, described) = build_warned(args.file.as_deref(), args.strict.warnings())?;
     let (mut earlier, before) = since.map(|it| (it.hosts, it.described)).unwrap_or_default();
     let known = |(name, to): (String, Closure)| {
         let from = earlier.remove(&name);

@@ -10,6 +10,7 @@ use super::follow::run_switch;
 use super::host::{Answer, Build, require_root};
 use super::plan::WishArgs;
 use super::say::say_wrong;
+use super::sign::SignArgs;
 use super::switch::HowArgs;
 use super::there::ThereArgs;
 use super::verdict::no_end;
@@ -106,6 +107,8 @@ fn rollback_all(args: &RollbackArgs, build: Build<'_>) -> Result<Exit, Exit> {
         take_over: how.take_over(),
         dry_run: *dry_run,
         prechecks: false,
+        // What hosts go back to, they have.
+        sign: &SignArgs::default(),
         save: None,
         plan: None,
         answer: Answer::of(*json),

@@ -8,12 +8,13 @@ use super::adopt::accept_all;
 use super::diff::{Here, print_preview};
 use super::exit::Exit;
 use super::fleet::{self, Aim};
-use super::follow::{follow_last, run_switch};
+use super::follow::{follow_last, switch_here};
 use super::host::{Answer, Build, FromArgs, complain, require_root};
 use super::part::PartArgs;
 use super::plan::WishArgs;
 use super::report::StrictArgs;
 use super::say::{say, say_wrong};
+use super::sign::{SignArgs, sign_one};
 use super::there;
 use super::verdict::{no_end, report};
 use crate::activate::dry_run::{DryRun, dry_run};
@@ -25,6 +26,7 @@ use crate::activate::podman::HostTools;
 use crate::activate::request::{NoGate, Options};
 use crate::activate::switch::{Target, preview};
 use crate::activate::verdict::Verdict;
+use crate::sign::Signed;
 use crate::store::Closure;
 use crate::store::packed::Packed;
 
@@ -69,6 +71,8 @@ pub struct SwitchArgs {
     #[arg(long, conflicts_with_all = ["local", "host", "closure", "stored", "follow", "dry_run"])]
     resume: bool,
     #[command(flatten)]
+    sign: SignArgs,
+    #[command(flatten)]
     how: HowArgs,
     #[command(flatten)]
     pub(super) strict: StrictArgs,
@@ -107,6 +111,9 @@ pub struct HowArgs {
     /// Accept by name what is there: a path or a container that `status` or a refusal names
     #[arg(long, value_name = "NAME")]
     adopt: Vec<String>,
+    /// What an operator signed of it, where the host takes nothing else
+    #[arg(long, value_name = "SIGNATURE", hide = true)]
+    signature: Option<Signed>,
     /// What the switch is called, so that it can be followed by name
     #[arg(long, value_name = "NAME", hide = true, value_parser = parse_name)]
     tx: Option<String>,
@@ -132,6 +139,7 @@ impl HowArgs {
             leave_last,
             adopt: _,
             tx: _,
+            signature,
             part,
         } = self;
         Options {
@@ -144,6 +152,7 @@ impl HowArgs {
             leave_last: *leave_last,
             part: part.part(),
             take_over: part.take_over(),
+            signature: signature.clone(),
         }
     }
 
@@ -173,6 +182,7 @@ impl HowArgs {
             leave_last: _,
             adopt: _,
             tx: _,
+            signature: _,
             part,
         } = self;
         let mut words = Vec::new();
@@ -230,7 +240,7 @@ fn seconds(text: &str) -> Result<u64, String> {
 
 /// Runs the command.
 pub fn run(args: &SwitchArgs, build: Build<'_>) -> Exit {
-    let SwitchArgs { from, local, host, dry_run, follow, how, json, events, .. } = args;
+    let SwitchArgs { from, local, host, dry_run, follow, how, json, events, sign, .. } = args;
     let answer = Answer::of(*json).or_events(*events);
     if let Some(host) = host {
         return switch_other(args, host, build).unwrap_or_else(|exit| exit);
@@ -252,13 +262,21 @@ pub fn run(args: &SwitchArgs, build: Build<'_>) -> Exit {
         if let Err(exit) = how.accept() {
             return no_end(exit, answer);
         }
-        return run_switch(&Target::New { closure: Box::new(closure), cloud }, how, answer);
+        let mut options = how.options();
+        if options.signature.is_none() && from.stored.stored.is_none() {
+            options.signature = match sign.signer([&closure]).and_then(|it| sign_one(it.as_ref(), &closure)) {
+                Ok(signature) => signature,
+                Err(exit) => return no_end(exit, answer),
+            };
+        }
+        return switch_here(&Target::New { closure: Box::new(closure), cloud }, options, how.tx(), answer);
     }
     dry_run_here(&closure, &how.options(), answer)
 }
 
 fn switch_all(args: &SwitchArgs, build: Build<'_>) -> Result<Exit, Exit> {
-    let SwitchArgs { from, dry_run, no_prechecks, save, plan, role, wishes, resume, how, json, .. } = args;
+    let SwitchArgs { from, dry_run, no_prechecks, save, plan, role, wishes, resume, how, json, sign, .. } =
+        args;
     how.check_for_many()?;
     let asked = fleet::Asked {
         file: from.file.as_deref(),
@@ -272,6 +290,7 @@ fn switch_all(args: &SwitchArgs, build: Build<'_>) -> Result<Exit, Exit> {
         take_over: how.take_over(),
         dry_run: *dry_run,
         prechecks: !no_prechecks,
+        sign,
         save: save.as_deref(),
         plan: plan.as_deref(),
         answer: Answer::of(*json),
@@ -281,7 +300,7 @@ fn switch_all(args: &SwitchArgs, build: Build<'_>) -> Result<Exit, Exit> {
 
 /// Switches another host: its closure is brought there, and the program that is brought there too does the rest.
 fn switch_other(args: &SwitchArgs, host: &str, build: Build<'_>) -> Result<Exit, Exit> {
-    let SwitchArgs { from, dry_run, follow, how, json, .. } = args;
+    let SwitchArgs { from, dry_run, follow, how, json, sign, .. } = args;
     let mut built = build(from.file.as_deref())?;
     let to = there::find(&built, host)?;
     let last = there::leave_last(&built);
@@ -293,6 +312,10 @@ fn switch_other(args: &SwitchArgs, host: &str, build: Build<'_>) -> Result<Exit,
         words.push("--follow".to_owned());
     } else {
         let closure = built.closures.remove(host).ok_or(Exit::Wrong)?;
+        if !dry_run {
+            let signature = sign_one(sign.signer([&closure])?.as_ref(), &closure)?;
+            words.extend(signature.map(|it| format!("--signature={}", String::from(it))));
+        }
         let packed = Packed::of(&closure).map_err(|error| complain(&error, Exit::Refused))?;
         let sent = there.send(&packed).map_err(|error| complain(&error, Exit::Refused))?;
         if !json && sent.objects > 0 {

@@ -19,6 +19,7 @@ use super::ssh::SILENCE;
 use crate::activate::journal::Record;
 use crate::activate::part::{Lead, Open, Part, Report, Stage};
 use crate::activate::verdict::{Trouble, Verdict};
+use crate::sign::Signed;
 use crate::store::Digest;
 use crate::store::manifest::{Task, TaskClass};
 
@@ -33,6 +34,8 @@ pub struct Goal {
     pub tasks: BTreeMap<String, Task>,
     /// Finished tasks that it may go back behind, by name.
     pub behind: BTreeSet<String>,
+    /// What an operator signed of it, where the host takes nothing else.
+    pub signature: Option<Signed>,
 }
 
 /// What is told while a rollout goes on.
@@ -158,7 +161,7 @@ impl Deeds<'_> {
 
     /// Returns the words of a switch.
     fn words(&self, host: &str, goal: &Goal, tx: &str, finish: bool) -> Vec<String> {
-        let Goal { change: Change { from, to }, cloud, tasks: _, behind } = goal;
+        let Goal { change: Change { from, to }, cloud, tasks: _, behind, signature } = goal;
         let waits = self.ties.iter().map(|tie| &tie.after).filter(|it| it.host == host && !finish);
         let part = Part {
             lead: self.lead.clone(),
@@ -174,6 +177,7 @@ impl Deeds<'_> {
         words.extend(cloud.iter().map(|cloud| format!("--cloud={cloud}")));
         words.extend(self.how.iter().cloned());
         words.extend(behind.iter().map(|task| format!("--allow-behind={task}")));
+        words.extend(signature.iter().map(|it| format!("--signature={}", String::from(it.clone()))));
         words.extend(part.words());
         words.push("--events".to_owned());
         words
@@ -410,6 +414,7 @@ pub fn check(
     let mut words = vec!["rollout".to_owned(), "check".to_owned(), format!("--stored={}", goal.change.to)];
     words.extend(how.iter().cloned());
     words.extend(goal.behind.iter().map(|task| format!("--allow-behind={task}")));
+    words.extend(goal.signature.iter().map(|it| format!("--signature={}", String::from(it.clone()))));
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let said = host.ask(&words, &[])?;
     serde_json::from_str(&said).map_err(|_| RemoteError::answer(host.name(), &said))

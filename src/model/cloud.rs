@@ -1,11 +1,11 @@
 //! What belongs to the cloud and to no single host: networks, addresses that move, tasks, groups, secrets.
 
-use super::Text;
 use super::container::Run;
-use super::decode;
 use super::names::reserved;
 use super::read::Reader;
 use super::secret::{self, SecretKind};
+use super::{At, Text};
+use super::{decode, errors};
 use ipnet::IpNet;
 use kl::data::{Data, DataKind, Origin};
 use kl::diag::Problems;
@@ -20,6 +20,8 @@ use std::time::Duration;
 pub struct Cloud {
     /// Its name.
     pub name: Text,
+    /// Images that stay by tag, or beginnings of their references that end in `/`.
+    pub unpinned: Vec<Text>,
     /// The OpenStack release.
     pub release: Arc<str>,
     /// Networks of the site by name, sorted.
@@ -32,6 +34,8 @@ pub struct Cloud {
     pub groups: Vec<Group>,
     /// Secrets by name, sorted.
     pub secrets: Vec<(Arc<str>, SecretSpec)>,
+    /// Whether hosts become only what an operator signed.
+    pub signed: At<bool>,
     /// Public keys of those who may read and change all secrets, by name, sorted.
     pub operators: Vec<(Arc<str>, Text)>,
 }
@@ -156,6 +160,17 @@ impl Cloud {
         self.tasks.iter().filter(move |task| task.on.as_str() == host)
     }
 
+    /// The operators whose keys can sign, where hosts want signatures: an Ed25519 key of SSH can, and none of age.
+    pub fn signing_operators(&self) -> impl Iterator<Item = (&Arc<str>, &Text)> {
+        let can = |key: &Text| self.signed.value && key.as_str().starts_with("ssh-ed25519 ");
+        self.operators.iter().filter(move |(_, key)| can(key)).map(|(name, key)| (name, key))
+    }
+
+    /// Takes images of tasks that a lock pins by their digests.
+    pub fn pin(&mut self, pinned: impl Fn(&str) -> Option<String>) {
+        self.tasks.iter_mut().for_each(|it| it.run.pin(&pinned));
+    }
+
     /// Says of each secret what was made of it.
     pub fn seal(&mut self, made: impl Fn(&str) -> Option<Sealed>) {
         for (name, spec) in &mut self.secrets {
@@ -171,9 +186,12 @@ pub fn decode_cloud(root: &[(Arc<str>, Data)]) -> (Cloud, Problems) {
     let shared = &Data { kind: DataKind::Record(root.into()), origin: nowhere };
     let cloud = read.field(shared, "cloud");
     let (name, release) = (read.field(cloud, "name"), read.field(cloud, "release"));
+    let (unpinned, signed) = (read.field(cloud, "unpinned"), read.field(cloud, "signed"));
     let cloud = Cloud {
         name: read.text(name),
         release: read.text(release).value,
+        unpinned: read.texts(unpinned),
+        signed: At::new(read.bool(signed), signed.origin.at),
         networks: map(&mut read, shared, "networks", |read, _, it| site_network(read, it)),
         vips: map(&mut read, shared, "vips", |read, _, it| vip(read, it)),
         tasks: values(map(&mut read, shared, "tasks", task)),
@@ -182,6 +200,9 @@ pub fn decode_cloud(root: &[(Arc<str>, Data)]) -> (Cloud, Problems) {
         secrets: map(&mut read, shared, "secrets", |read, name, it| secret(read, name, it)),
     };
     secret::check_authorities(&mut read, &cloud.secrets);
+    if cloud.signed.value && cloud.signing_operators().next().is_none() {
+        read.report(errors::nobody_signs(cloud.signed.at));
+    }
     (cloud, read.problems)
 }
 

@@ -37,6 +37,15 @@ pub struct Run {
     pub permissions: Vec<(Arc<str>, Permission)>,
 }
 
+impl Run {
+    /// Takes the image by its digest, if a lock pins it. Its place stays that of the tag.
+    pub fn pin(&mut self, pinned: &dyn Fn(&str) -> Option<String>) {
+        if let Some(image) = pinned(self.image.as_str()) {
+            self.image.value = image.into();
+        }
+    }
+}
+
 /// How files get into a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Contract {

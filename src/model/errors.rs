@@ -107,6 +107,12 @@ pub fn no_subject(at: Span, name: &str) -> Diagnostic {
         .help("give it a `subject` of at most 64 characters")
 }
 
+/// Hosts that would become nothing, as nobody could sign it.
+pub fn nobody_signs(at: Span) -> Diagnostic {
+    bad_value(at, "hosts take only what an operator signed, and no operator has a key that signs")
+        .help("name one in `operators` with an Ed25519 key of SSH; those of age and RSA open secrets and do not sign")
+}
+
 /// A name that no resolver would take.
 pub fn long_name(at: Span, n_chars: usize, most: usize) -> Diagnostic {
     bad_value(at, format!("a name of {n_chars} characters, and the DNS has none of more than {most}"))

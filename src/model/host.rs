@@ -262,6 +262,11 @@ fn check_sysctls(read: &mut Reader, host: &Host) {
 }
 
 impl Host {
+    /// Takes images that a lock pins by their digests.
+    pub fn pin(&mut self, pinned: impl Fn(&str) -> Option<String>) {
+        self.containers.iter_mut().for_each(|it| it.run.pin(&pinned));
+    }
+
     /// The names of all units that it is described with but for those of tasks, and where each was defined.
     pub fn unit_names(&self) -> impl Iterator<Item = (String, Span)> {
         let containers = self.containers.iter().map(|it| (format!("{}.service", it.name), it.at));

@@ -79,8 +79,17 @@ fn empty_manifest(cloud: &Cloud, host: &Host) -> Manifest {
         modules: host.modules.iter().map(At::to_string).collect(),
         volumes: host.volumes.iter().map(|(name, _)| name.to_string()).collect(),
         prechecks: prechecks(host),
+        operators: cloud
+            .signing_operators()
+            .map(|(name, key)| (name.to_string(), bare_key(key.as_str())))
+            .collect(),
         ..Manifest::new(cloud.name.to_string(), host.name.to_string(), backend, env!("CARGO_PKG_VERSION"))
     }
+}
+
+/// A public key without its comment: that is no part of what a host is.
+fn bare_key(line: &str) -> String {
+    line.split_whitespace().take(2).collect::<Vec<_>>().join(" ")
 }
 
 /// The oldest podman that the units of a host could be for.

@@ -129,6 +129,7 @@ mod tests {
             volumes: vec![],
             images: vec![],
             secrets: BTreeMap::from([("db".to_owned(), secret)]),
+            operators: BTreeMap::new(),
             prechecks: BTreeMap::new(),
         }
     }

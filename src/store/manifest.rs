@@ -77,6 +77,9 @@ pub struct Manifest {
     /// The secrets that holes name, by name.
     #[serde(default)]
     pub secrets: BTreeMap<String, SecretSpec>,
+    /// Operators without whose signature the host becomes nothing else, by name: Ed25519 keys of SSH.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub operators: BTreeMap<String, String>,
     /// What must hold before the host's first switch, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub prechecks: BTreeMap<String, Precheck>,
@@ -449,14 +452,15 @@ impl Manifest {
             volumes: Vec::new(),
             images: Vec::new(),
             secrets: BTreeMap::new(),
+            operators: BTreeMap::new(),
             prechecks: BTreeMap::new(),
         }
     }
 
     /// Returns the manifest of the same host with nothing on it.
     pub fn emptied(&self) -> Self {
-        let Self { cloud, host, machine_id, backend, engine, .. } = self.clone();
-        Self { machine_id, ..Self::new(cloud, host, backend, engine) }
+        let Self { cloud, host, machine_id, backend, engine, operators, .. } = self.clone();
+        Self { machine_id, operators, ..Self::new(cloud, host, backend, engine) }
     }
 
     /// Returns the secrets that the host opens: a hole names a part that is one, or none names it and it was granted as a whole.

@@ -9,6 +9,7 @@ use kl::value::expect::{Answer, Caller};
 use kl::{Checked, Compiled};
 use kolla_lang::cli::describe::Typed;
 use kolla_lang::cli::test::run::judge;
+use kolla_lang::images::lock::ImagesLock;
 use kolla_lang::model::{decode_cloud, decode_host, not_derived};
 use kolla_lang::plan::plan_host;
 use kolla_lang::render::render_host;
@@ -99,7 +100,7 @@ fn run_tests(checked: Checked, is_cloud: bool) -> (Checked, Problems) {
     if checked.problems().has_errors() {
         return (checked, problems);
     }
-    let typed = Typed { checked, secrets: SecretsFile::default() };
+    let typed = Typed { checked, secrets: SecretsFile::default(), lock: ImagesLock::default() };
     for test in typed.checked.tests() {
         let judged = if is_cloud {
             judge(&typed, test, 1)

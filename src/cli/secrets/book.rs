@@ -60,7 +60,7 @@ impl Book {
         };
         let described = compile(description)?;
         let made = make(&described, JobsArgs { jobs: None }.count());
-        let Described { compiled, secrets: file } = described;
+        let Described { compiled, secrets: file, lock: _ } = described;
         let exit = report::print_all(&made.problems, compiled.sources(), answer, Warnings::Allowed);
         if exit != Exit::Done {
             if answer == Answer::Json {

@@ -17,7 +17,7 @@ use crate::store::shown::named;
 /// Runs one test.
 pub fn judge(typed: &Typed, test: &TestDef, jobs: usize) -> Judged {
     let compiled = typed.checked.evaluate_with(test, Some(PARTITION));
-    let described = Described { compiled, secrets: typed.secrets.clone() };
+    let described = Described { compiled, secrets: typed.secrets.clone(), lock: typed.lock.clone() };
     let made = make_quietly(&described, jobs);
     described.compiled.judge(test, &Asked { compiled: &described.compiled, made: &made })
 }

@@ -1,0 +1,123 @@
+//! Who signs: a private key of this user that nothing protects, or `ssh-keygen -Y sign`, which asks the agent, or the user for the
+//! words that open a key.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use ssh_key::{HashAlg, LineEnding, PrivateKey};
+
+use super::key::SigningKey;
+use super::{NAMESPACE, Signed, Statement};
+
+/// Why nothing was signed.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum SignError {
+    #[error("no key of an operator who signs is here: not in an agent, and not in {}", files.join(", "))]
+    NoKey { files: Vec<String> },
+    #[error("cannot write the public key for ssh-keygen")]
+    Temporary(#[source] std::io::Error),
+    #[error("cannot run ssh-keygen")]
+    Run(#[source] std::io::Error),
+    #[error("ssh-keygen did not sign: {0}")]
+    Failed(String),
+    #[error("the key in {} cannot sign", path.display())]
+    Key { path: PathBuf, source: ssh_key::Error },
+}
+
+/// Signs with one key.
+pub struct Signer(Kind);
+
+enum Kind {
+    /// A key that was read.
+    Own(Box<PrivateKey>, PathBuf),
+    /// The file that names a key to ssh-keygen, kept for as long as it is needed.
+    Keygen(PathBuf, #[expect(dead_code, reason = "the folder is gone with it")] Option<tempfile::TempDir>),
+}
+
+impl Signer {
+    /// Finds a key of one of some operators: in these files first, then in the agent.
+    pub fn find(operators: &[SigningKey], files: &[PathBuf]) -> Result<Self, SignError> {
+        let is_operator = |key: &PrivateKey| {
+            let line = key.public_key().to_openssh().unwrap_or_default();
+            SigningKey::parse(&line).is_some_and(|it| operators.contains(&it))
+        };
+        let mut locked = None;
+        for path in files {
+            // What is no key of an operator is passed over, whatever else it is.
+            let Ok(key) = PrivateKey::read_openssh_file(path) else { continue };
+            match is_operator(&key) {
+                true if key.is_encrypted() => locked = Some(path.clone()),
+                true => return Ok(Self(Kind::Own(Box::new(key), path.clone()))),
+                false => {}
+            }
+        }
+        if std::env::var_os("SSH_AUTH_SOCK").is_some() {
+            let held = agent_keys()?;
+            if let Some(key) = operators.iter().find(|it| held.contains(it)) {
+                let folder = tempfile::tempdir().map_err(SignError::Temporary)?;
+                let path = folder.path().join("operator.pub");
+                std::fs::write(&path, format!("{}\n", key.line())).map_err(SignError::Temporary)?;
+                return Ok(Self(Kind::Keygen(path, Some(folder))));
+            }
+        }
+        match locked {
+            Some(path) => Ok(Self(Kind::Keygen(path, None))),
+            None => {
+                Err(SignError::NoKey { files: files.iter().map(|it| it.display().to_string()).collect() })
+            }
+        }
+    }
+
+    /// Takes the key that somebody named.
+    pub fn named(path: &Path) -> Result<Self, SignError> {
+        match PrivateKey::read_openssh_file(path) {
+            Ok(key) if !key.is_encrypted() => Ok(Self(Kind::Own(Box::new(key), path.to_owned()))),
+            // A public key, or one that its owner must open: ssh-keygen says what is wrong with anything else.
+            _ => Ok(Self(Kind::Keygen(path.to_owned(), None))),
+        }
+    }
+
+    /// Signs a statement.
+    pub fn sign(&self, statement: &Statement<'_>) -> Result<Signed, SignError> {
+        let text = statement.to_text();
+        let armor = match &self.0 {
+            Kind::Own(key, path) => {
+                let failed = |source| SignError::Key { path: path.clone(), source };
+                let made = key.sign(NAMESPACE, HashAlg::Sha512, text.as_bytes()).map_err(failed)?;
+                made.to_pem(LineEnding::LF).map_err(failed)?
+            }
+            Kind::Keygen(path, _) => keygen(path, &text)?,
+        };
+        Signed::new(statement.counter, &armor)
+            .map_err(|_| SignError::Failed("what it printed is no signature".to_owned()))
+    }
+}
+
+/// Returns the keys that the agent holds.
+fn agent_keys() -> Result<Vec<SigningKey>, SignError> {
+    let output = Command::new("ssh-add").arg("-L").stdin(Stdio::null()).output().map_err(SignError::Run)?;
+    // Of an agent that holds none it prints a sentence, which is no key.
+    Ok(String::from_utf8_lossy(&output.stdout).lines().filter_map(SigningKey::parse).collect())
+}
+
+fn keygen(key: &Path, text: &str) -> Result<String, SignError> {
+    let mut command = Command::new("ssh-keygen");
+    command.args(["-q", "-Y", "sign", "-n", NAMESPACE, "-f"]).arg(key);
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(SignError::Run)?;
+    if let Some(mut stdin) = child.stdin.take() {
+        stdin.write_all(text.as_bytes()).map_err(SignError::Run)?;
+    }
+    let output = child.wait_with_output().map_err(SignError::Run)?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(SignError::Failed(said.lines().last().unwrap_or("it said nothing").to_owned()));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
