@@ -332,7 +332,7 @@ fn dry_run_here(closure: &Closure, options: &Options, answer: Answer) -> Exit {
                 complain(it, Exit::Refused);
             });
             match barred {
-                Some(error) => report(&Verdict::from(&Err(error)), Answer::Text),
+                Some(error) => report(&Verdict::from(&error), Answer::Text),
                 None if refused == 0 => Exit::Done,
                 None => Exit::Refused,
             }
