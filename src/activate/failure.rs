@@ -75,6 +75,11 @@ pub enum Refusal {
     BadUnits { complaints: Vec<String> },
     #[error("{} is not ours, and the description wants its own there", path.display())]
     Foreign { path: PathBuf },
+    #[error(
+        "{path} is not root's alone: others may write what this host is switched by\n  help: look who wrote there, then \
+         `chown root: {path}` and `chmod go-w {path}`"
+    )]
+    OpenToOthers { path: String },
     #[error("{unit} is a unit of this host itself, {path}: give what the description calls so another name")]
     HostUnit { unit: String, path: String },
     #[error("this kernel has no setting `{key}`")]

@@ -26,6 +26,7 @@ pub mod kernel;
 pub mod layout;
 pub mod listed;
 pub mod memory;
+pub mod modes;
 pub mod name;
 pub mod observed;
 pub mod part;

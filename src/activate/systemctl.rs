@@ -137,7 +137,12 @@ impl Systemd for Systemctl {
         ];
         let args = properties.iter().chain(std::iter::once(command).flatten()).map(String::as_str);
         let all: Vec<&str> = ["--collect", "--no-block", "--quiet"].into_iter().chain(args).collect();
-        run("systemd-run", &all).map(drop)
+        match run("systemd-run", &all) {
+            Err(SystemdError::Failed { .. }) if Self::look(name)?.0.is_up() => {
+                Err(SystemdError::Exists { name: name.clone() })
+            }
+            launched => launched.map(drop),
+        }
     }
 
     fn arm(&mut self, alarm: &Alarm) -> Result<(), SystemdError> {

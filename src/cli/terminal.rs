@@ -5,6 +5,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, getpgrp, kill_process};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr};
@@ -13,13 +14,19 @@ use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
 /// What is taken back when this process is ended.
-#[derive(Default)]
 struct Kept {
     /// The terminal and how it was.
     terminal: Option<(File, Termios)>,
-    /// An editor that runs, and the folder that it works in.
-    editor: Option<(Pid, PathBuf)>,
+    /// The folder that an editor works in.
+    folder: Option<PathBuf>,
+    /// The editor, once it runs.
+    editor: Option<Pid>,
+    /// When an editor ended.
+    edited: Option<Instant>,
 }
+
+/// How long after an editor's end a key still counts as its own.
+const JUST_OVER: Duration = Duration::from_millis(500);
 
 static KEPT: OnceLock<Mutex<Kept>> = OnceLock::new();
 
@@ -32,25 +39,33 @@ pub fn keep() {
         if let Ok(signals) = Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM]) {
             std::thread::spawn(move || listen(signals));
         }
-        Mutex::new(Kept { terminal, editor: None })
+        Mutex::new(Kept { terminal, folder: None, editor: None, edited: None })
     });
 }
 
-/// Says that an editor runs, and in which folder: the keys of the terminal are its own until the answer is dropped.
-pub fn give_to_editor(editor: u32, folder: &Path) -> Editing {
+/// Says that an editor begins to work in a folder: the keys of the terminal are its own until the answer is dropped.
+pub fn give_to_editor(folder: &Path) -> Editing {
     keep();
-    with_kept(|kept| {
-        kept.editor = i32::try_from(editor).ok().and_then(Pid::from_raw).map(|pid| (pid, folder.to_owned()));
-    });
+    with_kept(|kept| kept.folder = Some(folder.to_owned()));
     Editing
 }
 
-/// An editor runs.
+/// An editor works.
 pub struct Editing;
+
+impl Editing {
+    /// Says which process it is.
+    pub fn runs(&self, editor: u32) {
+        with_kept(|kept| kept.editor = i32::try_from(editor).ok().and_then(Pid::from_raw));
+    }
+}
 
 impl Drop for Editing {
     fn drop(&mut self) {
-        with_kept(|kept| kept.editor = None);
+        with_kept(|kept| {
+            (kept.folder, kept.editor) = (None, None);
+            kept.edited = Some(Instant::now());
+        });
     }
 }
 
@@ -62,7 +77,9 @@ fn with_kept<T>(act: impl FnOnce(&mut Kept) -> T) -> Option<T> {
 fn listen(mut signals: Signals) {
     for signal in signals.forever() {
         let ends = with_kept(|kept| {
-            if kept.editor.is_some() && matches!(signal, SIGINT | SIGQUIT) {
+            // The key that ended it may be heard here after its end.
+            let is_just_over = kept.edited.is_some_and(|it| it.elapsed() < JUST_OVER);
+            if (kept.folder.is_some() || is_just_over) && matches!(signal, SIGINT | SIGQUIT) {
                 // The editor has heard it too, and what comes of it is its business.
                 return false;
             }
@@ -77,8 +94,10 @@ fn listen(mut signals: Signals) {
 }
 
 fn end(kept: &mut Kept) {
-    if let Some((editor, folder)) = kept.editor.take() {
+    if let Some(editor) = kept.editor.take() {
         let _gone = kill_process(editor, Signal::TERM);
+    }
+    if let Some(folder) = kept.folder.take() {
         // What cannot be removed stays in memory until the machine is switched off; nobody is left to hear it.
         let _left = fs::remove_dir_all(folder);
     }

@@ -2,9 +2,9 @@
 //!
 //! Knows no layout: where things lie is the caller's business.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -82,7 +82,8 @@ pub fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
 
 /// Makes a folder and those above it.
 pub fn make_folder(path: &Path) -> Result<(), FileError> {
-    fs::create_dir_all(path).map_err(failed!(MakeFolder, path))
+    // Whatever the umask is, nobody else may write there.
+    DirBuilder::new().recursive(true).mode(0o755).create(path).map_err(failed!(MakeFolder, path))
 }
 
 /// Makes a folder that only its owner may enter.

@@ -255,12 +255,14 @@ fn edit(path: &Path) -> Result<(), Exit> {
         std::env::var("VISUAL").or_else(|_| std::env::var("EDITOR")).unwrap_or_else(|_| "vi".to_owned());
     // As git does: the variable may hold arguments, so a shell reads it.
     let mut command = Command::new("sh");
-    command.arg("-c").arg(format!("{editor} \"$1\"")).arg(&editor).arg(path);
-    terminal::keep();
+    // A dump of the editor's memory would lie on a disk as well.
+    command.arg("-c").arg(format!("ulimit -c 0; {editor} \"$1\"")).arg(&editor).arg(path);
+    let editing = terminal::give_to_editor(path.parent().unwrap_or(path));
     let ended = command.spawn().and_then(|mut child| {
-        let _editing = terminal::give_to_editor(child.id(), path.parent().unwrap_or(path));
+        editing.runs(child.id());
         child.wait()
     });
+    drop(editing);
     match ended {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => {
