@@ -8,6 +8,7 @@ use std::process::Command;
 use std::time::SystemTime;
 
 use clap::Args;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use zeroize::Zeroizing;
 
 use super::super::exit::Exit;
@@ -255,8 +256,12 @@ fn edit(path: &Path) -> Result<(), Exit> {
         std::env::var("VISUAL").or_else(|_| std::env::var("EDITOR")).unwrap_or_else(|_| "vi".to_owned());
     // As git does: the variable may hold arguments, so a shell reads it.
     let mut command = Command::new("sh");
-    // A dump of the editor's memory would lie on a disk as well.
-    command.arg("-c").arg(format!("ulimit -c 0; {editor} \"$1\"")).arg(&editor).arg(path);
+    command.arg("-c").arg(format!("{editor} \"$1\"")).arg(&editor).arg(path);
+    // A dump of the editor's memory would lie on a disk as well, and it takes over this limit.
+    let limit = Rlimit { current: Some(0), ..getrlimit(Resource::Core) };
+    if let Err(error) = setrlimit(Resource::Core, limit) {
+        return Err(complain(&std::io::Error::from(error), Exit::Refused));
+    }
     let editing = terminal::give_to_editor(path.parent().unwrap_or(path));
     let ended = command.spawn().and_then(|mut child| {
         editing.runs(child.id());
