@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::failure::{ActivateError, Refusal};
+use super::failure::{NotBegun, Refusal};
 use super::generation;
 use super::layout::Layout;
 use super::part::{Enrolled, Part};
@@ -21,7 +21,7 @@ pub enum Back {
 }
 
 /// Finds out what takes a host back on which no switch is open.
-pub fn way_back(layout: &Layout, enrolled: &Enrolled) -> Result<Back, ActivateError> {
+pub fn way_back(layout: &Layout, enrolled: &Enrolled) -> Result<Back, NotBegun> {
     let Enrolled { lead, from, to, cloud, time: _ } = enrolled;
     let number = generation::booted(layout)?;
     let committed = number.map(|it| committed_closure(layout, it)).transpose()?;

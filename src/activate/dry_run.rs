@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::behind;
 use super::enrol;
-use super::failure::{ActivateError, Refusal};
+use super::failure::{NotBegun, Refusal};
 use super::generation;
 use super::history;
 use super::kernel;
@@ -34,15 +34,15 @@ pub struct DryRun {
     /// What a switch would refuse over.
     pub refusals: Vec<Refusal>,
     /// Why nobody but others may switch this host now.
-    pub barred: Option<ActivateError>,
+    pub barred: Option<NotBegun>,
 }
 
 impl DryRun {
     /// Returns why a switch would not begin, if anything is in its way.
-    pub fn barrier(self) -> Option<ActivateError> {
+    pub fn barrier(self) -> Option<NotBegun> {
         let Self { preview, refusals, barred, .. } = self;
         let refusals: Vec<Refusal> = preview.plan.refused.iter().map(Refusal::from).chain(refusals).collect();
-        barred.or_else(|| (!refusals.is_empty()).then_some(ActivateError::Refused(refusals)))
+        barred.or_else(|| (!refusals.is_empty()).then_some(NotBegun::Refused(refusals)))
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::failure::{ActivateError, Refusal};
+use super::failure::{NotBegun, Refusal};
 use super::layout::Layout;
 use super::part::{Claim, Enrolled, Lead, Part};
 use super::request::Options;
@@ -38,7 +38,7 @@ pub fn admit(
     enrolled: Option<&Enrolled>,
     claim: Option<Claim<'_>>,
     take_over: Option<&str>,
-) -> Result<(), ActivateError> {
+) -> Result<(), NotBegun> {
     let Some(Enrolled { lead: Lead { rollout, epoch, leader }, .. }) = enrolled else { return Ok(()) };
     match claim {
         Some(claim) if claim.rollout == *rollout && claim.epoch < *epoch => {
@@ -47,7 +47,7 @@ pub fn admit(
         }
         Some(claim) if claim.rollout == *rollout => Ok(()),
         _ if take_over == Some(rollout.as_str()) => Ok(()),
-        _ => Err(ActivateError::InRollout { rollout: rollout.clone(), leader: leader.clone() }),
+        _ => Err(NotBegun::InRollout { rollout: rollout.clone(), leader: leader.clone() }),
     }
 }
 
@@ -57,7 +57,7 @@ pub fn decide(
     options: &Options,
     wish: &Wish,
     committed: Option<&Digest>,
-) -> Result<Option<Enrolled>, ActivateError> {
+) -> Result<Option<Enrolled>, NotBegun> {
     let Options { part, take_over, .. } = options;
     admit(enrolled, part.as_ref().map(|part| part.lead.claim()), take_over.as_deref())?;
     let Some(part) = part else { return Ok(None) };
@@ -79,7 +79,7 @@ pub fn decide(
 }
 
 /// What a host was before its rollout never changes, and the way back there is always open; what it is to be changes with who leads.
-fn go_on(enrolled: &Enrolled, part: &Part, wish: &Wish) -> Result<Enrolled, ActivateError> {
+fn go_on(enrolled: &Enrolled, part: &Part, wish: &Wish) -> Result<Enrolled, NotBegun> {
     let known = [Some(&enrolled.to), enrolled.from.as_ref()];
     let is_known = known.contains(&Some(&wish.to)) && known.contains(&part.from.as_ref());
     if !is_known && part.lead.epoch == enrolled.lead.epoch {
@@ -102,14 +102,14 @@ pub fn enrol(
     options: &Options,
     wish: &Wish,
     committed: Option<&Digest>,
-) -> Result<(), ActivateError> {
+) -> Result<(), NotBegun> {
     let before = load(layout)?;
     let now = decide(before.as_ref(), options, wish, committed)?;
     if now == before { Ok(()) } else { set(layout, now.as_ref()) }
 }
 
 /// Notes who leads the rollout that a host is part of, and returns the record.
-pub fn renew(layout: &Layout, lead: &Lead) -> Result<Enrolled, ActivateError> {
+pub fn renew(layout: &Layout, lead: &Lead) -> Result<Enrolled, NotBegun> {
     let _lock = take_lock(layout)?;
     let enrolled = find(layout, lead)?;
     let renewed = Enrolled { lead: lead.clone(), ..enrolled };
@@ -118,14 +118,14 @@ pub fn renew(layout: &Layout, lead: &Lead) -> Result<Enrolled, ActivateError> {
 }
 
 /// Reads the record of a rollout that somebody leads.
-pub fn find(layout: &Layout, lead: &Lead) -> Result<Enrolled, ActivateError> {
+pub fn find(layout: &Layout, lead: &Lead) -> Result<Enrolled, NotBegun> {
     let enrolled = load(layout)?;
     admit(enrolled.as_ref(), Some(lead.claim()), None)?;
     Ok(enrolled.ok_or_else(|| Refusal::NotInRollout { rollout: lead.rollout.clone() })?)
 }
 
 /// Ends a host's part in a rollout. That it has none is well.
-pub fn end(layout: &Layout, claim: Claim<'_>) -> Result<(), ActivateError> {
+pub fn end(layout: &Layout, claim: Claim<'_>) -> Result<(), NotBegun> {
     refuse_open(layout)?;
     let _lock = take_lock(layout)?;
     refuse_open(layout)?;
@@ -138,7 +138,7 @@ fn refuse_open(layout: &Layout) -> Result<(), Refusal> {
 }
 
 /// Takes the lock of a host, and waits a moment for a switch that has told its end and has it still.
-fn take_lock(layout: &Layout) -> Result<lock::Lock, ActivateError> {
+fn take_lock(layout: &Layout) -> Result<lock::Lock, NotBegun> {
     files::make_folder(&layout.run())?;
     for _ in 1..N_TRIES {
         if let Some(lock) = lock::try_lock(&layout.lock())? {
@@ -146,10 +146,10 @@ fn take_lock(layout: &Layout) -> Result<lock::Lock, ActivateError> {
         }
         std::thread::sleep(BETWEEN);
     }
-    Err(ActivateError::Locked)
+    Err(NotBegun::Locked)
 }
 
-fn set(layout: &Layout, enrolled: Option<&Enrolled>) -> Result<(), ActivateError> {
+fn set(layout: &Layout, enrolled: Option<&Enrolled>) -> Result<(), NotBegun> {
     let path = layout.rollout();
     match enrolled {
         Some(enrolled) => sealed::write(&path, enrolled)?,
@@ -243,7 +243,7 @@ mod tests {
             let decided = decide(record(before).as_ref(), &options, &wish, digest(committed).as_ref());
             match (decided, expected) {
                 (Ok(found), Ok(expected)) => assert_eq!(found, record(expected), "{case:?}"),
-                (Err(ActivateError::Refused(why)), Err(expected)) => {
+                (Err(NotBegun::Refused(why)), Err(expected)) => {
                     assert!(why[0].to_string().starts_with(expected), "{case:?}: {}", why[0]);
                 }
                 (Err(error), Err(expected)) => assert_eq!(error.to_string(), expected, "{case:?}"),

@@ -9,6 +9,7 @@ use super::drift::Finding;
 use super::operators::OperatorError;
 use super::podman::ToolError;
 use super::steps::Refused;
+use super::switch::Outcome;
 use super::systemd::SystemdError;
 use super::verdict::Trouble;
 use crate::secrets::{SecretError, Vault};
@@ -18,16 +19,45 @@ use crate::store::{Closure, Digest, StoreError};
 
 /// A switch that did not end on the generation asked for, nor cleanly on the one before.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say it")]
 pub enum ActivateError {
+    /// Nothing was touched.
+    #[error(transparent)]
+    NotBegun(#[from] NotBegun),
+    /// It did not begin, after a switch that was cut off had been ended.
+    #[error("{why}")]
+    NotBegunAfter {
+        /// Why it did not begin.
+        why: NotBegun,
+        /// How the other one ended.
+        ended: Box<Outcome>,
+    },
+    /// Somebody must look.
+    #[error(transparent)]
+    Stuck(#[from] Stuck),
+}
+
+/// Why a switch did not begin. Only what has touched nothing returns this; what has begun returns [`Failure`] or [`Stuck`].
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum NotBegun {
     #[error("another switch of this host is running")]
     Locked,
     #[error("this host is part of the rollout `{rollout}`, led by {leader}")]
     InRollout { rollout: String, leader: String },
     #[error("refused; nothing on this host was touched")]
     Refused(Vec<Refusal>),
-    #[error("going back failed; generation {number} is kept, and somebody must look")]
-    Stuck { number: u64, failure: Box<Failure>, problems: Vec<Failure> },
+}
+
+/// A switch that neither holds nor was taken back.
+#[derive(Debug, thiserror::Error)]
+#[error("going back failed; generation {number} is kept, and somebody must look")]
+pub struct Stuck {
+    /// The generation that was tried, and is kept.
+    pub number: u64,
+    /// Why it did not hold.
+    pub failure: Box<Failure>,
+    /// What could not be taken back.
+    pub problems: Vec<Failure>,
 }
 
 /// A reason not to begin.
@@ -46,6 +76,11 @@ pub enum Refusal {
     BadUnits { complaints: Vec<String> },
     #[error("{} is not ours, and the description wants its own there", path.display())]
     Foreign { path: PathBuf },
+    #[error(
+        "{path} is not root's alone: others may write what this host is switched by\n  help: look who wrote there, then \
+         `chown root: {path}` and `chmod go-w {path}`"
+    )]
+    OpenToOthers { path: String },
     #[error(
         "{unit} has the name of a unit of this host, {by}: give what the description calls so another name"
     )]
@@ -138,10 +173,27 @@ fn instead(names: &[String]) -> String {
     if names.is_empty() { String::new() } else { format!("\n  help: finished were {}", names.join(", ")) }
 }
 
-/// Every cause of a refusal at hand makes one.
-impl<T: Into<Refusal>> From<T> for ActivateError {
-    fn from(cause: T) -> Self {
-        Self::Refused(vec![cause.into()])
+impl From<Refusal> for NotBegun {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(vec![refusal])
+    }
+}
+
+impl From<FileError> for NotBegun {
+    fn from(error: FileError) -> Self {
+        Refusal::from(error).into()
+    }
+}
+
+impl From<StoreError> for NotBegun {
+    fn from(error: StoreError) -> Self {
+        Refusal::from(error).into()
+    }
+}
+
+impl From<SealedError> for NotBegun {
+    fn from(error: SealedError) -> Self {
+        Refusal::from(error).into()
     }
 }
 

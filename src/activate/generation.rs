@@ -376,15 +376,23 @@ fn set_link(layout: &Layout, book: &Book, path: &Path, target: &Path) -> Result<
     // A file that nobody adopted is an error here, and stays.
     if files::read_link(path)?.is_none() {
         files::make_folder(path.parent().unwrap_or(layout.root()))?;
+        return Ok(files::link_new(path, target)?);
     }
-    Ok(files::link_atomic(path, target)?)
+    let is_ours = |it: &Path| fs::read_link(it).is_ok_and(|is| is_our_target(layout, &is));
+    if files::link_over(path, target, is_ours)? {
+        return Ok(());
+    }
+    Err(AdoptError::Changed { path: path.to_owned() })
 }
 
 /// Returns the link that we would have put at a path, whichever generation wanted it.
 pub(super) fn our_link(layout: &Layout, path: &str) -> Option<PathBuf> {
-    let target = fs::read_link(layout.at(path)).ok()?;
-    let is_ours = target.starts_with(layout.boot()) || target.starts_with(layout.run());
-    is_ours.then_some(target)
+    fs::read_link(layout.at(path)).ok().filter(|target| is_our_target(layout, target))
+}
+
+/// Says whether a link of ours leads there, of whichever generation.
+pub(super) fn is_our_target(layout: &Layout, target: &Path) -> bool {
+    target.starts_with(layout.boot()) || target.starts_with(layout.run())
 }
 
 /// Returns paths where the closure wants a link and something else lies that is not ours to replace.

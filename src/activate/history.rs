@@ -4,6 +4,7 @@
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
@@ -92,7 +93,9 @@ pub fn add(layout: &Layout, event: &Event) -> Result<(), FileError> {
     // Writing plain structs into memory cannot fail.
     let mut line = serde_json::to_string(event).unwrap_or_default();
     line.push('\n');
-    let mut file = OpenOptions::new().create(true).append(true).open(&path).map_err(failed!(Write, path))?;
+    let mut options = OpenOptions::new();
+    options.create(true).append(true).mode(0o644);
+    let mut file = options.open(&path).map_err(failed!(Write, path))?;
     // Half a line is what a power cut left of an event that never returned; the next one must not be glued to it.
     let bytes = files::read(&path)?;
     let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);

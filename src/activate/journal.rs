@@ -5,9 +5,11 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 
+use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 
 use super::history::Kind;
@@ -194,7 +196,9 @@ impl Journal {
         let folder = layout.journals();
         files::make_folder(&folder)?;
         let mut options = OpenOptions::new();
-        let file = options.create_new(true).append(true).open(&path).map_err(failed!(Write, path))?;
+        // It has the last words of units that failed.
+        options.create_new(true).append(true).mode(0o600);
+        let file = options.open(&path).map_err(failed!(Write, path))?;
         let mut journal =
             Self { open: Some(Open { path: path.clone(), file, next: 0, length: 0, lenient: false }) };
         let begun = files::sync_folder(&folder).and_then(|()| journal.tell(&asked(layout, tx)));
@@ -209,11 +213,19 @@ impl Journal {
     /// Opens the journal of a switch that did not end, and returns it with what it tells. Half a last line is cut off.
     pub fn reopen(layout: &Layout) -> Result<Option<(Self, Vec<Record>)>, FileError> {
         let path = layout.journal();
-        let Some(bytes) = files::read_if_there(&path)? else { return Ok(None) };
+        let mut options = OpenOptions::new();
+        // A link is none of ours, and what it leads to must not be cut.
+        options.read(true).append(true).custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
+        let mut file = match options.open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(FileError::Read { path, source }),
+        };
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(failed!(Read, path))?;
         let mut reader = Reader::default();
         reader.feed(&bytes);
         let records: Vec<Record> = std::iter::from_fn(|| reader.next_record()).collect();
-        let file = OpenOptions::new().append(true).open(&path).map_err(failed!(Write, path))?;
         if reader.read < bytes.len() {
             file.set_len(reader.read as u64).map_err(failed!(Write, path))?;
         }

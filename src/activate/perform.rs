@@ -346,7 +346,7 @@ fn begin(
         Verb::Reload { .. } if !reloads => Job::Start,
         Verb::Reload { command } => match &act.container {
             Some(container) if !command.is_empty() => {
-                host.tools.exec(container, command)?;
+                host.tools.exec(container, command, Duration::from_secs(act.start_secs))?;
                 let now = host.systemd.now();
                 return after_job(host, act, DONE, now, closure, progress);
             }

@@ -3,16 +3,16 @@
 //! Decides nothing, and makes no container itself: that is done by the units. What lies in podman's store is told by `stock`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Output};
+use std::time::Duration;
 
 use super::ask::{self, Answer};
-use crate::store::manifest::{Ask, Probe};
-
+use super::child::{self, ChildError, run_within};
+use super::exec::exec_within;
 use super::memory::Memory;
 use super::stock::Stock;
+use crate::store::manifest::{Ask, Probe};
 
 /// What a switch asks of the host's programs. Tests have one of their own.
 pub trait Tools: Stock + Memory {
@@ -36,8 +36,8 @@ pub trait Tools: Stock + Memory {
     fn volumes(&mut self) -> Result<BTreeMap<String, String>, ToolError>;
     /// Removes a volume with all that is in it.
     fn remove_volume(&mut self, name: &str) -> Result<(), ToolError>;
-    /// Runs a command in a container.
-    fn exec(&mut self, container: &str, command: &[String]) -> Result<(), ToolError>;
+    /// Runs a command in a container. At its limit it is ended there.
+    fn exec(&mut self, container: &str, command: &[String], within: Duration) -> Result<(), ToolError>;
     /// Has Quadlet read a folder without doing anything, and returns what it would make of it.
     fn dry_run(&mut self, folder: &Path) -> Result<DryRun, ToolError>;
     /// Has systemd read unit files without doing anything, and returns what it complained of. `beside` has units that those
@@ -118,8 +118,8 @@ pub struct DryRun {
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]
 pub enum ToolError {
-    #[error("cannot run `{program}`")]
-    Run { program: String, source: io::Error },
+    #[error(transparent)]
+    Child(#[from] ChildError),
     #[error("`{command}` failed: {complaint}")]
     Failed { command: String, complaint: String },
     #[error("podman's Quadlet generator is not on this host")]
@@ -143,7 +143,7 @@ impl HostTools {
 
 impl Tools for HostTools {
     fn podman_version(&mut self) -> Result<String, ToolError> {
-        let output = succeed(Command::new("podman").args(["version", "--format", "{{.Client.Version}}"]))?;
+        let output = ask_of(Command::new("podman").args(["version", "--format", "{{.Client.Version}}"]))?;
         Ok(text(&output.stdout))
     }
 
@@ -157,11 +157,11 @@ impl Tools for HostTools {
     }
 
     fn pull(&mut self, reference: &str) -> Result<(), ToolError> {
-        succeed(Command::new("podman").args(["pull", "--quiet", reference])).map(drop)
+        succeed(Command::new("podman").args(["pull", "--quiet", reference]), PULL).map(drop)
     }
 
     fn image_store(&mut self) -> Result<String, ToolError> {
-        let output = succeed(Command::new("podman").args(["info", "--format", "{{.Store.GraphRoot}}"]))?;
+        let output = ask_of(Command::new("podman").args(["info", "--format", "{{.Store.GraphRoot}}"]))?;
         Ok(text(&output.stdout))
     }
 
@@ -218,17 +218,25 @@ impl Tools for HostTools {
         // When a volume was made is kept with it, survives a reboot, and differs for one made anew; as a number, it does
         // not depend on the time zone.
         let format = "{{.Name}} {{.CreatedAt.UnixNano}}";
-        let output = succeed(Command::new("podman").args(["volume", "ls", "--format", format]))?;
+        let output = ask_of(Command::new("podman").args(["volume", "ls", "--format", format]))?;
         let pair = |line: &str| line.split_once(' ').map(|(name, made)| (name.to_owned(), made.to_owned()));
         Ok(text(&output.stdout).lines().filter_map(pair).collect())
     }
 
     fn remove_volume(&mut self, name: &str) -> Result<(), ToolError> {
-        succeed(Command::new("podman").args(["volume", "rm", name])).map(drop)
+        change(Command::new("podman").args(["volume", "rm", name]))
     }
 
-    fn exec(&mut self, container: &str, command: &[String]) -> Result<(), ToolError> {
-        succeed(Command::new("podman").args(["exec", container]).args(command)).map(drop)
+    fn exec(&mut self, container: &str, command: &[String], within: Duration) -> Result<(), ToolError> {
+        let words = format!("podman exec {container} {}", command.join(" "));
+        match exec_within(container, command, within)? {
+            Some(output) if output.status.success() => Ok(()),
+            Some(output) => Err(failed(&words, &output)),
+            None => Err(ToolError::Failed {
+                command: words,
+                complaint: format!("it was not done within {} s, and was ended", within.as_secs()),
+            }),
+        }
     }
 
     fn dry_run(&mut self, folder: &Path) -> Result<DryRun, ToolError> {
@@ -255,7 +263,7 @@ impl Tools for HostTools {
     }
 
     fn load_module(&mut self, name: &str) -> Result<(), ToolError> {
-        succeed(Command::new("modprobe").args(["--", name])).map(drop)
+        change(Command::new("modprobe").args(["--", name]))
     }
 }
 
@@ -271,63 +279,28 @@ fn is_chatter(line: &str) -> bool {
 
 /// How long a container may take to say how far it has come.
 const PROGRESS_WITHIN: Duration = Duration::from_secs(10);
+/// How long an image may take to come from its registry.
+const PULL: Duration = Duration::from_secs(30 * 60);
 
-/// Runs a command in a container; none if it did not end in time.
-fn exec_within(container: &str, command: &[String], within: Duration) -> Result<Option<Output>, ToolError> {
-    let failed = |source| ToolError::Run { program: "podman".to_owned(), source };
-    let mut child = Command::new("podman")
-        .args(["exec", container])
-        .args(command)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(failed)?;
-    // Read while it runs: a full pipe would keep it from ending.
-    let read = |pipe: Option<Box<dyn Read + Send>>| {
-        std::thread::spawn(move || {
-            let mut bytes = Vec::new();
-            if let Some(pipe) = pipe {
-                // What could not be read is missing in an explanation and nowhere else.
-                let _ = pipe.take(MOST_OUTPUT).read_to_end(&mut bytes);
-            }
-            bytes
-        })
-    };
-    let stdout = read(child.stdout.take().map(|it| Box::new(it) as _));
-    let stderr = read(child.stderr.take().map(|it| Box::new(it) as _));
-    let until = Instant::now() + within;
-    let status = loop {
-        if let Some(status) = child.try_wait().map_err(failed)? {
-            break status;
-        }
-        if Instant::now() >= until {
-            // It may have ended just now, and then there is nobody to kill.
-            let _ = child.kill();
-            child.wait().map_err(failed)?;
-            return Ok(None);
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    };
-    let (stdout, stderr) = (stdout.join().unwrap_or_default(), stderr.join().unwrap_or_default());
-    Ok(Some(Output { status, stdout, stderr }))
-}
-
-/// As much of a command's output as is read.
-const MOST_OUTPUT: u64 = 64 * 1024;
-
+/// Runs a program that only tells something.
 pub(super) fn run(command: &mut Command) -> Result<Output, ToolError> {
-    let program = command.get_program().to_string_lossy().into_owned();
-    command.stdin(Stdio::null()).output().map_err(|source| ToolError::Run { program, source })
+    Ok(run_within(command, child::ASK)?)
 }
 
-pub(super) fn succeed(command: &mut Command) -> Result<Output, ToolError> {
-    let output = run(command)?;
-    if output.status.success() {
-        return Ok(output);
-    }
-    let words = std::iter::once(command.get_program()).chain(command.get_args());
-    Err(failed(&words.map(|it| it.to_string_lossy()).collect::<Vec<_>>().join(" "), &output))
+/// Runs a program that only tells something, and fails if it does.
+pub(super) fn ask_of(command: &mut Command) -> Result<Output, ToolError> {
+    succeed(command, child::ASK)
+}
+
+/// Runs a program that changes something, and fails if it does.
+pub(super) fn change(command: &mut Command) -> Result<(), ToolError> {
+    succeed(command, child::CHANGE).map(drop)
+}
+
+/// Runs a program within a limit of its own, and fails if it does.
+pub(super) fn succeed(command: &mut Command, within: Duration) -> Result<Output, ToolError> {
+    let output = run_within(command, within)?;
+    if output.status.success() { Ok(output) } else { Err(failed(&child::words(command), &output)) }
 }
 
 fn failed(command: &str, output: &Output) -> ToolError {

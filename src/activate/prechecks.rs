@@ -5,14 +5,16 @@
 use std::net::IpAddr;
 use std::path::Path;
 use std::process::Command;
+use std::sync::mpsc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::ask::{self, Answer};
+use super::child::{ChildError, run_within};
 use super::kernel;
 use super::layout::Layout;
-use super::podman::{run, text};
+use super::podman::text;
 use super::preflight::numbers;
 use super::switch::held;
 use super::systemd::{Systemd, UnitState};
@@ -21,6 +23,8 @@ use crate::store::precheck::{Precheck, Protocol, Question, size};
 
 /// How long something may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(5);
+/// How long a program or the kernel may take to answer.
+const ANSWER: Duration = Duration::from_secs(30);
 
 /// What was found of one precheck.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -161,6 +165,14 @@ fn help(precheck: &Precheck) -> &str {
     }
 }
 
+/// Returns how many bytes are free on the file system of the nearest folder that is there.
+fn free_at(path: &Path) -> Result<u64, String> {
+    let mut there = path.ancestors().filter(|it| it.exists());
+    let there = there.next().unwrap_or(Path::new("/"));
+    let found = rustix::fs::statvfs(there).map_err(|error| format!("{}: {error}", there.display()))?;
+    Ok(found.f_bavail.saturating_mul(found.f_frsize))
+}
+
 /// This host.
 pub struct ThisHost<'a> {
     layout: Layout,
@@ -179,8 +191,13 @@ impl<'a> ThisHost<'a> {
 impl Facts for ThisHost<'_> {
     fn output(&mut self, command: &[&str]) -> Result<String, String> {
         let Some((program, args)) = command.split_first() else { return Err("no command".to_owned()) };
-        let output = run(Command::new(program).args(args).env("LC_ALL", "C"));
-        let output = output.map_err(|_| format!("`{program}` cannot be run on this host"))?;
+        let output = run_within(Command::new(program).args(args).env("LC_ALL", "C"), ANSWER);
+        let output = output.map_err(|error| match error {
+            ChildError::Run { .. } => format!("`{program}` cannot be run on this host"),
+            ChildError::Late { secs, .. } => {
+                format!("`{}` told nothing within {secs} s, and was ended", command.join(" "))
+            }
+        })?;
         if output.status.success() {
             return Ok(text(&output.stdout));
         }
@@ -199,10 +216,12 @@ impl Facts for ThisHost<'_> {
     }
 
     fn free(&mut self, path: &str) -> Result<u64, String> {
-        let mut there = Path::new(path).ancestors().filter(|it| it.exists());
-        let there = there.next().unwrap_or(Path::new("/"));
-        let found = rustix::fs::statvfs(there).map_err(|error| format!("{}: {error}", there.display()))?;
-        Ok(found.f_bavail.saturating_mul(found.f_frsize))
+        // A file system whose server is away keeps whoever asks it waiting, in the kernel, where nothing ends that.
+        let (answer, answers) = mpsc::channel();
+        let place = path.to_owned();
+        std::thread::spawn(move || answer.send(free_at(Path::new(&place))));
+        let late = |_| Err(format!("the file system of {path} told nothing within {} s", ANSWER.as_secs()));
+        answers.recv_timeout(ANSWER).unwrap_or_else(late)
     }
 
     fn connect(&mut self, address: IpAddr, port: u16) -> Result<(), String> {

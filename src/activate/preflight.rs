@@ -13,6 +13,7 @@ use super::images;
 use super::kernel;
 use super::layout::Layout;
 use super::memory::hold;
+use super::modes::open_to_others;
 use super::names;
 use super::perform::Host;
 use super::podman::Tools;
@@ -65,6 +66,7 @@ pub fn check(
     refusals.extend(check_quadlet(manifest, tools, &tree.join("quadlet")));
     refusals.extend(check_plain(manifest, tools, tree));
     refusals.extend(check_drift(layout, systemd, tools, closure).unwrap_or_else(|refusal| vec![refusal]));
+    refusals.extend(open_to_others(layout).iter().map(|it| Refusal::OpenToOthers { path: layout.name(it) }));
     refusals.extend(foreign_files(layout, closure).into_iter().map(|path| Refusal::Foreign { path }));
     let expired = check_expiry(manifest, SystemTime::now());
     refusals.extend(vault.check(closure).into_iter().chain(expired).map(Refusal::from));

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::diff::diff;
-use super::failure::{ActivateError, Failure};
+use super::failure::{ActivateError, Failure, NotBegun, Stuck};
 use super::generation;
 use super::history::Kind;
 use super::journal::{Begin, Journal, Record, VERSION, boot_id};
@@ -41,7 +41,7 @@ struct Told {
 /// # Errors
 ///
 /// `Stuck` if the host could not be brought back; then somebody must look.
-pub fn recover(host: &mut Host<'_>) -> Result<Option<Outcome>, ActivateError> {
+pub fn recover(host: &mut Host<'_>) -> Result<Option<Outcome>, Stuck> {
     let layout = host.layout;
     let opened = Journal::reopen(layout).map_err(|error| stuck(0, error.into()))?;
     let Some((journal, records)) = opened else {
@@ -60,7 +60,7 @@ pub fn recover(host: &mut Host<'_>) -> Result<Option<Outcome>, ActivateError> {
     host.alarms = told.alarms.clone();
     let ended = end(host, told);
     if let Ok(ended) = &ended {
-        let verdict = Verdict::from(ended);
+        let verdict = Verdict::of(ended);
         let tx = host.tx.clone();
         host.journal.close(layout, &tx, &verdict).map_err(|error| stuck(0, error.into()))?;
     }
@@ -74,28 +74,29 @@ pub fn recover_after_boot(layout: &Layout, stock: &mut dyn Stock) -> Result<(), 
     if !files::exists(&layout.journal()) {
         return Ok(());
     }
-    files::make_folder(&layout.run())?;
+    files::make_folder(&layout.run()).map_err(NotBegun::from)?;
     // Whoever has the lock has begun since this boot, and ends what was open itself.
-    let Some(_lock) = lock::try_lock(&layout.lock())? else { return Ok(()) };
-    let Some((mut journal, records)) = Journal::reopen(layout)? else { return Ok(()) };
+    let Some(_lock) = lock::try_lock(&layout.lock()).map_err(NotBegun::from)? else { return Ok(()) };
+    let opened = Journal::reopen(layout).map_err(|error| stuck(0, error.into()))?;
+    let Some((mut journal, records)) = opened else { return Ok(()) };
     let told = listen(records);
     if told.boot_id == boot_id(layout) {
         return Ok(());
     }
     if told.version > VERSION {
-        return Err(stuck(0, Failure::NewerJournal { version: told.version }));
+        return Err(stuck(0, Failure::NewerJournal { version: told.version }).into());
     }
     let tx = told.tx.clone();
     let pulled = told.pulled.clone();
     let ended = end_after_boot(layout, &mut journal, told)?;
     drop_leftovers(layout, stock, &pulled);
-    journal.close(layout, &tx, &Verdict::from(&ended))?;
+    journal.close(layout, &tx, &Verdict::of(&ended)).map_err(|error| stuck(0, error.into()))?;
     sweep(layout);
     Ok(())
 }
 
-fn stuck(number: u64, problem: Failure) -> ActivateError {
-    ActivateError::Stuck { number, failure: Box::new(Failure::CutOff), problems: vec![problem] }
+fn stuck(number: u64, problem: Failure) -> Stuck {
+    Stuck { number, failure: Box::new(Failure::CutOff), problems: vec![problem] }
 }
 
 fn listen(records: Vec<Record>) -> Told {
@@ -144,9 +145,9 @@ fn listen(records: Vec<Record>) -> Told {
 }
 
 /// How a recovered switch ended, with what could not be done as the inner error.
-type Ended = Result<Outcome, ActivateError>;
+type Ended = Result<Outcome, Stuck>;
 
-fn end(host: &mut Host<'_>, told: Told) -> Result<Ended, ActivateError> {
+fn end(host: &mut Host<'_>, told: Told) -> Result<Ended, Stuck> {
     let layout = host.layout;
     let _lenient = host.journal.tell(&Record::Recovering { time: super::history::seconds_now() });
     if !told.boot_id.is_empty() && told.boot_id != boot_id(layout) {
@@ -170,7 +171,7 @@ fn end(host: &mut Host<'_>, told: Told) -> Result<Ended, ActivateError> {
             drop_stale_trial(host).map_err(|failure| stuck(begin.to, failure))?;
             let problems = super::alarm::disarm(host);
             if !problems.is_empty() {
-                return Err(ActivateError::Stuck { number: begin.to, failure: Box::new(failure), problems });
+                return Err(Stuck { number: begin.to, failure: Box::new(failure), problems });
             }
             return Ok(Ok(Outcome::Reverted { failure, to: begin.from, tasks }));
         }
@@ -188,7 +189,7 @@ fn why(told: &Told) -> Failure {
     told.failure.clone().map_or(Failure::CutOff, |trouble| Failure::Told { trouble })
 }
 
-fn booted(layout: &Layout) -> Result<Option<u64>, ActivateError> {
+fn booted(layout: &Layout) -> Result<Option<u64>, Stuck> {
     generation::booted(layout).map_err(|error| stuck(0, error.into()))
 }
 
@@ -229,19 +230,22 @@ fn rebuild(layout: &Layout, begin: &Begin, told: Told) -> Result<Switch, Unreada
 }
 
 /// Ends a switch of an earlier boot: what it had started died with the power, and what boots is what is committed.
-fn end_after_boot(layout: &Layout, journal: &mut Journal, told: Told) -> Result<Ended, ActivateError> {
+fn end_after_boot(layout: &Layout, journal: &mut Journal, told: Told) -> Result<Ended, Stuck> {
     let (failure, tasks) = (why(&told), told.progress.tasks.clone());
     let Some(begin) = told.begin else {
         return Ok(Ok(Outcome::Reverted { failure, to: booted(layout)?, tasks }));
     };
+    let stuck = |problem: Failure| stuck(begin.to, problem);
     if booted(layout)? == Some(begin.to) {
         let mut warnings = Vec::new();
-        if let Some(now) = held(layout)? {
+        let now = held(layout).map_err(|error| stuck(Failure::Unreadable { source: Box::new(error) }))?;
+        if let Some(now) = now {
             let old = begin.from.and_then(|number| generation::load_closure(layout, number).ok());
             let problems = generation::set_links(layout, old.as_ref(), &now.closure);
             warnings.extend(problems.iter().map(|it| super::switch::chain(it)));
         }
-        note(layout, &told.tx, &begin, super::history::End::Committed, None, &tasks)?;
+        note(layout, &told.tx, &begin, super::history::End::Committed, None, &tasks)
+            .map_err(|error| stuck(error.into()))?;
         return Ok(Ok(Outcome::Committed {
             number: begin.to,
             plan: Plan::default(),
@@ -250,11 +254,12 @@ fn end_after_boot(layout: &Layout, journal: &mut Journal, told: Told) -> Result<
         }));
     }
     let reason = super::switch::chain(&failure);
-    note(layout, &told.tx, &begin, super::history::End::Reverted, Some(reason), &tasks)?;
+    note(layout, &told.tx, &begin, super::history::End::Reverted, Some(reason), &tasks)
+        .map_err(|error| stuck(error.into()))?;
     if begin.kind == Kind::Switch {
         let _lenient = journal.tell(&Record::Discarding { number: begin.to });
     }
-    discard(layout, begin.kind, begin.to)?;
+    discard(layout, begin.kind, begin.to).map_err(|error| stuck(error.into()))?;
     Ok(Ok(Outcome::Reverted { failure, to: begin.from, tasks }))
 }
 

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::failure::{ActivateError, Refusal};
+use super::failure::{NotBegun, Refusal};
 use super::journal;
 use super::layout::Layout;
 use crate::store::files::{self, FileError};
@@ -18,7 +18,7 @@ pub fn is_there(layout: &Layout, unit: &str, tx: &str) -> bool {
 }
 
 /// Lets units begin in a switch, which may be about to open its journal.
-pub fn give(layout: &Layout, units: &[String], tx: &str) -> Result<(), ActivateError> {
+pub fn give(layout: &Layout, units: &[String], tx: &str) -> Result<(), NotBegun> {
     if let Some(records) = journal::read_open(layout)?
         && journal::name_of(&records) != Some(tx)
     {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::failure::ActivateError;
+use super::failure::NotBegun;
 use super::layout::Layout;
 use super::part::Part;
 use super::switch::Target;
@@ -126,7 +126,7 @@ fn names_unit(name: &str, unit: &str) -> bool {
 
 impl Goal {
     /// Puts the closure of a target into the host's store and returns its name, or what else was asked for.
-    pub fn of(target: &Target, layout: &Layout) -> Result<Self, ActivateError> {
+    pub fn of(target: &Target, layout: &Layout) -> Result<Self, NotBegun> {
         Ok(match target {
             Target::New { closure, cloud } => {
                 let closure = Store::open(layout.store())?.add(closure)?;
@@ -141,7 +141,7 @@ impl Goal {
     }
 
     /// Returns what is asked for, with its closure.
-    pub fn load(self, layout: &Layout) -> Result<Target, ActivateError> {
+    pub fn load(self, layout: &Layout) -> Result<Target, NotBegun> {
         Ok(match self {
             Self::New { closure, cloud } => {
                 Target::New { closure: Box::new(Store::open(layout.store())?.load(&closure)?), cloud }

@@ -4,10 +4,12 @@
 
 use std::collections::BTreeMap;
 use std::process::Command;
+use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::podman::{HostTools, ToolError, run, succeed, text};
+use super::child;
+use super::podman::{HostTools, ToolError, ask_of, change, run, succeed, text};
 
 /// What is asked of podman's store. Tests have one of their own.
 pub trait Stock {
@@ -208,18 +210,26 @@ fn podman<'a>(words: impl IntoIterator<Item = &'a str>) -> Command {
     command
 }
 
+/// Returns how long it may take to stop a container: what it has itself, and then podman kills it.
+fn stop_within(id: &str) -> Result<Duration, ToolError> {
+    let output = ask_of(&mut podman(["container", "inspect", "--format", "{{.Config.StopTimeout}}", id]))?;
+    // Where podman tells no number, it waits for 10 s.
+    let secs = text(&output.stdout).parse().unwrap_or(10);
+    Ok(Duration::from_secs(secs) + child::CHANGE)
+}
+
 impl Stock for HostTools {
     fn containers(&mut self) -> Result<Vec<Container>, ToolError> {
-        parse_containers(&succeed(&mut podman(["ps", "--all", "--no-trunc", "--format", "json"]))?.stdout)
+        parse_containers(&ask_of(&mut podman(["ps", "--all", "--no-trunc", "--format", "json"]))?.stdout)
     }
 
     fn images(&mut self) -> Result<Vec<Image>, ToolError> {
-        parse_images(&succeed(&mut podman(["images", "--no-trunc", "--format", "json"]))?.stdout)
+        parse_images(&ask_of(&mut podman(["images", "--no-trunc", "--format", "json"]))?.stdout)
     }
 
     fn networks(&mut self) -> Result<Vec<String>, ToolError> {
         let words = ["network", "ls", "--filter", "label=kolla-lang.network", "--format", "json"];
-        let output = succeed(&mut podman(words))?;
+        let output = ask_of(&mut podman(words))?;
         let lines: Vec<NetworkLine> = parse("podman network ls", &output.stdout)?;
         Ok(lines.into_iter().map(|it| it.name).collect())
     }
@@ -238,7 +248,7 @@ impl Stock for HostTools {
 
     fn restart_policy(&mut self, id: &str) -> Result<String, ToolError> {
         let format = "{{.HostConfig.RestartPolicy.Name}}";
-        let output = succeed(&mut podman(["container", "inspect", "--format", format, id]))?;
+        let output = ask_of(&mut podman(["container", "inspect", "--format", format, id]))?;
         Ok(text(&output.stdout))
     }
 
@@ -253,19 +263,20 @@ impl Stock for HostTools {
                 vec!["update", restart.as_str(), id]
             }
         };
-        succeed(&mut podman(words)).map(drop)
+        let within = if deed == Deed::Stop { stop_within(id)? } else { child::CHANGE };
+        succeed(&mut podman(words), within).map(drop)
     }
 
     fn remove_container(&mut self, id: &str) -> Result<(), ToolError> {
-        succeed(&mut podman(["container", "rm", id])).map(drop)
+        change(&mut podman(["container", "rm", id]))
     }
 
     fn remove_image(&mut self, reference: &str) -> Result<(), ToolError> {
-        succeed(&mut podman(["image", "rm", reference])).map(drop)
+        change(&mut podman(["image", "rm", reference]))
     }
 
     fn remove_network(&mut self, name: &str) -> Result<(), ToolError> {
-        succeed(&mut podman(["network", "rm", name])).map(drop)
+        change(&mut podman(["network", "rm", name]))
     }
 }
 

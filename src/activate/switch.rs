@@ -3,7 +3,7 @@
 //! What is done to which unit was planned by `steps`; nothing is touched here but the folder of the new generation.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -12,7 +12,7 @@ use super::behind;
 use super::contracts;
 use super::diff::{Difference, diff};
 use super::enrol::{self, Wish};
-use super::failure::{ActivateError, Failure, Refusal};
+use super::failure::{ActivateError, Failure, NotBegun, Refusal};
 use super::generation::{self, Draft};
 use super::history::{self, Kind};
 use super::journal::{Journal, Record};
@@ -138,9 +138,9 @@ pub fn compare(
     systemd: &mut dyn Systemd,
     target: &Target,
     options: &Options,
-) -> Result<Option<Outcome>, ActivateError> {
+) -> Result<Option<Outcome>, NotBegun> {
     if lock::is_taken(&layout.lock())? {
-        return Err(ActivateError::Locked);
+        return Err(NotBegun::Locked);
     }
     if files::exists(&layout.journal()) || files::exists(&layout.trial()) {
         return Ok(None);
@@ -180,13 +180,21 @@ pub fn committed_closure(layout: &Layout, number: u64) -> Result<Digest, StoreEr
 /// Switches a host. `program` is the file of this program, kept as the engine of what it writes.
 pub fn switch(host: &mut Host<'_>, target: Target, program: &Path) -> Result<Outcome, ActivateError> {
     let layout = host.layout;
-    files::make_folder(&layout.run())?;
-    let Some(_lock) = lock::try_lock(&layout.lock())? else { return Err(ActivateError::Locked) };
-    recover(host)?;
-    release::sweep(layout, &host.tx)?;
-    host.journal = Journal::begin(layout, &host.tx)?;
-    let mut ended = attempt(host, target, program);
-    let (tx, verdict) = (host.tx.clone(), Verdict::from(&ended));
+    let _lock = take_lock(layout)?;
+    let recovered = recover(host)?;
+    let mut ended = match (begin_journal(host), recovered) {
+        (Ok(()), recovered) => match (attempt(host, target, program), recovered) {
+            (Err(ActivateError::NotBegun(why)), Some(ended)) => {
+                Err(ActivateError::NotBegunAfter { why, ended: Box::new(ended) })
+            }
+            (ended, _) => ended,
+        },
+        (Err(why), None) => return Err(why.into()),
+        (Err(why), Some(ended)) => {
+            return Err(ActivateError::NotBegunAfter { why, ended: Box::new(ended) });
+        }
+    };
+    let (tx, verdict) = (host.tx.clone(), Verdict::of(&ended));
     if let Err(error) = host.journal.close(layout, &tx, &verdict)
         && let Ok(Outcome::Nothing { warnings, .. } | Outcome::Committed { warnings, .. }) = &mut ended
     {
@@ -195,7 +203,55 @@ pub fn switch(host: &mut Host<'_>, target: Target, program: &Path) -> Result<Out
     ended
 }
 
+fn take_lock(layout: &Layout) -> Result<lock::Lock, NotBegun> {
+    files::make_folder(&layout.run())?;
+    lock::try_lock(&layout.lock())?.ok_or(NotBegun::Locked)
+}
+
+fn begin_journal(host: &mut Host<'_>) -> Result<(), NotBegun> {
+    release::sweep(host.layout, &host.tx)?;
+    host.journal = Journal::begin(host.layout, &host.tx)?;
+    Ok(())
+}
+
 fn attempt(host: &mut Host<'_>, target: Target, program: &Path) -> Result<Outcome, ActivateError> {
+    let (mut switch, engine) = match ready(host, target, program)? {
+        Ready::There(from) => return Ok(stay(host, &from)),
+        Ready::Switch(switch, engine) => (*switch, engine),
+    };
+    let plan = &switch.plan;
+    let secs = host.options.deadline.unwrap_or_else(|| alarm::deadline(plan, host.options.confirm_within));
+    let ended = match alarm::arm(host, &engine, secs).and_then(|()| switch.act(host, &engine)) {
+        Ok(()) => switch.commit(host),
+        Err(failure) => switch.go_back(host, failure),
+    };
+    Ok(ended?)
+}
+
+/// What is to be done about a host.
+enum Ready {
+    /// It has the generation that was asked for.
+    There(Held),
+    /// A switch whose intent is on disk, and the program that takes it back. Nothing was touched yet.
+    Switch(Box<Switch>, PathBuf),
+}
+
+/// Keeps a host on the generation that it has, and does what earlier switches left.
+fn stay(host: &mut Host<'_>, from: &Held) -> Outcome {
+    let layout = host.layout;
+    let mut warnings = set_links(layout, None, &from.closure);
+    match what_is_down(host.systemd, &from.closure) {
+        Ok(down) => warnings.extend(down),
+        Err(error) => warnings.push(chain(&error)),
+    }
+    let left = contracts::due(layout, &from.closure.manifest, &host.options);
+    warnings.extend(contracts::run(host, &left, &from.closure, &mut Progress::default()));
+    warnings.extend(pending::restart_dataplane(host, &from.closure));
+    Outcome::Nothing { number: from.number, warnings }
+}
+
+/// Looks whether there is anything to do and whether it may be done, and writes down that it begins.
+fn ready(host: &mut Host<'_>, target: Target, program: &Path) -> Result<Ready, NotBegun> {
     let layout = host.layout;
     let from = held(layout)?;
     let (kind, wanted) = find(layout, from.as_ref(), target)?;
@@ -212,16 +268,10 @@ fn attempt(host: &mut Host<'_>, target: Target, program: &Path) -> Result<Outcom
         _ => None,
     };
     enrol::enrol(layout, &host.options, &wanted.wish(), committed.as_ref())?;
-    if let Some(from) = &from
-        && is_held(layout, from, &wanted)?
-    {
-        let mut warnings = set_links(layout, None, &from.closure);
-        warnings.extend(what_is_down(host.systemd, &from.closure)?);
-        let left = contracts::due(layout, &from.closure.manifest, &host.options);
-        warnings.extend(contracts::run(host, &left, &from.closure, &mut Progress::default()));
-        warnings.extend(pending::restart_dataplane(host, &from.closure));
-        return Ok(Outcome::Nothing { number: from.number, warnings });
-    }
+    let from = match from {
+        Some(from) if is_held(layout, &from, &wanted)? => return Ok(Ready::There(from)),
+        from => from,
+    };
 
     let from_closure = from.as_ref().map(|it| &it.closure);
     let difference = diff(from_closure, wanted.closure());
@@ -231,29 +281,22 @@ fn attempt(host: &mut Host<'_>, target: Target, program: &Path) -> Result<Outcom
     let mut refusals: Vec<Refusal> = plan.refused.iter().map(Refusal::from).collect();
     refusals.extend(behind::refusals(layout, host.tools, wanted.closure(), wanted.number(), &host.options)?);
     if !refusals.is_empty() {
-        return Err(ActivateError::Refused(refusals));
+        return Err(NotBegun::Refused(refusals));
     }
     let (number, to, engine) = prepare(host, wanted, program)?;
     if let Some(taken) = &taken
         && let Err(refusal) = operators::note(layout, taken)
     {
-        discard(layout, kind, number)?;
-        return Err(refusal.into());
+        return Err(left_by(layout, kind, number, refusal.into()));
     }
 
     let before = match snapshot(host, from_closure, &to) {
         Ok(before) => before,
-        Err(refusal) => {
-            // Nothing is touched yet but the folder that this switch wrote itself.
-            discard(layout, kind, number)?;
-            return Err(refusal.into());
-        }
+        Err(refusal) => return Err(left_by(layout, kind, number, refusal)),
     };
     plan.stop_only(|unit| before.get(unit).is_some_and(UnitState::is_up));
     let spared = spare(layout, &mut plan, &before);
-    let engine = layout.engine(&engine);
-    let secs = host.options.deadline.unwrap_or_else(|| alarm::deadline(&plan, host.options.confirm_within));
-    let mut switch = Switch {
+    let switch = Switch {
         from,
         to,
         number,
@@ -265,13 +308,16 @@ fn attempt(host: &mut Host<'_>, target: Target, program: &Path) -> Result<Outcom
         saved: BTreeMap::new(),
     };
     if let Err(error) = host.journal.tell(&Record::Begin(switch.begin())) {
-        discard(layout, kind, number)?;
-        return Err(error.into());
+        return Err(left_by(layout, kind, number, error.into()));
     }
-    match alarm::arm(host, &engine, secs).and_then(|()| switch.act(host, &engine)) {
-        Ok(()) => switch.commit(host),
-        Err(failure) => switch.go_back(host, failure),
-    }
+    Ok(Ready::Switch(Box::new(switch), layout.engine(&engine)))
+}
+
+/// Removes the folder that a switch wrote itself and that nothing refers to yet, and says why it does not begin.
+fn left_by(layout: &Layout, kind: Kind, number: u64, why: Refusal) -> NotBegun {
+    NotBegun::Refused(
+        [Some(why), discard(layout, kind, number).err().map(Refusal::from)].into_iter().flatten().collect(),
+    )
 }
 
 /// What was asked for, with its closure.
@@ -302,7 +348,7 @@ impl Wanted {
     }
 }
 
-fn find(layout: &Layout, from: Option<&Held>, target: Target) -> Result<(Kind, Wanted), ActivateError> {
+fn find(layout: &Layout, from: Option<&Held>, target: Target) -> Result<(Kind, Wanted), NotBegun> {
     let (number, cloud) = match target {
         Target::New { closure, cloud } => return Ok((Kind::Switch, Wanted::New(closure, cloud))),
         Target::Number(number) => (number, None),
@@ -338,14 +384,10 @@ fn is_held(layout: &Layout, from: &Held, wanted: &Wanted) -> Result<bool, StoreE
 }
 
 /// Checks the host and writes the generation; whatever fails leaves nothing behind.
-fn prepare(
-    host: &mut Host<'_>,
-    wanted: Wanted,
-    program: &Path,
-) -> Result<(u64, Closure, Digest), ActivateError> {
+fn prepare(host: &mut Host<'_>, wanted: Wanted, program: &Path) -> Result<(u64, Closure, Digest), NotBegun> {
     let layout = host.layout;
     let refuse = |refusals: Vec<Refusal>| {
-        if refusals.is_empty() { Ok(()) } else { Err(ActivateError::Refused(refusals)) }
+        if refusals.is_empty() { Ok(()) } else { Err(NotBegun::Refused(refusals)) }
     };
     match wanted {
         Wanted::Old(number, closure, _) => {

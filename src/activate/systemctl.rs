@@ -3,10 +3,11 @@
 //! Slower, as each question is a process; asked only when the bus is gone for good.
 
 use std::collections::BTreeMap;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::systemd::{Alarm, DONE, Job, JobId, Launch, Systemd, SystemdError, UnitState, log_of};
+use super::child::run_within;
+use super::systemd::{Alarm, DONE, Job, JobId, LIMIT, Launch, Systemd, SystemdError, UnitState, log_of};
 
 /// Speaks to systemd through its own programs.
 #[derive(Debug)]
@@ -57,8 +58,7 @@ impl Systemctl {
 }
 
 fn run(program: &str, args: &[&str]) -> Result<String, SystemdError> {
-    let output = Command::new(program).args(args).stdin(Stdio::null()).output();
-    let output = output.map_err(|source| SystemdError::Run { program: program.to_owned(), source })?;
+    let output = run_within(Command::new(program).args(args), LIMIT)?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
@@ -138,7 +138,12 @@ impl Systemd for Systemctl {
         ];
         let args = properties.iter().chain(std::iter::once(command).flatten()).map(String::as_str);
         let all: Vec<&str> = ["--collect", "--no-block", "--quiet"].into_iter().chain(args).collect();
-        run("systemd-run", &all).map(drop)
+        match run("systemd-run", &all) {
+            Err(SystemdError::Failed { .. }) if Self::look(name)?.0.is_up() => {
+                Err(SystemdError::Exists { name: name.clone() })
+            }
+            launched => launched.map(drop),
+        }
     }
 
     fn arm(&mut self, alarm: &Alarm) -> Result<(), SystemdError> {
@@ -156,7 +161,11 @@ impl Systemd for Systemctl {
         ];
         let args = properties.iter().chain(command).map(String::as_str);
         let all: Vec<&str> = ["--collect", "--quiet"].into_iter().chain(args).collect();
-        run("systemd-run", &all).map(drop)
+        match run("systemd-run", &all) {
+            // The bus went away after it was armed and before that was heard.
+            Err(SystemdError::Failed { .. }) if Self::look(&alarm.timer)?.0.is_up() => Ok(()),
+            armed => armed.map(drop),
+        }
     }
 
     fn disarm(&mut self, timer: &str) -> Result<(), SystemdError> {

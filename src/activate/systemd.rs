@@ -6,12 +6,15 @@ use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::num::NonZero;
 use std::pin::Pin;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use zbus::connection::Builder;
 use zbus::export::futures_core::Stream as _;
 use zbus::{Connection, MatchRule, MessageStream, OwnedObjectPath, OwnedVariant, Variant, block_on, message};
+
+use super::child::{ChildError, run_within};
 
 /// What a switch asks of systemd. Tests have one of their own that records and fails.
 pub trait Systemd {
@@ -153,8 +156,8 @@ pub enum SystemdError {
     Call { call: String, source: zbus::Error },
     #[error("a unit `{name}` is there already")]
     Exists { name: String },
-    #[error("cannot run `{program}`")]
-    Run { program: String, source: std::io::Error },
+    #[error(transparent)]
+    Child(#[from] ChildError),
     #[error("`{command}` failed: {complaint}")]
     Failed { command: String, complaint: String },
     #[error("the system bus went away and did not come back")]
@@ -166,6 +169,9 @@ const MANAGER_PATH: &str = "/org/freedesktop/systemd1";
 const MANAGER: &str = "org.freedesktop.systemd1.Manager";
 /// What systemd answers when a unit of that name is loaded.
 const UNIT_EXISTS: &str = "org.freedesktop.systemd1.UnitExists";
+
+/// How long systemd may take to answer: longer than its generators may run, which it waits for when it reads all units again.
+pub(super) const LIMIT: Duration = Duration::from_secs(120);
 
 /// How long the bus may be away, as while it is restarted, before a switch gives up.
 const BUS_AWAY: Duration = Duration::from_secs(20);
@@ -191,6 +197,8 @@ impl Bus {
         loop {
             match ask(&self.wire) {
                 Err(_) if self.wire.connection.is_closed() => self.connect_again()?,
+                // Who said nothing for that long is asked no more: PID 1 has another door.
+                Err(SystemdError::Call { source, .. }) if is_late(&source) => return Err(SystemdError::Gone),
                 answer => return answer,
             }
         }
@@ -236,9 +244,23 @@ struct Wire {
     ended: mpsc::Receiver<(JobId, String)>,
 }
 
+/// Says whether nobody answered within the limit of a connection.
+fn is_late(error: &zbus::Error) -> bool {
+    matches!(error, zbus::Error::InputOutput(error) if error.kind() == std::io::ErrorKind::TimedOut)
+}
+
 impl Wire {
+    /// Connects, within the time that the bus may be away.
     fn connect() -> Result<Self, SystemdError> {
-        let connection = block_on(Connection::system()).map_err(SystemdError::Connect)?;
+        // A bus whose process hangs takes a connection and says nothing.
+        let (connected, connections) = mpsc::channel();
+        std::thread::spawn(move || connected.send(Self::connect_for_long()));
+        connections.recv_timeout(BUS_AWAY).unwrap_or(Err(SystemdError::Gone))
+    }
+
+    fn connect_for_long() -> Result<Self, SystemdError> {
+        let connection =
+            block_on(Builder::system().method_timeout(LIMIT).build()).map_err(SystemdError::Connect)?;
         let rule = MatchRule::builder().msg_type(message::Type::Signal).sender(DESTINATION);
         let rule = rule.interface(MANAGER).member("JobRemoved").build().map_err(SystemdError::Connect)?;
         // The queue must hold the ends of all jobs of a switch, in case nobody listens for a while.
@@ -481,14 +503,16 @@ pub(super) fn log_of(unit: &str, state: &UnitState) -> Vec<String> {
         id => vec![format!("_SYSTEMD_INVOCATION_ID={id}"), "+".to_owned(), format!("INVOCATION_ID={id}")],
     };
     let mut command = Command::new("journalctl");
-    command.args(["--no-pager", "--quiet", "-o", "cat", "-n", "60"]).args(which).stdin(Stdio::null());
-    match command.output() {
+    command.args(["--no-pager", "--quiet", "-o", "cat", "-n", "60"]).args(which);
+    match run_within(&mut command, LOG) {
         Ok(output) => last_words(&String::from_utf8_lossy(&output.stdout)),
         // The log only explains a failure that is reported anyway.
         Err(error) => vec![format!("(no log: {error})")],
     }
 }
 
+/// How long the journal may take to tell them.
+const LOG: Duration = Duration::from_secs(20);
 /// How many lines of a log are shown with a failure.
 const N_LOG_LINES: usize = 12;
 

@@ -9,7 +9,7 @@ use super::adopt;
 use super::alarm;
 use super::contracts;
 use super::diff::Difference;
-use super::failure::{ActivateError, Failure};
+use super::failure::{Failure, Stuck};
 use super::generation::{self, Committed};
 use super::history::{self, End, Event, Kind};
 use super::journal::{Begin, Record};
@@ -111,7 +111,7 @@ impl Switch {
     }
 
     /// Makes the generation the one that holds; from the rename on there is no way back, only warnings.
-    pub(super) fn commit(mut self, host: &mut Host<'_>) -> Result<Outcome, ActivateError> {
+    pub(super) fn commit(mut self, host: &mut Host<'_>) -> Result<Outcome, Stuck> {
         let layout = host.layout;
         if let Err(error) = host.journal.tell(&Record::Committing { number: self.number }) {
             return self.go_back(host, error.into());
@@ -165,7 +165,7 @@ impl Switch {
     }
 
     /// Goes back to what held before, and says how that went.
-    pub(super) fn go_back(mut self, host: &mut Host<'_>, failure: Failure) -> Result<Outcome, ActivateError> {
+    pub(super) fn go_back(mut self, host: &mut Host<'_>, failure: Failure) -> Result<Outcome, Stuck> {
         let to = self.from.as_ref().map(|it| it.number);
         let failure = self.without_secrets(&host.vault, failure);
         host.journal.be_lenient();
@@ -186,7 +186,7 @@ impl Switch {
         if problems.is_empty() {
             return Ok(Outcome::Reverted { failure, to, tasks: self.progress.tasks });
         }
-        Err(ActivateError::Stuck { number: self.number, failure: Box::new(failure), problems })
+        Err(Stuck { number: self.number, failure: Box::new(failure), problems })
     }
 
     /// Takes the secrets of both generations out of what a service printed.

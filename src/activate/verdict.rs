@@ -6,7 +6,7 @@ use std::error::Error;
 
 use serde::{Deserialize, Serialize};
 
-use super::failure::{ActivateError, Failure};
+use super::failure::{ActivateError, Failure, NotBegun, Refusal, Stuck};
 use super::switch::Outcome;
 
 /// How a switch ended.
@@ -52,6 +52,9 @@ pub enum Verdict {
     Refused {
         /// Why.
         reasons: Vec<Trouble>,
+        /// What was done all the same, before this switch was looked at: a switch that had been cut off was ended.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        recovered: Option<String>,
     },
     /// Somebody must look.
     Stuck {
@@ -105,13 +108,53 @@ impl From<&Failure> for Trouble {
     }
 }
 
-impl From<&Result<Outcome, ActivateError>> for Verdict {
-    fn from(ended: &Result<Outcome, ActivateError>) -> Self {
+impl Verdict {
+    /// Says how a switch ended.
+    pub fn of<E>(ended: &Result<Outcome, E>) -> Self
+    where
+        for<'a> Self: From<&'a E>,
+    {
         match ended {
-            Ok(Outcome::Nothing { number, warnings }) => {
+            Ok(outcome) => outcome.into(),
+            Err(error) => error.into(),
+        }
+    }
+
+    /// Says that a switch that was open ended like this before another one was looked at.
+    pub fn ended_first(&self) -> String {
+        let how = match self {
+            Self::Reverted { .. } => "a switch that was cut off was taken back first",
+            _ => "a switch that was cut off was ended first",
+        };
+        match self {
+            Self::Reverted { generation: Some(number), .. }
+            | Self::Committed { generation: number, .. }
+            | Self::Nothing { generation: Some(number), .. } => {
+                format!("{how}, and this host is on generation {number}")
+            }
+            Self::Reverted { generation: None, .. } | Self::Nothing { generation: None, .. } => {
+                format!("{how}, and this host has no generation")
+            }
+            _ => how.to_owned(),
+        }
+    }
+
+    /// Says of a refusal what was done before it.
+    pub fn after(self, ended: &Self) -> Self {
+        match self {
+            Self::Refused { reasons, .. } => Self::Refused { reasons, recovered: Some(ended.ended_first()) },
+            other => other,
+        }
+    }
+}
+
+impl From<&Outcome> for Verdict {
+    fn from(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Nothing { number, warnings } => {
                 Self::Nothing { generation: Some(*number), warnings: warnings.clone() }
             }
-            Ok(Outcome::Committed { number, plan, stays, warnings }) => Self::Committed {
+            Outcome::Committed { number, plan, stays, warnings } => Self::Committed {
                 generation: *number,
                 // Writing plain structs into memory cannot fail.
                 plan: serde_json::to_value(plan).unwrap_or_default(),
@@ -125,21 +168,50 @@ impl From<&Result<Outcome, ActivateError>> for Verdict {
                 stays: stays.clone(),
                 warnings: warnings.clone(),
             },
-            Ok(Outcome::Reverted { failure, to, tasks }) => {
+            Outcome::Reverted { failure, to, tasks } => {
                 Self::Reverted { generation: *to, failure: failure.into(), tasks: tasks.clone() }
             }
-            Err(ActivateError::Locked) => Self::Locked,
-            Err(ActivateError::InRollout { rollout, leader }) => {
+        }
+    }
+}
+
+impl From<&Refusal> for Verdict {
+    fn from(refusal: &Refusal) -> Self {
+        Self::Refused { reasons: vec![Trouble::of(refusal)], recovered: None }
+    }
+}
+
+impl From<&NotBegun> for Verdict {
+    fn from(why: &NotBegun) -> Self {
+        match why {
+            NotBegun::Locked => Self::Locked,
+            NotBegun::InRollout { rollout, leader } => {
                 Self::InRollout { rollout: rollout.clone(), leader: leader.clone() }
             }
-            Err(ActivateError::Refused(refusals)) => {
-                Self::Refused { reasons: refusals.iter().map(|it| Trouble::of(it)).collect() }
-            }
-            Err(ActivateError::Stuck { number, failure, problems }) => Self::Stuck {
-                kept: *number,
-                failure: failure.as_ref().into(),
-                problems: problems.iter().map(Trouble::from).collect(),
+            NotBegun::Refused(refusals) => Self::Refused {
+                reasons: refusals.iter().map(|it| Trouble::of(it)).collect(),
+                recovered: None,
             },
+        }
+    }
+}
+
+impl From<&Stuck> for Verdict {
+    fn from(Stuck { number, failure, problems }: &Stuck) -> Self {
+        Self::Stuck {
+            kept: *number,
+            failure: failure.as_ref().into(),
+            problems: problems.iter().map(Trouble::from).collect(),
+        }
+    }
+}
+
+impl From<&ActivateError> for Verdict {
+    fn from(error: &ActivateError) -> Self {
+        match error {
+            ActivateError::NotBegun(why) => why.into(),
+            ActivateError::NotBegunAfter { why, ended } => Self::from(why).after(&ended.as_ref().into()),
+            ActivateError::Stuck(stuck) => stuck.into(),
         }
     }
 }

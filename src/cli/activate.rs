@@ -10,7 +10,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use super::exit::Exit;
 use super::host::{Answer, complain};
 use super::verdict::report;
-use crate::activate::failure::ActivateError;
+use crate::activate::failure::{ActivateError, NotBegun};
 use crate::activate::journal::{Journal, is_open, write_closed};
 use crate::activate::layout::Layout;
 use crate::activate::perform::Host;
@@ -72,25 +72,25 @@ fn listen_to_signals() -> std::io::Result<Arc<AtomicBool>> {
 fn run_switch(request: Request, interrupted: &AtomicBool) -> Exit {
     let layout = Layout::new("/");
     let Request { tx, goal, options } = request;
-    let ended =
-        std::env::current_exe().map_err(|error| files::of_program(error).into()).and_then(|program| {
-            let target = goal.load(&layout)?;
-            let (mut systemd, mut tools) = (Pid1::connect(), HostTools);
-            let mut host = Host {
-                layout: &layout,
-                systemd: &mut systemd,
-                tools: &mut tools,
-                vault: Vault::new(layout.host_keys()),
-                tx: tx.clone(),
-                options,
-                journal: Journal::default(),
-                alarms: Vec::new(),
-                standing: None,
-                interrupted,
-            };
-            switch(&mut host, target, &program)
-        });
-    let verdict = Verdict::from(&ended);
+    let asked = std::env::current_exe().map_err(|error| NotBegun::from(files::of_program(error)));
+    let asked = asked.and_then(|program| Ok((program, goal.load(&layout)?)));
+    let ended = asked.map_err(ActivateError::from).and_then(|(program, target)| {
+        let (mut systemd, mut tools) = (Pid1::connect(), HostTools);
+        let mut host = Host {
+            layout: &layout,
+            systemd: &mut systemd,
+            tools: &mut tools,
+            vault: Vault::new(layout.host_keys()),
+            tx: tx.clone(),
+            options,
+            journal: Journal::default(),
+            alarms: Vec::new(),
+            standing: None,
+            interrupted,
+        };
+        switch(&mut host, target, &program)
+    });
+    let verdict = Verdict::of(&ended);
     // Whoever follows must hear also of a switch that never began a journal, as where another one could not be ended first.
     if !files::exists(&layout.closed_journal(&tx))
         && !is_open(&layout, &tx)
@@ -118,6 +118,7 @@ pub fn recover_now(interrupted: &AtomicBool) -> Result<Option<Outcome>, Activate
         standing: None,
         interrupted,
     })
+    .map_err(ActivateError::from)
 }
 
 fn run_recover(interrupted: &AtomicBool) -> Exit {
@@ -125,17 +126,17 @@ fn run_recover(interrupted: &AtomicBool) -> Exit {
         // It was taken back by somebody else meanwhile, or it was taken back now: both is well.
         Ok(None) => Exit::Done,
         Ok(Some(Outcome::Reverted { .. })) => Exit::Done,
-        Ok(Some(outcome)) => report(&Verdict::from(&Ok(outcome)), Answer::Text),
-        Err(error) => report(&Verdict::from(&Err(error)), Answer::Text),
+        Ok(Some(outcome)) => report(&Verdict::from(&outcome), Answer::Text),
+        Err(error) => report(&Verdict::from(&error), Answer::Text),
     }
 }
 
-fn take_lock(layout: &Layout) -> Result<lock::Lock, ActivateError> {
+fn take_lock(layout: &Layout) -> Result<lock::Lock, NotBegun> {
     for _ in 0..N_TRIES {
         if let Some(lock) = lock::try_lock(&layout.lock())? {
             return Ok(lock);
         }
         std::thread::sleep(BETWEEN);
     }
-    Err(ActivateError::Locked)
+    Err(NotBegun::Locked)
 }

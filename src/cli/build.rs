@@ -16,7 +16,7 @@ use super::describe::{Described, JobsArgs, compile};
 use super::exit::Exit;
 use super::host::{Answer, Built, complain};
 use super::report::{self, StrictArgs, Warnings};
-use super::say::say;
+use super::say::{say, say_wrong};
 use super::{images_of, secrets_of};
 use crate::fleet::ssh::Reach;
 use crate::model::host::Ssh;
@@ -25,7 +25,7 @@ use crate::plan::{check_fleet, host_waits, plan_host};
 use crate::render::host::render_host;
 use crate::secrets::wanted::Wanted;
 use crate::store::manifest::UnitKind;
-use crate::store::{BuildRecord, Closure, Digest, Store, build::for_each_host, tree};
+use crate::store::{BuildRecord, Closure, Digest, Store, build::for_each_host, files, tree};
 
 /// Check everything and write one closure per host
 #[derive(Debug, Args)]
@@ -280,8 +280,23 @@ fn write_store(closures: &BTreeMap<String, Closure>, jobs: JobsArgs) -> Result<P
     let digests =
         for_each_host(&names, jobs.jobs, |name| store.add(&closures[name])).map_err(|e| refused(&e))?;
     let path = store.finish(&record(closures, digests)).map_err(|e| refused(&e))?;
-    crate::store::files::link_atomic(Path::new("result"), &path).map_err(|e| refused(&e))?;
+    link_result(Path::new("result"), &path)?;
     Ok(path)
+}
+
+/// Makes `result` lead to what was built. Only a link is replaced: a file or a folder of that name is somebody's own.
+fn link_result(result: &Path, built: &Path) -> Result<(), Exit> {
+    let is_link = |it: &Path| it.is_symlink();
+    let linked = match files::exists(result) {
+        false => files::link_new(result, built).map(|()| true),
+        true => files::link_over(result, built, is_link),
+    };
+    if linked.map_err(|error| complain(&error, Exit::Refused))? {
+        return Ok(());
+    }
+    say_wrong!("error: `result` is no link of an earlier build, and stays as it is");
+    say_wrong!("  help: give it another name, or say where to build: `kolla-lang build --out DIR`");
+    Err(Exit::Refused)
 }
 
 fn say(made: &Made, place: &Path, answer: Answer, described: &Described) {

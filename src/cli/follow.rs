@@ -50,12 +50,12 @@ pub fn switch_here(target: &Target, options: Options, tx: String, answer: Answer
     }
     match compare(&layout, &mut systemd, target, &options) {
         Ok(None) => {}
-        Ok(Some(outcome)) => return report(&Verdict::from(&Ok(outcome)), answer),
-        Err(error) => return report(&Verdict::from(&Err(error)), answer),
+        Ok(Some(outcome)) => return report(&Verdict::from(&outcome), answer),
+        Err(error) => return report(&Verdict::from(&error), answer),
     }
     let goal = match Goal::of(target, &layout) {
         Ok(goal) => goal,
-        Err(error) => return report(&Verdict::from(&Err(error)), answer),
+        Err(error) => return report(&Verdict::from(&error), answer),
     };
     match launch(&mut systemd, Request { tx: tx.clone(), goal, options }) {
         Ok(()) => {}

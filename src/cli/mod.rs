@@ -44,6 +44,7 @@ pub mod sign;
 pub mod status;
 pub mod store;
 pub mod switch;
+pub mod terminal;
 pub mod test;
 pub mod there;
 mod told;
@@ -56,6 +57,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 
 use exit::Exit;
 use report::{StrictArgs, Warnings};
@@ -120,6 +122,9 @@ pub fn main() -> ExitCode {
 fn run() -> Exit {
     // What is made has the modes that it is given, whoever calls.
     rustix::process::umask(rustix::fs::Mode::WGRP | rustix::fs::Mode::WOTH);
+    // What is in memory may be a secret, and a dump of it would lie on a disk. Unlike a limit of size this is none of a child's, so
+    // that containers keep theirs. A kernel that cannot is none that this program runs on.
+    let _never = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(why) => {

@@ -27,7 +27,7 @@ pub struct RollbackArgs {
     /// The generation of the one host; `kolla-lang generations` lists them
     number: Option<u64>,
     /// Act on this host alone
-    #[arg(long, conflicts_with = "host")]
+    #[arg(long, conflicts_with_all = ["host", "canary", "max_parallel", "unreachable"])]
     local: bool,
     /// Say what would be done, and do nothing
     #[arg(long, conflicts_with_all = ["local", "host"])]
@@ -40,7 +40,7 @@ pub struct RollbackArgs {
     #[command(flatten)]
     how: HowArgs,
     /// Act on this host of the description, over ssh
-    #[arg(long, value_name = "HOST")]
+    #[arg(long, value_name = "HOST", conflicts_with_all = ["canary", "max_parallel", "unreachable"])]
     host: Option<String>,
     /// The description that says how to reach hosts; without it `cloud.kl` in this folder
     #[arg(long, value_name = "FILE", conflicts_with = "local")]

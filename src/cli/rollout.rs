@@ -17,7 +17,7 @@ use crate::activate::alarm::{SWITCH_SERVICE, is_attended};
 use crate::activate::back::{Back, way_back};
 use crate::activate::dry_run::{DryRun, dry_run};
 use crate::activate::enrol;
-use crate::activate::failure::ActivateError;
+use crate::activate::failure::{ActivateError, NotBegun, Refusal};
 use crate::activate::layout::Layout;
 use crate::activate::name::parse_name;
 use crate::activate::part::{Claim, Lead, Open, Stage};
@@ -124,13 +124,13 @@ fn print_check(layout: &Layout, CheckArgs { stored, how }: &CheckArgs) -> Result
     let closure = load_stored(stored)?;
     let looked = dry_run(layout, &mut Pid1::connect(), &mut HostTools, &closure, &how.options());
     let barrier = looked.map_or_else(|error| Some(error.into()), DryRun::barrier);
-    let verdict = barrier.map(|error| Verdict::from(&Err(error)));
+    let verdict = barrier.map(|error| Verdict::from(&error));
     say!("{}", serde_json::to_string(&verdict).unwrap_or_default());
     Ok(())
 }
 
-fn said(done: Result<(), ActivateError>) -> Result<(), Exit> {
-    done.map_err(|error| tell(&Verdict::from(&Err(error)), Answer::Text))
+fn said(done: Result<(), NotBegun>) -> Result<(), Exit> {
+    done.map_err(|error| tell(&Verdict::from(&error), Answer::Text))
 }
 
 /// Takes the host back: what is open ends first, and goes back by itself; what is committed goes back by a switch.
@@ -144,7 +144,10 @@ fn back(layout: &Layout, args: &BackArgs) -> Exit {
     let mut systemd = Pid1::connect();
     let found = end_open(layout, &mut systemd, &lead, answer).and_then(|ended| {
         let found = enrol::renew(layout, &lead).and_then(|enrolled| way_back(layout, &enrolled));
-        let found = found.map_err(|error| tell(&Verdict::from(&Err(error)), answer))?;
+        let found = found.map_err(|error| {
+            let verdict = Verdict::from(&error);
+            tell(&ended.iter().fold(verdict, Verdict::after), answer)
+        })?;
         Ok((ended, found))
     });
     match found {
@@ -168,16 +171,17 @@ fn end_open(
     lead: &Lead,
     answer: Answer,
 ) -> Result<Option<Verdict>, Exit> {
-    let refused = |error: ActivateError| tell(&Verdict::from(&Err(error)), answer);
-    enrol::find(layout, lead).map_err(refused)?;
-    let Some(Open { tx, stage }) = report::open(layout).map_err(|error| refused(error.into()))? else {
+    let refused = |error: ActivateError| tell(&Verdict::from(&error), answer);
+    let not_begun = |error: NotBegun| refused(error.into());
+    enrol::find(layout, lead).map_err(not_begun)?;
+    let Some(Open { tx, stage }) = report::open(layout).map_err(|error| not_begun(error.into()))? else {
         return Ok(None);
     };
     if !is_attended(systemd, Some(&tx)) {
         recover_now(&AtomicBool::new(false)).map_err(refused)?;
     } else if stage != Stage::Returning && systemd.state(SWITCH_SERVICE).is_ok_and(|it| it.is_up()) {
         // It goes back by itself when it is told to end.
-        systemd.submit(Job::Stop, SWITCH_SERVICE).map_err(|error| refused(error.into()))?;
+        systemd.submit(Job::Stop, SWITCH_SERVICE).map_err(|error| not_begun(Refusal::from(error).into()))?;
     }
     let tx = (!tx.is_empty()).then_some(tx);
     match watch(layout, systemd, tx, answer) {

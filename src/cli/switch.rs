@@ -42,10 +42,10 @@ pub struct SwitchArgs {
     #[command(flatten)]
     from: FromArgs,
     /// Act on this host alone
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["canary", "max_parallel", "unreachable"])]
     local: bool,
     /// Act on this host of the description, over ssh; it needs nothing beforehand but systemd, podman and sshd
-    #[arg(long, value_name = "HOST", conflicts_with_all = ["local", "closure", "stored"])]
+    #[arg(long, value_name = "HOST", conflicts_with_all = ["local", "closure", "stored", "canary", "max_parallel", "unreachable"])]
     host: Option<String>,
     /// Say what would be done, and do nothing
     #[arg(long)]
@@ -60,7 +60,7 @@ pub struct SwitchArgs {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["local", "host", "closure", "stored", "follow", "dry_run", "resume"])]
     plan: Option<PathBuf>,
     /// Ask for nothing: show the switch that runs, or how the last one went
-    #[arg(long, conflicts_with_all = ["dry_run", "confirm_within", "deadline", "adopt"])]
+    #[arg(long, conflicts_with_all = ["dry_run", "confirm_within", "deadline", "adopt", "canary", "max_parallel", "unreachable"])]
     follow: bool,
     /// Act on the hosts with this role, of all
     #[arg(long, value_name = "ROLE", conflicts_with_all = ["local", "host", "closure", "stored", "follow", "resume"])]
@@ -355,7 +355,7 @@ fn dry_run_here(closure: &Closure, options: &Options, answer: Answer) -> Exit {
                 complain(it, Exit::Refused);
             });
             match barred {
-                Some(error) => report(&Verdict::from(&Err(error)), Answer::Text),
+                Some(error) => report(&Verdict::from(&error), Answer::Text),
                 None if refused == 0 => Exit::Done,
                 None => Exit::Refused,
             }

@@ -70,7 +70,7 @@ pub fn no_end(exit: Exit, answer: Answer) -> Exit {
         let verdict = match exit {
             Exit::Stuck => Verdict::Stuck { kept: 0, failure: why, problems: Vec::new() },
             Exit::Locked => Verdict::Locked,
-            _ => Verdict::Refused { reasons: vec![why] },
+            _ => Verdict::Refused { reasons: vec![why], recovered: None },
         };
         print_event(&Record::End(verdict));
     }
@@ -114,9 +114,12 @@ fn print(verdict: &Verdict) {
                 say_wrong!("task `{task}` was done and stays done");
             }
         }
-        Verdict::Refused { reasons } => {
+        Verdict::Refused { reasons, recovered } => {
             reasons.iter().for_each(print_trouble);
-            say_wrong!("refused; nothing on this host was touched");
+            match recovered {
+                None => say_wrong!("refused; nothing on this host was touched"),
+                Some(recovered) => say_wrong!("refused; {recovered}, and nothing else was touched"),
+            }
         }
         Verdict::Stuck { kept, failure, problems } => {
             print_trouble(failure);

@@ -432,7 +432,9 @@ pub fn troubles(verdict: &Verdict) -> Vec<String> {
             vec!["it is not what it was asked to be".to_owned()]
         }
         Verdict::Reverted { failure, .. } | Verdict::Stuck { failure, .. } => vec![words_of(failure)],
-        Verdict::Refused { reasons } => reasons.iter().map(words_of).collect(),
+        Verdict::Refused { reasons, recovered } => {
+            reasons.iter().map(words_of).chain(recovered.clone()).collect()
+        }
         Verdict::Locked => vec!["another switch of it is running".to_owned()],
         Verdict::InRollout { rollout, leader } => {
             vec![format!("it is part of the rollout {rollout}, which {leader} leads")]

@@ -23,6 +23,8 @@ pub const LOST: i32 = 255;
 pub const SILENCE: Duration = Duration::from_secs(60);
 /// How long it may say nothing where it does something that takes its time.
 pub const LONG_SILENCE: Duration = Duration::from_secs(600);
+/// How long the process that holds a connection may take to end it.
+const CLOSE: Duration = Duration::from_secs(10);
 /// How often it is looked whether a command has ended.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -293,8 +295,12 @@ impl Connection {
     /// Ends the connection, and all commands that use it.
     pub fn close(&self) {
         let mut ssh = self.ssh(&["-O", "exit"]);
+        ssh.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         // A connection that is gone cannot be ended, and nobody wants to hear of it.
-        let _unheard = ssh.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        let Ok(mut child) = ssh.spawn() else { return };
+        if self.await_end(&mut child, CLOSE).is_err() {
+            let _ended = child.kill().and_then(|()| child.wait());
+        }
     }
 
     fn lost(&self, said: &str) -> SshError {

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -140,9 +141,12 @@ impl SecretsFile {
         format!("{HEAD}{}{END}\n", toml::to_string_pretty(self).unwrap_or_default())
     }
 
-    /// Writes the file; a reader sees the old text or the new one.
+    /// Writes the file; a reader sees the old text or the new one. Where a link leads to it, the link stays; and who may read it may do so
+    /// on, but nobody else may write it.
     pub fn save(&self, path: &Path) -> Result<(), FileError> {
-        files::write_synced(path, self.to_text().as_bytes(), 0o644)
+        let place = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let mode = place.metadata().map_or(0o644, |it| it.permissions().mode() & 0o644);
+        files::write_synced(&place, self.to_text().as_bytes(), mode)
     }
 }
 

@@ -17,6 +17,8 @@ use age::{
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use rustix::mm::{MlockAllFlags, mlockall};
+use rustix::process::{Resource, getrlimit};
 use zeroize::Zeroizing;
 
 use super::generate::Parts;
@@ -269,6 +271,7 @@ pub enum Ask {
 impl PrivateKeys {
     /// Reads those of these files that are there; none is an error.
     pub fn load(paths: &[PathBuf], ask: Ask) -> Result<Self, PrivateKeyError> {
+        keep_out_of_swap();
         let mut all: Vec<(PathBuf, Box<dyn Identity>)> = Vec::new();
         let mut absent = Vec::new();
         for path in paths {
@@ -311,6 +314,27 @@ fn read_keys(path: &Path, file: File, ask: Ask) -> Result<Vec<Box<dyn Identity>>
         }
         key => Ok(vec![Box::new(key.with_callbacks(AskOnce::default()))]),
     }
+}
+
+/// Keeps all memory of this process out of swap from now on, where it may: what is opened comes after this. A process without the right
+/// to lock memory goes on without, as the book says.
+fn keep_out_of_swap() {
+    // With a limit, what is allocated later would fail as soon as it is reached.
+    let is_limited = getrlimit(Resource::Memlock).current.is_some();
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    if is_limited && !may_lock_memory(&status) {
+        return;
+    }
+    // Only what was written to: a thread's stack has far more addresses than pages.
+    let flags = MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT;
+    let _as_far_as_it_may = mlockall(flags);
+}
+
+/// Says whether a process has the right to lock any memory, CAP_IPC_LOCK, by what the kernel says of it.
+fn may_lock_memory(status: &str) -> bool {
+    const IPC_LOCK: u32 = 14;
+    let bits = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    bits.and_then(|it| u64::from_str_radix(it.trim(), 16).ok()).is_some_and(|it| it >> IPC_LOCK & 1 == 1)
 }
 
 /// Asks for a passphrase on the terminal, once in a run: age asks for it again with every reader of every ciphertext.

@@ -2,10 +2,13 @@
 //!
 //! Knows no layout: where things lie is the caller's business.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 
 /// An operation on the file system that failed.
 #[derive(Debug, thiserror::Error)]
@@ -79,7 +82,8 @@ pub fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
 
 /// Makes a folder and those above it.
 pub fn make_folder(path: &Path) -> Result<(), FileError> {
-    fs::create_dir_all(path).map_err(failed!(MakeFolder, path))
+    // Whatever the umask is, nobody else may write there.
+    DirBuilder::new().recursive(true).mode(0o755).create(path).map_err(failed!(MakeFolder, path))
 }
 
 /// Makes a folder that only its owner may enter.
@@ -138,6 +142,50 @@ pub fn link_atomic(path: &Path, target: &Path) -> Result<(), FileError> {
     let temp = folder.path().join("link");
     std::os::unix::fs::symlink(target, &temp).map_err(failed!(Link, path))?;
     rename(&temp, path)
+}
+
+/// Makes a link where nothing lies. What came there meanwhile stays, and is an error.
+pub fn link_new(path: &Path, target: &Path) -> Result<(), FileError> {
+    std::os::unix::fs::symlink(target, path).map_err(failed!(Link, path))
+}
+
+/// Puts a link in the place of what lies there, in one step, and removes that where `is_it` says that it is what was meant. Anything
+/// else, which came there meanwhile, gets its place back, and the answer is no.
+pub fn link_over(path: &Path, target: &Path, is_it: impl Fn(&Path) -> bool) -> Result<bool, FileError> {
+    link_over_by(path, target, is_it, exchange)
+}
+
+fn link_over_by(
+    path: &Path,
+    target: &Path,
+    is_it: impl Fn(&Path) -> bool,
+    exchange: impl Fn(&Path, &Path) -> Result<(), Errno>,
+) -> Result<bool, FileError> {
+    let folder =
+        tempfile::Builder::new().prefix(".tmp-").tempdir_in(folder_of(path)).map_err(failed!(Link, path))?;
+    let beside = folder.path().join("link");
+    std::os::unix::fs::symlink(target, &beside).map_err(failed!(Link, path))?;
+    match exchange(&beside, path) {
+        Ok(()) if is_it(&beside) => Ok(true),
+        Ok(()) => {
+            exchange(&beside, path).map_err(failed!(Rename, path))?;
+            Ok(false)
+        }
+        // A file system that knows no exchange, as some over the network: the look comes first, and right before.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+            let is_it = is_it(path);
+            if is_it {
+                rename(&beside, path)?;
+            }
+            Ok(is_it)
+        }
+        Err(error) => Err(FileError::Rename { path: path.to_owned(), source: error.into() }),
+    }
+}
+
+/// Exchanges two names in one step: no reader ever finds neither.
+pub fn exchange(from: &Path, to: &Path) -> Result<(), Errno> {
+    renameat_with(CWD, from, CWD, to, RenameFlags::EXCHANGE)
 }
 
 /// Renames a file, a link or a folder.
@@ -205,5 +253,45 @@ fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder() -> tempfile::TempDir {
+        tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn ok<T, E: std::fmt::Debug>(done: Result<T, E>) -> T {
+        done.unwrap_or_else(|error| panic!("{error:?}"))
+    }
+
+    #[test]
+    fn a_link_takes_the_place_of_what_was_meant_and_of_nothing_else() {
+        let no_exchange = |_: &Path, _: &Path| Err(Errno::INVAL);
+        let ways: [&dyn Fn(&Path, &Path) -> Result<(), Errno>; 2] = [&exchange, &no_exchange];
+        for way in ways {
+            let folder = folder();
+            let path = folder.path().join("x");
+            let target = Path::new("target");
+            ok(fs::write(&path, "thesis"));
+            let is = |text: &'static str| move |it: &Path| fs::read_to_string(it).is_ok_and(|is| is == text);
+            assert!(!ok(link_over_by(&path, target, is("other"), way)));
+            assert_eq!(ok(fs::read_to_string(&path)), "thesis");
+            assert!(ok(link_over_by(&path, target, is("thesis"), way)));
+            assert_eq!(ok(fs::read_link(&path)), target);
+            assert_eq!(ok(names(folder.path())), ["x"], "nothing is left beside");
+        }
+    }
+
+    #[test]
+    fn a_new_link_replaces_nothing() {
+        let folder = folder();
+        let path = folder.path().join("x");
+        ok(link_new(&path, Path::new("one")));
+        assert!(link_new(&path, Path::new("two")).is_err());
+        assert_eq!(ok(fs::read_link(&path)), Path::new("one"));
     }
 }

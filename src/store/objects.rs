@@ -57,6 +57,9 @@ pub struct BuildRecord {
     pub hosts: BTreeMap<String, Digest>,
 }
 
+/// The mode of an object: which of them are ciphertext is said by the closures alone.
+const OBJECT: u32 = 0o400;
+
 impl BuildRecord {
     /// Makes a record.
     pub fn new(cloud: impl Into<String>, hosts: BTreeMap<String, Digest>) -> Self {
@@ -87,6 +90,8 @@ impl Store {
                 files::make_folder(&folder)?;
             }
         }
+        // Objects of earlier versions can be read by all, and some are ciphertext.
+        files::make_private_folder(&root.join("objects"))?;
         files::make_folder(&root.join("builds"))?;
         let lock = lock::share(&root.join(LOCK))?;
         Ok(Self { root, _lock: lock, seen: Mutex::default() })
@@ -153,7 +158,7 @@ impl Store {
         if self.get(digest).is_ok() {
             return Ok(());
         }
-        Ok(files::write_atomic(&self.path_of(digest), bytes, 0o444)?)
+        Ok(files::write_atomic(&self.path_of(digest), bytes, OBJECT)?)
     }
 
     /// Writes an object unless it is there.
@@ -166,7 +171,7 @@ impl Store {
         if fs::symlink_metadata(&path).is_ok_and(|it| it.len() == bytes.len() as u64) {
             return Ok(());
         }
-        Ok(files::write_atomic(&path, bytes, 0o444)?)
+        Ok(files::write_atomic(&path, bytes, OBJECT)?)
     }
 
     fn path_of(&self, digest: &Digest) -> PathBuf {

@@ -8,7 +8,7 @@ use kolla_lang::activate::adopt::accept::{accept, forget};
 use kolla_lang::activate::adopt::containers::{kept_name, settle};
 use kolla_lang::activate::drift::Kind;
 use kolla_lang::activate::drift::report::{Status, status};
-use kolla_lang::activate::failure::{ActivateError, Refusal};
+use kolla_lang::activate::failure::{ActivateError, NotBegun, Refusal};
 use kolla_lang::activate::stock::Container;
 use kolla_lang::activate::switch::{Outcome, Target, chain, held};
 use kolla_lang::store::Closure;
@@ -77,7 +77,9 @@ fn write(fake: &Fake, path: &str, text: &str) -> Result<PathBuf, String> {
 }
 
 fn drift_of(ended: &Ended) -> Result<Vec<(Kind, String)>, String> {
-    let Err(ActivateError::Refused(refusals)) = ended else { return Err(format!("not refused: {ended:?}")) };
+    let Err(ActivateError::NotBegun(NotBegun::Refused(refusals))) = ended else {
+        return Err(format!("not refused: {ended:?}"));
+    };
     let drift = refusals.iter().filter_map(|it| match it {
         Refusal::Drift(finding) => Some((finding.kind, finding.name.clone())),
         _ => None,
@@ -252,7 +254,7 @@ fn a_unit_of_the_host_is_refused() -> Result<(), String> {
             let path = format!("{folder}/web.service");
             write(&fake, &path, "[Service]\nExecStart=/usr/sbin/webd\n")?;
             match fake.switch(&web("a")) {
-                Err(ActivateError::Refused(all)) => {
+                Err(ActivateError::NotBegun(NotBegun::Refused(all))) => {
                     let told: Vec<String> = all.iter().map(ToString::to_string).collect();
                     let expected = format!(
                         "web.service has the name of a unit of this host, {path}: give what the description calls so another name"
@@ -273,7 +275,7 @@ fn a_unit_of_the_host_is_refused() -> Result<(), String> {
     let instance = closure(r#"{"units": {"web@1.service": {}}, "order": ["web@1.service"]}"#);
     let mut fake = Fake::with_generation(None)?;
     write(&fake, "/usr/lib/systemd/system/web@.service", "")?;
-    same(matches!(fake.switch(&instance), Err(ActivateError::Refused(_))), true)
+    same(matches!(fake.switch(&instance), Err(ActivateError::NotBegun(NotBegun::Refused(_)))), true)
 }
 
 fn an_adopted_file_comes_back() -> Result<(), String> {
@@ -282,7 +284,8 @@ fn an_adopted_file_comes_back() -> Result<(), String> {
     io(fs::set_permissions(&path, fs::Permissions::from_mode(0o664)))?;
     let wanted = with_hosts_file("a", "ours\n");
     match fake.switch(&wanted) {
-        Err(ActivateError::Refused(all)) if matches!(all.as_slice(), [Refusal::Foreign { .. }]) => {}
+        Err(ActivateError::NotBegun(NotBegun::Refused(all)))
+            if matches!(all.as_slice(), [Refusal::Foreign { .. }]) => {}
         other => return Err(format!("{other:?}")),
     }
     adopt(&fake, "/etc/hosts")?;
@@ -308,7 +311,8 @@ fn an_adopted_folder_comes_back() -> Result<(), String> {
     write(&fake, "/etc/kolla/web/config.json", "{}")?;
     let path = fake.layout.at("/etc/kolla/web");
     match fake.switch(&web("a")) {
-        Err(ActivateError::Refused(all)) if matches!(all.as_slice(), [Refusal::Foreign { .. }]) => {}
+        Err(ActivateError::NotBegun(NotBegun::Refused(all)))
+            if matches!(all.as_slice(), [Refusal::Foreign { .. }]) => {}
         other => return Err(format!("{other:?}")),
     }
     adopt(&fake, "/etc/kolla/web")?;
@@ -373,7 +377,7 @@ fn an_adopted_container_survives_any_failure() -> Result<(), String> {
         let held = held(&fake.layout).map_err(|error| chain(&error))?;
         let manifest = held.map(|it| it.closure.manifest);
         // Somebody looked after the host that got stuck: ours is stopped first, as it is by a recovery.
-        if matches!(ended, Err(ActivateError::Stuck { .. })) {
+        if matches!(ended, Err(ActivateError::Stuck(_))) {
             fake.world.borrow_mut().units.remove("web.service");
         }
         let (mut systemd, mut tools) = (fake.systemd(), fake.tools());
@@ -401,7 +405,7 @@ fn adoption_is_by_content() -> Result<(), String> {
     adopt(&fake, "/etc/hosts")?;
     io(fs::write(&path, "edited after\n"))?;
     let ended = fake.switch(&with_hosts_file("a", "ours\n"));
-    same(matches!(&ended, Err(ActivateError::Refused(all)) if all.len() == 1), true)?;
+    same(matches!(&ended, Err(ActivateError::NotBegun(NotBegun::Refused(all))) if all.len() == 1), true)?;
     same(io(fs::read_to_string(&path))?, "edited after\n".to_owned())?;
     // A link is kept as a link.
     io(fs::remove_file(&path))?;

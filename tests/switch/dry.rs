@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use kolla_lang::activate::dry_run::{DryRun, dry_run};
-use kolla_lang::activate::failure::ActivateError;
+use kolla_lang::activate::failure::{ActivateError, NotBegun};
 use kolla_lang::activate::journal::{Reader, Record};
 use kolla_lang::activate::request::Options;
 use kolla_lang::activate::switch::{Outcome, chain};
@@ -50,7 +50,7 @@ fn same_on(fake: &mut Fake, to: &Closure) -> Result<(), String> {
             match_lines(lines, done)
         }
         (Ok(Outcome::Nothing { .. }), Said { lines, is_refused: false }) if lines.is_empty() => Ok(()),
-        (Err(ActivateError::Refused(_)), Said { is_refused: true, .. }) => Ok(()),
+        (Err(ActivateError::NotBegun(NotBegun::Refused(_))), Said { is_refused: true, .. }) => Ok(()),
         (ended, said) => Err(format!("the dry run said {said:?}, and the switch ended with {ended:?}")),
     }
 }

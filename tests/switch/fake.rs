@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use super::keys;
 use kolla_lang::activate::ask::Answer;
-use kolla_lang::activate::failure::{ActivateError, Failure};
+use kolla_lang::activate::child::ChildError;
+use kolla_lang::activate::failure::{ActivateError, Failure, NotBegun};
 use kolla_lang::activate::generation;
 use kolla_lang::activate::history::{self, End};
 use kolla_lang::activate::journal::Journal;
@@ -370,7 +371,12 @@ pub struct FakeTools(pub Rc<RefCell<World>>);
 
 impl FakeTools {
     fn call(&self, call: &str) -> Result<(), ToolError> {
-        let failed = || ToolError::Run { program: call.to_owned(), source: io::Error::other("planted") };
+        let failed = || {
+            ToolError::Child(ChildError::Run {
+                program: call.to_owned(),
+                source: io::Error::other("planted"),
+            })
+        };
         if self.0.borrow_mut().fails(call.to_owned()) { Err(failed()) } else { Ok(()) }
     }
 }
@@ -439,7 +445,7 @@ impl Tools for FakeTools {
         Ok(())
     }
 
-    fn exec(&mut self, container: &str, _: &[String]) -> Result<(), ToolError> {
+    fn exec(&mut self, container: &str, _: &[String], _: Duration) -> Result<(), ToolError> {
         self.call(&format!("exec {container}"))
     }
 
@@ -645,7 +651,7 @@ impl Fake {
     /// Has somebody end the switch that was killed.
     pub fn rescue(&mut self, rescue: Rescue) -> Result<(), String> {
         let ended = match rescue {
-            Rescue::Recovery => self.as_host(String::new(), recover).map(drop),
+            Rescue::Recovery => self.as_host(String::new(), recover).map(drop).map_err(ActivateError::from),
             Rescue::Reboot => {
                 self.boot();
                 recover_after_boot(&self.layout, &mut FakeTools(Rc::clone(&self.world)))
@@ -788,13 +794,13 @@ impl Fake {
                     None => self.nothing_runs(),
                 }
             }
-            Err(ActivateError::Refused(_)) => {
+            Err(ActivateError::NotBegun(NotBegun::Refused(_))) => {
                 is(old, &[], n_old)?;
                 self.no_trial()?;
                 self.untouched()
             }
             // Somebody must look: the old generation holds, the new one is kept, and history says so if it could.
-            Err(ActivateError::Stuck { .. }) => is(old, &[End::Stuck], n_old + 1),
+            Err(ActivateError::Stuck(_)) => is(old, &[End::Stuck], n_old + 1),
             Err(other) => Err(format!("{other:?}")),
         }
     }
@@ -903,8 +909,12 @@ fn rollback_takes_no_number() -> Result<(), String> {
     expect(&fake.switch(&one("second")), |it| matches!(it, Ok(Outcome::Committed { number: 2, .. })))?;
     expect(&fake.activate(Target::Before), |it| matches!(it, Ok(Outcome::Committed { number: 1, .. })))?;
     fake.runs(&one("first"), None)?;
-    expect(&fake.activate(Target::Before), |it| matches!(it, Err(ActivateError::Refused(_))))?;
-    expect(&fake.activate(Target::Number(7)), |it| matches!(it, Err(ActivateError::Refused(_))))?;
+    expect(&fake.activate(Target::Before), |it| {
+        matches!(it, Err(ActivateError::NotBegun(NotBegun::Refused(_))))
+    })?;
+    expect(&fake.activate(Target::Number(7)), |it| {
+        matches!(it, Err(ActivateError::NotBegun(NotBegun::Refused(_))))
+    })?;
     expect(&fake.activate(Target::Number(2)), |it| matches!(it, Ok(Outcome::Committed { number: 2, .. })))?;
     let numbers: Vec<u64> =
         listed::list(&fake.layout).map_err(|error| chain(&error))?.iter().map(|it| it.number).collect();
@@ -920,7 +930,9 @@ fn an_absent_image_is_refused() -> Result<(), String> {
     let mut fake = Fake::with_generation(None)?;
     fake.world.borrow_mut().no_image = Some("localhost/x:1".into());
     let ended = fake.switch(&one("x"));
-    let Err(ActivateError::Refused(refusals)) = &ended else { return Err(format!("{ended:?}")) };
+    let Err(ActivateError::NotBegun(NotBegun::Refused(refusals))) = &ended else {
+        return Err(format!("{ended:?}"));
+    };
     let text = refusals[0].to_string();
     if text != "the image localhost/x:1, needed by a.service, b.service, is not on this host" {
         return Err(text);
@@ -970,7 +982,7 @@ fn never_healthy_goes_back() -> Result<(), String> {
     fake.world.borrow_mut().unhealthy.insert("a".into());
     let ended = fake.switch(&one("bad"));
     // What was never healthy before either cannot be gated on the way back: somebody must look.
-    expect(&ended, |it| matches!(it, Err(ActivateError::Stuck { .. })))?;
+    expect(&ended, |it| matches!(it, Err(ActivateError::Stuck(_))))?;
     let mut fake = Fake::with_generation(None)?;
     fake.world.borrow_mut().unhealthy.insert("a".into());
     let ended = fake.switch(&one("bad"));
@@ -997,7 +1009,7 @@ fn a_trial_that_nobody_knows_ends() -> Result<(), String> {
 fn one_switch_at_a_time() -> Result<(), String> {
     let mut fake = Fake::with_generation(Some(&one("good")))?;
     let lock = kolla_lang::store::lock::try_lock(&fake.layout.lock()).map_err(|error| error.to_string())?;
-    expect(&fake.switch(&one("other")), |it| matches!(it, Err(ActivateError::Locked)))?;
+    expect(&fake.switch(&one("other")), |it| matches!(it, Err(ActivateError::NotBegun(NotBegun::Locked))))?;
     drop(lock);
     expect(&fake.switch(&one("other")), |it| matches!(it, Ok(Outcome::Committed { .. })))
 }

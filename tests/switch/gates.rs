@@ -2,7 +2,7 @@
 
 use kolla_lang::activate::contracts;
 use kolla_lang::activate::dry_run::dry_run;
-use kolla_lang::activate::failure::{ActivateError, Failure};
+use kolla_lang::activate::failure::{ActivateError, Failure, NotBegun};
 use kolla_lang::activate::generation;
 use kolla_lang::activate::request::{NoGate, Options};
 use kolla_lang::activate::stamps;
@@ -225,7 +225,9 @@ fn refused(fake: &mut Fake, target: Target, reason: &str) -> Result<(), String> 
     };
     let before = (n_calls(fake), generation::booted(&fake.layout).ok());
     let ended = fake.activate(target);
-    let Err(ActivateError::Refused(refusals)) = &ended else { return Err(format!("{ended:?}")) };
+    let Err(ActivateError::NotBegun(NotBegun::Refused(refusals))) = &ended else {
+        return Err(format!("{ended:?}"));
+    };
     is(&refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"), reason)?;
     if (n_calls(fake), generation::booted(&fake.layout).ok()) == before {
         Ok(())
@@ -373,7 +375,9 @@ fn a_volume_made_anew_runs_its_task_again() -> Result<(), String> {
             is(&count(&fake, "Start sync.service").to_string(), "2")?;
             continue;
         }
-        let Err(ActivateError::Refused(refusals)) = &ended else { return Err(format!("{ended:?}")) };
+        let Err(ActivateError::NotBegun(NotBegun::Refused(refusals))) = &ended else {
+            return Err(format!("{ended:?}"));
+        };
         let words = "sync.service: it was done as `1`, but its volume db was made anew since; its class forbids to do it again";
         is(&refusals[0].to_string(), words)?;
     }

@@ -5,7 +5,7 @@ use std::fs;
 
 use kolla_lang::activate::drift::report::status;
 use kolla_lang::activate::drift::{Finding, Kind};
-use kolla_lang::activate::failure::ActivateError;
+use kolla_lang::activate::failure::{ActivateError, NotBegun};
 use kolla_lang::activate::generation;
 use kolla_lang::activate::switch::{Outcome, chain, render_content};
 use kolla_lang::secrets::Vault;
@@ -88,7 +88,9 @@ fn memory_that_cannot_be_mounted_is_refused() -> Result<(), String> {
         let planted = Planted { at: at as u64 + 1, fail: Fail::Once };
         let ended = fake.switch_failing(&closure("x"), planted)?;
         fake.check(None, &closure("x"), &ended)?;
-        let Err(ActivateError::Refused(refusals)) = &ended else { return Err(format!("{call}: {ended:?}")) };
+        let Err(ActivateError::NotBegun(NotBegun::Refused(refusals))) = &ended else {
+            return Err(format!("{call}: {ended:?}"));
+        };
         let path = fake.layout.run().join(call.rsplit(' ').next().unwrap_or_default());
         let expected = format!("cannot mount memory that is never swapped at {}: planted", path.display());
         same(refusals.iter().map(|it| chain(it)).collect(), vec![expected])?;

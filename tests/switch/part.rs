@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use kolla_lang::activate::back::{Back, way_back};
 use kolla_lang::activate::dry_run::dry_run;
-use kolla_lang::activate::failure::{ActivateError, Failure, Refusal};
+use kolla_lang::activate::failure::{ActivateError, Failure, NotBegun, Refusal};
 use kolla_lang::activate::gc::Roots;
 use kolla_lang::activate::journal::{Reader, Record};
 use kolla_lang::activate::part::{Claim, Enrolled, Lead, Open, Part, Report, Stage};
@@ -88,7 +88,9 @@ fn committed(ended: &Ended) -> Result<(), String> {
 }
 
 fn refused(ended: &Ended, words: &str) -> Result<(), String> {
-    let Err(ActivateError::Refused(reasons)) = ended else { return Err(format!("{ended:?}")) };
+    let Err(ActivateError::NotBegun(NotBegun::Refused(reasons))) = ended else {
+        return Err(format!("{ended:?}"));
+    };
     want(reasons[0].to_string().contains(words), reasons)
 }
 
@@ -161,7 +163,7 @@ fn what_is_released_before_does_not_wait() -> Result<(), String> {
     give("2", "api.service").map_err(|error| error.to_string())?;
     let other = give("1", "old.service").and(give("2", "../evil")).err();
     want(
-        matches!(&other, Some(ActivateError::Refused(why)) if matches!(why[0], Refusal::NoUnitName { .. })),
+        matches!(&other, Some(NotBegun::Refused(why)) if matches!(why[0], Refusal::NoUnitName { .. })),
         &other,
     )?;
     committed(&fake.switch(&site("two")))?;
@@ -226,7 +228,7 @@ fn a_host_of_a_rollout_is_nobody_elses() -> Result<(), String> {
             let seen = compare(&fake.layout, &mut fake.systemd(), &target, &fake.options);
             is(&seen.err().map(|error| error.to_string()).unwrap_or_default(), words)?;
             let ended = fake.activate(target);
-            want(matches!(ended, Err(ActivateError::InRollout { .. })), &ended)?;
+            want(matches!(ended, Err(ActivateError::NotBegun(NotBegun::InRollout { .. }))), &ended)?;
         }
     }
     fake.options.part = None;
@@ -366,7 +368,7 @@ fn back_to_nothing() -> Result<(), String> {
     let mut fake = Fake::with_generation(None)?;
     let unknown = enrol::renew(&fake.layout, &lead("17-1", 1));
     refused(
-        &unknown.map(|_| Outcome::Nothing { number: 0, warnings: vec![] }),
+        &unknown.map(|_| Outcome::Nothing { number: 0, warnings: vec![] }).map_err(ActivateError::from),
         "is not part of the rollout",
     )?;
     fake.options.part = Some(part(1, None, &[]));
@@ -380,7 +382,7 @@ fn back_to_nothing() -> Result<(), String> {
     committed(&fake.switch(&to))?;
     let back = way_back(&fake.layout, &find(&fake)?);
     let is_right = |why: &Refusal| matches!(why, Refusal::NoFormer);
-    want(matches!(&back, Err(ActivateError::Refused(why)) if is_right(&why[0])), &back)
+    want(matches!(&back, Err(NotBegun::Refused(why)) if is_right(&why[0])), &back)
 }
 
 fn what_a_rollout_needs_stays() -> Result<(), String> {
@@ -479,7 +481,7 @@ fn an_earlier_generation_again_within_a_rollout() -> Result<(), String> {
     let unknown = Target::Again { closure: site("three").digest(), cloud: None };
     let refused = fake.activate(unknown);
     want(
-        matches!(&refused, Err(ActivateError::Refused(why)) if matches!(why[0], Refusal::NotFrom { .. } | Refusal::NoGenerationOf { .. })),
+        matches!(&refused, Err(ActivateError::NotBegun(NotBegun::Refused(why))) if matches!(why[0], Refusal::NotFrom { .. } | Refusal::NoGenerationOf { .. })),
         &refused,
     )
 }

@@ -1,6 +1,6 @@
 //! A host without Quadlet that is not there: systemd reads its units before anything is touched.
 
-use kolla_lang::activate::failure::ActivateError;
+use kolla_lang::activate::failure::{ActivateError, NotBegun};
 use kolla_lang::activate::switch::Outcome;
 use kolla_lang::store::Closure;
 use kolla_lang::store::manifest::Backend;
@@ -27,7 +27,9 @@ fn plain(limit: &str) -> Closure {
 fn what_systemd_reads_otherwise_is_refused() -> Result<(), String> {
     let mut fake = Fake::with_generation(None)?;
     let ended = fake.switch(&plain("lots"));
-    let Err(ActivateError::Refused(refusals)) = &ended else { return Err(format!("{ended:?}")) };
+    let Err(ActivateError::NotBegun(NotBegun::Refused(refusals))) = &ended else {
+        return Err(format!("{ended:?}"));
+    };
     let text = refusals[0].to_string();
     if !text.starts_with("systemd does not read these units as they are written")
         || !text.contains("web.service")

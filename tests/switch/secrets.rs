@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use kolla_lang::activate::failure::ActivateError;
+use kolla_lang::activate::failure::{ActivateError, NotBegun};
 use kolla_lang::activate::switch::{Outcome, chain};
 use kolla_lang::secrets::generate::{Parts, generate};
 use kolla_lang::store::Closure;
@@ -91,7 +91,9 @@ fn refused(prepare: impl Fn(&Fake) -> Tested, closure: &Closure, expected: &[&st
         prepare(&fake)?;
         let there = tree(&fake);
         let ended = fake.switch(closure);
-        let Err(ActivateError::Refused(refusals)) = &ended else { return Err(format!("{ended:?}")) };
+        let Err(ActivateError::NotBegun(NotBegun::Refused(refusals))) = &ended else {
+            return Err(format!("{ended:?}"));
+        };
         let told: Vec<String> = refusals.iter().map(|it| chain(it)).collect();
         let root = fake.layout.at("/").display().to_string();
         let told: Vec<String> = told.iter().map(|it| it.replace(root.trim_end_matches('/'), "")).collect();
@@ -187,7 +189,9 @@ fn an_expired_certificate_is_refused() -> Tested {
     add_certificate(&mut closure, parts, certificate)?;
     let mut fake = Fake::with_generation(None)?;
     let ended = fake.switch(&closure);
-    let Err(ActivateError::Refused(refusals)) = &ended else { return Err(format!("{ended:?}")) };
+    let Err(ActivateError::NotBegun(NotBegun::Refused(refusals))) = &ended else {
+        return Err(format!("{ended:?}"));
+    };
     let told = refusals.first().map(|it| it.to_string()).unwrap_or_default();
     let days = told.strip_prefix("the certificate of the secret `one` ended ");
     let days = days.and_then(|it| {

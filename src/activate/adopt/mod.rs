@@ -104,6 +104,8 @@ pub enum AdoptError {
     InUse { name: String },
     #[error("{} is in the way of what is kept", path.display())]
     InTheWay { path: PathBuf },
+    #[error("{} is not what it was a moment ago, and stays", path.display())]
+    Changed { path: PathBuf },
     #[error("the kept copy {} is not what was kept", path.display())]
     Copy { path: PathBuf },
     #[error("the container `{name}` has another of that name in its way")]

@@ -7,10 +7,9 @@ use std::fs;
 use std::os::unix::fs::{chown, symlink};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, RenameFlags, renameat_with};
-
 use super::{AdoptError, Adopted, Book, What};
 use crate::activate::drift::evidence::{There, look};
+use crate::activate::generation::is_our_target;
 use crate::activate::layout::Layout;
 use crate::store::Digest;
 use crate::store::files::{self, FileError, failed};
@@ -29,7 +28,13 @@ pub fn take(layout: &Layout, book: &Book, path: &Path, target: &Path) -> Result<
         return Ok(false);
     }
     match there {
-        There::File { .. } | There::Link(_) => files::link_atomic(path, target)?,
+        There::File { .. } | There::Link(_) => {
+            let name = layout.name(path);
+            let is_kept = |it: &Path| look(it).is_ok_and(|there| book.covers(&name, &there));
+            if !files::link_over(path, target, is_kept)? {
+                return Err(AdoptError::Changed { path: path.to_owned() });
+            }
+        }
         There::Folder => {
             let beside = beside(path);
             match look(&beside)? {
@@ -39,7 +44,7 @@ pub fn take(layout: &Layout, book: &Book, path: &Path, target: &Path) -> Result<
                 _ => return Err(AdoptError::InTheWay { path: beside }),
             }
             symlink(target, &beside).map_err(failed!(Link, beside))?;
-            exchange(&beside, path)?;
+            files::exchange(&beside, path).map_err(failed!(Rename, path))?;
         }
         There::Nothing | There::Other => return Ok(false),
     }
@@ -53,13 +58,18 @@ pub fn put_back(layout: &Layout, book: &Book, path: &Path) -> Result<bool, Adopt
     match &adopted.what {
         What::AsItIs | What::Container { .. } => return Ok(false),
         What::File { digest, uid, gid, mode } => put_back_file(layout, path, digest, (*uid, *gid), *mode)?,
-        What::Link { target } => files::link_atomic(path, target)?,
+        What::Link { target } => {
+            let is_ours = |it: &Path| fs::read_link(it).is_ok_and(|is| is_our_target(layout, &is));
+            if !files::link_over(path, target, is_ours)? {
+                return Err(AdoptError::Changed { path: path.to_owned() });
+            }
+        }
         What::Folder => {
             let beside = beside(path);
             if look(&beside)? != There::Folder {
                 return Ok(false);
             }
-            exchange(&beside, path)?;
+            files::exchange(&beside, path).map_err(failed!(Rename, path))?;
             files::remove_file(&beside)?;
         }
     }
@@ -94,11 +104,6 @@ fn put_back_file(
     files::set_mode(&new, mode)?;
     files::rename(&new, path)?;
     Ok(())
-}
-
-/// Exchanges two names in one step: no reader ever finds neither.
-fn exchange(from: &Path, to: &Path) -> Result<(), FileError> {
-    renameat_with(CWD, from, CWD, to, RenameFlags::EXCHANGE).map_err(failed!(Rename, to))
 }
 
 /// Says whether what lies at a path was accepted and may be replaced.

@@ -12,7 +12,7 @@ use super::super::exit::Exit;
 use super::super::host::{Answer, complain, complain_of};
 use super::super::report::{self, Warnings};
 use super::super::say::{say, say_wrong};
-use super::super::secrets_of;
+use super::super::{secrets_of, terminal};
 use crate::secrets::file::{Entry, SecretsFile};
 use crate::secrets::generate::{Parts, generate, new_id};
 use crate::secrets::kept::Kept;
@@ -121,6 +121,7 @@ impl Book {
         if let Some(keys) = self.keys.get() {
             return Ok(keys);
         }
+        terminal::keep();
         let keys = PrivateKeys::load(&self.identities, Ask::Terminal).map_err(|error| {
             let exit = complain(&error, Exit::Refused);
             say_wrong!("  help: name your private key with `--identity`");

@@ -2,24 +2,27 @@
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Read as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::SystemTime;
 
 use clap::Args;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use zeroize::Zeroizing;
 
 use super::super::exit::Exit;
 use super::super::host::{Answer, complain, complain_of};
 use super::super::say::say_wrong;
 use super::super::secrets_of::how_to_give;
+use super::super::terminal;
 use super::book::{Book, no_part};
 use crate::secrets::generate::{Parts, hashed};
 use crate::secrets::given::{self, GivenError};
 use crate::secrets::wanted::Trouble;
-use crate::store::files;
 use crate::store::manifest::SecretKind;
 use crate::store::secret::PartNames;
+use crate::store::{files, lock};
 
 /// Which secret is changed.
 #[derive(Debug, Args)]
@@ -42,6 +45,10 @@ fn from_file(text: &str) -> Result<(String, PathBuf), String> {
 
 /// Where an editor finds the value: memory, as what it leaves on a disk stays there.
 const MEMORY: &str = "/dev/shm";
+/// What the names of folders begin with that an editor works in.
+const PREFIX: &str = "kolla-lang-edit-";
+/// The file in such a folder that is locked for as long as somebody works in it.
+const LOCK: &str = "lock";
 
 /// Runs the command.
 pub fn run(book: &mut Book, args: &EditArgs, answer: Answer) -> Result<(), Exit> {
@@ -219,12 +226,29 @@ fn with_end_of(old: &str, text: Zeroizing<String>) -> Zeroizing<String> {
     text
 }
 
+/// Removes what an editor's process left that was killed: nobody has the lock of it any more.
+fn sweep(memory: &Path) {
+    let ours = rustix::process::geteuid().as_raw();
+    for name in files::names(memory).unwrap_or_default() {
+        let folder = memory.join(&name);
+        let is_ours = || folder.symlink_metadata().is_ok_and(|it| it.is_dir() && it.uid() == ours);
+        if name.starts_with(PREFIX)
+            && is_ours()
+            && lock::try_lock(&folder.join(LOCK)).is_ok_and(|it| it.is_some())
+        {
+            // What cannot be removed is as it was.
+            let _left = files::remove_folder(&folder);
+        }
+    }
+}
+
 /// What an editor made of a value.
 fn in_editor(old: &str) -> Result<Zeroizing<String>, Exit> {
     let refused = |error: &dyn std::error::Error| complain(error, Exit::Refused);
-    let folder =
-        tempfile::Builder::new().prefix("kolla-lang-").tempdir_in(MEMORY).map_err(|it| refused(&it))?;
+    sweep(Path::new(MEMORY));
+    let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(MEMORY).map_err(|it| refused(&it))?;
     files::set_mode(folder.path(), 0o700).map_err(|it| refused(&it))?;
+    let _ours = lock::alone(&folder.path().join(LOCK)).map_err(|it| refused(&it))?;
     let path = folder.path().join("secret");
     files::write_atomic(&path, old.as_bytes(), 0o600).map_err(|it| refused(&it))?;
     edit(&path)?;
@@ -235,8 +259,20 @@ fn edit(path: &Path) -> Result<(), Exit> {
     let editor =
         std::env::var("VISUAL").or_else(|_| std::env::var("EDITOR")).unwrap_or_else(|_| "vi".to_owned());
     // As git does: the variable may hold arguments, so a shell reads it.
-    let status = Command::new("sh").arg("-c").arg(format!("{editor} \"$1\"")).arg(&editor).arg(path).status();
-    match status {
+    let mut command = Command::new("sh");
+    command.arg("-c").arg(format!("{editor} \"$1\"")).arg(&editor).arg(path);
+    // A dump of the editor's memory would lie on a disk as well, and it takes over this limit.
+    let limit = Rlimit { current: Some(0), ..getrlimit(Resource::Core) };
+    if let Err(error) = setrlimit(Resource::Core, limit) {
+        return Err(complain(&std::io::Error::from(error), Exit::Refused));
+    }
+    let editing = terminal::give_to_editor(path.parent().unwrap_or(path));
+    let ended = command.spawn().and_then(|mut child| {
+        editing.runs(child.id());
+        child.wait()
+    });
+    drop(editing);
+    match ended {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => {
             say_wrong!("error: the editor `{editor}` ended with {status}; nothing was changed");
