@@ -262,7 +262,8 @@ fn ready(host: &mut Host<'_>, target: Target, program: &Path) -> Result<Ready, N
         Wanted::New(closure, _) if committed.as_ref() != Some(&closure.digest()) => {
             let (from, signed) =
                 (from.as_ref().map(|it| &it.closure.manifest), host.options.signature.as_ref());
-            operators::decide(operators.as_ref(), from, closure, signed, history::seconds_now())?
+            operators::decide(operators.as_ref(), from, closure, signed, history::seconds_now())
+                .map_err(Refusal::from)?
         }
         // What the host is or was, somebody signed then.
         _ => None,
