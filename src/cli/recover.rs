@@ -119,18 +119,18 @@ fn refuse(report: &Report, gone: &BTreeSet<String>) -> Result<(), Exit> {
 
 /// Prints how the members of a group are, as far as this host knows.
 pub fn print(report: &Report) {
-    let Report { version: _, group, host: _, waits, members } = report;
+    let Report { version: _, group, host: _, waits, members, silent } = report;
     match waits {
         Some(why) => say!("{group} waits here: {why}"),
         None => say!("{group} does not wait here"),
     }
     for (member, state) in members {
-        say!("  {member:<12}  {}", words(state.as_ref()));
+        say!("  {member:<12}  {}", words(state.as_ref(), silent.get(member)));
     }
-    let silent: Vec<&str> =
+    let missed: Vec<&str> =
         members.iter().filter(|(_, it)| it.is_none()).map(|(it, _)| it.as_str()).collect();
-    if waits.is_some() && !silent.is_empty() {
-        let without = silent.iter().map(|it| format!(" --without {it}")).collect::<String>();
+    if waits.is_some() && !missed.is_empty() {
+        let without = missed.iter().map(|it| format!(" --without {it}")).collect::<String>();
         say!(
             "  help: start what is missing. If it is gone for good, `kolla-lang recover {group}{without}` begins without it:"
         );
@@ -138,9 +138,9 @@ pub fn print(report: &Report) {
     }
 }
 
-fn words(state: Option<&State>) -> String {
+fn words(state: Option<&State>, why: Option<&String>) -> String {
     match state {
-        None => "does not answer".to_owned(),
+        None => why.map_or_else(|| "does not answer".to_owned(), |why| format!("does not answer: {why}")),
         Some(State::Unknown) => "up, without a member that said anything".to_owned(),
         Some(State::Waits(position)) => format!("waits with {position}"),
         Some(State::Starts) => "was started".to_owned(),

@@ -1,45 +1,44 @@
-//! Asks the doors of other hosts. A door that does not answer in time has not answered; why is of no interest.
+//! Asks the doors of other hosts. A door that does not answer in time has not answered; why is told to people and decides nothing.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
 use std::thread;
-use std::time::Duration;
 
 use super::Group;
+use super::connect::connect_from;
+use super::talk::{self, Sides, Silence};
 use super::words::{Answer, Request};
 
-/// How long a door may take to be reached, and then to answer: one that asks its member needs a moment.
-const WITHIN: Duration = Duration::from_secs(5);
-/// No answer is longer.
-const LONGEST: u64 = 16 * 1024;
-
-/// Asks some hosts at once, and returns what those that answered said.
-pub fn ask_all<'a>(
-    group: &Group,
-    hosts: impl Iterator<Item = &'a String>,
-    request: &Request,
-) -> BTreeMap<String, Answer> {
-    let named: Vec<(&String, SocketAddr)> =
-        hosts.filter_map(|host| Some((host, group.door(host)?))).collect();
-    thread::scope(|scope| {
-        let asked: Vec<_> =
-            named.into_iter().map(|(host, door)| (host, scope.spawn(move || ask(door, request)))).collect();
-        let answered = |(host, thread): (&String, thread::ScopedJoinHandle<'_, io::Result<Answer>>)| {
-            Some((host.clone(), thread.join().ok()?.ok()?))
-        };
-        asked.into_iter().filter_map(answered).collect()
-    })
+/// What came back.
+#[derive(Debug, Default)]
+pub struct Heard {
+    /// What those that answered said, by host.
+    pub answers: BTreeMap<String, Answer>,
+    /// Why the others did not, by host.
+    pub silent: BTreeMap<String, String>,
 }
 
-fn ask(door: SocketAddr, request: &Request) -> io::Result<Answer> {
-    let mut stream = TcpStream::connect_timeout(&door, WITHIN)?;
-    stream.set_read_timeout(Some(WITHIN))?;
-    stream.set_write_timeout(Some(WITHIN))?;
-    let mut line = serde_json::to_string(request)?;
-    line.push('\n');
-    stream.write_all(line.as_bytes())?;
-    let mut answer = String::new();
-    BufReader::new(stream.take(LONGEST)).read_line(&mut answer)?;
-    Ok(serde_json::from_str(&answer)?)
+/// Asks some hosts at once.
+pub fn ask_all<'a>(group: &Group, hosts: impl Iterator<Item = &'a String>, request: &Request) -> Heard {
+    let mut heard = Heard::default();
+    thread::scope(|scope| {
+        let asked: Vec<_> =
+            hosts.map(|host| (host, scope.spawn(move || ask(group, host, request)))).collect();
+        for (host, thread) in asked {
+            match thread.join() {
+                Ok(Ok(answer)) => drop(heard.answers.insert(host.clone(), answer)),
+                Ok(Err(why)) => drop(heard.silent.insert(host.clone(), why.to_string())),
+                Err(_) => drop(heard.silent.insert(host.clone(), "this is a bug in kolla-lang".to_owned())),
+            }
+        }
+    });
+    heard
+}
+
+fn ask(group: &Group, host: &str, request: &Request) -> Result<Answer, Silence> {
+    let (Some(door), Some(own), Some(key)) = (group.door(host), group.addresses.get(&group.host), &group.key)
+    else {
+        return Err(Silence::Strange);
+    };
+    let sides = Sides { group: &group.name, key, asks: &group.host, answers: host };
+    talk::ask(&mut connect_from(*own, door)?, sides, request)
 }

@@ -44,16 +44,27 @@ struct Promise {
 }
 
 impl Book {
-    /// Notes that a member came and waits to be told, and returns its number: what was known of an earlier one is over.
-    pub fn comes(&mut self, position: Position) -> u64 {
+    /// Notes that a member came and waits to be told, and returns its number: what an earlier one was told is over. None while another
+    /// one waits: what that said stands.
+    pub fn comes(&mut self, position: Position) -> Option<u64> {
+        if matches!(self.stand, Stand::Waits { .. }) {
+            return None;
+        }
         self.n_members += 1;
         self.stand = Stand::Waits { position, member: self.n_members };
-        self.n_members
+        Some(self.n_members)
     }
 
     /// Notes that a member went away while it waited.
     pub fn goes(&mut self, number: u64) {
         if matches!(self.stand, Stand::Waits { member, .. } if member == number) {
+            self.stand = Stand::Unknown;
+        }
+    }
+
+    /// Notes that a member was told and did not hear it: nobody knows how it is.
+    pub fn unheard(&mut self, number: u64) {
+        if matches!(self.stand, Stand::Told { member, .. } if member == number) {
             self.stand = Stand::Unknown;
         }
     }
@@ -215,8 +226,10 @@ mod tests {
     fn only_a_member_that_waits_is_told_and_promised() {
         let (mut book, now) = (Book::default(), Instant::now());
         assert!(!book.joins(now) && !book.promise("a", "1", &[], now));
-        let first = book.comes(Position::New);
-        let second = book.comes(Position::Nothing);
+        let first = book.comes(Position::New).unwrap_or_default();
+        book.goes(first);
+        assert_eq!(book.state(), State::Unknown);
+        let second = book.comes(Position::Nothing).unwrap_or_default();
         book.goes(first);
         assert_eq!(book.state(), State::Waits(Position::Nothing));
         assert!(book.joins(now));
@@ -224,5 +237,24 @@ mod tests {
         // It runs: that its line closed does not say that it ended.
         book.goes(second);
         assert_eq!(book.state(), State::Starts);
+        book.unheard(first);
+        assert_eq!(book.state(), State::Starts);
+        book.unheard(second);
+        assert_eq!(book.state(), State::Unknown);
+    }
+
+    #[test]
+    fn a_second_member_changes_nothing_while_the_first_one_waits() {
+        let (mut book, now) = (Book::default(), Instant::now());
+        let first = book.comes(Position::Nothing).unwrap_or_default();
+        assert!(book.promise("a", "1", &[], now));
+        assert_eq!(book.comes(Position::New), None);
+        assert_eq!(book.state(), State::Waits(Position::Nothing));
+        assert!(!book.promise("b", "1", &[], now));
+        // One that starts again comes, whatever it was told before.
+        assert!(book.joins(now));
+        let next = book.comes(Position::New);
+        assert!(next.is_some_and(|it| it != first));
+        assert_eq!((book.word(first), book.state()), (None, State::Waits(Position::New)));
     }
 }

@@ -139,7 +139,7 @@ mod tests {
         let found = match decide(&known) {
             Decision::Join => "join".to_owned(),
             Decision::Begin(word, asked) => {
-                format!("{}, promised by {}", word.line().trim(), asked.join(" "))
+                format!("{}, promised by {}", word.line(), asked.join(" "))
             }
             Decision::Wait(why) => why,
         };

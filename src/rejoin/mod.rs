@@ -1,25 +1,36 @@
 //! Who of a group begins after all of its members were down. A member that starts says at its host's door how far it had come, and is
-//! told to begin or to join; the doors of a group ask each other.
+//! told to begin or to join; the doors of a group ask each other. A door hears its member and hosts of the group, and nobody else.
 //!
 //! Knows no service: a member is a container that speaks the protocol of `words`. Why there is never more than one beginning:
-//! docs/decisions, 2026-11-27, who begins.
+//! docs/decisions, 2026-11-27, who begins; why nobody else is heard: 2026-11-29, who is heard.
 
-pub mod ask;
+mod ask;
 mod book;
+mod connect;
 mod decide;
 pub mod door;
+mod line;
+pub mod member;
+mod notes;
+pub mod proof;
 pub mod report;
 mod rounds;
+mod seats;
 #[cfg(test)]
 mod simulation;
+#[cfg(test)]
+mod strangers;
+mod talk;
 pub mod words;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use proof::Key;
+
 /// A group as one of its hosts knows it.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Group {
     /// Its name.
     pub name: String,
@@ -29,10 +40,8 @@ pub struct Group {
     pub addresses: BTreeMap<String, IpAddr>,
     /// Where each of them is asked.
     pub port: u16,
-    /// This host's container in it.
-    pub container: String,
-    /// Run in the container: 0 when it takes part.
-    pub probe: Vec<String>,
+    /// What its hosts prove themselves by; none: it has one host.
+    pub key: Option<Key>,
     /// How long a member may take to become healthy.
     pub patience: Duration,
 }

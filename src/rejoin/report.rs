@@ -9,11 +9,14 @@ use super::words::State;
 use crate::activate::layout::Layout;
 use crate::store::files::{self, FileError};
 
+/// The version of reports.
+pub const VERSION: u32 = 2;
+
 /// What a door knew last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Report {
-    /// The version of this form, 1.
+    /// The version of this form, 2.
     pub version: u32,
     /// The group.
     pub group: String,
@@ -23,6 +26,8 @@ pub struct Report {
     pub waits: Option<String>,
     /// All members that are known, by host; none for a host that did not answer.
     pub members: BTreeMap<String, Option<State>>,
+    /// Why those that did not answer did not, by host.
+    pub silent: BTreeMap<String, String>,
 }
 
 /// Writes what a door knows.
@@ -36,7 +41,9 @@ pub fn write(layout: &Layout, report: &Report) -> Result<(), FileError> {
 /// Reads what the door of a group knew last. One that cannot be read is no report: the door writes the next one soon.
 pub fn read(layout: &Layout, group: &str) -> Result<Option<Report>, FileError> {
     let bytes = files::read_if_there(&path(layout, group))?;
-    Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).filter(|it: &Report| it.version == 1))
+    Ok(bytes
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+        .filter(|it: &Report| it.version == VERSION))
 }
 
 /// Reads the reports of all groups whose member on this host waits, sorted.
@@ -69,6 +76,16 @@ pub fn forget_gone(layout: &Layout, group: &str) -> Result<(), FileError> {
         true => files::remove_file(&word_path(layout, group)),
         false => Ok(()),
     }
+}
+
+/// Returns the folder that the container of a member has by a mount, and nobody else on its host may reach.
+pub fn member_folder(layout: &Layout, group: &str) -> PathBuf {
+    folder(layout).join(group)
+}
+
+/// Returns where a member speaks to the door of its host.
+pub fn member_socket(layout: &Layout, group: &str) -> PathBuf {
+    member_folder(layout, group).join("member")
 }
 
 fn folder(layout: &Layout) -> PathBuf {

@@ -5,29 +5,28 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Group;
-use super::ask::ask_all;
+use super::ask::{Heard, ask_all};
 use super::decide::{Decision, Known, decide};
 use super::door::Door;
-use super::report::{self, Report};
+use super::report::{self, Report, VERSION};
 use super::words::{Answer, Position, Request, State, Word};
 use crate::activate::layout::Layout;
 
 /// How long after a round the next one begins.
-const BETWEEN: Duration = Duration::from_secs(2);
+const BETWEEN: Duration = Duration::from_secs(1);
 
 /// Goes on as long as the door is open.
-pub fn go_on(door: &Door) {
-    let layout = Layout::new("/");
+pub fn go_on(door: &Door, layout: &Layout) {
     let mut written = None;
     loop {
         let position = door.book().position();
         let report = match position {
-            Some(position) => round(door, &layout, &position),
-            None => report_of(&door.group, door.book().state(), None, &BTreeMap::new()),
+            Some(position) => round(door, layout, &position),
+            None => report_of(door, None, &Heard::default()),
         };
         if written.as_ref() != Some(&report) {
             // Nobody but a reader is the worse for it, and the next round tries again.
-            written = report::write(&layout, &report).is_ok().then_some(report);
+            written = report::write(layout, &report).is_ok().then_some(report);
         }
         thread::sleep(BETWEEN);
     }
@@ -36,14 +35,14 @@ pub fn go_on(door: &Door) {
 /// One round, and what came of it.
 fn round(door: &Door, layout: &Layout, position: &Position) -> Report {
     let group = &door.group;
-    let asked = Request::State { group: group.name.clone() };
-    let answers = ask_all(group, group.others(), &asked);
-    for (host, answer) in &answers {
+    let heard = ask_all(group, group.others(), &Request::State);
+    let answers = &heard.answers;
+    for (host, answer) in answers {
         door.book().hears(host, answer);
     }
     let without = report::gone(layout, &group.name);
     let hosts = group.hosts();
-    let known = Known { host: &group.host, hosts: &hosts, position, answers: &answers, without: &without };
+    let known = Known { host: &group.host, hosts: &hosts, position, answers, without: &without };
     let why = match decide(&known) {
         Decision::Join => {
             door.book().joins(Instant::now());
@@ -51,7 +50,7 @@ fn round(door: &Door, layout: &Layout, position: &Position) -> Report {
         }
         Decision::Begin(word, needed) => begin(door, word, &needed, &without),
         Decision::Wait(why) => {
-            send_back(group, &answers);
+            send_back(group, answers);
             Some(why)
         }
     };
@@ -59,7 +58,7 @@ fn round(door: &Door, layout: &Layout, position: &Position) -> Report {
         // It was for this beginning. Should it stay, the next one still wants it to be true: a host that answers is not gone.
         let _stays = report::forget_gone(layout, &group.name);
     }
-    report_of(group, door.book().state(), why, &answers)
+    report_of(door, why, &heard)
 }
 
 /// Has the member begin if all that are needed promise to wait for it; else returns why it waits.
@@ -74,9 +73,8 @@ fn begin(door: &Door, word: Word, needed: &[String], without: &BTreeSet<String>)
     if !door.book().promise(&group.host, &round, &without, Instant::now()) {
         return Some("it promised another member to wait for it".to_owned());
     }
-    let request =
-        Request::Promise { group: group.name.clone(), to: group.host.clone(), round: round.clone(), without };
-    let answers = ask_all(group, needed.iter(), &request);
+    let request = Request::Promise { round: round.clone(), without };
+    let answers = ask_all(group, needed.iter(), &request).answers;
     let refused: Vec<&str> = needed
         .iter()
         .filter(|host| !answers.get(*host).is_some_and(|it| it.promised))
@@ -93,14 +91,24 @@ fn begin(door: &Door, word: Word, needed: &[String], without: &BTreeSet<String>)
 /// taking part keeps the others from beginning.
 fn send_back(group: &Group, answers: &BTreeMap<String, Answer>) {
     let started = answers.iter().filter(|(_, it)| it.state == State::Starts).map(|(host, _)| host);
-    ask_all(group, started, &Request::StepBack { group: group.name.clone() });
+    ask_all(group, started, &Request::StepBack);
 }
 
-fn report_of(group: &Group, own: State, waits: Option<String>, answers: &BTreeMap<String, Answer>) -> Report {
+fn report_of(door: &Door, waits: Option<String>, heard: &Heard) -> Report {
+    let (group, own) = (&door.group, door.book().state());
     let state = |host: &String| match host == &group.host {
         true => Some(own.clone()),
-        false => answers.get(host).map(|it| it.state.clone()),
+        false => heard.answers.get(host).map(|it| it.state.clone()),
     };
-    let members = group.hosts().into_iter().map(|host| (host.clone(), state(&host))).collect();
-    Report { version: 1, group: group.name.clone(), host: group.host.clone(), waits, members }
+    // What a host said here tells more than that it did not answer there.
+    let why =
+        |(host, why): (&String, &String)| (host.clone(), door.notes.why(host).unwrap_or_else(|| why.clone()));
+    Report {
+        version: VERSION,
+        group: group.name.clone(),
+        host: group.host.clone(),
+        waits,
+        members: group.hosts().into_iter().map(|host| (host.clone(), state(&host))).collect(),
+        silent: heard.silent.iter().map(why).collect(),
+    }
 }

@@ -1,4 +1,5 @@
-//! What is said at a door: by the member of its own host one line of plain words, by other doors one line of JSON each way.
+//! What is said at a door: by the member of its own host one line of plain words, by other doors one line of JSON each way, within what
+//! `talk` wraps around it.
 //!
 //! Reads and writes texts and nothing else.
 
@@ -75,12 +76,12 @@ pub enum Word {
 }
 
 impl Word {
-    /// Returns the line that the member reads.
+    /// Returns the line that the member reads, without its end.
     pub fn line(self) -> &'static str {
         match self {
-            Self::Begin => "begin\n",
-            Self::BeginAnew => "begin-anew\n",
-            Self::Join => "join\n",
+            Self::Begin => "begin",
+            Self::BeginAnew => "begin-anew",
+            Self::Join => "join",
         }
     }
 }
@@ -90,35 +91,16 @@ impl Word {
 #[serde(rename_all = "kebab-case", tag = "ask", deny_unknown_fields)]
 pub enum Request {
     /// How is your member?
-    State {
-        /// The group.
-        group: String,
-    },
-    /// Promise that your member starts only if mine takes part or gives this up.
+    State,
+    /// Promise that your member starts only if mine takes part or gives this up. It is made to the one that asks.
     Promise {
-        /// The group.
-        group: String,
-        /// Who wants to begin.
-        to: String,
-        /// Its attempt.
+        /// The attempt of the one that asks.
         round: String,
         /// Hosts that an operator counted as gone.
         without: Vec<String>,
     },
     /// All of us wait and nobody takes part: if yours runs without, it should wait too.
-    StepBack {
-        /// The group.
-        group: String,
-    },
-}
-
-impl Request {
-    /// Returns the group it is about.
-    pub fn group(&self) -> &str {
-        match self {
-            Self::State { group } | Self::Promise { group, .. } | Self::StepBack { group } => group,
-        }
-    }
+    StepBack,
 }
 
 /// How a member is.

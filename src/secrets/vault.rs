@@ -117,12 +117,11 @@ impl Vault {
         Self { keys, loaded: OnceCell::new(), opened: RefCell::default() }
     }
 
-    /// Opens every secret of a closure that a hole names, and returns what is wrong, once for each cause.
+    /// Opens every secret of a closure that a hole names or that the host may read without one, and returns what is wrong, once for each
+    /// cause.
     pub fn check(&self, closure: &Closure) -> Vec<SecretError> {
-        let files = closure.manifest.folders.iter().flat_map(|folder| &folder.files);
-        let holes = files.flat_map(|file| file.holes.iter().map(move |hole| (file, hole)));
         let mut wrong = BTreeMap::new();
-        for (FolderFile { name: file, format, .. }, hole @ Hole { secret, part, .. }) in holes {
+        for (FolderFile { name: file, format, .. }, hole @ Hole { secret, part, .. }) in holes_of(closure) {
             if wrong.contains_key(secret) {
                 continue;
             }
@@ -138,11 +137,19 @@ impl Vault {
                 Err(error) => drop(wrong.insert(secret.clone(), error)),
             }
         }
+        let named: BTreeSet<&String> = holes_of(closure).map(|(_, hole)| &hole.secret).collect();
+        for name in closure.manifest.secrets.keys().filter(|name| !named.contains(name)) {
+            match self.with_opened(closure, name, |_| ()) {
+                Ok(()) => {}
+                Err(error @ SecretError::Key(_)) => return vec![error],
+                Err(error) => drop(wrong.insert(name.clone(), error)),
+            }
+        }
         merged(wrong.into_values().collect())
     }
 
     /// Reads one part of a secret.
-    pub(super) fn read(
+    pub fn read(
         &self,
         closure: &Closure,
         name: &str,
@@ -212,6 +219,12 @@ impl Vault {
         let keys = PrivateKeys::load(&self.keys, Ask::Nobody).map_err(SecretError::Key)?;
         Ok(self.loaded.get_or_init(|| keys))
     }
+}
+
+/// All holes of a closure, with their files.
+fn holes_of(closure: &Closure) -> impl Iterator<Item = (&FolderFile, &Hole)> {
+    let files = closure.manifest.folders.iter().flat_map(|folder| &folder.files);
+    files.flat_map(|file| file.holes.iter().map(move |hole| (file, hole)))
 }
 
 /// The ways in which a closure's texts may have a secret: those of their holes, and those that need no hole.

@@ -71,11 +71,12 @@ pub const READERS: &[Reader] = &[
     ("rejoin-report", |folder, it| {
         let layout = Layout::new(folder);
         let written = report::Report {
-            version: 1,
+            version: report::VERSION,
             group: "db".into(),
             host: "a".into(),
             waits: None,
             members: Default::default(),
+            silent: Default::default(),
         };
         drop(report::write(&layout, &written));
         for file in walkdir::WalkDir::new(folder)
