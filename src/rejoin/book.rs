@@ -26,11 +26,13 @@ enum Stand {
     Waits {
         position: Position,
         member: u64,
+        run: String,
     },
     Told {
         word: Word,
         round: Option<String>,
         member: u64,
+        run: String,
         at: Instant,
     },
 }
@@ -44,14 +46,16 @@ struct Promise {
 }
 
 impl Book {
-    /// Notes that a member came and waits to be told, and returns its number: what an earlier one was told is over. None while another
-    /// one waits: what that said stands.
-    pub fn comes(&mut self, position: Position) -> Option<u64> {
-        if matches!(self.stand, Stand::Waits { .. }) {
-            return None;
+    /// Notes that a member came in a run of its container and waits to be told, and returns its number: what it was told in an earlier run
+    /// is over. None while another one waits, and for one that comes beside the one that was told in this run: what those said stands.
+    pub fn comes(&mut self, position: Position, run: &str) -> Option<u64> {
+        match &self.stand {
+            Stand::Waits { .. } => return None,
+            Stand::Told { run: told, .. } if told == run => return None,
+            Stand::Told { .. } | Stand::Unknown => {}
         }
         self.n_members += 1;
-        self.stand = Stand::Waits { position, member: self.n_members };
+        self.stand = Stand::Waits { position, member: self.n_members, run: run.to_owned() };
         Some(self.n_members)
     }
 
@@ -165,8 +169,8 @@ impl Book {
     }
 
     fn tell(&mut self, word: Word, round: Option<String>, now: Instant) -> bool {
-        let Stand::Waits { member, .. } = self.stand else { return false };
-        self.stand = Stand::Told { word, round, member, at: now };
+        let Stand::Waits { member, run, .. } = &self.stand else { return false };
+        self.stand = Stand::Told { word, round, member: *member, run: run.clone(), at: now };
         self.promise = None;
         true
     }
@@ -178,7 +182,7 @@ mod tests {
 
     fn waiting() -> Book {
         let mut book = Book::default();
-        book.comes(Position::Nothing);
+        book.comes(Position::Nothing, "1");
         book
     }
 
@@ -226,10 +230,10 @@ mod tests {
     fn only_a_member_that_waits_is_told_and_promised() {
         let (mut book, now) = (Book::default(), Instant::now());
         assert!(!book.joins(now) && !book.promise("a", "1", &[], now));
-        let first = book.comes(Position::New).unwrap_or_default();
+        let first = book.comes(Position::New, "1").unwrap_or_default();
         book.goes(first);
         assert_eq!(book.state(), State::Unknown);
-        let second = book.comes(Position::Nothing).unwrap_or_default();
+        let second = book.comes(Position::Nothing, "1").unwrap_or_default();
         book.goes(first);
         assert_eq!(book.state(), State::Waits(Position::Nothing));
         assert!(book.joins(now));
@@ -244,16 +248,17 @@ mod tests {
     }
 
     #[test]
-    fn a_second_member_changes_nothing_while_the_first_one_waits() {
+    fn a_second_member_changes_nothing_while_the_first_one_is_there() {
         let (mut book, now) = (Book::default(), Instant::now());
-        let first = book.comes(Position::Nothing).unwrap_or_default();
+        let first = book.comes(Position::Nothing, "1").unwrap_or_default();
         assert!(book.promise("a", "1", &[], now));
-        assert_eq!(book.comes(Position::New), None);
+        assert_eq!(book.comes(Position::New, "2"), None);
         assert_eq!(book.state(), State::Waits(Position::Nothing));
         assert!(!book.promise("b", "1", &[], now));
-        // One that starts again comes, whatever it was told before.
+        // Nor once that was told; and one that starts again comes, whatever it was told before.
         assert!(book.joins(now));
-        let next = book.comes(Position::New);
+        assert_eq!((book.comes(Position::New, "1"), book.state()), (None, State::Starts));
+        let next = book.comes(Position::New, "2");
         assert!(next.is_some_and(|it| it != first));
         assert_eq!((book.word(first), book.state()), (None, State::Waits(Position::New)));
     }

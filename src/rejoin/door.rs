@@ -173,17 +173,17 @@ impl Door {
     ) -> io::Result<()> {
         let (stream, _) = listener.accept()?;
         let pid = socket_peercred(&stream)?.pid.as_raw_nonzero().get();
-        if !self.member.has(pid) {
+        let Some(run) = self.member.run_of(pid) else {
             self.notes.of_process(pid, "it is none of the member");
             return Ok(());
-        }
+        };
         if self.n_members.fetch_add(1, Ordering::Relaxed) >= MOST_MEMBERS {
             self.n_members.fetch_sub(1, Ordering::Relaxed);
             return Ok(());
         }
         let heard = thread::Builder::new().spawn_scoped(scope, move || {
             // A conversation that broke off was none.
-            let _broken = self.keep(stream, pid);
+            let _broken = self.keep(stream, pid, &run);
             self.n_members.fetch_sub(1, Ordering::Relaxed);
         });
         if heard.is_err() {
@@ -193,7 +193,7 @@ impl Door {
     }
 
     /// Keeps a member until it is told or goes away.
-    fn keep(&self, mut stream: UnixStream, pid: i32) -> io::Result<()> {
+    fn keep(&self, mut stream: UnixStream, pid: i32, run: &str) -> io::Result<()> {
         let line = read_line(&mut stream, LONGEST, Instant::now() + WITHIN)?;
         let Some(position) = line.strip_prefix("member ").and_then(Position::parse) else {
             self.notes.of_process(pid, "what it says is not understood");
@@ -201,7 +201,7 @@ impl Door {
         };
         // Whoever takes part does not wait: this one is a second one.
         let is_there = self.book().position().is_some() || self.takes_part();
-        let number = if is_there { None } else { self.book().comes(position) };
+        let number = if is_there { None } else { self.book().comes(position, run) };
         let Some(number) = number else {
             self.notes.of_process(pid, "the member is there already");
             return Ok(());

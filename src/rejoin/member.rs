@@ -16,8 +16,8 @@ const PROBE_SECS: u64 = 4;
 pub trait Member: fmt::Debug + Sync {
     /// Asks whether it takes part.
     fn takes_part(&self) -> bool;
-    /// Says whether a process is one of it.
-    fn has(&self, pid: i32) -> bool;
+    /// Returns the name of the run of it that a process is in; none for a process that is none of it.
+    fn run_of(&self, pid: i32) -> Option<String>;
     /// Has it start again, which makes it wait. Returns whether that was asked for.
     fn restart(&self) -> bool;
 }
@@ -43,13 +43,14 @@ impl Member for Contained {
         matches!(HostTools.probe(Some(&self.container), &probe), Ok(Answer::Good))
     }
 
-    fn has(&self, pid: i32) -> bool {
+    fn run_of(&self, pid: i32) -> Option<String> {
         // Everything that runs in the container is in the control group of its unit, and nothing else is.
-        let args = ["show", "--property", "ControlGroup", "--value", "--", &self.unit()];
-        let output = Command::new("systemctl").args(args).stdin(Stdio::null()).output();
-        let group =
-            output.map(|it| String::from_utf8_lossy(&it.stdout).trim().to_owned()).unwrap_or_default();
-        std::fs::read_to_string(format!("/proc/{pid}/cgroup")).is_ok_and(|it| is_within(&it, &group))
+        let args = ["show", "--property", "ControlGroup,InvocationID", "--", &self.unit()];
+        let output = Command::new("systemctl").args(args).stdin(Stdio::null()).output().ok()?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let value = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        let cgroup = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
+        is_within(&cgroup, value("ControlGroup")?).then(|| value("InvocationID").map(str::to_owned))?
     }
 
     fn restart(&self) -> bool {

@@ -108,6 +108,8 @@ impl Site {
 
     /// A member that ended, or never was, comes; one that takes no part steps back.
     fn member(&mut self, name: &str) {
+        // Each start of it is a run of its own.
+        let run = self.draw(1 << 30);
         let host = self.host(name);
         if !host.is_on || host.takes_part || host.book.position().is_some() {
             return;
@@ -116,7 +118,7 @@ impl Site {
             0 => Position::Nothing,
             number => Position::At { history: host.history.to_string(), number, last: host.is_last },
         };
-        host.book.comes(position);
+        host.book.comes(position, &run.to_string());
     }
 
     /// Some members have it on disk at once, and one of them says so.

@@ -27,6 +27,7 @@ struct Told {
     takes_part: AtomicBool,
     is_foreign: AtomicBool,
     n_probes: AtomicUsize,
+    n_runs: AtomicUsize,
 }
 
 impl Member for Arc<Told> {
@@ -36,8 +37,9 @@ impl Member for Arc<Told> {
         self.takes_part.load(Ordering::Relaxed)
     }
 
-    fn has(&self, _: i32) -> bool {
-        !self.is_foreign.load(Ordering::Relaxed)
+    fn run_of(&self, pid: i32) -> Option<String> {
+        assert_eq!(pid, std::process::id() as i32);
+        (!self.is_foreign.load(Ordering::Relaxed)).then(|| self.n_runs.load(Ordering::Relaxed).to_string())
     }
 
     fn restart(&self) -> bool {
@@ -72,7 +74,7 @@ impl Site {
             (self.group(host), self.members[host as usize - 1].clone(), self.layout(host));
         let (opened, is_open) = std::sync::mpsc::channel();
         thread::spawn(move || {
-            let ended = keep_open(group, Box::new(member), &layout, || drop(opened.send(())));
+            let ended = keep_open(group, Box::new(member), &layout, || opened.send(()).unwrap_or_default());
             panic!("a door closed: {ended:?}");
         });
         is_open.recv().unwrap_or_else(|error| panic!("{error}"));
@@ -186,7 +188,9 @@ fn a_host_alone_begins_without_a_key_or_a_port() {
     let layout = site.layout(1);
     let (opened, is_open) = std::sync::mpsc::channel();
     let member = site.members[0].clone();
-    thread::spawn(move || keep_open(group, Box::new(member), &layout, || drop(opened.send(()))));
+    thread::spawn(move || {
+        keep_open(group, Box::new(member), &layout, || opened.send(()).unwrap_or_default())
+    });
     is_open.recv().unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(line(&mut site.comes(1, "a:5")).as_deref(), Some("begin"));
     assert!(TcpStream::connect((address(2, 1), site.port)).is_err());
@@ -336,8 +340,11 @@ fn one_member_is_heard_and_no_other_process() {
     drop(first);
     thread::sleep(Duration::from_millis(500));
     site.begins_once();
-    // A second one while the first one takes part.
-    assert!(refused(2, "nothing"));
+    // A second one beside one that was told, and beside one that takes part.
+    assert!(refused(1, "nothing") && refused(2, "nothing"));
+    // Another run of one that takes no part is the next member.
+    site.members[0].n_runs.store(1, Ordering::Relaxed);
+    assert_eq!(line(&mut site.comes(1, "nothing")).as_deref(), Some("join"));
 }
 
 #[test]
