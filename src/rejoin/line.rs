@@ -108,10 +108,9 @@ mod tests {
     fn whoever_drips_has_no_more_time_than_others() {
         let (mut here, mut there) = pair();
         thread::spawn(move || {
-            while there.write_all(b"x").is_ok() && {
+            while there.write_all(b"x").is_ok() {
                 thread::sleep(Duration::from_millis(20));
-                true
-            } {}
+            }
         });
         let began = Instant::now();
         let error = read_line(&mut here, 1 << 20, soon()).err().map(|it| it.kind());

@@ -115,7 +115,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn bytes(hex: &str) -> Option<Vec<u8>> {
-    if hex.len() > 128 || hex.len() % 2 != 0 || !hex.bytes().all(|it| it.is_ascii_hexdigit()) {
+    if hex.len() > 128 || hex.len() % 2 == 1 || !hex.bytes().all(|it| it.is_ascii_hexdigit()) {
         return None;
     }
     hex.as_bytes().chunks(2).map(|it| u8::from_str_radix(std::str::from_utf8(it).ok()?, 16).ok()).collect()

@@ -4,6 +4,8 @@ OWN is HOST=ADDRESS, whom it speaks as and from; OTHER are the coordinators of o
 a file END, and prints one line: how often it tried, and how often it was heard, which is an answer or a word that only the believed get.
 """
 
+import hashlib
+import hmac
 import json
 import os
 import random
@@ -22,7 +24,8 @@ FORGED = json.dumps({"hosts": sorted([name, *(it for it, _ in others)]), "state"
 
 
 def is_over():
-    return os.path.exists(end)
+    """Whether whoever began this says so, or is gone with the folder."""
+    return os.path.exists(end) or not os.path.isdir(os.path.dirname(end))
 
 
 def dial(to):
@@ -89,6 +92,16 @@ def forged(to):
         stream = dial(to)
         line(stream)
         heard(says(stream, asked(ask)))
+
+
+def keyed(to, answers):
+    """Has the group's key, from the environment: what is heard then is what the others lack."""
+    stream = dial(to)
+    theirs, mine, ask = line(stream).removeprefix(GREETING), "%064x" % random.getrandbits(256), json.dumps({"ask": "state"})
+    said = [GREETING.rstrip(), "asks", "galera", name, answers, mine, theirs, ask]
+    code = b"".join(len(it).to_bytes(8, "big") + it.encode() for it in said)
+    proof = hmac.new(os.environ["KEY"].encode(), code, hashlib.sha256).hexdigest()
+    heard(says(stream, json.dumps({"from": name, "challenge": mine, "ask": ask, "proof": proof})))
 
 
 def garbage(to):
@@ -168,9 +181,12 @@ if kind == "false-door":
     false_door()
 deeds = {"older": older, "forged": forged, "garbage": garbage, "slow": slow, "flood": flood, "member": member, "taker": taker}
 while not is_over():
-    for _, to in others:
+    for host, to in others:
         try:
-            deeds[kind](to)
+            if kind == "keyed":
+                keyed(to, host)
+            else:
+                deeds[kind](to)
         except OSError:
             pass
         if is_over():
