@@ -231,7 +231,7 @@ fn attempt(host: &mut Host<'_>, target: Target, program: &Path) -> Result<Outcom
 /// What is to be done about a host.
 enum Ready {
     /// It has the generation that was asked for.
-    There(Held),
+    There(Box<Held>),
     /// A switch whose intent is on disk, and the program that takes it back. Nothing was touched yet.
     Switch(Box<Switch>, PathBuf),
 }
@@ -270,7 +270,7 @@ fn ready(host: &mut Host<'_>, target: Target, program: &Path) -> Result<Ready, N
     };
     enrol::enrol(layout, &host.options, &wanted.wish(), committed.as_ref())?;
     let from = match from {
-        Some(from) if is_held(layout, &from, &wanted)? => return Ok(Ready::There(from)),
+        Some(from) if is_held(layout, &from, &wanted)? => return Ok(Ready::There(Box::new(from))),
         from => from,
     };
 
