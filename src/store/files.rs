@@ -270,8 +270,8 @@ mod tests {
 
     #[test]
     fn a_link_takes_the_place_of_what_was_meant_and_of_nothing_else() {
-        let ways: [fn(&Path, &Path) -> Result<(), Errno>; 2] = [exchange, |_, _| Err(Errno::INVAL)];
-        for way in ways {
+        type Exchange = fn(&Path, &Path) -> Result<(), Errno>;
+        for way in [exchange as Exchange, |_, _| Err(Errno::INVAL)] {
             let folder = folder();
             let path = folder.path().join("x");
             let target = Path::new("target");

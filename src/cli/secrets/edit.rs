@@ -260,7 +260,8 @@ fn edit(path: &Path) -> Result<(), Exit> {
         std::env::var("VISUAL").or_else(|_| std::env::var("EDITOR")).unwrap_or_else(|_| "vi".to_owned());
     // As git does: the variable may hold arguments, so a shell reads it.
     let mut command = Command::new("sh");
-    command.arg("-c").arg(format!("{editor} \"$1\"")).arg(&editor).arg(path);
+    // The shell waits for an editor that minds Ctrl-C itself, instead of ending at it.
+    command.arg("-c").arg(format!("trap : INT QUIT; {editor} \"$1\"")).arg(&editor).arg(path);
     // A dump of the editor's memory would lie on a disk as well, and it takes over this limit.
     let limit = Rlimit { current: Some(0), ..getrlimit(Resource::Core) };
     if let Err(error) = setrlimit(Resource::Core, limit) {
