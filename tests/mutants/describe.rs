@@ -46,7 +46,7 @@ pub fn one(corpus: &Corpus, seed: u64, watch: &Watch, seen: &mut Seen) {
         seen.unread += 1;
         return;
     };
-    let described = Described { compiled, secrets: Default::default() };
+    let described = Described { compiled, secrets: Default::default(), lock: Default::default() };
     let made = make(&described, 1);
     let sources = described.compiled.sources();
     for problem in made.problems.iter().take(N_DRAWN) {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::sync::atomic::Ordering;
 
-use kolla_lang::activate::failure::{ActivateError, Failure};
+use kolla_lang::activate::failure::{ActivateError, NotBegun, Stuck, Failure};
 use kolla_lang::activate::switch::{Outcome, chain};
 use kolla_lang::store::Closure;
 
@@ -31,7 +31,7 @@ fn closure(names: &[&str], exec: &str) -> Closure {
 
 fn refusals(ended: &Ended) -> Result<Vec<String>, String> {
     match ended {
-        Err(ActivateError::Refused(all)) => Ok(all.iter().map(|it| chain(it)).collect()),
+        Err(ActivateError::NotBegun(NotBegun::Refused(all))) => Ok(all.iter().map(|it| chain(it)).collect()),
         other => Err(format!("not refused: {other:?}")),
     }
 }
@@ -127,7 +127,7 @@ fn a_way_back_starts_nothing_of_the_host() -> Result<(), String> {
     fake.world.borrow_mut().meanwhile = Some(std::rc::Rc::new(is_stopped));
     fake.interrupted.store(true, Ordering::Relaxed);
     let ended = fake.switch(&closure(&["web.service"], "b"));
-    let Err(ActivateError::Stuck { problems, .. }) = &ended else { return Err(format!("{ended:?}")) };
+    let Err(ActivateError::Stuck(Stuck { problems, .. })) = &ended else { return Err(format!("{ended:?}")) };
     let is_told =
         problems.iter().any(|it| matches!(it, Failure::NotOurs { unit, .. } if unit == "ssh.service"));
     same((is_told, fake.world.borrow().log.iter().any(|call| call == "Start ssh.service")), (true, false))

@@ -115,8 +115,7 @@ impl Checker<'_> {
                 let is_opt = matches!(self.types.get(place.ty), Ty::Opt(_));
                 let none = || is_opt.then_some(Ex { at, kind: Ek::Const(Value::None) });
                 let of = || format!("{what}({name})");
-                *given =
-                    default.clone().map(|default| super::demand::demanded(default, place, of)).or_else(none);
+                *given = default.clone().map(|default| self.demanded(default, place, of)).or_else(none);
             }
         }
         let missing = given.iter().zip(params).filter(|(given, _)| given.is_none());

@@ -3,7 +3,7 @@
 
 use super::hir::{Demand, Ek, Ex};
 use super::scope::{Checker, Cx};
-use super::ty::Place;
+use super::ty::{Place, Ty};
 use crate::syntax::ast;
 use std::sync::Arc;
 
@@ -17,15 +17,20 @@ impl Checker<'_> {
         cx: &mut Cx,
     ) -> Ex {
         let ex = self.check(e, place, cx);
-        demanded(ex, place, of)
+        self.demanded(ex, place, of)
     }
-}
 
-/// An expression whose value must meet the conditions of a place.
-pub fn demanded(ex: Ex, place: &Place, of: impl FnOnce() -> String) -> Ex {
-    if place.refine.is_none() || matches!(ex.kind, Ek::Const(_) | Ek::Error(_)) {
-        return ex;
+    /// An expression whose value must meet the conditions of a place, and what lies in it those of its own.
+    pub fn demanded(&self, ex: Ex, place: &Place, of: impl FnOnce() -> String) -> Ex {
+        let may_hold_others = matches!(
+            self.types.get(self.types.unwrap(place.ty)),
+            Ty::List(_) | Ty::Set(_) | Ty::Map(..) | Ty::Record(_) | Ty::Enum(_)
+        );
+        let is_tried = matches!(ex.kind, Ek::Const(_) | Ek::Error(_));
+        if is_tried || (place.refine.is_none() && !may_hold_others) {
+            return ex;
+        }
+        let demand = Demand { place: place.clone(), of: of().into() };
+        Ex { at: ex.at, kind: Ek::Demand(Box::new(ex), Arc::new(demand)) }
     }
-    let demand = Demand { place: place.clone(), of: of().into() };
-    Ex { at: ex.at, kind: Ek::Demand(Box::new(ex), Arc::new(demand)) }
 }

@@ -89,6 +89,9 @@ impl Pass<'_> {
 
     /// The same of a place that is no leaf of the tree.
     pub(super) fn demand_of(&mut self, of: &str, place: &Place, value: Value, at: Span) -> Value {
+        if place.refine.is_none() && !self.eng.deep[place.ty.index()] {
+            return value;
+        }
         within!(self.walk_inside(&value, at));
         let given = Given { value: &value, at, through: None };
         let broken = self.breaks(Named::Of(of), place, given);
