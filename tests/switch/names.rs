@@ -3,7 +3,7 @@
 use std::fs;
 use std::sync::atomic::Ordering;
 
-use kolla_lang::activate::failure::{ActivateError, NotBegun, Stuck, Failure};
+use kolla_lang::activate::failure::{ActivateError, Failure, NotBegun, Stuck};
 use kolla_lang::activate::switch::{Outcome, chain};
 use kolla_lang::store::Closure;
 

@@ -186,7 +186,7 @@ impl Machine<'_> {
         }
         let result = self.program.place(&f.result, file);
         let value = self.check(&f.value, &result, &inner);
-        self.lands(value, &result)
+        self.demand(value, &result)
     }
 
     fn binary(&mut self, op: BinOp, a: &ast::Expr, b: &ast::Expr, scope: &Scope) -> Val {

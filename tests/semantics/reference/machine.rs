@@ -355,7 +355,7 @@ impl<'p> Machine<'p> {
                 (None, Some(default)) => self.check(default, &param.place, &Scope::of(param.file)),
                 (None, None) => Val::None,
             };
-            out.push(self.lands(value, &param.place));
+            out.push(self.demand(value, &param.place));
         }
         (!out.iter().any(Val::is_error)).then_some(out)
     }
@@ -557,7 +557,7 @@ impl<'p> Machine<'p> {
             Some(ty) => {
                 let place = self.program.place(ty, scope.file);
                 let value = self.check(&binding.value, &place, scope);
-                self.lands(value, &place)
+                self.demand(value, &place)
             }
             None => self.synth(&binding.value, scope),
         }
@@ -568,11 +568,6 @@ impl<'p> Machine<'p> {
         let is_entry =
             |n: &usize| matches!(self.program.place_at(&path[..n - 1]).map(|p| p.ty), Some(Ty::Map(..)));
         (1..=path.len()).rev().find(is_entry).map(|n| path[n - 1].clone())
-    }
-
-    /// The same for a place that is not of the tree: what lies in records is tried where that lands.
-    pub fn lands(&mut self, value: Val, place: &Place) -> Val {
-        if has_conditions(place) { self.demand(value, place) } else { value }
     }
 
     /// Tries the conditions of a place on a value that lands there, and those of all that lies in it.
@@ -615,16 +610,6 @@ impl<'p> Machine<'p> {
         }
         if fine { value } else { Val::Error }
     }
-}
-
-/// Whether a place says conditions, of itself or of its items or keys.
-fn has_conditions(place: &Place) -> bool {
-    let inside = match &place.ty {
-        Ty::List(item) | Ty::Set(item) => has_conditions(item),
-        Ty::Map(key, item) => has_conditions(key) || has_conditions(item),
-        _ => false,
-    };
-    inside || !place.wheres.is_empty()
 }
 
 /// Items as a list or a set; one that failed fails it.
