@@ -195,7 +195,7 @@ mod tests {
             let digest = closure.digest();
             let statement = Statement { cloud: "shop", host: "web1", closure: &digest, counter };
             let made = self.0[who].sign(NAMESPACE, HashAlg::Sha512, statement.to_text().as_bytes());
-            let armor = made.and_then(|it| it.to_pem(LineEnding::LF).map_err(Into::into));
+            let armor = made.and_then(|it| it.to_pem(LineEnding::LF));
             Signed::new(counter, &armor.unwrap_or_else(|error| panic!("{error}")))
                 .unwrap_or_else(|error| panic!("{error}"))
         }

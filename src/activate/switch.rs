@@ -288,7 +288,7 @@ fn ready(host: &mut Host<'_>, target: Target, program: &Path) -> Result<Ready, N
     if let Some(taken) = &taken
         && let Err(refusal) = operators::note(layout, taken)
     {
-        return Err(left_by(layout, kind, number, refusal.into()));
+        return Err(left_by(layout, kind, number, refusal));
     }
 
     let before = match snapshot(host, from_closure, &to) {

@@ -160,7 +160,9 @@ impl Asker {
             Challenge::Basic => return basic.ok_or_else(denied),
             Challenge::Bearer { realm, service } => (realm, service),
         };
-        if !realm.starts_with("https://") && !(realm.starts_with("http://") && self.is_plain(registry)) {
+        let may_be_asked =
+            realm.starts_with("https://") || realm.starts_with("http://") && self.is_plain(registry);
+        if !may_be_asked {
             return Err(RegistryError::Realm { registry: registry.to_owned(), realm: realm.clone() });
         }
         let scope = format!("repository:{repository}:pull");

@@ -135,7 +135,7 @@ mod tests {
         let statement = Statement { cloud: "shop", host: "web1", closure: &closure, counter: 7 };
         let sign = |key: &PrivateKey, namespace: &str| {
             let made = key.sign(namespace, HashAlg::Sha512, statement.to_text().as_bytes());
-            let armor = made.and_then(|it| it.to_pem(ssh_key::LineEnding::LF).map_err(Into::into));
+            let armor = made.and_then(|it| it.to_pem(ssh_key::LineEnding::LF));
             Signed::new(7, &armor.unwrap_or_else(|error| panic!("{error}")))
                 .unwrap_or_else(|error| panic!("{error}"))
         };
