@@ -6,7 +6,7 @@ mod agent;
 pub mod key;
 
 use serde::{Deserialize, Serialize};
-use ssh_key::SshSig;
+use ssh_key::{LineEnding, SshSig};
 
 use crate::store::Digest;
 use key::SigningKey;
@@ -59,7 +59,14 @@ impl Signed {
     /// Puts a signature and its counter together, if it is one.
     pub fn new(counter: u64, armor: &str) -> Result<Self, NotSigned> {
         let armor = armor.trim();
-        if armor.len() > LONGEST || armor.parse::<SshSig>().is_err() {
+        if armor.len() > LONGEST {
+            return Err(NotSigned);
+        }
+        // Its reader does not mind some lengths; a signature is written in one way only.
+        let signature: SshSig = armor.parse().map_err(|_| NotSigned)?;
+        let written = signature.to_pem(LineEnding::LF).map_err(|_| NotSigned)?;
+        let letters = |it: &str| it.chars().filter(|it| !it.is_whitespace()).collect::<String>();
+        if letters(&written) != letters(armor) {
             return Err(NotSigned);
         }
         Ok(Self { counter, armor: armor.to_owned() })
@@ -135,7 +142,7 @@ mod tests {
         let statement = Statement { cloud: "shop", host: "web1", closure: &closure, counter: 7 };
         let sign = |key: &PrivateKey, namespace: &str| {
             let made = key.sign(namespace, HashAlg::Sha512, statement.to_text().as_bytes());
-            let armor = made.and_then(|it| it.to_pem(ssh_key::LineEnding::LF));
+            let armor = made.and_then(|it| it.to_pem(LineEnding::LF));
             Signed::new(7, &armor.unwrap_or_else(|error| panic!("{error}")))
                 .unwrap_or_else(|error| panic!("{error}"))
         };
@@ -160,5 +167,11 @@ mod tests {
         for text in ["", "7", "7:", "x:AAAA", "7:AAAA", "7:A A", "-1:AAAA"] {
             assert_eq!(text.parse::<Signed>(), Err(NotSigned), "{text}");
         }
+        let made = private().sign(NAMESPACE, HashAlg::Sha512, b"a");
+        let armor = made.and_then(|it| it.to_pem(LineEnding::LF)).unwrap_or_else(|error| panic!("{error}"));
+        let word = String::from(Signed::new(7, &armor).unwrap_or_else(|error| panic!("{error}")));
+        let length = "ZzaGE1MTIAAABT";
+        assert!(word.contains(length));
+        assert_eq!(word.replace(length, "ZzaGE1MTIAAzBT").parse::<Signed>(), Err(NotSigned));
     }
 }
