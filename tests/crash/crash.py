@@ -5,6 +5,7 @@ or with an error, and is followed once each by the next run, by the timer, and b
 """
 
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -80,6 +81,25 @@ class Point:
     @property
     def id(self):
         return f"{self.scenario} | {self.point} | {self.fault} | {self.follow}"
+
+
+@contextlib.contextmanager
+def scratch_bench(program, prefix):
+    """A bench with a disk in a folder of its own, gone with it."""
+    work = tempfile.mkdtemp(prefix=prefix)
+    bench = None
+    try:
+        with tempfile.TemporaryDirectory() as outside:
+            built, secret = build(program, outside)
+            prepare(work, program, built)
+        bench = Bench(work, {}, secret)
+        bench.make_disk()
+        yield bench
+    finally:
+        if bench and bench.host:
+            bench.host.kill()
+        subprocess.run(["umount", "--recursive", "--lazy", work], check=False, stderr=subprocess.DEVNULL)
+        shutil.rmtree(work, ignore_errors=True)
 
 
 class Bench:

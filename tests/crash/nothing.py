@@ -6,17 +6,13 @@ Run by tests/show/3g. Prints one JSON object.
 import argparse
 import json
 import re
-import shutil
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 import points
-from crash import Bench, build, switch_to
-from host import prepare
+from crash import scratch_bench, switch_to
 
 CHANGES_NOTHING = {"LoadUnit", "GetUnit", "GetAll", "Get", "Subscribe", "ListUnits", "ListUnitsByPatterns", "ListUnitsByNames"}
 N_RUNS = 21
@@ -54,20 +50,8 @@ def main():
     args = argparse.ArgumentParser(description=__doc__)
     args.add_argument("--program", required=True)
     args = args.parse_args()
-    work = tempfile.mkdtemp(prefix="kolla-lang-nothing.")
-    bench = None
-    try:
-        with tempfile.TemporaryDirectory() as outside:
-            built, secret = build(args.program, outside)
-            prepare(work, args.program, built)
-        bench = Bench(work, {}, secret)
-        bench.make_disk()
+    with scratch_bench(args.program, "kolla-lang-nothing.") as bench:
         print(json.dumps(measure(bench)))
-    finally:
-        if bench and bench.host:
-            bench.host.kill()
-        subprocess.run(["umount", "--recursive", "--lazy", work], check=False, stderr=subprocess.DEVNULL)
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def measure(bench):

@@ -7,30 +7,15 @@ tests/show/7e.
 import argparse
 import os
 import re
-import shutil
 import stat
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests/crash"))
-from crash import Bench, build, switch_to  # noqa: E402
-from host import prepare  # noqa: E402
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "crash"))
+from crash import scratch_bench, switch_to  # noqa: E402
+from prompts import ROOT, point, wrong  # noqa: E402
 
 PLACES = ("etc/kolla-lang", "etc/systemd/system-generators", "etc/kolla", "var/lib/kolla-lang", "run/kolla-lang")
-N_POINTS = 0
-
-
-def wrong(text):
-    sys.exit(f"NOT AS PROMISED: {text}")
-
-
-def point(text):
-    global N_POINTS
-    N_POINTS += 1
-    print(f"{N_POINTS:3} {text}", flush=True)
 
 
 def table(book):
@@ -164,14 +149,7 @@ def main():
     args.add_argument("--list", action="store_true", help="print the modes and end")
     args = args.parse_args()
     rows = [] if args.list else table(args.book)
-    work = tempfile.mkdtemp(prefix="kolla-lang-modes.")
-    bench = None
-    try:
-        with tempfile.TemporaryDirectory() as outside:
-            built, secret = build(args.program, outside)
-            prepare(work, args.program, built)
-        bench = Bench(work, {}, secret)
-        bench.make_disk()
+    with scratch_bench(args.program, "kolla-lang-modes.") as bench:
         if args.list:
             host = bench.own_host()
             host.reset(bench.work / "disk")
@@ -183,11 +161,6 @@ def main():
         under_each_umask(bench, rows)
         wrong_modes(bench)
         links(bench)
-    finally:
-        if bench and bench.host:
-            bench.host.kill()
-        subprocess.run(["umount", "--recursive", "--lazy", work], check=False, stderr=subprocess.DEVNULL)
-        shutil.rmtree(work, ignore_errors=True)
 
 
 if __name__ == "__main__":
