@@ -3,6 +3,7 @@
 //! Layers, top to bottom, and what each may import: docs/ARCHITECTURE.md.
 
 pub mod activate;
+pub mod child;
 pub mod cli;
 pub mod fleet;
 pub mod images;

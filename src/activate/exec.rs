@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
-use super::child::run_within;
 use super::podman::ToolError;
+use crate::child::run_within;
 
 /// The variable that tells a command of ours in a container.
 const MARK: &str = "KOLLA_LANG_EXEC";

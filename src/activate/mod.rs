@@ -7,7 +7,6 @@ pub mod alarm;
 pub mod ask;
 pub mod back;
 pub mod behind;
-pub mod child;
 pub mod contracts;
 pub mod diff;
 pub mod document;

@@ -8,10 +8,10 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use super::ask::{self, Answer};
-use super::child::{self, ChildError, run_within};
 use super::exec::exec_within;
 use super::memory::Memory;
 use super::stock::Stock;
+use crate::child::{self, ChildError, run_within};
 use crate::store::manifest::{Ask, Probe};
 
 /// What a switch asks of the host's programs. Tests have one of their own.

@@ -11,13 +11,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::ask::{self, Answer};
-use super::child::{ChildError, run_within};
 use super::kernel;
 use super::layout::Layout;
 use super::podman::text;
 use super::preflight::numbers;
 use super::switch::held;
 use super::systemd::{Systemd, UnitState};
+use crate::child::{ChildError, run_within};
 use crate::store::Manifest;
 use crate::store::precheck::{Precheck, Protocol, Question, size};
 

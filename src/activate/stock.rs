@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::child;
 use super::podman::{HostTools, ToolError, ask_of, change, run, succeed, text};
+use crate::child;
 
 /// What is asked of podman's store. Tests have one of their own.
 pub trait Stock {

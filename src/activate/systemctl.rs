@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::child::run_within;
 use super::systemd::{Alarm, DONE, Job, JobId, LIMIT, Launch, Systemd, SystemdError, UnitState, log_of};
+use crate::child::run_within;
 
 /// Speaks to systemd through its own programs.
 #[derive(Debug)]

@@ -14,7 +14,7 @@ use zbus::connection::Builder;
 use zbus::export::futures_core::Stream as _;
 use zbus::{Connection, MatchRule, MessageStream, OwnedObjectPath, OwnedVariant, Variant, block_on, message};
 
-use super::child::{ChildError, run_within};
+use crate::child::{ChildError, run_within};
 
 /// What a switch asks of systemd. Tests have one of their own that records and fails.
 pub trait Systemd {

@@ -1,8 +1,9 @@
 //! The podman of this machine, asked what a tag means to it. Pulls nothing.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use super::lock::Pinned;
+use crate::child::{ChildError, run_within};
 
 /// What podman did not say.
 #[derive(Debug, thiserror::Error)]
@@ -18,14 +19,15 @@ pub enum PodmanError {
 
 /// Returns the digest of an image that this machine's podman has.
 pub fn ask(reference: &str) -> Result<Pinned, PodmanError> {
-    let mut command = Command::new("timeout");
-    let within = super::ANSWER_WITHIN.as_secs().to_string();
-    command.args([&within, "podman", "image", "inspect", "--format", "{{.Digest}}", "--", reference]);
-    let output = command.stdin(Stdio::null()).output().map_err(PodmanError::Run)?;
+    let mut command = Command::new("podman");
+    command.args(["image", "inspect", "--format", "{{.Digest}}", "--", reference]);
+    let output = run_within(&mut command, super::ANSWER_WITHIN).map_err(|error| match error {
+        ChildError::Run { source, .. } => PodmanError::Run(source),
+        ChildError::Late { secs, .. } => PodmanError::Answer(format!("nothing within {secs} s")),
+    })?;
     if !output.status.success() {
         return Err(match output.status.code() {
             Some(125) => PodmanError::None,
-            Some(124) => PodmanError::Answer(format!("nothing within {within} s")),
             _ => PodmanError::Answer(last_line(&output.stderr)),
         });
     }

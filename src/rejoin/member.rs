@@ -3,10 +3,11 @@
 //! Keeps nothing: what is known of a member is in the book.
 
 use std::fmt;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use crate::activate::ask::Answer;
 use crate::activate::podman::{HostTools, Tools as _};
+use crate::child::{self, run_within};
 use crate::store::manifest::{Ask, Probe};
 
 /// How long a member may take to say whether it takes part: shorter than others wait for an answer.
@@ -46,7 +47,7 @@ impl Member for Contained {
     fn run_of(&self, pid: i32) -> Option<String> {
         // Everything that runs in the container is in the control group of its unit, and nothing else is.
         let args = ["show", "--property", "ControlGroup,InvocationID", "--", &self.unit()];
-        let output = Command::new("systemctl").args(args).stdin(Stdio::null()).output().ok()?;
+        let output = run_within(Command::new("systemctl").args(args), child::ASK).ok()?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let value = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
         let cgroup = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
@@ -55,8 +56,9 @@ impl Member for Contained {
 
     fn restart(&self) -> bool {
         // If it does not, whoever waits asks again.
-        let asked = Command::new("systemctl").args(["--no-block", "restart", "--", &self.unit()]).status();
-        asked.is_ok_and(|it| it.success())
+        let args = ["--no-block", "restart", "--", &self.unit()];
+        let asked = run_within(Command::new("systemctl").args(args), child::CHANGE);
+        asked.is_ok_and(|it| it.status.success())
     }
 }
 

@@ -9,6 +9,7 @@ use ssh_key::{HashAlg, LineEnding, PrivateKey};
 
 use super::key::SigningKey;
 use super::{NAMESPACE, Signed, Statement};
+use crate::child::{self, ChildError, run_within};
 
 /// Why nothing was signed.
 #[derive(Debug, thiserror::Error)]
@@ -97,7 +98,10 @@ impl Signer {
 
 /// Returns the keys that the agent holds.
 fn agent_keys() -> Result<Vec<SigningKey>, SignError> {
-    let output = Command::new("ssh-add").arg("-L").stdin(Stdio::null()).output().map_err(SignError::Run)?;
+    let output = run_within(Command::new("ssh-add").arg("-L"), child::ASK).map_err(|error| match error {
+        ChildError::Run { source, .. } => SignError::Run(source),
+        late => SignError::Failed(late.to_string()),
+    })?;
     // Of an agent that holds none it prints a sentence, which is no key.
     Ok(String::from_utf8_lossy(&output.stdout).lines().filter_map(SigningKey::parse).collect())
 }

@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use super::keys;
 use kolla_lang::activate::ask::Answer;
-use kolla_lang::activate::child::ChildError;
 use kolla_lang::activate::failure::{ActivateError, Failure, NotBegun};
 use kolla_lang::activate::generation;
 use kolla_lang::activate::history::{self, End};
@@ -28,6 +27,7 @@ use kolla_lang::activate::stamps;
 use kolla_lang::activate::stock::{Container, DIGEST_LABEL, Deed, Image, Stock, UNIT_LABEL};
 use kolla_lang::activate::switch::{Outcome, Target, chain, switch};
 use kolla_lang::activate::systemd::{Alarm, Job, JobId, Launch, Systemd, SystemdError, UnitState};
+use kolla_lang::child::ChildError;
 use kolla_lang::secrets::Vault;
 use kolla_lang::store::files::FileError;
 use kolla_lang::store::manifest::{Change, Probe, Unit, UnitKind};

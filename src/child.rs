@@ -1,7 +1,7 @@
 //! Runs programs of the host within limits: of time, and of what they may print. A program is a process group of its own, which is
 //! ended at the limit.
 //!
-//! Decides nothing, and knows no program. What runs in a container is ended by `exec`.
+//! Decides nothing, and knows no program but for the next step that it tells. What runs in a container is ended by `activate::exec`.
 
 use std::io::{self, Read};
 use std::os::unix::process::CommandExt as _;
