@@ -1,9 +1,11 @@
 //! Whole clouds: each folder of tests/cloud has a `cloud.kl`, and under `expected/` the tree of files that each host gets,
-//! or the reports. The examples are compiled the same way and must have no report. `BLESS=1` writes what there is now.
+//! or the reports. The examples are compiled the same way and must have no report, and so are the sites that shows boot and those that
+//! benchmarks measure. `BLESS=1` writes what there is now.
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::process::Command;
 
 #[path = "support/site.rs"]
 mod site;
@@ -24,7 +26,27 @@ fn main() {
             if expected.exists() { golden(&folder, &expected) } else { Ok(()) }
         }));
     }
+    for parent in ["tests/show", "tests/crash"] {
+        for folder in folders(&root.join(parent)) {
+            let name = folder.strip_prefix(root).unwrap_or(&folder).to_string_lossy().into_owned();
+            trials.push(Trial::test(name, move || compiles(&folder)));
+        }
+    }
+    for (generator, sizes) in [("gen_build.py", &["3"] as &[&str]), ("gen_open.py", &[])] {
+        let script = root.join("tests/bench").join(generator);
+        trials.push(Trial::test(format!("tests/bench/{generator}"), move || generated(&script, sizes)));
+    }
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
+}
+
+/// Compiles what a generator of a benchmark writes into the folder that it is called with.
+fn generated(script: &Path, sizes: &[&str]) -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let made = Command::new("python3").arg("-B").arg(script).args(sizes).arg(folder.path()).output()?;
+    if !made.status.success() {
+        return Err(String::from_utf8_lossy(&made.stderr).into_owned().into());
+    }
+    compiles(folder.path())
 }
 
 fn compiles(site: &Path) -> Result<(), Failed> {

@@ -1,4 +1,4 @@
-//! Properties of the waves of a fleet, for random clouds: played moment by moment, no group is hurt; what is refused is
+//! Properties of the waves of a fleet, for random clouds: played moment by moment, no group's disruption budget is exceeded; what is refused is
 //! impossible, by trying every way; and a planner with a fault is caught.
 //!
 //! `SEED=n` draws the same clouds again, `CASES=n` draws that many; both are printed.
@@ -19,7 +19,7 @@ use kolla_lang::fleet::errors::{NoCanary, Refusal};
 use kolla_lang::fleet::members::{Fleet, State};
 use kolla_lang::fleet::picture::picture;
 use kolla_lang::fleet::plan::{Known, plan_fleet};
-use kolla_lang::fleet::waves::{Wishes, plan_waves};
+use kolla_lang::fleet::waves::{WaveOptions, plan_waves};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use random::{Case, cases};
@@ -52,11 +52,11 @@ fn for_clouds(name: &str, most_hosts: usize, property: impl Fn(&Case) -> Result<
 fn played_moment_by_moment_no_group_is_hurt() {
     let n_planned = Cell::new(0u64);
     for_clouds("no wave takes down more than a group bears", 24, |case| {
-        let Case { fleet, wishes, salt } = case;
-        match plan_waves(fleet, wishes) {
+        let Case { fleet, wave_options, salt } = case;
+        match plan_waves(fleet, wave_options) {
             Ok(plan) => {
                 n_planned.set(n_planned.get() + 1);
-                play(fleet, wishes, &plan, *salt).map_err(|error| format!("{error}\n{plan:#?}"))
+                play(fleet, wave_options, &plan, *salt).map_err(|error| format!("{error}\n{plan:#?}"))
             }
             Err(_) => Ok(()),
         }
@@ -69,17 +69,18 @@ fn played_moment_by_moment_no_group_is_hurt() {
 fn what_is_refused_is_impossible_and_the_group_is_the_reason() {
     let (n_refused, n_groups) = (Cell::new(0u64), Cell::new(0u64));
     for_clouds("what is refused is impossible, what is planned is not", 6, |case| {
-        let Case { fleet, wishes, salt } = case;
-        let ways = Ways::of(fleet, wishes);
-        match plan_waves(fleet, wishes) {
+        let Case { fleet, wave_options, salt } = case;
+        let ways = Ways::of(fleet, wave_options);
+        match plan_waves(fleet, wave_options) {
             Ok(plan) if !ways.is_possible() => Err(format!("planned, and yet impossible: {plan:#?}")),
             Ok(plan) => {
                 let canary = plan.waves.iter().find(|wave| wave.canary);
-                if canary.is_some_and(|it| it.hosts.len() > 1) && ways.has_single_canary(wishes.max_parallel)
+                if canary.is_some_and(|it| it.hosts.len() > 1)
+                    && ways.has_single_canary(wave_options.max_parallel)
                 {
                     return Err(format!("one host alone could be the canary: {plan:#?}"));
                 }
-                play(fleet, wishes, &plan, *salt)
+                play(fleet, wave_options, &plan, *salt)
             }
             Err(refusal) => {
                 n_refused.set(n_refused.get() + 1);
@@ -97,8 +98,8 @@ fn what_is_refused_is_impossible_and_the_group_is_the_reason() {
 /// Whether a refusal says what is so.
 fn is_true(refusal: &Refusal, fleet: &Fleet, ways: &Ways<'_>) -> Result<(), String> {
     let holds = match refusal {
-        Refusal::Group { hosts, hurt } => {
-            if ways.is_ever_spared(hosts, &hurt.group) {
+        Refusal::Group { hosts, exceeded } => {
+            if ways.is_ever_spared(hosts, &exceeded.group) {
                 return Err("the group that is named is no reason".to_owned());
             }
             true
@@ -111,10 +112,13 @@ fn is_true(refusal: &Refusal, fleet: &Fleet, ways: &Ways<'_>) -> Result<(), Stri
             return is(fleet.hosts[host].state == State::Unreachable);
         }
         Refusal::Canary { host, why: NoCanary::Bare } => return is(fleet.hosts[host].state == State::Bare),
-        // Neither units nor the graph are known to the planner of waves.
-        Refusal::Canary { why: NoCanary::Unknown, .. } | Refusal::Unit { .. } | Refusal::Circle { .. } => {
-            false
-        }
+        // Neither units nor their data nor the graph are known to the planner of waves.
+        Refusal::Canary { why: NoCanary::Unknown, .. }
+        | Refusal::Unit { .. }
+        | Refusal::LaterFormat { .. }
+        | Refusal::FormatStep { .. }
+        | Refusal::GroupFormat { .. }
+        | Refusal::Cycle { .. } => false,
         Refusal::Canary { why: NoCanary::After(_) | NoCanary::Together(_), .. } => true,
     };
     is(holds && !ways.is_possible())
@@ -128,9 +132,9 @@ fn is(holds: bool) -> Result<(), String> {
 fn n_caught(name: &str, blinded: impl Fn(&Fleet) -> Fleet) -> u64 {
     let n_caught = Cell::new(0u64);
     for_clouds(name, 8, |case| {
-        let Case { fleet, wishes, salt } = case;
-        if let Ok(plan) = plan_waves(&blinded(fleet), wishes)
-            && play(fleet, wishes, &plan, *salt).is_err()
+        let Case { fleet, wave_options, salt } = case;
+        if let Ok(plan) = plan_waves(&blinded(fleet), wave_options)
+            && play(fleet, wave_options, &plan, *salt).is_err()
         {
             n_caught.set(n_caught.get() + 1);
         }
@@ -177,8 +181,8 @@ fn the_picture_of_the_book_is_what_is_drawn() {
     let (Ok(from), Ok(to)) = (site("cloud.kl"), site("upgrade.kl")) else { panic!("the site is wrong") };
     let known = |(name, to): (String, _)| (name.clone(), Known::since(from.closures.get(&name).cloned(), to));
     let hosts = to.closures.into_iter().map(known).collect();
-    let wishes = Wishes { canary: None, max_parallel: Some(3) };
-    let plan = plan_fleet(&hosts, &Options { allow_one_way: true, ..Options::default() }, &wishes)
+    let wave_options = WaveOptions { canary: None, max_parallel: Some(3) };
+    let plan = plan_fleet(&hosts, &Options { allow_one_way: true, ..Options::default() }, &wave_options)
         .unwrap_or_else(|why| panic!("{why:?}"));
     let (path, drawn) = (root.join("docs/book/plan.svg"), picture(&plan));
     if std::env::var_os("BLESS").is_some() {

@@ -16,7 +16,7 @@ use kolla_lang::activate::diff::diff;
 use kolla_lang::activate::request::Options;
 use kolla_lang::activate::steps::plan;
 use kolla_lang::fleet::plan::{FleetPlan, Known, Planned, plan_fleet};
-use kolla_lang::fleet::waves::Wishes;
+use kolla_lang::fleet::waves::WaveOptions;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 
@@ -33,7 +33,7 @@ fn options() -> Options {
 fn the_graph_holds_what_the_description_says() {
     let (seed, n_cases) = (number("SEED", 1), number("CASES", 400));
     println!(
-        "each host's own plan, no circle, and what is waited for comes before: seed {seed}, {n_cases} clouds"
+        "each host's own plan, no cycle, and what is waited for comes before: seed {seed}, {n_cases} clouds"
     );
     let config = Config {
         cases: u32::try_from(n_cases).unwrap_or(u32::MAX),
@@ -44,7 +44,7 @@ fn the_graph_holds_what_the_description_says() {
     let (n_planned, n_across) = (Cell::new(0u64), Cell::new(0usize));
     let tried = TestRunner::new(config).run(&clouds(), |cloud| {
         let known = cloud.known();
-        let Ok(fleet) = plan_fleet(&known, &options(), &Wishes::default()) else { return Ok(()) };
+        let Ok(fleet) = plan_fleet(&known, &options(), &WaveOptions::default()) else { return Ok(()) };
         n_planned.set(n_planned.get() + 1);
         n_across.set(n_across.get() + across(&fleet));
         check(&cloud, &known, &fleet)
@@ -92,7 +92,7 @@ fn own_plan(host: &str, known: &Known, fleet: &FleetPlan) -> Result<(), String> 
     if !is_same && known.reachable {
         let from_manifest = from.map(|it| &it.manifest);
         let difference = diff(from, &known.to);
-        let plan = plan(&difference, from_manifest, &known.to.manifest, &known.stamps, &options());
+        let plan = plan(&difference, from_manifest, &known.to.manifest, &known.completions, &options());
         expected.extend(plan.stops.iter().map(|it| ("stop", it.unit.clone())));
         let acts = plan.acts.iter().chain(&plan.after_commit);
         expected.extend(acts.map(|it| (it.verb.word(), it.unit.clone())));
@@ -102,14 +102,14 @@ fn own_plan(host: &str, known: &Known, fleet: &FleetPlan) -> Result<(), String> 
     if found == expected { Ok(()) } else { Err(format!("{host} does {found:?}, not {expected:?}")) }
 }
 
-/// All that comes before each node by what it waits for; a circle is an error.
+/// All that comes before each node by what it waits for; a cycle is an error.
 fn all_before(fleet: &FleetPlan) -> Result<Vec<BTreeSet<usize>>, String> {
     let mut done: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
     while done.len() < fleet.nodes.len() {
         let is_next = |idx: &usize| {
             !done.contains_key(idx) && fleet.nodes[*idx].node.after.iter().all(|it| done.contains_key(it))
         };
-        let Some(next) = (0..fleet.nodes.len()).find(is_next) else { return Err("a circle".to_owned()) };
+        let Some(next) = (0..fleet.nodes.len()).find(is_next) else { return Err("a cycle".to_owned()) };
         let mut all: BTreeSet<usize> = fleet.nodes[next].node.after.iter().copied().collect();
         all.extend(fleet.nodes[next].node.after.iter().flat_map(|it| &done[it]));
         done.insert(next, all);

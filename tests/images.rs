@@ -100,6 +100,37 @@ impl Site {
         text
     }
 
+    /// A text with the registry in place of `@`.
+    fn filled(&self, text: &str) -> String {
+        text.replace('@', &format!("127.0.0.1:{}", self.port))
+    }
+
+    /// Runs a command that reads a file as its input, and wants it to succeed.
+    fn give(&self, words: &str, input: &str) {
+        let input = fs::File::open(self.at(input)).unwrap_or_else(|error| panic!("{error}"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kolla-lang"));
+        command.args(words.split(' ')).current_dir(self.folder.path()).env_clear().stdin(input);
+        let output =
+            command.env("HOME", self.folder.path()).output().unwrap_or_else(|error| panic!("{error}"));
+        assert!(output.status.success(), "{words}\n{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// All files that commands of this site could write, by name, with their texts.
+    fn all(&self) -> Vec<(String, String)> {
+        let (mut folders, mut found) = (vec![self.folder.path().to_owned()], Vec::new());
+        while let Some(folder) = folders.pop() {
+            for path in fs::read_dir(folder).into_iter().flatten().flatten().map(|it| it.path()) {
+                match fs::read(&path) {
+                    Ok(bytes) => {
+                        found.push((path.display().to_string(), String::from_utf8_lossy(&bytes).into_owned()))
+                    }
+                    Err(_) => folders.push(path),
+                }
+            }
+        }
+        found
+    }
+
     /// The unit of the first container, as it is built.
     fn unit(&self) -> String {
         self.expect("build --out out", 0, &[]);
@@ -256,6 +287,54 @@ fn a_registry_that_does_not_answer_ends_in_a_refusal_within_its_limit() {
     assert_eq!(site.read("images.lock"), lock);
 }
 
+/// The key of the operator of the tests, as a description and a command name it.
+const OPERATOR: &str = include_str!("support/keys/operator.pub");
+/// The key of the host of the tests.
+const HOST: &str = include_str!("support/keys/host.pub");
+
+#[test]
+fn a_login_of_the_description_counts_before_those_of_this_machine() {
+    let site = Site::new();
+    let (of_operator, of_host) = (OPERATOR.trim(), HOST.trim());
+    let login = format!(
+        "operators.ada = \"{of_operator}\"\nhosts.web1.ssh.key = \"{of_host}\"\nsecrets.login = {{}}\n\
+         registries.\"@/private\" = {{ user = \"ada\", password = .login }}\n"
+    );
+    site.describe(&["@/private/a:1", "@/basic/a:1", "@/open/a:1"], &login);
+    site.means(&json!({ "private/a:1": "{}", "basic/a:1": "{}", "open/a:1": "{}" }));
+    let key = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/support/keys/operator");
+    let key = key.display();
+    // One that podman keeps would do for both, and is asked for the other registry alone.
+    fs::create_dir_all(site.at(".config/containers")).unwrap_or_else(|error| panic!("{error}"));
+    let own = site.filled(r#"{"auths": {"@": {"auth": "YWRhOnMzY3JldA=="}}}"#);
+    site.write(".config/containers/auth.json", &own);
+    site.expect("images pin", 2, &["cannot pin @/private/a:1", "the secret `login` is not in "]);
+    site.write("password", "wrong");
+    site.give("secrets edit login", "password");
+    site.expect(&format!("images pin --identity {key}"), 2, &["@ lets nobody see it without another login"]);
+    site.write("password", "s3cret");
+    site.give(&format!("secrets edit login --identity {key}"), "password");
+    site.expect(
+        "images pin",
+        2,
+        &["the login that the description has for @ cannot be read", "--identity FILE"],
+    );
+    site.expect(
+        &format!("images pin --identity {key}"),
+        0,
+        &["pinned   @/private/a:1", "pinned   @/basic/a:1"],
+    );
+    site.expect("build --out out", 0, &[]);
+    let manifest = site.read("out/web1/manifest.json");
+    let manifest: Value = serde_json::from_str(&manifest).unwrap_or_else(|error| panic!("{error}"));
+    let logins = json!({ site.filled("@/private"): { "user": "ada", "secret": "login" } });
+    assert_eq!(manifest["logins"], logins);
+    for (name, text) in site.all() {
+        let is_ours = name.ends_with("/password") || name.ends_with("/auth.json");
+        assert!(is_ours || !text.contains("s3cret") && !text.contains("YWRhOnMzY3JldA"), "{name}");
+    }
+}
+
 #[test]
 fn a_lock_that_is_damaged_is_named_by_whatever_reads_it() {
     let site = Site::new();
@@ -266,4 +345,14 @@ fn a_lock_that_is_damaged_is_named_by_whatever_reads_it() {
     }
     assert_eq!(site.read("images.lock"), "version = 1\n");
     assert!(!site.at("out").exists());
+}
+
+#[test]
+fn a_registry_is_found_by_the_names_that_the_machine_knows() {
+    let site = Site::new();
+    site.means(&json!({ "open/shop:1": "{}" }));
+    let image = format!("localhost:{}/open/shop:1", site.port);
+    let container = format!("hosts.web1.containers.c0 = {{ image = \"{image}\", contract = .direct }}\n");
+    site.write("cloud.kl", &format!("{HEAD}{container}"));
+    site.expect("images pin", 0, &["pinned ", "wrote images.lock: 1 image"]);
 }

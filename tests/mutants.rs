@@ -26,7 +26,7 @@ fn main() {
     let n_records = number("--records", 4000);
     let corpus = Corpus::read();
     let watch = Watch::begin();
-    let mut seen = describe::Seen::default();
+    let mut seen = describe::ObservedUnit::default();
     for seed in seed..seed + n_descriptions {
         watch.run(&format!("--seed {seed} --descriptions 1 --records 0"), || {
             describe::one(&corpus, seed, &watch, &mut seen);

@@ -12,10 +12,10 @@ mod pair;
 use std::collections::{BTreeMap, BTreeSet};
 
 use host::Host;
+use kolla_lang::activate::completions::{self, Completion, Completions};
 use kolla_lang::activate::diff::diff;
-use kolla_lang::activate::observed::{Observed, Seen, plan_observed};
+use kolla_lang::activate::observed::{Observed, ObservedUnit, plan_observed};
 use kolla_lang::activate::request::Options;
-use kolla_lang::activate::stamps::{self, Stamp, Stamps};
 use kolla_lang::activate::steps::{Plan, plan};
 use kolla_lang::fleet::compare::Compared;
 use kolla_lang::store::{Closure, Manifest};
@@ -39,8 +39,8 @@ fn for_pairs(name: &str, property: impl Fn(&Pair) -> Result<(), String>) {
     }
 }
 
-fn done(manifest: &Manifest) -> Stamps {
-    manifest.tasks.keys().map(|name| (name.clone(), Stamp::Done)).collect()
+fn done(manifest: &Manifest) -> Completions {
+    manifest.tasks.keys().map(|name| (name.clone(), Completion::Done)).collect()
 }
 
 /// Plans from what a host shows to a manifest, with the units that may run by either of a pair.
@@ -137,8 +137,8 @@ fn a_comparison_names_what_a_switch_touches_and_nothing_else() {
             let units = compared.units.iter();
             let named: BTreeSet<&str> =
                 units.filter(|it| is_step(it.verb)).map(|it| it.unit.as_str()).collect();
-            let stamps = stamps::of(&pair.b, &stamps::after(&pair.a));
-            let plan = plan(&diff(Some(&a), &b), Some(&pair.a), &pair.b, &stamps, &options);
+            let completions = completions::of(&pair.b, &completions::after(&pair.a));
+            let plan = plan(&diff(Some(&a), &b), Some(&pair.a), &pair.b, &completions, &options);
             let acts = plan.acts.iter().chain(&plan.after_commit).map(|it| it.unit.as_str());
             let touched: BTreeSet<&str> = plan.stops.iter().map(|it| it.unit.as_str()).chain(acts).collect();
             if named != touched {
@@ -173,7 +173,7 @@ fn the_order_of_maps_decides_nothing() {
             format!("{first:?}\n{second:?}")
         };
         let observed = Host::mixed(pair).observed();
-        let mut backwards: BTreeMap<String, Seen> = BTreeMap::new();
+        let mut backwards: BTreeMap<String, ObservedUnit> = BTreeMap::new();
         for (name, seen) in observed.iter().rev() {
             backwards.insert(name.clone(), seen.clone());
         }

@@ -15,16 +15,19 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use kolla_lang::activate::generation::LaterVolume;
 use kolla_lang::activate::request::Options;
 use kolla_lang::cli::report::Warnings;
+use kolla_lang::fleet::formats::Raised;
 use kolla_lang::fleet::graph::Node;
-use kolla_lang::fleet::members::{Fleet, Host, Order, State};
+use kolla_lang::fleet::members::{Fleet, Group, Host, Order, State};
 use kolla_lang::fleet::plan::{FleetPlan, Known, Planned, plan_fleet};
-use kolla_lang::fleet::record::{Change, End, Record, parse_record};
-use kolla_lang::fleet::rollout::{Command, Event, Open, Seen, begin, resume, take};
-use kolla_lang::fleet::waves::{Waves, Wishes, plan_waves};
+use kolla_lang::fleet::record::{Change, Course, End, Record, parse_record};
+use kolla_lang::fleet::rollout::{Command, Event, HostStatus, Open, begin, resume, take};
+use kolla_lang::fleet::waves::{WaveOptions, Waves, plan_waves};
 use kolla_lang::store::Digest;
 use kolla_lang::store::manifest::TaskClass;
+use kolla_lang::store::version::Version;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use random::cases;
@@ -79,10 +82,24 @@ fn fates(fleet: &Fleet, salt: u64) -> BTreeMap<String, Fate> {
             vanishes: trouble == 5 && bits.is_multiple_of(6),
             one_way: trouble == 6 && bits.is_multiple_of(4)
                 || matches!(trouble, 4 | 5) && bits.is_multiple_of(7),
+            raises: matches!(trouble, 2 | 3 | 5) && bits.is_multiple_of(3),
         };
         (name.clone(), fate)
     };
     fleet.hosts.keys().enumerate().map(fate).collect()
+}
+
+/// Says which hosts change their data.
+fn raised(record: &Record, fates: &BTreeMap<String, Fate>) -> Vec<Raised> {
+    let version = |text: &str| Version::parse(text).unwrap_or_else(|| panic!("{text}"));
+    let had_one = |name: &String| record.hosts.get(name).is_some_and(|it| it.from.is_some());
+    let all = fates.iter().filter(|(name, it)| it.raises && had_one(name));
+    all.map(|(host, _)| {
+        let (has, reads) = (version("2.0"), version("1.0"));
+        let units = vec!["db.service".to_owned()];
+        Raised { host: host.clone(), data: LaterVolume { volume: "db".to_owned(), has, reads, units } }
+    })
+    .collect()
 }
 
 #[test]
@@ -102,18 +119,19 @@ fn a_rollout_ends_whatever_happens() {
     let tried = TestRunner::new(config).run(&drawn, |(mut case, mut deaths)| {
         // What is down by accident is another test's; here hosts are up, new, or away throughout.
         case.fleet.hosts.values_mut().for_each(|host| host.down.clear());
-        let wishes = Wishes { canary: None, max_parallel: case.wishes.max_parallel };
-        let Ok(waves) = plan_waves(&case.fleet, &wishes) else { return Ok(()) };
-        play(&case.fleet, &wishes, &waves, case.salt).map_err(TestCaseError::fail)?;
+        let wave_options = WaveOptions { canary: None, max_parallel: case.wave_options.max_parallel };
+        let Ok(waves) = plan_waves(&case.fleet, &wave_options) else { return Ok(()) };
+        play(&case.fleet, &wave_options, &waves, case.salt).map_err(TestCaseError::fail)?;
         let last: Vec<String> = waves.waves.iter().flat_map(|it| &it.hosts).take(2).cloned().collect();
         let last = if case.salt.is_multiple_of(3) { last } else { Vec::new() };
         let plan = plan_of(&case.fleet, waves, &last);
-        let record = Record::of(&plan, "17", Digest::of(b"cloud"), &changes(&case.fleet));
+        let mut record = Record::of(&plan, "17", Digest::of(b"cloud"), &changes(&case.fleet));
+        let fates = fates(&case.fleet, case.salt);
+        record.raised = raised(&record, &fates);
         if parse_record(&record.to_text()) != Ok(record.clone()) {
             return Err(TestCaseError::fail("the record is not read as it was written"));
         }
         deaths.sort_unstable();
-        let fates = fates(&case.fleet, case.salt);
         let mut world = World::new(&case.fleet, record, fates, deaths, case.salt | 1);
         let (end, _) = world.run().map_err(TestCaseError::fail)?;
         count("controllers died", world.n_died);
@@ -121,7 +139,7 @@ fn a_rollout_ends_whatever_happens() {
         count(
             match end {
                 End::Done => "done",
-                End::Behind => "behind",
+                End::Unreachable => "behind",
                 End::Refused { .. } => "refused",
                 End::Returned { .. } => "returned",
                 End::Stopped { .. } => "stopped",
@@ -137,6 +155,70 @@ fn a_rollout_ends_whatever_happens() {
     assert!(ends.borrow().len() == 7, "not every end was seen");
 }
 
+/// Three hosts in waves: data of the first one are of a later format when the second one fails.
+#[test]
+fn nobody_goes_back_below_its_data() {
+    let names = ["one", "two", "three"].map(str::to_owned);
+    let group = Group {
+        members: names.iter().cloned().collect(),
+        quorum: true,
+        max_unavailable: 1,
+        ..Group::default()
+    };
+    let host = || Host { touches: ["db".to_owned()].into(), ..running() };
+    let fleet = Fleet {
+        hosts: names.iter().map(|name| (name.clone(), host())).collect(),
+        groups: [("db".to_owned(), group)].into(),
+        ..Fleet::default()
+    };
+    let options = WaveOptions { canary: Some("one".to_owned()), max_parallel: None };
+    let waves = plan_waves(&fleet, &options).unwrap_or_else(|why| panic!("{why:?}"));
+    let second = waves.waves[1].hosts[0].clone();
+    let plan = plan_of(&fleet, waves, &[]);
+    let mut record = Record::of(&plan, "17", Digest::of(b"cloud"), &changes(&fleet));
+    let fate = Fate { raises: true, ..Fate::default() };
+    record.raised = raised(&record, &names.iter().map(|name| (name.clone(), fate.clone())).collect());
+    begin(&mut record);
+    take(&mut record, Event::Holding("one".to_owned()));
+    let next = take(&mut record, Event::Committed("one".to_owned()));
+    assert!(matches!(&next[..], [Command::Switch { host, .. }] if *host == second), "{next:?}");
+    let why = "web.service could not be started".to_owned();
+    assert_eq!(take(&mut record, Event::Forward { host: second.clone(), why }), []);
+    let words = format!(
+        "{second}: web.service could not be started; there is no way back: on one the volume db has data of format 2.0, which db.service \
+         of format 1.0 cannot read"
+    );
+    assert_eq!(record.end, Some(End::Stopped { why: words }));
+    // Whoever resumes finds the same: nobody is asked for anything.
+    let now = |committed: &str, forward: Option<&str>| HostStatus {
+        committed: Some(Digest::of(committed.as_bytes())),
+        open: None,
+        finished: true,
+        no_return: Vec::new(),
+        forward: forward.map(|it| Digest::of(it.as_bytes())),
+    };
+    let seen = names.iter().map(|name| {
+        let (new, old) = (format!("{name} new"), format!("{name} old"));
+        let status = match name {
+            it if it == "one" => now(&new, None),
+            it if *it == second => now("composed", Some(&old)),
+            _ => now(&old, None),
+        };
+        (name.clone(), status)
+    });
+    let seen: BTreeMap<String, HostStatus> = seen.collect();
+    assert_eq!(resume(&mut record, &seen), []);
+    assert!(matches!(&record.end, Some(End::Stopped { .. })), "{:?}", record.end);
+    // One that went there while nobody led goes on from there.
+    let mut record = Record { course: Course::Forward, end: None, ..record };
+    let next = resume(&mut record, &seen);
+    let from = Some(Digest::of(b"composed"));
+    assert!(
+        matches!(&next[..], [Command::Switch { host, from: it, .. }] if *host == second && *it == from),
+        "{next:?}"
+    );
+}
+
 /// One host went back by itself while nobody led, and the one that waits for it is still at it.
 #[test]
 fn nobody_begins_for_a_host_that_goes_back() {
@@ -145,14 +227,20 @@ fn nobody_begins_for_a_host_that_goes_back() {
     let order = Order { before: names[0].clone(), after: names[1].clone(), what: "task".to_owned() };
     let hosts = names.iter().map(|name| (name.clone(), bare(Default::default()))).collect();
     let fleet = Fleet { hosts, orders: [order].into(), ..Fleet::default() };
-    let waves = plan_waves(&fleet, &Wishes::default()).unwrap_or_else(|why| panic!("{why:?}"));
+    let waves = plan_waves(&fleet, &WaveOptions::default()).unwrap_or_else(|why| panic!("{why:?}"));
     let plan = plan_of(&fleet, waves, &[]);
     let mut record = Record::of(&plan, "17", Digest::of(b"cloud"), &changes(&fleet));
     begin(&mut record);
-    let Some(tie) = record.ties.first().cloned() else { panic!("nobody waits: {record:#?}") };
-    let over = Event::Over(tie.before);
-    assert_eq!(take(&mut record, over.clone()), [Command::Release(tie.after.clone())]);
-    let seen = |open| Seen { committed: None, open: Some(open), finished: false, no_return: Vec::new() };
+    let Some(dependency) = record.ties.first().cloned() else { panic!("nobody waits: {record:#?}") };
+    let over = Event::Over(dependency.before);
+    assert_eq!(take(&mut record, over.clone()), [Command::Release(dependency.after.clone())]);
+    let seen = |open| HostStatus {
+        committed: None,
+        open: Some(open),
+        finished: false,
+        no_return: Vec::new(),
+        forward: None,
+    };
     let [early, late] = names;
     let back = [(early.clone(), seen(Open::Returning)), (late.clone(), seen(Open::Switching))].into();
     assert_eq!(resume(&mut record, &back), []);
@@ -179,7 +267,7 @@ fn a_hundred_hosts_take_as_long_as_the_slowest_of_each_wave() {
     let known = |(name, to)| (String::clone(&name), Known::since(built.closures.get(&name).cloned(), to));
     let hosts: BTreeMap<String, Known> = next.closures.into_iter().map(known).collect();
     let before = processor_time();
-    let plan = plan_fleet(&hosts, &Options::default(), &Wishes::default());
+    let plan = plan_fleet(&hosts, &Options::default(), &WaveOptions::default());
     let plan = plan.unwrap_or_else(|why| panic!("{why:?}"));
     let took = processor_time() - before;
     let change = |(name, it): (&String, &Known)| {

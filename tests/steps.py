@@ -1,48 +1,67 @@
 #!/usr/bin/env python3
 """Which steps of tests/run are worth their time: what each show depends on, when it last passed, and what fits a budget.
 
-    steps.py choose BUDGET JOBS ALWAYS ONE_AT_A_TIME NAME...   the order to run shows in, those first that the budget (seconds) has room for
-    steps.py plan NAME...            what is known of each: its last pass, its last full record, whether they still hold
+    steps.py choose BUDGET JOBS SEED ALWAYS ONE_AT_A_TIME NAME...   the order to run shows in, those first that the budget (seconds) has room for
+    steps.py check                   fails where a part of the program is the input of no show
+    steps.py inputs NAME             what a show is about, one path a line
     steps.py digest NAME             the digest of what a show depends on
     steps.py passed NAME SECONDS DIGEST   keeps a pass in tests/passes.json
     steps.py failed NAME             drops it
 
-A show names what it depends on in one line, `# inputs: FOLDER...`; its script and what that sources belong to it by themselves.
+A show names the parts of the program that it is about, `# inputs: FOLDER...`. By themselves belong to it: its script and what that
+sources, what these name below tests, examples, docs and stdlib, and the tests of cargo that they run. All else of the program is linked
+by what it runs, so a pass is of that too, but what changed only there comes second.
 It runs nothing itself.
 """
 import datetime
 import fcntl
+import functools
 import hashlib
 import json
 import os
 import pathlib
+import random
 import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PASSES = ROOT / "tests" / "passes.json"
 UNKNOWN_SECONDS = 240  # how long a show is taken to last that never passed
+NAMED = re.compile(r"(?<![\w.-])(?:tests|examples|docs|stdlib)/[\w./-]*\w")
+# What every show runs some of.
+PROGRAM = (".cargo", "Cargo.lock", "Cargo.toml", "lang", "src", "stdlib")
+# What runs the shows, and what they write.
+HARNESS = ("tests/run", "tests/steps.py", "tests/passes.json", "tests/show", "docs/measured")
 
 
-def inputs(name):
-    """The files and folders that a show depends on, as paths below ROOT."""
-    script = ROOT / "tests" / "show" / name
-    text = script.read_text(encoding="utf-8")
-    named = re.search(r"^# inputs: (.+)$", text, re.M)
-    if named is None:
-        sys.exit(f"tests/steps.py: tests/show/{name} has no line `# inputs: FOLDER...`")
-    paths = {f"tests/show/{name}", "Cargo.lock"} | set(named[1].split())
+def is_below(path, tops):
+    return any(path == top or path.startswith(f"{top}/") for top in tops)
+
+
+def named_by(name):
+    """What a show depends on by its own words, as paths below ROOT: its line `# inputs:`, and what its scripts name."""
+    script = f"tests/show/{name}"
+    text = (ROOT / script).read_text(encoding="utf-8")
+    line = re.search(r"^# inputs: (.+)$", text, re.M)
+    if line is None:
+        sys.exit(f"tests/steps.py: {script} has no line `# inputs: FOLDER...`")
+    paths = set(line[1].split())
     for path in sorted(paths):
         if not (ROOT / path).exists():
-            sys.exit(f"tests/steps.py: tests/show/{name} depends on {path}, which does not exist")
-    todo = [text]
+            sys.exit(f"tests/steps.py: {script} depends on {path}, which does not exist")
+    scripts, todo = {script}, [text]
     while todo:
-        for word in re.findall(r"[\w-]+\.(?:sh|py)\b", todo.pop()):
+        text = todo.pop()
+        for word in re.findall(r"[\w-]+\.(?:sh|py)\b", text):
             path = f"tests/show/{word}"
-            if path not in paths and (ROOT / path).is_file():
-                paths.add(path)
+            if path not in scripts and (ROOT / path).is_file():
+                scripts.add(path)
                 todo.append((ROOT / path).read_text(encoding="utf-8"))
-    return sorted(paths)
+        named = set(NAMED.findall(text))
+        for test in re.findall(r"--test (\w+)", text):
+            named |= {f"{folder}/{test}{end}" for folder in ("tests", "lang/tests") for end in ("", ".rs")} | {"tests/support"}
+        paths |= {path for path in named if (ROOT / path).exists() and not is_below(path, HARNESS)}
+    return {path for path in paths if not is_below(path, paths - {path})} | scripts
 
 
 def files_below(path):
@@ -56,18 +75,27 @@ def files_below(path):
     return sorted(found)
 
 
-def digest(name):
-    """sha256 over the names and contents of what a show depends on."""
+@functools.cache
+def digest_below(path):
+    """sha256 over the names and contents of all files of a folder."""
     total = hashlib.sha256()
-    for top in inputs(name):
-        for file in files_below(ROOT / top):
-            content = os.readlink(file).encode() if file.is_symlink() else file.read_bytes()
-            total.update(f"{file.relative_to(ROOT)}\0{hashlib.sha256(content).hexdigest()}\n".encode())
+    for file in files_below(ROOT / path):
+        content = os.readlink(file).encode() if file.is_symlink() else file.read_bytes()
+        total.update(f"{file.relative_to(ROOT)}\0{hashlib.sha256(content).hexdigest()}\n".encode())
     return total.hexdigest()
 
 
+def digest_of(paths):
+    return hashlib.sha256("".join(f"{path}\0{digest_below(path)}\n" for path in sorted(paths)).encode()).hexdigest()
+
+
+def digest(name):
+    """What a pass of a show is of: a digest of what it is about, and one of the whole program."""
+    return f"{digest_of(named_by(name))}+{digest_of(PROGRAM)}"
+
+
 def passes():
-    """The last pass of each show: {name: {"at": "2026-11-29T10:00Z", "seconds": 12, "inputs_sha256": "..."}}."""
+    """The last pass of each show: {name: {"at": "2026-11-29T10:00Z", "seconds": 12, "inputs_sha256": "INPUTS+PROGRAM"}}."""
     return json.loads(PASSES.read_text(encoding="utf-8")) if PASSES.exists() else {}
 
 
@@ -86,30 +114,42 @@ def ago(day):
     return "today" if days <= 0 else "1 day ago" if days == 1 else f"{days} days ago"
 
 
+SAME, ELSEWHERE, CHANGED = "unchanged since", "the program changed elsewhere since", "its inputs changed since"
+
+
+def since(then, now):
+    """What became of what a pass is of since its digest was kept."""
+    return SAME if then == now else ELSEWHERE if then.split("+")[0] == now.split("+")[0] else CHANGED
+
+
 def state(name, known):
-    """(whether its last pass still holds, the sentence that says so)."""
+    """(what changed since its last pass, the sentence that says so)."""
     now = digest(name)
     last, record = known.get(name), full_record(name)
-    holds = last is not None and last["inputs_sha256"] == now
     if last is None:
-        words = "no pass on record"
+        change, words = CHANGED, "no pass on record"
     else:
-        words = f"passed {ago(last['at'])} in {last['seconds']} s, " + ("unchanged since" if holds else "its inputs changed since")
+        change = since(last["inputs_sha256"], now)
+        words = f"passed {ago(last['at'])} in {last['seconds']} s, {change}"
     if record is None:
         words += "; no full record"
     else:
-        fresh = record.get("inputs_sha256") == now
-        words += f"; full record of {record['date']}, " + ("unchanged since" if fresh else "STALE")
-    return holds, words
+        fresh = since(record.get("inputs_sha256", ""), now) != CHANGED
+        words += f"; full record of {record['date']}, " + ("its inputs unchanged since" if fresh else "STALE")
+    return change, words
 
 
-def choose(budget, jobs, always, one_at_a_time, names):
+def choose(budget, jobs, seed, always, one_at_a_time, names):
     """Prints `run|rest NAME SECONDS WORDS`: first what the budget has room for, the longest first, then the rest by its worth."""
     known = passes()
     seconds = {n: known[n]["seconds"] if n in known else UNKNOWN_SECONDS for n in names}
     states = {n: state(n, known) for n in names}
-    # First what changed since it passed, and what never did; among equals what is longest not run, then the shortest.
-    worth = sorted(names, key=lambda n: (n not in always, states[n][0], known[n]["at"] if n in known else "", seconds[n], n))
+    draw = random.Random(seed)
+    # First what changed since it passed, or never did, then where the program changed elsewhere; of these the days longest ago first.
+    # Shows that are equal in this are drawn, the short ones more likely: who keeps no passes leaves out others each time.
+    drawn = {n: draw.expovariate(1 / max(seconds[n], 1)) for n in sorted(names)}
+    order = (CHANGED, ELSEWHERE, SAME)
+    worth = sorted(names, key=lambda n: (n not in always, order.index(states[n][0]), known[n]["at"][:10] if n in known else "", drawn[n], n))
     room, alone_room, run = budget * jobs * 0.9, budget, []
     for name in worth:
         alone = name in one_at_a_time
@@ -123,6 +163,19 @@ def choose(budget, jobs, always, one_at_a_time, names):
     for word, part in (("run", run), ("rest", [n for n in worth if n not in run])):
         for name in part:
             print(word, name, seconds[name], states[name][1])
+
+
+def shows():
+    return sorted(path.name for path in (ROOT / "tests/show").iterdir() if re.fullmatch(r"[a-z]|[0-9]+[a-z]", path.name) and path.is_file())
+
+
+def check():
+    """Fails where no show is about a part of the program. One that names all of `src` looks at how it is written, not at what it does."""
+    named = [paths for paths in map(named_by, shows()) if "src" not in paths]
+    files = [str(file.relative_to(ROOT)) for top in ("src", "lang/src", "stdlib", "examples") for file in files_below(ROOT / top)]
+    lost = [file for file in files if not any(is_below(file, paths) for paths in named)]
+    if lost:
+        sys.exit("tests/steps.py: no show names these in its line `# inputs:`\n" + "\n".join(lost))
 
 
 def keep(name, record):
@@ -146,12 +199,12 @@ def passed(name, seconds, now):
 
 def main(words):
     match words:
-        case ["choose", budget, jobs, always, one_at_a_time, *names]:
-            choose(int(budget), int(jobs), always.split(), one_at_a_time.split(), names)
-        case ["plan", *names]:
-            known = passes()
-            for name in names:
-                print(name, state(name, known)[1])
+        case ["choose", budget, jobs, seed, always, one_at_a_time, *names]:
+            choose(int(budget), int(jobs), int(seed), always.split(), one_at_a_time.split(), names)
+        case ["check"]:
+            check()
+        case ["inputs", name]:
+            print(*sorted(named_by(name)), sep="\n")
         case ["digest", name]:
             print(digest(name))
         case ["passed", name, seconds, now]:

@@ -9,6 +9,10 @@ mod drift;
 mod dry;
 #[path = "switch/fake.rs"]
 mod fake;
+#[path = "switch/follow.rs"]
+mod follow;
+#[path = "switch/formats.rs"]
+mod formats;
 #[path = "switch/gates.rs"]
 mod gates;
 #[path = "switch/gc.rs"]
@@ -38,9 +42,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use fake::{Fail, Fake, Planted, Rescue};
+use kolla_lang::activate::completions::{Completion, Completions};
 use kolla_lang::activate::diff::diff;
 use kolla_lang::activate::request::Options;
-use kolla_lang::activate::stamps::{Stamp, Stamps};
 use kolla_lang::activate::steps::plan;
 use kolla_lang::store::Closure;
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -75,6 +79,8 @@ fn main() {
             .into_iter()
             .chain(drift::scenarios())
             .chain(dry::scenarios())
+            .chain(follow::scenarios())
+            .chain(formats::scenarios())
             .chain(gates::scenarios())
             .chain(gc::scenarios())
             .chain(memory::scenarios())
@@ -108,16 +114,16 @@ fn side(case: &Path, name: &str) -> Result<Option<Closure>, Failed> {
 
 /// Returns the stamps of the tasks that were done before, which are those of the old generation; `doubtful.txt` in the
 /// case names those whose volume is another one now.
-fn stamps(case: &Path, from: Option<&Closure>, to: &Closure) -> Result<Stamps, Failed> {
+fn completions(case: &Path, from: Option<&Closure>, to: &Closure) -> Result<Completions, Failed> {
     let is_done =
         |once: &str| from.is_some_and(|it| it.manifest.tasks.values().any(|task| task.once == once));
     let done = to.manifest.tasks.iter().filter(|(_, task)| is_done(&task.once));
-    let mut stamps: Stamps = done.map(|(name, _)| (name.clone(), Stamp::Done)).collect();
+    let mut completions: Completions = done.map(|(name, _)| (name.clone(), Completion::Done)).collect();
     for name in fs::read_to_string(case.join("doubtful.txt")).unwrap_or_default().lines() {
-        let stamp = stamps.get_mut(name).ok_or_else(|| format!("doubtful.txt names {name}"))?;
-        *stamp = Stamp::Doubtful("its volume is another one".to_owned());
+        let completion = completions.get_mut(name).ok_or_else(|| format!("doubtful.txt names {name}"))?;
+        *completion = Completion::Doubtful("its volume is another one".to_owned());
     }
-    Ok(stamps)
+    Ok(completions)
 }
 
 /// Reads what is asked of a switch beside its generation; without a file nothing is.
@@ -132,9 +138,9 @@ fn options(case: &Path) -> Result<Options, Failed> {
 fn steps(case: &Path) -> Result<(), Failed> {
     let (from, to) = (side(case, "from.json")?, side(case, "to.json")?.ok_or("no to.json")?);
     let difference = diff(from.as_ref(), &to);
-    let stamps = stamps(case, from.as_ref(), &to)?;
+    let completions = completions(case, from.as_ref(), &to)?;
     let options = options(case)?;
-    let plan = plan(&difference, from.as_ref().map(|it| &it.manifest), &to.manifest, &stamps, &options);
+    let plan = plan(&difference, from.as_ref().map(|it| &it.manifest), &to.manifest, &completions, &options);
     let mut text = plan.to_text();
     for file in &difference.files {
         let unit = file.unit.as_deref().unwrap_or("host");

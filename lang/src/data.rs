@@ -3,7 +3,7 @@
 
 use crate::diag::Reported;
 use crate::encode::{Encoder, Limit};
-use crate::source::Span;
+use crate::source::{FileId, Span};
 use ipnet::IpNet;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -148,8 +148,8 @@ pub struct TemplateCall {
     pub name: Arc<str>,
     /// Its text.
     pub text: Arc<str>,
-    /// Where in the shared offset space the template's text begins.
-    pub start: u32,
+    /// The file that it is.
+    pub file: FileId,
     /// What it is rendered with.
     pub value: Data,
 }

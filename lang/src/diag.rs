@@ -131,7 +131,7 @@ impl Diagnostic {
 
     /// `file:line:column` of the mistake, then its code and message: one line.
     pub fn one_line(&self, sources: &SourceMap) -> String {
-        let at = sources.position(self.at.start);
+        let at = sources.position(self.at.first());
         let name = &sources.file(at.file).name;
         let message = words(&self.message).replace('\n', "\\n");
         format!("{name}:{}:{}: {}[{}] {message}", at.line, at.column, self.severity, self.code)
@@ -270,7 +270,7 @@ impl Diagnostic {
     fn apart_from_part(&self) -> String {
         let mut out = format!("{}\n{}\n{}", self.severity, self.message, self.at_text);
         for Label { at, text } in &self.labels {
-            let _ = write!(out, "\n{} {} {text}", at.start, at.end);
+            let _ = write!(out, "\n{} {} {} {text}", at.file.0, at.start, at.end);
         }
         let _ = write!(out, "\n{}", self.help.as_deref().unwrap_or_default());
         match self.parts.as_slice() {
@@ -312,7 +312,7 @@ impl Diagnostic {
     /// The report with what it knows of callers and of further places as labels.
     pub fn labelled(&self, sources: &SourceMap) -> Diagnostic {
         let mut out = self.clone();
-        let is_site = |at: &Span| sources.file(sources.file_of(at.start)).layer == Layer::Site;
+        let is_site = |at: &Span| sources.file(at.file).layer == Layer::Site;
         let mut calls: Vec<Span> = Vec::new();
         for chain in &self.callers {
             let outermost = chain.iter().rev().find(|at| is_site(at));

@@ -35,13 +35,27 @@ pub enum Chars {
     Xml,
 }
 
-/// A reader that does not take every character.
+/// A reader that does not take every text.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct Limit {
     /// What it is called.
     pub reader: Arc<str>,
     /// Which characters it takes.
     pub chars: Chars,
+    /// How many bytes of UTF-8 it takes, if there is a limit.
+    pub most_bytes: Option<u32>,
+}
+
+impl Limit {
+    /// Says why the reader does not take a text, if it does not.
+    #[must_use]
+    pub fn refusal(&self, text: &str) -> Option<String> {
+        let Self { reader, chars, most_bytes } = self;
+        let other = chars.first_other(text).map(|c| refusal(reader, *chars, c));
+        let is_long = |most: &u32| text.len() > *most as usize;
+        let long = || most_bytes.filter(|most| is_long(most)).map(|most| too_long(reader, most, text.len()));
+        other.or_else(long)
+    }
 }
 
 impl Chars {
@@ -60,7 +74,7 @@ impl Chars {
         }
     }
 
-    /// Says which they are, behind "takes".
+    /// Says which they are, after "takes".
     #[must_use]
     pub fn words(self) -> &'static str {
         match self {
@@ -103,6 +117,10 @@ impl Encoder {
 #[must_use]
 pub fn refusal(reader: &str, chars: Chars, c: char) -> String {
     format!("{reader} takes {}, and this text has U+{:04X}", chars.words(), u32::from(c))
+}
+
+fn too_long(reader: &str, most: u32, n_bytes: usize) -> String {
+    format!("{reader} takes at most {most} bytes, and this text has {n_bytes}")
 }
 
 /// Returns an entry of the table by its name.

@@ -9,6 +9,7 @@ pub mod encode;
 pub mod live;
 pub mod merge;
 pub mod rank;
+pub mod session;
 pub mod source;
 pub mod syntax;
 pub mod token;
@@ -16,15 +17,19 @@ pub mod types;
 pub mod value;
 
 use data::Data;
-use diag::{Diagnostic, Problems};
+use diag::Problems;
 use source::{ReadError, SourceMap, Span, World};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use types::hir::{Program, TestDef};
+use value::caller::Caller;
 use value::engine::{Engine, Shared};
-use value::expect::{Caller, Judged};
-use value::memo::Memo;
-use value::readers::Reader;
+use value::expect::Judged;
+use value::outcome::{Outcome, PartTrace};
+use value::pass::Pass;
+use value::state::Reader;
+use value::texts::PartTexts;
 use value::why::{Concerns, NoPath, Why};
 
 /// What a description means: its typed program, the values that its parts share, and all mistakes found so far.
@@ -45,8 +50,20 @@ struct Ran<T> {
     problems: Vec<(usize, Problems)>,
     /// Where something failed, each with the number of its part.
     failed: Vec<(usize, Span)>,
-    /// What was remembered of all of them.
-    memo: Memo,
+    /// What was found of definitions in all of them.
+    outcome: Outcome,
+    /// What can be kept of what was found in each, by the number of the part.
+    traces: Vec<(usize, PartTrace)>,
+}
+
+/// What evaluating parts came to.
+pub struct Evaluated<T> {
+    /// What was made of each part that was evaluated, in the order of their names.
+    pub made: Vec<T>,
+    /// The mistakes of these parts, and the warnings that need all parts.
+    pub problems: Problems,
+    /// What can be kept of each part.
+    pub traces: BTreeMap<Arc<str>, PartTrace>,
 }
 
 /// A description that was read and typed, and is not evaluated.
@@ -159,29 +176,68 @@ impl Compiled {
         jobs: usize,
         each: impl Fn(&Arc<str>, Data) -> T + Sync,
     ) -> (Vec<T>, Problems) {
-        let names = self.part_names();
-        // A part that costs too much is the last one: those behind it would most likely do the same, each as long. Parts are
+        let Evaluated { made, problems, .. } = self.evaluate_parts(jobs, None, &BTreeMap::new(), each);
+        (made, problems)
+    }
+
+    /// The texts by the parts that they concern, unless there are no parts that could be told apart.
+    pub fn part_texts(&self) -> Option<PartTexts> {
+        let partition = self.partition.as_deref().filter(|_| self.shared.map.is_some())?;
+        PartTexts::of(&self.engine.program, partition, &self.shared.looked())
+    }
+
+    /// Evaluates parts as [`Compiled::parts`] does, but for those that are known: what was found in them when they were evaluated from the
+    /// same texts. If something is reported, that may not be all, nor to the word: then all parts are to be evaluated.
+    pub fn parts_but<T: Send>(
+        &self,
+        jobs: usize,
+        texts: &PartTexts,
+        known: &BTreeMap<Arc<str>, PartTrace>,
+        each: impl Fn(&Arc<str>, Data) -> T + Sync,
+    ) -> Evaluated<T> {
+        self.evaluate_parts(jobs, Some(texts), known, each)
+    }
+
+    fn evaluate_parts<T: Send>(
+        &self,
+        jobs: usize,
+        texts: Option<&PartTexts>,
+        known: &BTreeMap<Arc<str>, PartTrace>,
+        each: impl Fn(&Arc<str>, Data) -> T + Sync,
+    ) -> Evaluated<T> {
+        let names: Vec<&Arc<str>> =
+            self.part_names().iter().filter(|name| !known.contains_key(*name)).collect();
+        // A part that costs too much is the last one: those after it would most likely do the same, each as long. Parts are
         // begun in the order of their names, so those before it are found whatever the number of threads.
         let (next, last) = (AtomicUsize::new(0), AtomicUsize::new(usize::MAX));
         let evaluate = || {
-            let mut pass = value::pass(&self.engine, &self.shared);
+            let mut pass = Pass::over(&self.engine, &self.shared);
             let mut out = Vec::new();
             let (mut problems, mut failed) = (Vec::new(), Vec::new());
+            let (mut outcome, mut traces) = (Outcome::default(), Vec::new());
             loop {
                 let i = next.fetch_add(1, Ordering::Relaxed);
-                let Some(name) = names.get(i).filter(|_| i <= last.load(Ordering::Relaxed)) else { break };
+                let Some(&name) = names.get(i).filter(|_| i <= last.load(Ordering::Relaxed)) else { break };
                 if let Some(data) = self.engine.part(&self.shared, &mut pass, name) {
-                    failed.extend(data.failed().map(|at| (i, at)));
+                    failed.extend(pass.failed_at.map(|at| (i, at)));
                     out.push((i, each(name, data)));
                 }
                 if pass.budget.over().is_some() {
                     last.fetch_min(i, Ordering::Relaxed);
                 }
+                if let Some(texts) = texts {
+                    let found = Outcome::take(&mut pass.memo);
+                    let is_right = pass.problems.is_empty() && pass.failed_at.is_none();
+                    let trace = || found.trace(texts, name, pass.looked(&self.shared, name));
+                    traces.extend(is_right.then(trace).flatten().map(|trace| (i, trace)));
+                    outcome.join(found);
+                }
                 if !pass.problems.is_empty() {
                     problems.push((i, std::mem::take(&mut pass.problems)));
                 }
             }
-            Ran { out, problems, failed, memo: std::mem::take(&mut pass.memo) }
+            outcome.join(Outcome::take(&mut pass.memo));
+            Ran { out, problems, failed, outcome, traces }
         };
         let run = || value::budget::evaluating(evaluate);
         let jobs = jobs.clamp(1, names.len().max(1));
@@ -196,52 +252,44 @@ impl Compiled {
                     .collect::<Vec<_>>()
             })
         };
-        let mut won = self.shared.memo.won.clone();
-        let mut lost = self.shared.memo.lost.clone();
-        let mut by_use = self.shared.memo.by_use.clone();
-        let mut taken = self.shared.memo.taken.clone();
-        let mut is_unsure = self.is_unread || self.shared.memo.is_unsure;
+        let mut found = Outcome::of(&self.shared.memo);
+        found.is_unsure |= self.is_unread;
+        for (name, trace) in known {
+            if let Some(texts) = texts {
+                found.recall(texts, name, trace);
+            }
+        }
+        let mut all_traces = BTreeMap::new();
         let mut problems = Problems::default();
         let mut out: Vec<(usize, T)> = Vec::new();
         let mut failed: Option<Span> = None;
         let last = last.into_inner();
-        for Ran { out: parts, problems: found, failed: at, memo } in results.drain(..) {
+        for Ran { out: parts, problems: told, failed: at, outcome, traces } in results.drain(..) {
             out.extend(parts.into_iter().filter(|(i, _)| *i <= last));
-            found.into_iter().filter(|(i, _)| *i <= last).for_each(|(_, found)| problems.extend(found));
+            told.into_iter().filter(|(i, _)| *i <= last).for_each(|(_, told)| problems.extend(told));
             let at = at.into_iter().filter(|(i, _)| *i <= last).map(|(_, at)| at);
             failed = failed.into_iter().chain(at).min();
-            won.iter_mut().zip(memo.won).for_each(|(a, b)| *a |= b);
-            for (loser, winner) in memo.lost {
-                lost.entry(loser).or_insert(winner);
-            }
-            value::taken::join(&mut taken, memo.taken);
-            by_use.extend(memo.by_use);
-            is_unsure |= memo.is_unsure;
+            found.join(outcome);
+            all_traces.extend(traces.into_iter().map(|(i, trace)| (names[i].clone(), trace)));
         }
         if !self.problems.has_errors() {
             problems.account_for(failed);
         }
         out.sort_by_key(|(i, _)| *i);
-        lost.sort_keys();
+        found.lost.sort_keys();
+        let made = out.into_iter().map(|(_, made)| made).collect();
         if last < usize::MAX {
             // What all parts together say means nothing while some are missing.
-            return (out.into_iter().map(|(_, t)| t).collect(), problems);
+            return Evaluated { made, problems, traces: BTreeMap::new() };
         }
+        let Outcome { won, lost, by_use, taken, is_unsure } = found;
         self.engine.dead(&won, &lost, &mut problems);
         self.engine.won_by_use(&by_use, &mut problems);
         // Where nobody knows what there is, nobody is told that something is not there.
         if !is_unsure {
             self.engine.taken_in_vain(&self.shared, &taken, &mut problems);
         }
-        (out.into_iter().map(|(_, t)| t).collect(), problems)
-    }
-
-    /// All mistakes: of the description, of every part, sorted and each once.
-    pub fn all_problems(&self, jobs: usize) -> Vec<Diagnostic> {
-        let (_, parts) = self.parts(jobs, |_, _| ());
-        let mut all = self.problems.clone();
-        all.extend(parts);
-        all.sorted()
+        Evaluated { made, problems, traces: all_traces }
     }
 
     /// The value at a path, given as names of fields and keys from the root.
@@ -249,7 +297,7 @@ impl Compiled {
     /// # Errors
     /// When the path leads nowhere.
     pub fn value_at(&self, steps: &[String]) -> Result<(Data, Problems), NoPath> {
-        let mut pass = value::pass(&self.engine, &self.shared);
+        let mut pass = Pass::over(&self.engine, &self.shared);
         let data = pass.data_at(steps)?;
         if !self.problems.has_errors() {
             pass.problems.account_for(data.failed());
@@ -262,7 +310,7 @@ impl Compiled {
     /// # Errors
     /// When the path leads nowhere.
     pub fn value_apart(&self, steps: &[String]) -> Result<(Data, Concerns), NoPath> {
-        let mut pass = value::apart(&self.engine);
+        let mut pass = Pass::apart(&self.engine);
         let data = pass.data_at(steps)?;
         Ok((data, pass.concerns()))
     }
@@ -270,7 +318,7 @@ impl Compiled {
     /// The value of the expression that [`check_asking`] was given, with the mistakes that concern it. Nothing if there was none, or if its type is wrong.
     pub fn asked(&self) -> Option<(Data, Concerns)> {
         let (ex, ty) = self.engine.program.asked.as_ref()?;
-        let mut pass = value::apart(&self.engine);
+        let mut pass = Pass::apart(&self.engine);
         let data = pass.data_of(ex, *ty);
         Some((data, pass.concerns()))
     }
@@ -285,7 +333,7 @@ impl Compiled {
 
     /// Says whether what a test expects holds; it is asked of the description with what the test gives.
     pub fn judge(&self, test: &TestDef, caller: &dyn Caller) -> Judged {
-        value::pass(&self.engine, &self.shared).judge(test, caller)
+        Pass::over(&self.engine, &self.shared).judge(test, caller)
     }
 
     /// What definitions of one side take from another side, leaf by leaf.

@@ -2,7 +2,7 @@
 
 use crate::data::SecretPart;
 use crate::diag::Reported;
-use crate::source::Span;
+use crate::source::{FileId, Span};
 use ipnet::IpNet;
 use std::cmp::Ordering;
 use std::net::IpAddr;
@@ -51,6 +51,8 @@ pub enum Value {
     Dict(Arc<Dict>),
     /// A record, map or tree of the one tree.
     Node(NodeId),
+    /// What is evaluated when it is read, by number: only where a leaf is explained.
+    Thunk(u32),
     /// A template and what it is rendered with.
     Template(Arc<Template>),
 }
@@ -62,8 +64,8 @@ pub struct Template {
     pub name: Arc<str>,
     /// Its text.
     pub text: Arc<str>,
-    /// Where its text begins in the shared space.
-    pub start: u32,
+    /// The file that it is.
+    pub file: FileId,
     /// A Tree.
     pub value: Value,
     /// Where the call was written.
@@ -178,6 +180,11 @@ impl Value {
         }
     }
 
+    /// Whether it is a record, map or Tree.
+    pub fn has_parts(&self) -> bool {
+        matches!(self, Value::Dict(_) | Value::Node(_) | Value::Thunk(_))
+    }
+
     /// Whether it failed.
     pub fn is_error(&self) -> bool {
         self.failed().is_some()
@@ -202,6 +209,7 @@ impl Value {
             Value::Dict(_) => 14,
             Value::Node(_) => 15,
             Value::Template(_) => 16,
+            Value::Thunk(_) => 17,
         }
     }
 

@@ -62,6 +62,11 @@ impl Uses {
         a != b && used == Some(&true)
     }
 
+    /// Whether a file has definitions: others are texts that are read by `file` and `template`, or what was asked for.
+    pub fn is_module(&self, file: FileId) -> bool {
+        (file.0 as usize) < self.direct.len()
+    }
+
     /// The same with one more file, which uses all others. Numbers between those that are known and its own are of files that use nothing.
     pub fn with_top(&self, top: FileId) -> Uses {
         let n = usize::from(top.0);

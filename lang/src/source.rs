@@ -1,33 +1,62 @@
-//! Where text comes from: spans in one long offset space, the map of files, and the only way in for files.
+//! Where text comes from: places in files, the map of files, and the only way in for files.
 //!
 //! Nothing here opens a file: a [`World`] is handed in by the caller.
 
 use std::sync::Arc;
 
-/// A range of bytes in the one offset space that all sources share.
+/// Index of a source in its [`SourceMap`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct FileId(pub u16);
+
+/// A range of bytes of one file. What is edited in another file moves it nowhere.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Span {
+    /// The file.
+    pub file: FileId,
     /// First byte.
     pub start: u32,
     /// One past the last byte.
     pub end: u32,
 }
 
-impl Span {
-    /// Makes a span of two offsets of the shared space.
-    pub const fn new(start: u32, end: u32) -> Span {
-        Span { start, end }
-    }
-
-    /// The smallest span that holds both.
-    pub fn to(self, other: Span) -> Span {
-        Span { start: self.start.min(other.start), end: self.end.max(other.end) }
-    }
+/// A byte of a file, or the place after its last one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Point {
+    /// The file.
+    pub file: FileId,
+    /// How many bytes are before it.
+    pub offset: u32,
 }
 
-/// Index of a source in its [`SourceMap`].
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct FileId(pub u16);
+impl Span {
+    /// Makes a span of two offsets of a file.
+    pub const fn new(file: FileId, start: u32, end: u32) -> Span {
+        Span { file, start, end }
+    }
+
+    /// Where it begins.
+    pub const fn first(self) -> Point {
+        Point { file: self.file, offset: self.start }
+    }
+
+    /// Where it ends: after its last byte.
+    pub const fn after(self) -> Point {
+        Point { file: self.file, offset: self.end }
+    }
+
+    /// The smallest span that holds both; the first alone if they are in two files.
+    pub fn to(self, other: Span) -> Span {
+        if self.file != other.file {
+            return self;
+        }
+        Span { file: self.file, start: self.start.min(other.start), end: self.end.max(other.end) }
+    }
+
+    /// Whether the other lies in it.
+    pub fn holds(self, other: Span) -> bool {
+        self.file == other.file && self.start <= other.start && other.end <= self.end
+    }
+}
 
 /// Who wrote a file: decides the strength of its definitions.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -38,15 +67,13 @@ pub enum Layer {
     Site,
 }
 
-/// One text: its name as reports print it, its bytes, and where it begins in the shared space.
+/// One text: its name as reports print it, and its bytes.
 #[derive(Clone, Debug)]
 pub struct Source {
     /// The name that reports print, relative and with `/`.
     pub name: Arc<str>,
     /// The whole text.
     pub text: Arc<str>,
-    /// Offset of its first byte in the shared space.
-    pub start: u32,
     /// Library or site.
     pub layer: Layer,
     line_starts: Vec<u32>,
@@ -67,30 +94,29 @@ impl Source {
 pub struct SourceMap {
     files: Vec<Source>,
     /// Of texts that are cuts of others: places in them, sorted, and the columns, from 0, that these have in the whole.
-    columns: Vec<(u32, u32)>,
+    columns: Vec<(Point, u32)>,
 }
 
 impl SourceMap {
-    /// Adds a text and returns its id. Each text is followed by one unused offset, so no span can touch two.
+    /// Adds a text and returns its id.
     pub fn add(&mut self, name: &str, text: Arc<str>, layer: Layer) -> FileId {
-        let start = self.files.last().map_or(0, |last| last.start + last.text.len() as u32 + 1);
         let line_starts = std::iter::once(0)
             .chain(text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(i, _)| i as u32 + 1))
             .collect();
-        self.files.push(Source { name: name.into(), text, start, layer, line_starts });
+        self.files.push(Source { name: name.into(), text, layer, line_starts });
         FileId((self.files.len() - 1) as u16)
     }
 
     /// Says which columns places have in the texts that these are cuts of, sorted by place.
-    pub(crate) fn set_columns(&mut self, columns: Vec<(u32, u32)>) {
+    pub(crate) fn set_columns(&mut self, columns: Vec<(Point, u32)>) {
         self.columns = columns;
     }
 
     /// The column of a place, from 0 and in characters, in the text that the user has.
-    pub(crate) fn column(&self, offset: u32) -> usize {
-        match self.columns.binary_search_by_key(&offset, |(place, _)| *place) {
+    pub(crate) fn column(&self, at: Point) -> usize {
+        match self.columns.binary_search_by_key(&at, |(place, _)| *place) {
             Ok(i) => self.columns[i].1 as usize,
-            Err(_) => self.position(offset).column as usize - 1,
+            Err(_) => self.position(at).column as usize - 1,
         }
     }
 
@@ -104,40 +130,51 @@ impl SourceMap {
         self.files.iter().enumerate().map(|(i, f)| (FileId(i as u16), f))
     }
 
-    /// The file that holds an offset.
-    pub fn file_of(&self, offset: u32) -> FileId {
-        let after = self.files.partition_point(|f| f.start <= offset);
-        FileId(after.saturating_sub(1) as u16)
-    }
-
-    /// File, line and column of an offset; line and column count from 1, the column in characters.
-    pub fn position(&self, offset: u32) -> Position {
-        let file = self.file_of(offset);
-        let source = self.file(file);
-        let local = (offset - source.start).min(source.text.len() as u32);
-        let line = source.line_starts.partition_point(|s| *s <= local) - 1;
+    /// Line and column of a place; both count from 1, the column in characters.
+    pub fn position(&self, at: Point) -> Position {
+        let source = self.file(at.file);
+        let offset = at.offset.min(source.text.len() as u32);
+        let line = source.line_starts.partition_point(|s| *s <= offset) - 1;
         let begin = source.line_starts[line] as usize;
-        let column = source.text.get(begin..local as usize).map_or(0, |t| t.chars().count());
-        Position { file, line: line as u32 + 1, column: column as u32 + 1 }
+        let column = source.text.get(begin..offset as usize).map_or(0, |t| t.chars().count());
+        Position { file: at.file, line: line as u32 + 1, column: column as u32 + 1 }
     }
 
-    /// `name:line` of an offset, as messages print places.
-    pub fn place(&self, offset: u32) -> String {
-        let at = self.position(offset);
-        format!("{}:{}", self.file(at.file).name, at.line)
+    /// `name:line` of where a span begins, as messages print places.
+    pub fn place(&self, at: Span) -> String {
+        format!("{}:{}", self.file(at.file).name, self.position(at.first()).line)
     }
 
     /// The text of a span.
     pub fn text(&self, at: Span) -> &str {
-        let source = self.file(self.file_of(at.start));
-        let (from, to) = ((at.start - source.start) as usize, (at.end.max(at.start) - source.start) as usize);
-        source.text.get(from..to.min(source.text.len())).unwrap_or("")
+        let text = &self.file(at.file).text;
+        let (from, to) = (at.start as usize, at.end.max(at.start) as usize);
+        text.get(from..to.min(text.len())).unwrap_or("")
     }
 
-    /// The whole line of an offset, without its end.
-    pub fn line_text(&self, offset: u32) -> &str {
-        let at = self.position(offset);
-        self.file(at.file).text.lines().nth(at.line as usize - 1).unwrap_or("")
+    /// The whole line in which a span begins, without its end.
+    pub fn line_text(&self, at: Span) -> &str {
+        let line = self.position(at.first()).line;
+        self.file(at.file).text.lines().nth(line as usize - 1).unwrap_or("")
+    }
+
+    /// Where a place is if all texts stand after each other with one unused byte after each: printers of reports know one text.
+    pub(crate) fn flat(&self, at: Point) -> usize {
+        let before: usize = self.files.iter().take(at.file.0 as usize).map(|it| it.text.len() + 1).sum();
+        before + at.offset as usize
+    }
+
+    /// The place that [`SourceMap::flat`] puts there.
+    pub(crate) fn unflat(&self, offset: usize) -> Point {
+        let mut rest = offset;
+        let last = self.files.len().saturating_sub(1);
+        for (i, source) in self.files.iter().enumerate() {
+            if rest <= source.text.len() || i == last {
+                return Point { file: FileId(i as u16), offset: rest as u32 };
+            }
+            rest -= source.text.len() + 1;
+        }
+        Point::default()
     }
 }
 

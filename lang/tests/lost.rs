@@ -10,7 +10,7 @@
 )]
 
 use kl::diag::{Problems, Severity};
-use kl::source::{ReadError, World};
+use kl::source::{FileId, ReadError, World};
 use kl::types::{items, load};
 use kl::value::builtins;
 use std::collections::BTreeMap;
@@ -81,7 +81,7 @@ fn reported(world: &Files, entry: &str, name: &str) -> Option<Vec<String>> {
 /// Whether a text can be parsed as it is: otherwise what is in it may have been skipped.
 fn parses(text: &str) -> Option<kl::syntax::ast::File> {
     let mut problems = Problems::default();
-    let file = kl::syntax::parse(text, 0, &mut problems);
+    let file = kl::syntax::parse(text, FileId(0), &mut problems);
     problems.is_empty().then_some(file)
 }
 

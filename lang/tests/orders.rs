@@ -32,7 +32,7 @@ fn is_total<T: std::fmt::Debug>(all: [&T; 3], order: impl Fn(&T, &T) -> Ordering
             }
             for c in all {
                 if order(a, b).is_le() && order(b, c).is_le() && order(a, c).is_gt() {
-                    return Err(format!("{a:?}, {b:?}, {c:?} make a circle"));
+                    return Err(format!("{a:?}, {b:?}, {c:?} make a cycle"));
                 }
                 if order(a, b).is_eq() && order(a, c) != order(b, c) {
                     return Err(format!("{a:?} and {b:?} are equal, and {c:?} tells them apart"));
@@ -147,7 +147,8 @@ fn value() -> impl Strategy<Value = Value> {
         });
         let template = (text(), inner.clone()).prop_map(|(name, value)| {
             let text = name.clone();
-            Value::Template(Arc::new(Template { name, text, start: 0, value, at: Span::default() }))
+            let file = FileId::default();
+            Value::Template(Arc::new(Template { name, text, file, value, at: Span::default() }))
         });
         prop_oneof![
             vec(inner.clone(), 0..3).prop_map(|all| Value::List(all.into())),

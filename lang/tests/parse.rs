@@ -3,7 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "a test reads its own cases")]
 
 use kl::diag::Problems;
-use kl::source::{Layer, SourceMap};
+use kl::source::{FileId, Layer, SourceMap};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -38,17 +38,28 @@ fn references_parse() {
         let mut sources = SourceMap::default();
         let mut problems = Problems::default();
         sources.add(&path.display().to_string(), text.as_str().into(), Layer::Site);
-        let file = kl::syntax::parse(&text, 0, &mut problems);
+        let file = kl::syntax::parse(&text, FileId(0), &mut problems);
         assert!(!file.items.is_empty());
         wrong.extend(problems.sorted().iter().map(|d| d.one_line(&sources)));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+#[test]
+fn a_tree_keeps_all_of_its_text() {
+    for folder in ["../tests/reference/kl", "../stdlib", "../tests/mistakes"] {
+        for (path, text) in kl_files(folder) {
+            let file = kl::syntax::parse(&text, FileId(0), &mut Problems::default());
+            let pieces = file.tokens.lossless().map(|it| &text[it.at.start as usize..it.at.end as usize]);
+            assert_eq!(pieces.collect::<String>(), text, "{}", path.display());
+        }
+    }
+}
+
 /// Parses and counts the problems.
 fn parses(text: &str) -> usize {
     let mut problems = Problems::default();
-    let file = kl::syntax::parse(text, 0, &mut problems);
+    let file = kl::syntax::parse(text, FileId(0), &mut problems);
     drop(file);
     problems.iter().count()
 }
@@ -58,11 +69,11 @@ fn outcome(source: &str) -> String {
     let mut sources = SourceMap::default();
     let mut problems = Problems::default();
     sources.add("case.kl", source.into(), Layer::Site);
-    let file = kl::syntax::parse(source, 0, &mut problems);
+    let file = kl::syntax::parse(source, FileId(0), &mut problems);
     let mut out = String::new();
     let mut line = |text: String| writeln!(out, "# {text}").expect("a String takes all");
     let place = |at: kl::source::Span| {
-        let (start, end) = (sources.position(at.start), sources.position(at.end));
+        let (start, end) = (sources.position(at.first()), sources.position(at.after()));
         match start.line == end.line {
             true => format!("{}:{}-{}", start.line, start.column, end.column),
             false => format!("{}:{}-{}:{}", start.line, start.column, end.line, end.column),
@@ -126,10 +137,10 @@ fn any_prefix_of_a_reference_parses() {
 #[test]
 fn a_reference_without_any_one_token_parses() {
     for (path, text) in kl_files("../tests/reference/kl") {
-        let tokens = kl::token::lex(&text, 0, &mut Problems::default());
+        let tokens = kl::token::lex(&text, FileId(0), &mut Problems::default());
         for token in &tokens.code {
-            let (before, behind) = (&text[..token.at.start as usize], &text[token.at.end as usize..]);
-            let n_problems = parses(&format!("{before}{behind}"));
+            let (before, after) = (&text[..token.at.start as usize], &text[token.at.end as usize..]);
+            let n_problems = parses(&format!("{before}{after}"));
             assert!(n_problems <= 5, "{} without {token:?}: {n_problems} problems", path.display());
         }
     }
@@ -172,7 +183,7 @@ fn nesting_is_limited() {
     ];
     for text in cases {
         let mut problems = Problems::default();
-        let file = kl::syntax::parse(&format!("{text}\nafter = 1"), 0, &mut problems);
+        let file = kl::syntax::parse(&format!("{text}\nafter = 1"), FileId(0), &mut problems);
         let codes: Vec<_> = problems.iter().map(|d| d.code.name()).collect();
         let start: String = text.chars().take(40).collect();
         assert_eq!(codes, ["too-deep"], "{start}");

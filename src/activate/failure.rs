@@ -1,40 +1,22 @@
-//! Why a switch did not happen, went back, or got stuck: one type for each, as their exit codes differ.
+//! Why a switch did not begin, went back, or got stuck: one type for each, as their exit codes differ.
 //!
 //! Prints nothing.
 
 use std::path::PathBuf;
 
-use super::adopt::AdoptError;
-use super::drift::Finding;
-use super::operators::OperatorError;
-use super::podman::ToolError;
-use super::steps::Refused;
-use super::switch::Outcome;
-use super::systemd::SystemdError;
-use super::verdict::Trouble;
-use crate::secrets::{SecretError, Vault};
-use crate::store::files::FileError;
-use crate::store::sealed::SealedError;
-use crate::store::{Closure, Digest, StoreError};
-
-/// A switch that did not end on the generation asked for, nor cleanly on the one before.
-#[derive(Debug, thiserror::Error)]
-pub enum ActivateError {
-    /// Nothing was touched.
-    #[error(transparent)]
-    NotBegun(#[from] NotBegun),
-    /// It did not begin, after a switch that was cut off had been ended.
-    #[error("{why}")]
-    NotBegunAfter {
-        /// Why it did not begin.
-        why: NotBegun,
-        /// How the other one ended.
-        ended: Box<Outcome>,
-    },
-    /// Somebody must look.
-    #[error(transparent)]
-    Stuck(#[from] Stuck),
-}
+use super::machine::systemd::SystemdError;
+use super::machine::tool::ToolError;
+use super::plan::steps::Refused;
+use super::records::adopted::AdoptError;
+use super::records::completions::StampError;
+use super::records::error_report::ErrorReport;
+use super::records::finding::Finding;
+use super::records::operators::OperatorError;
+use secrets::{SecretError, Vault};
+use store::files::FileError;
+use store::sealed::SealedError;
+use store::version::Version;
+use store::{Closure, Digest, StoreError};
 
 /// Why a switch did not begin. Only what has touched nothing returns this; what has begun returns [`Failure`] or [`Stuck`].
 #[derive(Debug, thiserror::Error)]
@@ -92,12 +74,30 @@ pub enum Refusal {
     #[error("{unit}: {reason}")]
     Planned { unit: String, reason: String },
     #[error(
-        "there is no way back behind the task `{task}`, done for generation {done_for}: generation {number} may need what it changed; once \
-         that is there again, `--allow-behind {task}`"
+        "there is no way back past the task `{task}`, done for generation {done_for}: generation {number} may need what it changed; once \
+         that is there again, `--allow-rollback-past {task}`"
     )]
-    Behind { task: String, done_for: u64, number: u64 },
-    #[error("`--allow-behind {task}` names no task that was finished on this host{}", instead(finished))]
+    Past { task: String, done_for: u64, number: u64 },
+    #[error(
+        "`--allow-rollback-past {task}` names no task that was finished on this host{}",
+        instead(finished)
+    )]
     NoSuchTask { task: String, finished: Vec<String> },
+    #[error(
+        "the volume {volume} has data of format {has}, which {units} of format {reads} cannot read\n  help: switch to a generation of \
+         format {has} or a later one; or remove the volume, switch, and bring back a backup from before"
+    )]
+    LaterFormat { volume: String, has: Version, reads: Version, units: String },
+    #[error(
+        "the volume {volume} has data of format {has}, which {units} of format {reads} does not take over\n  help: switch to a \
+         generation of one of these formats first: {from}"
+    )]
+    FormatStep { volume: String, has: Version, reads: Version, units: String, from: String },
+    #[error(
+        "the record of the format of the volume {volume} is damaged\n  help: find out which version wrote its data last, and remove \
+         {}/{volume}.json", path.display()
+    )]
+    UnknownFormat { volume: String, path: PathBuf },
     #[error("there is no generation {number} on this host")]
     NoGeneration { number: u64 },
     #[error("there is no generation before this one")]
@@ -173,9 +173,24 @@ fn instead(names: &[String]) -> String {
     if names.is_empty() { String::new() } else { format!("\n  help: finished were {}", names.join(", ")) }
 }
 
+impl From<StampError> for Refusal {
+    fn from(error: StampError) -> Self {
+        match error {
+            StampError::File(error) => error.into(),
+            StampError::Tool(error) => error.into(),
+        }
+    }
+}
+
 impl From<Refusal> for NotBegun {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(vec![refusal])
+    }
+}
+
+impl From<StampError> for NotBegun {
+    fn from(error: StampError) -> Self {
+        Refusal::from(error).into()
     }
 }
 
@@ -213,6 +228,13 @@ pub enum Failure {
     OtherProcess { unit: String, process: String },
     #[error("systemd did not take up {unit}: {state}")]
     NotLoaded { unit: String, state: String },
+    #[error(
+        "{units} stays down: data in its volume {volume} have format {has} by now, and it reads {reads}; it cannot go on as it was tried: \
+         {why}\n  help: switch to a generation of format {has} or a later one"
+    )]
+    Outgrown { units: String, volume: String, has: Version, reads: Version, why: String },
+    #[error("what a way back committed cannot be read")]
+    Forward { source: Box<StoreError> },
     #[error("it was interrupted")]
     Interrupted,
     #[error("other hosts were not as far as {unit} needs within {secs} s")]
@@ -222,7 +244,7 @@ pub enum Failure {
     #[error("its process ended before it did")]
     CutOff,
     #[error("{}", trouble.message)]
-    Told { trouble: Trouble },
+    Reported { trouble: ErrorReport },
     #[error("its journal has version {version}, written by a newer kolla-lang; run that one")]
     NewerJournal { version: u32 },
     #[error("cannot read the generations of the switch that was cut off")]
@@ -248,7 +270,7 @@ impl Failure {
     pub fn log(&self) -> &[String] {
         match self {
             Self::Job { log, .. } | Self::Late { log, .. } | Self::Died { log, .. } => log,
-            Self::Told { trouble } => &trouble.log,
+            Self::Reported { trouble } => &trouble.log,
             _ => &[],
         }
     }
@@ -259,5 +281,11 @@ impl Failure {
             vault.hide(closures, log);
         }
         self
+    }
+}
+
+impl From<&Failure> for ErrorReport {
+    fn from(failure: &Failure) -> Self {
+        Self { log: failure.log().to_vec(), ..Self::of(failure) }
     }
 }

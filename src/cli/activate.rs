@@ -10,18 +10,19 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use super::exit::Exit;
 use super::host::{Answer, complain};
 use super::verdict::report;
-use crate::activate::failure::{ActivateError, NotBegun};
-use crate::activate::journal::{Journal, is_open, write_closed};
-use crate::activate::layout::Layout;
-use crate::activate::perform::Host;
-use crate::activate::pid1::Pid1;
-use crate::activate::podman::HostTools;
-use crate::activate::recover::recover;
-use crate::activate::request::{Options, Request};
-use crate::activate::switch::{Outcome, switch};
-use crate::activate::verdict::Verdict;
-use crate::secrets::Vault;
-use crate::store::{files, lock};
+use activate::failure::NotBegun;
+use activate::host::Host;
+use activate::journal::{Journal, is_open, write_closed};
+use activate::layout::Layout;
+use activate::lazy_systemd::LazySystemd;
+use activate::outcome::{ActivateError, Outcome};
+use activate::recover::recover;
+use activate::request::{Options, Request};
+use activate::switch::switch;
+use activate::tool::HostTools;
+use activate::verdict::Verdict;
+use secrets::Vault;
+use store::{files, lock};
 
 /// Switch this host, or end a switch that was cut off
 #[derive(Debug, Args)]
@@ -71,11 +72,11 @@ fn listen_to_signals() -> std::io::Result<Arc<AtomicBool>> {
 
 fn run_switch(request: Request, interrupted: &AtomicBool) -> Exit {
     let layout = Layout::new("/");
-    let Request { tx, goal, options } = request;
+    let Request { tx, requested, options } = request;
     let asked = std::env::current_exe().map_err(|error| NotBegun::from(files::of_program(error)));
-    let asked = asked.and_then(|program| Ok((program, goal.load(&layout)?)));
+    let asked = asked.and_then(|program| Ok((program, requested.load(&layout)?)));
     let ended = asked.map_err(ActivateError::from).and_then(|(program, target)| {
-        let (mut systemd, mut tools) = (Pid1::connect(), HostTools);
+        let (mut systemd, mut tools) = (LazySystemd::connect(), HostTools);
         let mut host = Host {
             layout: &layout,
             systemd: &mut systemd,
@@ -85,7 +86,7 @@ fn run_switch(request: Request, interrupted: &AtomicBool) -> Exit {
             options,
             journal: Journal::default(),
             alarms: Vec::new(),
-            standing: None,
+            armed_timer: None,
             interrupted,
         };
         switch(&mut host, target, &program)
@@ -105,7 +106,7 @@ fn run_switch(request: Request, interrupted: &AtomicBool) -> Exit {
 pub fn recover_now(interrupted: &AtomicBool) -> Result<Option<Outcome>, ActivateError> {
     let layout = Layout::new("/");
     let _lock = take_lock(&layout)?;
-    let (mut systemd, mut tools) = (Pid1::connect(), HostTools);
+    let (mut systemd, mut tools) = (LazySystemd::connect(), HostTools);
     recover(&mut Host {
         layout: &layout,
         systemd: &mut systemd,
@@ -115,7 +116,7 @@ pub fn recover_now(interrupted: &AtomicBool) -> Result<Option<Outcome>, Activate
         options: Options::default(),
         journal: Journal::default(),
         alarms: Vec::new(),
-        standing: None,
+        armed_timer: None,
         interrupted,
     })
     .map_err(ActivateError::from)

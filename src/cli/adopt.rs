@@ -6,21 +6,21 @@ use serde_json::{Value, json};
 use super::exit::Exit;
 use super::host::{complain, require_root};
 use super::say::{say, say_wrong};
-use crate::activate::adopt::accept::{self, accept};
-use crate::activate::adopt::containers::{kept_name, settle};
-use crate::activate::adopt::{AdoptError, Adopted, Book, What};
-use crate::activate::layout::Layout;
-use crate::activate::pid1::Pid1;
-use crate::activate::podman::HostTools;
-use crate::activate::switch::held;
-use crate::store::lock;
+use activate::adopt::accept::{self, AcceptError, accept, accept_again};
+use activate::adopt::containers::{kept_name, settle};
+use activate::adopted::{Adopted, Book, What};
+use activate::generation::current_generation;
+use activate::layout::Layout;
+use activate::lazy_systemd::LazySystemd;
+use activate::tool::HostTools;
+use store::lock;
 
 /// Let the next switch take the place of files and containers that kolla-lang did not make; they are kept
 #[derive(Debug, Args)]
 #[command(
     after_help = "A file is copied to /var/lib/kolla-lang/adopted with its owner and mode, a container is stopped, renamed and \
 its unit disabled when a switch needs its name. Both come back when no generation wants their place any more. Without a name \
-it lists what was adopted.\n\nExit codes: 0 done, 2 refused and nothing touched, 4 not everything was brought back, 6 a switch is \
+it lists what was adopted.\n\nExit codes: 0 done, 2 refused and nothing touched, 4 not everything was adopted, forgotten or brought back, 6 a switch is \
 running\n\nExample: kolla-lang adopt /etc/hosts mariadb"
 )]
 pub struct AdoptArgs {
@@ -54,17 +54,14 @@ pub fn run(args: &AdoptArgs) -> Exit {
     if *settle {
         return run_settle(&layout);
     }
-    let mut done = Vec::new();
-    for name in names {
-        let ended = match forget {
-            true => accept::forget(&layout, name).map(|()| None),
-            false => accept(&layout, &mut HostTools, name).map(Some),
-        };
-        match ended {
-            Ok(adopted) => done.extend(adopted),
-            Err(error) => return complain(&error, Exit::Refused),
-        }
-    }
+    let done = match forget {
+        true => accept::forget(&layout, names).map(|()| Vec::new()),
+        false => accept(&layout, &mut HostTools, names),
+    };
+    let done = match done {
+        Ok(done) => done,
+        Err(error) => return complain(&error, exit_of(&error)),
+    };
     if *json {
         say!("{:#}", to_json(&done));
     } else {
@@ -93,11 +90,11 @@ fn list(layout: &Layout, as_json: bool) -> Exit {
 }
 
 fn run_settle(layout: &Layout) -> Exit {
-    let held = match held(layout) {
+    let held = match current_generation(layout) {
         Ok(held) => held,
         Err(error) => return complain(&error, Exit::Stuck),
     };
-    let mut systemd = Pid1::connect();
+    let mut systemd = LazySystemd::connect();
     let manifest = held.as_ref().map(|it| &it.closure.manifest);
     let problems = settle(layout, &mut systemd, &mut HostTools, manifest);
     for problem in &problems {
@@ -112,21 +109,24 @@ pub fn accept_all(layout: &Layout, names: &[String]) -> Result<(), Exit> {
         return Ok(());
     }
     let _lock = take_lock(layout)?;
-    for name in names {
-        match accept(layout, &mut HostTools, name) {
-            Ok(_) => {}
-            // What was set aside before needs no second yes.
-            Err(AdoptError::Nothing { .. }) if Book::load(layout).is_ok_and(|it| it.get(name).is_some()) => {}
-            Err(error) => return Err(complain(&error, Exit::Refused)),
-        }
+    accept_again(layout, &mut HostTools, names).map(drop).map_err(|error| match error {
+        AcceptError::NotBegun(error) => complain(&error, Exit::Refused),
+        half => complain(&half, Exit::Stuck),
+    })
+}
+
+/// Says how it ended: with nothing touched, or in between.
+fn exit_of(error: &AcceptError) -> Exit {
+    match error {
+        AcceptError::NotBegun(_) => Exit::Refused,
+        AcceptError::Half { .. } => Exit::Warnings,
     }
-    Ok(())
 }
 
 /// Takes the lock that a switch holds.
 pub fn take_lock(layout: &Layout) -> Result<lock::Lock, Exit> {
     let refused = |error: &dyn std::error::Error| complain(error, Exit::Refused);
-    crate::store::files::make_folder(&layout.run()).map_err(|error| refused(&error))?;
+    store::files::make_folder(&layout.run()).map_err(|error| refused(&error))?;
     match lock::try_lock(&layout.lock()) {
         Ok(Some(lock)) => Ok(lock),
         Ok(None) => {

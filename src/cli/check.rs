@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 use std::path::PathBuf;
 
-use super::build::make;
+use super::build::inspect;
 use super::describe::{JobsArgs, compile};
 use super::exit::Exit;
 use super::host::Answer;
@@ -33,7 +33,7 @@ pub fn run(args: &CheckArgs) -> Exit {
         Err(exit) => return exit,
     };
     let answer = Answer::of(args.json);
-    let made = make(&described, args.jobs.count());
+    let made = inspect(&described, args.jobs.count());
     let compiled = &described.compiled;
     let exit = report::print_all(&made.problems, compiled.sources(), answer, args.strict.warnings());
     if answer == Answer::Json {

@@ -38,12 +38,12 @@ impl Mistakes {
         };
         let mut n_others = 0;
         for it in compiled.problems().sorted().into_iter().filter(is_error) {
-            if asked == Some(sources.file_of(it.at.start)) || is_known(&concerning, &it) {
+            if asked == Some(it.at.file) || is_known(&concerning, &it) {
                 continue;
             }
             // What a file would say that was not read concerns every answer.
             let is_unread = it.code.as_str().starts_with("kl::files::");
-            if is_unread || involved.iter().any(|at| at.start <= it.at.start && it.at.end <= at.end) {
+            if is_unread || involved.iter().any(|at| at.holds(it.at)) {
                 concerning.push(it);
             } else {
                 n_others += 1;

@@ -10,13 +10,13 @@ use super::host::{Answer, Build, complain, require_root};
 use super::say::say_wrong;
 use super::there::ThereArgs;
 use super::verdict::no_end;
-use crate::activate::journal::{self, Record};
-use crate::activate::layout::Layout;
-use crate::activate::name::parse_name;
-use crate::activate::part::{Open, Stage};
-use crate::activate::pid1::Pid1;
-use crate::activate::report::open;
-use crate::store::files::{self, FileError};
+use activate::journal::{self, Record};
+use activate::layout::Layout;
+use activate::lazy_systemd::LazySystemd;
+use activate::name::parse_name;
+use activate::part::{Open, Stage};
+use activate::report::open;
+use store::files::{self, FileError};
 
 /// Confirm the switch that waits for it; without a word in time the host goes back
 #[derive(Debug, Args)]
@@ -49,7 +49,7 @@ pub fn run(args: &ConfirmArgs, build: Build<'_>) -> Exit {
     }
     let layout = Layout::new("/");
     match what_waits(&layout, args.tx.as_deref()) {
-        Ok(tx) => follow(&layout, &mut Pid1::connect(), Some(tx), answer),
+        Ok(tx) => follow(&layout, &mut LazySystemd::connect(), Some(tx), answer),
         Err(exit) => no_end(exit, answer),
     }
 }

@@ -11,8 +11,8 @@ use super::report;
 use super::say::say_wrong;
 use super::world::{Disk, WithVersions};
 use super::{images_of, secrets_of};
-use crate::images::lock::ImagesLock;
-use crate::secrets::file::SecretsFile;
+use images::lock::ImagesLock;
+use secrets::file::SecretsFile;
 
 /// The map of the root whose entries are evaluated, rendered and switched apart from each other.
 pub const PARTITION: &str = "hosts";

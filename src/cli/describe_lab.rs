@@ -8,8 +8,8 @@ use super::exit::Exit;
 use super::host::Answer;
 use super::report::{self, Warnings};
 use super::say::say_wrong;
-use crate::lab::{LabHost, LabPort, LabSpec, release_with};
-use crate::model::{Cloud, Host, Interface, decode_cloud, decode_host};
+use lab::{LabHost, LabPort, LabSpec, release_with};
+use model::{Cloud, Host, Interface, decode_cloud, decode_host};
 
 /// Reads the hosts of a lab out of the cloud that a file describes. What is wrong was printed.
 pub fn spec(file: Option<&Path>) -> Result<LabSpec, Exit> {

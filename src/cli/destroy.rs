@@ -8,18 +8,23 @@ use clap::Args;
 use super::exit::Exit;
 use super::follow::run_switch;
 use super::host::{Answer, Build, complain, require_root};
+use super::how::HowArgs;
 use super::say::{say, say_wrong};
-use super::switch::HowArgs;
-use super::there::ThereArgs;
+use super::sudo::SudoArgs;
+use super::there::{ThereArgs, complain_of_host};
 use super::verdict::no_end;
-use crate::activate::layout::Layout;
-use crate::activate::podman::{HostTools, Tools};
-use crate::activate::switch::{Target, held, preview};
-use crate::fleet::crew::Crew;
-use crate::fleet::errors::listed;
-use crate::fleet::remote::{Program, RemoteHost};
-use crate::fleet::ssh::LONG_SILENCE;
-use crate::store::Closure;
+use activate::compare::preview;
+use activate::generation::current_generation;
+use activate::layout::Layout;
+use activate::podman::Tools;
+use activate::request::Target;
+use activate::tool::HostTools;
+use fleet::connections::Connections;
+use fleet::errors::listed;
+use fleet::program::Program;
+use fleet::remote::RemoteHost;
+use fleet::ssh::LONG_SILENCE;
+use store::Closure;
 
 /// Stop and take away everything that a host, or all of a cloud, has of its description
 #[derive(Debug, Args)]
@@ -45,6 +50,8 @@ pub struct DestroyArgs {
     #[arg(long, value_name = "NAME", conflicts_with = "cloud")]
     volume: Vec<String>,
     #[command(flatten)]
+    sudo: SudoArgs,
+    #[command(flatten)]
     how: HowArgs,
     /// Print one JSON value
     #[arg(long)]
@@ -53,17 +60,16 @@ pub struct DestroyArgs {
 
 /// Runs the command.
 pub fn run(args: &DestroyArgs, build: Build<'_>) -> Exit {
-    let DestroyArgs { cloud, local: _, host, file, volume, how, json } = args;
+    let DestroyArgs { cloud, local: _, host, file, volume, sudo, how, json } = args;
     let tx = how.tx();
     let mut words = vec!["destroy".to_owned(), "--local".to_owned()];
     words.extend(volume.iter().map(|name| format!("--volume={name}")));
-    words.extend(how.words());
     if let Some(cloud) = cloud {
-        return destroy_all(cloud, file.as_ref(), &words, *json, build).unwrap_or_else(|exit| exit);
+        words.extend(how.words(&how.options()));
+        return destroy_all(cloud, (file.as_ref(), *sudo), &words, *json, build).unwrap_or_else(|exit| exit);
     }
-    words.push(format!("--tx={tx}"));
-    let there = ThereArgs::new(host.clone(), file.clone());
-    if let Some(exit) = there.run_switch(build, &words, &tx, *json) {
+    let there = ThereArgs::new(host.clone(), file.clone(), *sudo);
+    if let Some(exit) = there.run_switch(build, &words, how, &tx, *json) {
         return exit;
     }
     let answer = Answer::of(*json);
@@ -76,7 +82,7 @@ pub fn run(args: &DestroyArgs, build: Build<'_>) -> Exit {
 fn destroy_here(volumes: &[String], how: &HowArgs, answer: Answer) -> Result<Exit, Exit> {
     let layout = Layout::new("/");
     let mut tools = HostTools;
-    let Some(held) = held(&layout).map_err(|error| complain(&error, Exit::Refused))? else {
+    let Some(held) = current_generation(&layout).map_err(|error| complain(&error, Exit::Refused))? else {
         say!("nothing to do: this host has no generation");
         return Ok(Exit::Done);
     };
@@ -122,7 +128,7 @@ fn check_volumes(names: &[String], tools: &mut dyn Tools) -> Result<(), Exit> {
 /// Takes all hosts of a cloud down at once: there is no order in which some of them would be of use.
 fn destroy_all(
     cloud: &str,
-    file: Option<&PathBuf>,
+    (file, sudo): (Option<&PathBuf>, SudoArgs),
     words: &[String],
     json: bool,
     build: Build<'_>,
@@ -136,16 +142,16 @@ fn destroy_all(
         return Err(Exit::Wrong);
     }
     let program = Program::load().map_err(|error| complain(&error, Exit::Refused))?;
-    let (crew, unreached) = Crew::reach(&built.reach, &program);
+    let (connections, unreached) = Connections::reach(&built.reach, &program, &sudo.sudo());
     let mut worst = if unreached.is_empty() { Exit::Done } else { Exit::Warnings };
     for error in unreached.values() {
-        complain(error, Exit::Warnings);
+        complain_of_host(error, Exit::Warnings);
     }
-    let names: Vec<String> = crew.names().cloned().collect();
+    let names: Vec<String> = connections.names().cloned().collect();
     let words: Vec<&str> = words.iter().map(String::as_str).chain(json.then_some("--json")).collect();
     let destroy =
         |name: &str, host: &RemoteHost| host.follow(&words, LONG_SILENCE, |line| say!("{name}  {line}"));
-    for (name, ended) in crew.each(&names, destroy) {
+    for (name, ended) in connections.each(&names, destroy) {
         let (code, said) = ended.map_err(|error| complain(&error, Exit::Stuck))?;
         let exit = code.map_or(Exit::Stuck, super::there::exit_of);
         if exit != Exit::Done {

@@ -14,18 +14,18 @@ use super::origins::Origins;
 use super::report::{StrictArgs, Warnings};
 use super::say::{say, say_wrong};
 use super::sides::{Loaded, Side, load, side_of};
-use crate::activate::diff::{Action, FileChange, KeyChange, diff};
-use crate::activate::generation;
-use crate::activate::layout::Layout;
-use crate::activate::podman::HostTools;
-use crate::activate::request::Options;
-use crate::activate::stamps;
-use crate::activate::steps::plan;
-use crate::activate::switch::{Preview, held};
-use crate::fleet::compare::Compared;
-use crate::fleet::page::review_page;
-use crate::fleet::review::Review;
-use crate::store::{Closure, files};
+use activate::compare::Preview;
+use activate::completions;
+use activate::diff::{Action, FileChange, KeyChange, diff};
+use activate::generation::{self, current_generation};
+use activate::layout::Layout;
+use activate::request::Options;
+use activate::steps::plan;
+use activate::tool::HostTools;
+use fleet::compare::Compared;
+use fleet::page::review_page;
+use fleet::review::Review;
+use store::{Closure, files};
 
 /// Say what differs: units with what would be done and why, files, keys with both values and the line that gave the new one, and secrets,
 /// of which no value is shown
@@ -164,7 +164,7 @@ fn of_this_host(
             (Some(*number), Some(generation::load_closure(layout, *number).map_err(|error| refused(&error))?))
         }
         _ => {
-            let held = held(layout).map_err(|error| refused(&error))?;
+            let held = current_generation(layout).map_err(|error| refused(&error))?;
             held.map(|it| (it.number, it.closure)).unzip()
         }
     };
@@ -175,10 +175,10 @@ fn of_this_host(
     };
     let name = name.unwrap_or_else(node_name);
     let Some(to) = to.hosts.get(&name) else { return Err(no_host(&name, to.hosts.keys())) };
-    let done = stamps::done(layout, &mut HostTools).map_err(|error| refused(&error))?;
+    let done = completions::done(layout, &mut HostTools).map_err(|error| refused(&error))?;
     let difference = diff(closure.as_ref(), to);
     let manifest = closure.as_ref().map(|it| &it.manifest);
-    let plan = plan(&difference, manifest, &to.manifest, &stamps::of(&to.manifest, &done), &options());
+    let plan = plan(&difference, manifest, &to.manifest, &completions::of(&to.manifest, &done), &options());
     let compared = Compared::of(&plan, &difference, closure.as_ref(), to);
     let review = Review::of(&BTreeMap::from([(name, compared)]), |_| closure.is_some());
     let name = number.map_or_else(|| "no generation".to_owned(), |number| format!("generation {number}"));

@@ -3,9 +3,10 @@
 use clap::Args;
 use kl::Compiled;
 use kl::data::Data;
-use kl::source::{Source, Span};
+use kl::source::Span;
 use kl::value::show::text;
 use kl::value::why::{Concerns, NoPath};
+use render::values::{write_json, write_text};
 use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -16,7 +17,6 @@ use super::exit::Exit;
 use super::host::Answer;
 use super::report::{self, Warnings};
 use super::say::say_wrong;
-use super::value::Json;
 use super::why;
 
 /// Print the value of a path of the description, or of an expression over it
@@ -62,7 +62,11 @@ pub fn run(args: &EvalArgs) -> Exit {
         mistakes.add(concerns);
         match data.is_error() {
             true => Vec::new(),
-            false if args.json => vec![json(Vec::new(), &data)],
+            false if args.json => {
+                let mut out = Vec::new();
+                write_json(&mut out, &data);
+                vec![out]
+            }
             false => vec![text(&data).into_bytes()],
         }
     };
@@ -118,7 +122,7 @@ fn value(compiled: &Compiled, path: Option<&[String]>) -> Result<(Data, Concerns
         (_, None) => {
             let asked_in = compiled.program().asked_in;
             let mut all = compiled.problems().sorted();
-            all.retain(|it| Some(compiled.sources().file_of(it.at.start)) == asked_in);
+            all.retain(|it| Some(it.at.file) == asked_in);
             Err(report::print_all(&all, compiled.sources(), Answer::Text, Warnings::Allowed))
         }
     }
@@ -126,24 +130,18 @@ fn value(compiled: &Compiled, path: Option<&[String]>) -> Result<(Data, Concerns
 
 /// All hosts are concerned by all that is wrong.
 fn everything(compiled: &Compiled) -> BTreeSet<Span> {
-    let whole = |source: &Source| Span::new(source.start, source.start + source.text.len() as u32);
-    compiled.sources().files().map(|(_, source)| whole(source)).collect()
-}
-
-/// Appends a value as JSON.
-fn json(mut out: Vec<u8>, data: &kl::data::Data) -> Vec<u8> {
-    // Writing into memory cannot fail, and every key is a text.
-    let _ = serde_json::to_writer(&mut out, &Json(data));
-    out
+    let all = compiled.sources().files();
+    all.map(|(file, source)| Span::new(file, 0, source.text.len() as u32)).collect()
 }
 
 /// One entry of the map of hosts, printed on the thread that evaluated it.
 fn one(name: &str, data: &kl::data::Data, as_json: bool) -> Vec<u8> {
     if as_json {
         let mut out = Vec::with_capacity(1 << 15);
-        let _ = serde_json::to_writer(&mut out, name);
+        write_text(&mut out, name);
         out.push(b':');
-        return json(out, data);
+        write_json(&mut out, data);
+        return out;
     }
     let mut key = String::new();
     kl::value::show::push_step(&mut key, name);

@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use crate::activate::verdict::Verdict;
-use crate::lab::LabError;
+use activate::verdict::Verdict;
+use lab::LabError;
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,6 +42,7 @@ impl From<&Verdict> for Exit {
                 Self::Warnings
             }
             Verdict::Nothing { .. } | Verdict::Committed { .. } => Self::Done,
+            Verdict::Reverted { forward, .. } if !forward.is_empty() => Self::Stuck,
             Verdict::Reverted { .. } => Self::Reverted,
             Verdict::Refused { .. } => Self::Refused,
             Verdict::Stuck { .. } => Self::Stuck,

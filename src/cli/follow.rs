@@ -9,18 +9,19 @@ use std::time::{Duration, Instant};
 
 use super::exit::Exit;
 use super::host::{Answer, complain};
+use super::how::HowArgs;
 use super::say::{say, say_wrong};
-use super::switch::HowArgs;
 use super::verdict::{no_end, print_event, print_record, report};
-use crate::activate::alarm::{SWITCH_SERVICE, is_attended, revert_service};
-use crate::activate::journal::{self, Reader, Record};
-use crate::activate::layout::Layout;
-use crate::activate::pid1::Pid1;
-use crate::activate::request::{Goal, Options, Request};
-use crate::activate::switch::{Target, compare};
-use crate::activate::systemd::{Launch, Systemd, SystemdError, UnitState};
-use crate::activate::verdict::Verdict;
-use crate::store::{files, lock};
+use activate::compare::compare;
+use activate::failure::NotBegun;
+use activate::journal::{self, Reader, Record};
+use activate::layout::Layout;
+use activate::lazy_systemd::LazySystemd;
+use activate::request::{Options, Request, Target};
+use activate::revert_timer::{SWITCH_SERVICE, is_attended, revert_service};
+use activate::systemd::{Launch, Systemd, SystemdError, UnitState};
+use activate::verdict::Verdict;
+use store::{files, lock};
 
 /// How often a journal is looked at.
 const LOOK: Duration = Duration::from_millis(40);
@@ -42,7 +43,7 @@ pub fn run_switch(target: &Target, how: &HowArgs, answer: Answer) -> Exit {
 /// Switches this host, by a switch that is called `tx`, and says how it went.
 pub fn switch_here(target: &Target, options: Options, tx: String, answer: Answer) -> Exit {
     let layout = Layout::new("/");
-    let mut systemd = Pid1::connect();
+    let mut systemd = LazySystemd::connect();
     let_end(&layout, &mut systemd);
     // Whoever asks again for a switch of that name lost sight of it.
     if journal::is_open(&layout, &tx) || files::exists(&layout.closed_journal(&tx)) {
@@ -53,11 +54,11 @@ pub fn switch_here(target: &Target, options: Options, tx: String, answer: Answer
         Ok(Some(outcome)) => return report(&Verdict::from(&outcome), answer),
         Err(error) => return report(&Verdict::from(&error), answer),
     }
-    let goal = match Goal::of(target, &layout) {
-        Ok(goal) => goal,
-        Err(error) => return report(&Verdict::from(&error), answer),
+    let requested = match target.store(&layout) {
+        Ok(requested) => requested,
+        Err(error) => return report(&Verdict::from(&NotBegun::from(error)), answer),
     };
-    match launch(&mut systemd, Request { tx: tx.clone(), goal, options }) {
+    match launch(&mut systemd, Request { tx: tx.clone(), requested, options }) {
         Ok(()) => {}
         Err(LaunchError::Systemd(SystemdError::Exists { .. })) => return report(&Verdict::Locked, answer),
         Err(error) => return no_end(complain(&error, Exit::Refused), answer),
@@ -78,14 +79,11 @@ fn let_end(layout: &Layout, systemd: &mut dyn Systemd) {
     }
 }
 
-/// Lets a journal that has told the end be closed: until then the host is in transit for whoever asks it next.
-fn let_close(layout: &Layout, tx: Option<&str>) {
-    for _ in 0..N_MOMENTS {
-        if !tx.is_some_and(|tx| journal::is_open(layout, tx)) {
-            return;
-        }
-        std::thread::sleep(LOOK);
-    }
+/// Says whether a switch that has told its end is over for whoever asks the host next: its journal is closed, and its lock is free or
+/// held by the switch after it.
+fn is_over(layout: &Layout, tx: Option<&str>) -> bool {
+    !tx.is_some_and(|tx| journal::is_open(layout, tx))
+        && (files::exists(&layout.journal()) || !lock::is_taken(&layout.lock()).unwrap_or(false))
 }
 
 /// Why the service of a switch did not start.
@@ -122,7 +120,7 @@ pub fn follow_last(tx: Option<String>, answer: Answer) -> Exit {
         say_wrong!("error: there was no switch of this host that could be followed");
         return no_end(Exit::Wrong, answer);
     }
-    follow(&layout, &mut Pid1::connect(), tx, answer)
+    follow(&layout, &mut LazySystemd::connect(), tx, answer)
 }
 
 /// Shows a switch until it ended, the one named, or the one that runs, or the last one, and says how it ended.
@@ -142,6 +140,7 @@ pub fn watch(
 ) -> Result<Verdict, Exit> {
     let mut watched = Watched { tx, file: None, reader: Reader::default() };
     let (mut asked, mut silent, mut told) = (Instant::now(), 0, Instant::now());
+    let mut ended = None;
     loop {
         let looked = watched.look(layout, |record| match (answer, record) {
             (Answer::Json, _) | (_, Record::End(_)) => {}
@@ -155,16 +154,17 @@ pub fn watch(
             told = Instant::now();
             say!("");
         }
-        if let Some(verdict) = looked.map_err(|error| complain(&error, Exit::Stuck))? {
-            let_close(layout, watched.tx.as_deref());
-            return Ok(verdict);
+        ended = ended.or(looked.map_err(|error| complain(&error, Exit::Stuck))?);
+        if ended.is_some() && is_over(layout, watched.tx.as_deref()) {
+            return ended.ok_or(Exit::Stuck);
         }
         if asked.elapsed() >= ASK {
             asked = Instant::now();
             silent = if is_attended(systemd, watched.tx.as_deref()) { 0 } else { silent + 1 };
         }
         if silent >= N_SILENT {
-            return Err(abandoned(systemd, watched.file.is_some()));
+            // What was told holds also where its process was killed before it could close its journal; the next run does that.
+            return ended.ok_or_else(|| abandoned(systemd, watched.file.is_some()));
         }
         std::thread::sleep(LOOK);
     }

@@ -7,18 +7,18 @@ use super::adopt::take_lock;
 use super::exit::Exit;
 use super::host::{complain, require_root};
 use super::say::say;
-use crate::activate::gc::{self, GcError, Item, KEEP, Roots, garbage};
-use crate::activate::layout::Layout;
-use crate::activate::podman::HostTools;
-use crate::activate::switch::chain;
-use crate::store::files;
-use crate::store::sweep::Sweep;
+use activate::error_report::error_chain;
+use activate::gc::{self, GcError, Item, KEEP, RemoveError, Roots, garbage};
+use activate::layout::Layout;
+use activate::tool::HostTools;
+use store::files;
+use store::sweep::Sweep;
 
 /// Remove old generations of this host, with their engines, rendered files, images and networks
 #[derive(Debug, Args)]
 #[command(
     after_help = "Kept is what boots, is on trial or belongs to an open switch, where a rollback goes, what is pinned, what running \
-containers have mounted, and the newest committed ones. Of journals, the last of each of these and the newest. Never removed are volumes, secrets, stamps of tasks and what was \
+containers have mounted, and the newest committed ones. Of journals, the last of each of these and the newest. Never removed are volumes, secrets, completions of tasks and what was \
 adopted.\n\nExit codes: 0 done, 2 refused and nothing removed, 4 not everything could be removed, 6 a switch is running\n\n\
 Example: kolla-lang gc --keep 3 --dry-run"
 )]
@@ -59,7 +59,7 @@ pub fn run(args: &GcArgs) -> Exit {
     } else {
         print(&items, *dry_run);
         for (item, error) in &problems {
-            say!("left {} {}: {}", item.kind.word(), item.name, chain(error));
+            say!("left {} {}: {}", item.kind.word(), item.name, error_chain(error));
         }
     }
     if problems.is_empty() { Exit::Done } else { Exit::Warnings }
@@ -94,7 +94,7 @@ fn print(items: &[Item], dry_run: bool) {
     }
 }
 
-fn to_json(roots: &Roots, items: &[Item], problems: &[(Item, GcError)], dry_run: bool) -> Value {
+fn to_json(roots: &Roots, items: &[Item], problems: &[(Item, RemoveError)], dry_run: bool) -> Value {
     let kept: Vec<Value> = roots
         .generations
         .iter()
@@ -102,7 +102,7 @@ fn to_json(roots: &Roots, items: &[Item], problems: &[(Item, GcError)], dry_run:
         .collect();
     let problems: Vec<Value> = problems
         .iter()
-        .map(|(item, error)| json!({ "kind": item.kind, "name": item.name, "message": chain(error) }))
+        .map(|(item, error)| json!({ "kind": item.kind, "name": item.name, "message": error_chain(error) }))
         .collect();
     json!({ "version": 1, "dry_run": dry_run, "kept": kept, "removed": items, "problems": problems })
 }

@@ -7,9 +7,9 @@ use super::exit::Exit;
 use super::host::{Build, complain};
 use super::say::say;
 use super::there::ThereArgs;
-use crate::activate::history::{self, End, Event, Kind};
-use crate::activate::layout::Layout;
-use crate::activate::listed::{Listed, list};
+use activate::history::{self, End, Event, Kind};
+use activate::layout::Layout;
+use activate::listed::{Listed, list};
 
 /// List the generations of this host
 #[derive(Debug, Args)]

@@ -1,6 +1,6 @@
 //! What the commands that act on this host share: finding its closure, and saying what is wrong.
 //!
-//! Decides nothing about switches; that is in [`crate::activate`].
+//! Decides nothing about switches; that is in [`activate`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
@@ -10,9 +10,9 @@ use clap::Args;
 
 use super::exit::Exit;
 use super::say::say_wrong;
-use crate::fleet::errors::listed;
-use crate::fleet::ssh::Reach;
-use crate::store::{Closure, Digest, Store, tree};
+use fleet::errors::listed;
+use fleet::ssh::Reach;
+use store::{Closure, Digest, Store, tree};
 
 /// A built cloud.
 #[derive(Debug)]
@@ -185,7 +185,7 @@ fn say_causes(first: Option<&dyn Error>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::manifest::{Backend, Manifest};
+    use store::manifest::{Backend, Manifest};
 
     #[test]
     fn a_host_is_known_by_its_machine_id_or_by_its_name_in_any_case() {

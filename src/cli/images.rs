@@ -8,19 +8,24 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::build::make_quietly;
+use super::built_images::{self, ExportArgs, PackagesArgs};
 use super::describe::{DEFAULT_FILE, Described, JobsArgs, compile};
 use super::exit::Exit;
 use super::host::{Answer, complain, complain_of};
+use super::image_build::{self, BuildArgs, KeptArgs};
+use super::image_prune::{self, PruneArgs};
+use super::image_push::{self, PushArgs};
 use super::images_of::stays;
+use super::logins::Logins;
 use super::report::{self, Warnings};
 use super::say::{say, say_wrong};
-use crate::fleet::errors::listed;
-use crate::images::lock::{self, ImagesLock, Pinned};
-use crate::images::podman;
-use crate::images::reference::parse_tagged;
-use crate::images::registry::Asker;
-use crate::model::decode_cloud;
-use crate::store::lock::try_lock;
+use fleet::errors::listed;
+use images::lock::{self, ImagesLock, Pinned};
+use images::podman;
+use images::reference::parse_tagged;
+use images::registry::Asker;
+use model::decode_cloud;
+use store::lock::try_lock;
 
 /// Say what the images of a cloud are, and pin what their tags mean
 #[derive(Debug, Args)]
@@ -48,9 +53,37 @@ enum What {
     /// Ask registries what tags mean now, and write it into images.lock
     #[command(
         after_help = "Examples: kolla-lang images pin\n          kolla-lang images pin --missing\n          \
-kolla-lang images pin quay.io/openstack.kolla/keystone:epoxy"
+kolla-lang images pin quay.io/openstack.kolla/keystone:2025.1-debian-bookworm"
     )]
     Pin(PinArgs),
+    /// Build images by the templates of Kolla, from packages of the distribution and the Python index
+    #[command(after_help = "Examples: kolla-lang images build keystone mariadb-server\n          \
+kolla-lang images build keystone --file cloud.kl\n          kolla-lang images build --refresh\n          \
+kolla-lang images build --release epoxy --distro rocky --upstream --template-only --out rendered")]
+    Build(BuildArgs),
+    /// Name the images that were built here, what each stands on, and which would be built otherwise now
+    #[command(
+        after_help = "Examples: kolla-lang images built\n          kolla-lang images built --file cloud.kl --json"
+    )]
+    Built(KeptArgs),
+    /// Remove images that were built here and whose recipe changed, or those that are named
+    #[command(
+        after_help = "Kept is what would be built the same now, what stands on it, and what a description changed, unless it is named. \
+Nothing goes that another image stands on.\n\nExamples: kolla-lang images prune --dry-run\n          kolla-lang images prune cron\n\n\
+Exit codes: 0 done, 1 there is no such image, 2 refused and nothing removed, 4 not everything could be removed, 6 another process builds images"
+    )]
+    Prune(PruneArgs),
+    /// Write an image that was built here as an OCI archive
+    #[command(after_help = "Example: kolla-lang images export keystone --to keystone.tar")]
+    Export(ExportArgs),
+    /// Push an image that was built here to a registry
+    #[command(
+        after_help = "Example: kolla-lang images push keystone --to registry.example.org/kolla/keystone:2026.1-debian-trixie"
+    )]
+    Push(PushArgs),
+    /// List the packages in an image that was built here, with --json as CycloneDX
+    #[command(after_help = "Example: kolla-lang images packages keystone --json")]
+    Packages(PackagesArgs),
 }
 
 /// Which images are asked for, and whom.
@@ -73,6 +106,9 @@ struct PinArgs {
     /// Ask this registry without TLS, beside those of this machine
     #[arg(long, value_name = "HOST[:PORT]", conflicts_with = "podman")]
     plain_http: Vec<String>,
+    /// A private key of an operator, for logins that are secrets of the description; without it ~/.ssh/id_ed25519 and ~/.ssh/id_rsa
+    #[arg(long, value_name = "FILE", conflicts_with = "podman")]
+    identity: Vec<PathBuf>,
 }
 
 /// The images of a description, as it names them, and what is known of each.
@@ -84,23 +120,33 @@ struct Images {
     pinnable: BTreeSet<String>,
     /// Why each other one stays as it is.
     others: BTreeMap<String, &'static str>,
+    /// How to sign in at their registries.
+    logins: Logins,
 }
 
 /// Runs the command.
 pub fn run(args: &ImagesArgs) -> Exit {
     let answer = Answer::of(args.json);
-    let file = args.file.as_deref().unwrap_or(Path::new(DEFAULT_FILE));
+    let file_given = args.file.as_deref();
+    let file = file_given.unwrap_or(Path::new(DEFAULT_FILE));
     let ended = match &args.what {
-        What::List => load(file).map(|images| list(&images, answer)),
+        What::List => load(file, &[]).map(|images| list(&images, answer)),
         What::Pin(args) => pin(file, args, answer),
+        What::Build(args) => image_build::run(args, file_given, answer),
+        What::Built(args) => built_images::built(args, file_given, answer),
+        What::Prune(args) => image_prune::run(args, file_given, answer),
+        What::Export(args) => built_images::export(args, answer),
+        What::Push(args) => image_push::run(args, file_given, answer),
+        What::Packages(args) => built_images::packages(args, answer),
     };
     ended.err().unwrap_or(Exit::Done)
 }
 
-fn load(file: &Path) -> Result<Images, Exit> {
+fn load(file: &Path, identities: &[PathBuf]) -> Result<Images, Exit> {
     let mut described = compile(Some(file))?;
     let lock = std::mem::take(&mut described.lock);
     let made = make_quietly(&described, JobsArgs { jobs: None }.count());
+    let secrets = std::mem::take(&mut described.secrets);
     let Described { compiled, .. } = &described;
     match report::print_all(&made.problems, compiled.sources(), Answer::Text, Warnings::Allowed) {
         Exit::Done => {}
@@ -116,11 +162,12 @@ fn load(file: &Path) -> Result<Images, Exit> {
     }
     // What somebody pinned by podman is pinned, wherever it was made.
     others.retain(|image, _| !lock.0.contains_key(image) || !pinnable.insert(image.clone()));
-    Ok(Images { path: lock::path_of(file), lock, pinnable, others })
+    let logins = Logins::of(&cloud, secrets, file, identities);
+    Ok(Images { path: lock::path_of(file), lock, pinnable, others, logins })
 }
 
 fn list(images: &Images, answer: Answer) {
-    let Images { path, lock, pinnable, others } = images;
+    let Images { path, lock, pinnable, others, logins: _ } = images;
     let unused: Vec<&String> = lock.0.keys().filter(|it| !pinnable.contains(*it)).collect();
     if answer == Answer::Json {
         let pinned = pinnable.iter().map(|it| json!({ "image": it, "digest": lock.0.get(it) }));
@@ -155,9 +202,9 @@ fn pin(file: &Path, args: &PinArgs, answer: Answer) -> Result<(), Exit> {
         // Whoever reads it says that it is not there.
         None
     };
-    let images = load(file)?;
+    let images = load(file, &args.identity)?;
     let asked = asked(&images, args)?;
-    let found = resolve(&asked, args)?;
+    let found = resolve(&asked, &images.logins, args)?;
     let mut new = images.lock.clone();
     new.0.extend(found.clone());
     let named = |image: &String| images.pinnable.contains(image) || found.contains_key(image);
@@ -198,8 +245,13 @@ fn asked(images: &Images, args: &PinArgs) -> Result<BTreeSet<String>, Exit> {
 }
 
 /// Asks what each of some images is. One that cannot be resolved is enough for nothing to be written, and all are told.
-fn resolve(asked: &BTreeSet<String>, args: &PinArgs) -> Result<BTreeMap<String, Pinned>, Exit> {
-    let asker = Asker::new(args.plain_http.clone());
+fn resolve(
+    asked: &BTreeSet<String>,
+    logins: &Logins,
+    args: &PinArgs,
+) -> Result<BTreeMap<String, Pinned>, Exit> {
+    let given = |image: &str| logins.find(image);
+    let asker = Asker::new(args.plain_http.clone(), &given);
     let (mut found, mut silent, mut n_wrong) = (BTreeMap::new(), BTreeMap::new(), 0);
     for image in asked {
         let tagged = parse_tagged(image);

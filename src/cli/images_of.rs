@@ -7,19 +7,21 @@ use std::path::Path;
 
 use super::exit::Exit;
 use super::host::{Answer, complain};
+use super::needs::Needs;
 use super::report::Warnings;
 use super::say::say_wrong;
-use crate::images::lock::{self, ImagesLock, LockError};
-use crate::images::reference::{HERE, has_digest, is_named};
-use crate::model::Cloud;
-use crate::store::Closure;
+use images::lock::{self, ImagesLock, LockError};
+use images::reference::{HERE, has_digest, is_named};
+use model::Cloud;
+use store::files::FileError;
 
 /// Reads the lock of a description. What is wrong with it was printed.
 pub fn load(description: &Path) -> Result<ImagesLock, Exit> {
     lock::load(&lock::path_of(description)).map_err(|error| {
         let exit = complain(&error, Exit::Refused);
         match error {
-            LockError::Form { .. } => {
+            LockError::Form { .. }
+            | LockError::File(FileError::NoFile { .. } | FileError::TooLarge { .. }) => {
                 say_wrong!("  help: take it as git has it, or remove it and run `kolla-lang images pin`");
             }
             LockError::Version { .. } => say_wrong!("  help: use the kolla-lang that wrote it"),
@@ -40,9 +42,9 @@ pub fn stays(cloud: &Cloud, image: &str) -> Option<&'static str> {
     cloud.unpinned.iter().any(|it| is_named(image, it.as_str())).then_some("stays by tag: `cloud.unpinned`")
 }
 
-/// Returns the images of closures that could be pinned and are not.
-pub fn unpinned(cloud: &Cloud, closures: &BTreeMap<String, Closure>) -> BTreeSet<String> {
-    let all = closures.values().flat_map(|it| &it.manifest.images);
+/// Returns the images that hosts need, could be pinned and are not.
+pub fn unpinned(cloud: &Cloud, needs: &BTreeMap<String, Needs>) -> BTreeSet<String> {
+    let all = needs.values().flat_map(|it| &it.images);
     all.filter(|image| stays(cloud, image).is_none()).cloned().collect()
 }
 

@@ -1,6 +1,6 @@
 //! `kolla-lang lab`: hosts to try a cloud on, on this machine.
 //!
-//! Turns arguments into calls of [`crate::lab`] and answers into text; decides nothing about labs.
+//! Turns arguments into calls of [`lab`] and answers into text; decides nothing about labs.
 
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::exit::Exit;
 use super::host::complain;
 use super::say::say_wrong;
-use crate::lab::{HostStatus, Keep, Lab, LabError, LabSpec, Places, PowerLoss, Share, load_spec, serve_disk};
+use lab::{HostStatus, Keep, Lab, LabError, LabSpec, Places, PowerLoss, Share, load_spec, serve_disk};
 
 /// Try a cloud on hosts of its own, on this machine
 #[derive(Debug, Args)]
@@ -256,12 +256,12 @@ fn say(text: &str) -> Result<(), LabError> {
 }
 
 /// Tells what is being done: on one moving line of a terminal, or line by line.
-struct Progress {
+pub(super) struct Progress {
     bar: Option<ProgressBar>,
 }
 
 impl Progress {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let bar = io::stderr().is_terminal().then(|| {
             let style = ProgressStyle::with_template("{spinner} {msg} {elapsed:.dim}");
             let bar = ProgressBar::new_spinner();
@@ -272,7 +272,7 @@ impl Progress {
         Self { bar }
     }
 
-    fn say(&self, what: &str) {
+    pub(super) fn say(&self, what: &str) {
         match &self.bar {
             Some(bar) => bar.set_message(what.to_owned()),
             None => say_wrong!("{what}"),

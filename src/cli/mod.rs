@@ -5,6 +5,7 @@ pub mod adopt;
 pub mod boot_files;
 mod bug;
 pub mod build;
+mod built_images;
 pub mod check;
 mod concern;
 pub mod confirm;
@@ -13,6 +14,7 @@ pub mod describe_lab;
 pub mod destroy;
 pub mod diff;
 pub mod eval;
+pub mod evaluated;
 pub mod exit;
 pub mod explain;
 mod fleet;
@@ -20,9 +22,17 @@ pub mod follow;
 pub mod gc;
 pub mod generations;
 pub mod host;
+pub mod how;
+mod image_build;
+mod image_changes;
+mod image_prune;
+mod image_push;
 pub mod images;
 mod images_of;
 pub mod lab;
+mod logins;
+pub mod may_start;
+pub mod needs;
 pub mod operators;
 pub mod origins;
 pub mod overrides;
@@ -30,12 +40,15 @@ pub mod part;
 pub mod pin;
 pub mod plan;
 pub mod prechecks;
+mod progress;
 pub mod recover;
 pub mod rejoin;
 pub mod rendered;
 pub mod report;
+pub mod reuse;
 pub mod rollback;
 pub mod rollout;
+pub mod saved;
 pub mod say;
 pub mod secrets;
 pub mod secrets_of;
@@ -43,12 +56,11 @@ pub mod sides;
 pub mod sign;
 pub mod status;
 pub mod store;
+mod sudo;
 pub mod switch;
 pub mod terminal;
 pub mod test;
 pub mod there;
-mod told;
-pub mod value;
 pub mod verdict;
 pub mod why;
 pub mod world;
@@ -107,6 +119,8 @@ enum Command {
     #[command(hide = true)]
     BootFiles(boot_files::BootFilesArgs),
     #[command(hide = true)]
+    MayStart(may_start::MayStartArgs),
+    #[command(hide = true)]
     Rejoin(rejoin::RejoinArgs),
     #[command(hide = true)]
     Store(store::StoreArgs),
@@ -116,7 +130,9 @@ enum Command {
 
 /// Runs the command line of this process and returns its exit code.
 pub fn main() -> ExitCode {
-    bug::guarded(run).into()
+    let exit = bug::guarded(run);
+    terminal::end_if_hung_up();
+    exit.into()
 }
 
 fn run() -> Exit {
@@ -173,6 +189,7 @@ fn run() -> Exit {
         Command::Secrets(args) => secrets::run(args),
         Command::Lab(args) => lab::run(args, &describe_lab::spec),
         Command::BootFiles(args) => boot_files::run(args),
+        Command::MayStart(args) => may_start::run(args),
         Command::Rejoin(args) => rejoin::run(args),
         Command::Store(args) => store::run(args),
         Command::Rollout(args) => rollout::run(args),

@@ -8,10 +8,10 @@ use super::exit::Exit;
 use super::host::{Answer, Build, complain, require_root};
 use super::say::{say, say_wrong};
 use super::there::ThereArgs;
-use crate::activate::layout::Layout;
-use crate::activate::operators::{self, Operators};
-use crate::activate::switch::held;
-use crate::store::{files, lock};
+use activate::generation::current_generation;
+use activate::layout::Layout;
+use activate::operators::{self, Operators};
+use store::{files, lock};
 
 /// Say whose signatures this host wants, or let go of them
 #[derive(Debug, Args)]
@@ -56,7 +56,7 @@ pub fn run(args: &OperatorsArgs, build: Build<'_>) -> Exit {
 fn list(layout: &Layout, answer: Answer) -> Result<(), Exit> {
     require_root_to_read("operators list")?;
     let known = operators::load(layout).map_err(|error| complain(&error, Exit::Refused))?;
-    let held = held(layout).map_err(|error| complain(&error, Exit::Refused))?;
+    let held = current_generation(layout).map_err(|error| complain(&error, Exit::Refused))?;
     let committed = held.as_ref().map(|it| (it.closure.digest(), &it.closure.manifest));
     let now = operators::settled(known, committed.as_ref().map(|(digest, manifest)| (digest, *manifest)));
     let Operators { keys, counter, closure: _ } = now.unwrap_or_default();

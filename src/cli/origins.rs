@@ -10,11 +10,11 @@ use kl::source::{Layer, Span};
 use kl::value::why::{Read, Why};
 
 use super::describe::{PARTITION, parse_path};
-use crate::fleet::alike::Asked;
-use crate::model::container::Run;
-use crate::model::{Cloud, File, Host, decode_cloud, decode_host};
-use crate::render::contract::file_names;
-use crate::render::document::{Line, render_lines};
+use fleet::alike::Asked;
+use model::container::Run;
+use model::{Cloud, File, Host, decode_cloud, decode_host};
+use render::contract::file_names;
+use render::document::{Line, render_lines};
 
 /// So many leaves are explained at most; what is not, has the line that computes it.
 const N_EXPLAINED: usize = 4000;
@@ -22,7 +22,7 @@ const N_EXPLAINED: usize = 4000;
 const N_DEEP: usize = 6;
 
 /// A host, a unit and a file.
-type Place = (String, String, String);
+type FileRef = (String, String, String);
 
 /// The lines of one description.
 pub struct Origins<'a> {
@@ -32,7 +32,7 @@ pub struct Origins<'a> {
     left: Cell<usize>,
     cloud: Cloud,
     hosts: RefCell<BTreeMap<String, Option<Rc<Host>>>>,
-    lines: RefCell<BTreeMap<Place, Rc<[Line]>>>,
+    lines: RefCell<BTreeMap<FileRef, Rc<[Line]>>>,
 }
 
 impl<'a> Origins<'a> {
@@ -47,7 +47,7 @@ impl<'a> Origins<'a> {
     pub fn line_of(&self, asked: Asked<'_>) -> Option<String> {
         let Found { steps, at } = self.find(asked)?;
         let at = self.before.and_then(|before| self.cause(before, &steps, N_DEEP)).unwrap_or(at);
-        Some(self.compiled.sources().place(at.start))
+        Some(self.compiled.sources().place(at))
     }
 
     /// Follows what was read for a leaf to a definition of the site that changed.
@@ -154,7 +154,7 @@ impl<'a> Origins<'a> {
 /// Whether a definition is one of the site, and its text is nowhere in the description before.
 fn before_lacks(now: &Compiled, before: &Compiled, at: Span) -> bool {
     let sources = now.sources();
-    let file = sources.file(sources.file_of(at.start));
+    let file = sources.file(at.file);
     if file.layer != Layer::Site {
         return false;
     }

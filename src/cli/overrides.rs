@@ -16,7 +16,7 @@ use super::exit::Exit;
 use super::host::Answer;
 use super::report::{self, Warnings};
 use super::say::{say, say_wrong};
-use crate::fleet::names::counted;
+use fleet::names::counted;
 
 /// Say what a site says in place of the library, and a file in place of those it uses
 #[derive(Debug, Args)]
@@ -115,7 +115,7 @@ fn questions(compiled: &Compiled, entry: &Path, against: Option<&Path>) -> Resul
                 [] => {
                     say_wrong!("  help: it uses the library alone; without `--against` that is what is asked")
                 }
-                names => say_wrong!("  help: it uses {}", crate::fleet::errors::listed(names)),
+                names => say_wrong!("  help: it uses {}", fleet::errors::listed(names)),
             }
             return Err(Exit::Wrong);
         };
@@ -221,7 +221,7 @@ fn sign(op: kl::syntax::ast::Op) -> &'static str {
 }
 
 fn as_text(compiled: &Compiled, question: &Question, rows: &[Row]) -> String {
-    let place = |at: Span| compiled.sources().place(at.start);
+    let place = |at: Span| compiled.sources().place(at);
     let mut text = format!("{}:{}\n", question.title, if rows.is_empty() { " nothing" } else { "" });
     for Row { path, hosts, found: Override { winner, op, loser } } in rows {
         let on = match hosts.as_slice() {
@@ -251,7 +251,7 @@ fn as_text(compiled: &Compiled, question: &Question, rows: &[Row]) -> String {
 fn as_json(compiled: &Compiled, question: &Question, rows: &[Row]) -> Value {
     let claim = |claim: &Claim| {
         json!({
-            "at": compiled.sources().place(claim.at.start),
+            "at": compiled.sources().place(claim.at),
             "value": compiled.sources().text(claim.value_at),
             "default": claim.is_default,
         })
@@ -264,7 +264,7 @@ fn as_json(compiled: &Compiled, question: &Question, rows: &[Row]) -> Value {
         .collect();
     let taken: Vec<Value> = taken(compiled.program(), &question.over)
         .iter()
-        .map(|it| json!({ "at": compiled.sources().place(it.at.start), "text": compiled.sources().text(it.at) }))
+        .map(|it| json!({ "at": compiled.sources().place(it.at), "text": compiled.sources().text(it.at) }))
         .collect();
     json!({ "title": question.title, "overrides": rows, "taken": taken })
 }

@@ -2,9 +2,9 @@
 
 use clap::Args;
 
-use crate::activate::name::parse_name;
-use crate::activate::part::{Lead, Part};
-use crate::store::Digest;
+use activate::name::parse_name;
+use activate::part::{Lead, Part};
+use store::Digest;
 
 /// Who leads a rollout.
 #[derive(Debug, Args)]
@@ -76,13 +76,6 @@ impl PartArgs {
     /// Returns the rollout whose claim ends.
     pub fn take_over(&self) -> Option<String> {
         self.take_over.clone()
-    }
-
-    /// Returns them as words of a command line.
-    pub fn words(&self) -> Vec<String> {
-        let mut words: Vec<String> = self.part().iter().flat_map(Part::words).collect();
-        words.extend(self.take_over.iter().map(|name| format!("--take-over={name}")));
-        words
     }
 }
 

@@ -7,9 +7,9 @@ use super::adopt::take_lock;
 use super::exit::Exit;
 use super::host::{complain, require_root};
 use super::say::{say, say_wrong};
-use crate::activate::generation;
-use crate::activate::layout::Layout;
-use crate::activate::pins;
+use activate::generation;
+use activate::layout::Layout;
+use activate::pins;
 
 /// Keep a generation from `gc` under a name
 #[derive(Debug, Args)]

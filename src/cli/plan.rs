@@ -14,22 +14,22 @@ use super::origins::Origins;
 use super::report::{StrictArgs, Warnings};
 use super::say::{say, say_wrong};
 use super::sides::{Loaded, Side, load, side_of};
-use crate::activate::layout::Layout;
-use crate::activate::request::Options;
-use crate::fleet::errors::{Refusal, listed};
-use crate::fleet::page::plan_page;
-use crate::fleet::picture::picture;
-use crate::fleet::plan::{FleetPlan, Known, plan_fleet};
-use crate::fleet::waves::Wishes;
-use crate::fleet::words::Groups;
-use crate::store::{Closure, files};
+use activate::layout::Layout;
+use activate::request::Options;
+use fleet::errors::{Refusal, listed};
+use fleet::page::plan_page;
+use fleet::picture::picture;
+use fleet::plan::{FleetPlan, Known, plan_fleet};
+use fleet::waves::WaveOptions;
+use fleet::words::Groups;
+use store::{Closure, files};
 
 /// Say what a switch of all hosts would do: in which waves, and what waits for what across hosts
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples: kolla-lang plan\n          kolla-lang plan cloud.kl --since plain/ --svg plan.svg\n\n\
 Without --since every host is taken for new. No host is asked: what is down or cannot be reached is what you say.\n\n\
-Exit codes: 0 there is a plan, 1 the description or the usage is wrong, 2 no plan: a group would be hurt, or a unit is in the way"
+Exit codes: 0 there is a plan, 1 the description or the usage is wrong, 2 no plan: a group's disruption budget would be exceeded, or a unit is in the way"
 )]
 pub struct PlanArgs {
     /// The description; without it `cloud.kl` in this folder
@@ -38,7 +38,7 @@ pub struct PlanArgs {
     #[arg(long, value_name = "DIR|FILE")]
     since: Option<String>,
     #[command(flatten)]
-    wishes: WishArgs,
+    wave_options: WaveArgs,
     /// Take members of groups for down: those on a host, or one of them
     #[arg(long, value_name = "HOST[/GROUP]")]
     down: Vec<String>,
@@ -60,7 +60,7 @@ pub struct PlanArgs {
 
 /// What is asked of the waves.
 #[derive(Debug, Args)]
-pub struct WishArgs {
+pub struct WaveArgs {
     /// The host that switches first, alone, of those that run something
     #[arg(long, value_name = "HOST")]
     canary: Option<String>,
@@ -72,10 +72,10 @@ pub struct WishArgs {
     unreachable: Vec<String>,
 }
 
-impl WishArgs {
+impl WaveArgs {
     /// Returns them as the plan takes them.
-    pub fn wishes(&self) -> Wishes {
-        Wishes { canary: self.canary.clone(), max_parallel: self.max_parallel.map(NonZero::get) }
+    pub fn wave_options(&self) -> WaveOptions {
+        WaveOptions { canary: self.canary.clone(), max_parallel: self.max_parallel.map(NonZero::get) }
     }
 
     /// Returns the hosts that are to be left out.
@@ -102,11 +102,11 @@ fn planned(args: &PlanArgs) -> Result<Exit, Exit> {
     let mut hosts: BTreeMap<String, Known> = built.closures.into_iter().map(known).collect();
     let gone: Vec<String> = earlier.into_keys().collect();
     mark(args, &mut hosts)?;
-    args.wishes.canary.as_deref().map(|canary| find(&mut hosts, canary)).transpose()?;
+    args.wave_options.canary.as_deref().map(|canary| find(&mut hosts, canary)).transpose()?;
     // A plan names the point of no return; it is the switch that asks for leave.
     let options =
         Options { allow_dataplane: args.allow_dataplane, allow_one_way: true, ..Options::default() };
-    let plan = match plan_fleet(&hosts, &options, &args.wishes.wishes()) {
+    let plan = match plan_fleet(&hosts, &options, &args.wave_options.wave_options()) {
         Ok(plan) => plan,
         Err(refusals) => return Ok(refuse(&refusals, Answer::of(args.json))),
     };
@@ -140,7 +140,7 @@ fn earlier(word: &str) -> Result<Loaded, Exit> {
 
 /// Takes hosts and members for down as asked.
 fn mark(args: &PlanArgs, hosts: &mut BTreeMap<String, Known>) -> Result<(), Exit> {
-    for name in args.wishes.unreachable() {
+    for name in args.wave_options.unreachable() {
         find(hosts, name)?.reachable = false;
     }
     for word in &args.down {

@@ -8,11 +8,12 @@ use super::exit::Exit;
 use super::host::{Build, FromArgs, complain};
 use super::report::StrictArgs;
 use super::say::say;
+use super::sudo::SudoArgs;
 use super::there;
-use crate::activate::layout::Layout;
-use crate::activate::pid1::Pid1;
-use crate::activate::prechecks::{Checked, ThisHost, prechecks};
-use crate::store::packed::Packed;
+use activate::layout::Layout;
+use activate::lazy_systemd::LazySystemd;
+use activate::prechecks::{Checked, ThisHost, prechecks};
+use store::packed::Packed;
 
 /// Say what must hold on this host before its first switch, and does not
 #[derive(Debug, Args)]
@@ -26,6 +27,10 @@ pub struct PrechecksArgs {
     /// Ask this host of the description, over ssh; it needs nothing beforehand but sshd
     #[arg(long, value_name = "HOST", conflicts_with_all = ["closure", "stored"])]
     host: Option<String>,
+    /// Read the password of sudo, where the host's user is not root and sudo wants one, from standard input. At a terminal it is asked for
+    /// anyway
+    #[arg(short = 'K', long, requires = "host")]
+    ask_become_pass: bool,
     #[command(flatten)]
     pub(super) strict: StrictArgs,
     /// Print one JSON value
@@ -35,19 +40,25 @@ pub struct PrechecksArgs {
 
 /// Runs the command.
 pub fn run(args: &PrechecksArgs, build: Build<'_>) -> Exit {
-    let PrechecksArgs { from, host, strict: _, json } = args;
+    let PrechecksArgs { from, host, ask_become_pass, strict: _, json } = args;
+    let sudo = SudoArgs::new(*ask_become_pass);
     let ended = match host {
-        Some(host) => ask_other(from, host, *json, build),
+        Some(host) => ask_other(from, (host, sudo), *json, build),
         None => ask_here(from, *json, build),
     };
     ended.unwrap_or_else(|exit| exit)
 }
 
 /// Asks another host: its closure is brought there, and the program that is brought there too asks.
-fn ask_other(from: &FromArgs, host: &str, json: bool, build: Build<'_>) -> Result<Exit, Exit> {
+fn ask_other(
+    from: &FromArgs,
+    (host, sudo): (&str, SudoArgs),
+    json: bool,
+    build: Build<'_>,
+) -> Result<Exit, Exit> {
     let mut built = build(from.file.as_deref())?;
     let to = there::find(&built, host)?;
-    let there = there::reach(&to)?;
+    let there = there::reach(&to, sudo)?;
     let closure = built.closures.remove(host).ok_or(Exit::Wrong)?;
     let packed = Packed::of(&closure).map_err(|error| complain(&error, Exit::Refused))?;
     there.send(&packed).map_err(|error| complain(&error, Exit::Refused))?;
@@ -59,7 +70,7 @@ fn ask_other(from: &FromArgs, host: &str, json: bool, build: Build<'_>) -> Resul
 fn ask_here(from: &FromArgs, json: bool, build: Build<'_>) -> Result<Exit, Exit> {
     require_root_to_read("prechecks")?;
     let (closure, _) = from.closure(None, build)?;
-    let mut systemd = Pid1::connect();
+    let mut systemd = LazySystemd::connect();
     let found = prechecks(&closure.manifest, &mut ThisHost::new(Layout::new("/"), &mut systemd));
     let failed = found.iter().filter(|it| it.reason.is_some()).count();
     let exit = if failed == 0 { Exit::Done } else { Exit::Refused };

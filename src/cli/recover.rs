@@ -1,6 +1,6 @@
 //! `kolla-lang recover`: what a group that waits for its members knows, and an operator's word that some are gone.
 //!
-//! Lets nothing begin itself: the door of the group does, once the others that are left promised to wait.
+//! Lets nothing begin itself: the listener of the group does, once the others that are left promised to wait.
 
 use std::collections::BTreeSet;
 use std::thread::sleep;
@@ -13,11 +13,11 @@ use super::exit::Exit;
 use super::host::{Build, complain, require_root};
 use super::say::{say, say_wrong};
 use super::there::ThereArgs;
-use crate::activate::layout::Layout;
-use crate::rejoin::report::{self, Report};
-use crate::rejoin::words::{Position, State};
+use activate::layout::Layout;
+use rejoin::protocol::{Position, State};
+use rejoin::report::{self, Report};
 
-/// How long the door has to take up what was said: a few of its rounds.
+/// How long the listener has to take up what was said: a few of its rounds.
 const WITHIN: Duration = Duration::from_secs(60);
 
 /// Say what a group knows whose members wait for each other, and let it begin without some that are gone
@@ -93,7 +93,7 @@ fn read(layout: &Layout, group: &str) -> Result<Report, Exit> {
         Ok(None) => {
             say_wrong!("error: no member of `{group}` on this host waits for others");
             say_wrong!(
-                "  help: run it on a host of the group; `systemctl status {group}-rejoin.service` says whether its door is open"
+                "  help: run it on a host of the group; `systemctl status {group}-rejoin.service` says whether its listener is open"
             );
             Err(Exit::Refused)
         }

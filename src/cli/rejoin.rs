@@ -1,4 +1,4 @@
-//! `kolla-lang rejoin`: the door of a group on this host. Run by a unit of each host with a member, for as long as it is up.
+//! `kolla-lang rejoin`: the listener of a group on this host. Run by a unit of each host with a member, for as long as it is up.
 //!
 //! Turns arguments into a group, with the key that the generation of this host has; decides nothing about it.
 
@@ -15,12 +15,12 @@ use clap::Args;
 
 use super::exit::Exit;
 use super::host::complain;
-use crate::activate::generation;
-use crate::activate::layout::Layout;
-use crate::rejoin::member::Contained;
-use crate::rejoin::proof::Key;
-use crate::rejoin::{Group, door};
-use crate::secrets::Vault;
+use activate::generation;
+use activate::layout::Layout;
+use rejoin::member::Contained;
+use rejoin::proof::Key;
+use rejoin::{Group, listener};
+use secrets::Vault;
 
 /// Let the members of a group find the one to begin with
 #[derive(Debug, Args)]
@@ -75,7 +75,7 @@ fn open(args: &RejoinArgs) -> Result<(), Box<dyn Error>> {
     };
     let member = Contained { container: container.clone(), probe: probe.clone() };
     // Without a word systemd ends the unit after a while, and starts it again.
-    Ok(door::keep_open(group, Box::new(member), &layout, || drop(tell_systemd("READY=1")))?)
+    Ok(listener::keep_open(group, Box::new(member), &layout, || drop(tell_systemd("READY=1")))?)
 }
 
 /// Opens the key of a group in the generation that the unit of this process is of.

@@ -7,19 +7,19 @@ use std::sync::Arc;
 use super::describe::PARTITION;
 use super::exit::Exit;
 use super::say::say_wrong;
-use crate::model::{File, decode_cloud, decode_host};
-use crate::plan::plan_host;
-use crate::render::document::{Line, render_file, render_lines};
-use crate::render::fields;
-use crate::render::host::render_host;
-use crate::render::template_lines::{self, TemplateLine};
-use crate::store::Closure;
-use crate::store::manifest::UnitKind;
 use kl::diag::Problems;
+use model::{File, decode_cloud, decode_host};
+use plan::plan_host;
+use render::document::{Line, render_file, render_lines};
+use render::fields;
+use render::host::render_host;
+use render::template_lines::{self, TemplateLine};
+use store::Closure;
+use store::manifest::UnitKind;
 
 /// A line of a rendered file.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub struct SourceLocation {
     /// The file on the host or in the container.
     pub file: String,
     /// Its number, from 1.
@@ -36,9 +36,9 @@ type Steps = Vec<String>;
 /// Where a line of a built file comes from.
 pub enum Said {
     /// A path of the description says it.
-    By(Steps, Option<Place>),
+    By(Steps, Option<SourceLocation>),
     /// Nobody does: every file of its kind has it.
-    Nobody(Place),
+    Nobody(SourceLocation),
 }
 
 /// A file of a host: its path in the tree, and what is in it.
@@ -51,7 +51,7 @@ struct Found {
 }
 
 impl Found {
-    fn place(&self, line: &Line) -> Place {
+    fn place(&self, line: &Line) -> SourceLocation {
         let template = match &self.content.kind {
             DataKind::Template(call) => template_lines::of_line(call, line.number),
             _ => None,
@@ -67,9 +67,9 @@ impl Found {
     }
 }
 
-fn place(file: &str, text: &str, line: u32, template: Option<TemplateLine>) -> Place {
+fn place(file: &str, text: &str, line: u32, template: Option<TemplateLine>) -> SourceLocation {
     let text = text.lines().nth(line as usize - 1).unwrap_or_default().to_owned();
-    Place { file: file.to_owned(), line, text, template }
+    SourceLocation { file: file.to_owned(), line, text, template }
 }
 
 /// The leaf of `KEY` in a file of a container, as `why HOST CONTAINER FILE KEY` names it.
@@ -79,7 +79,7 @@ pub fn of_key(
     container: &str,
     file: &str,
     key: &str,
-) -> Result<(Steps, Option<Place>), Exit> {
+) -> Result<(Steps, Option<SourceLocation>), Exit> {
     let found = find(compiled, host, container, file)?;
     let line = found.lines.iter().find(|l| l.path == key);
     let place = line.map(|l| found.place(l));
@@ -255,7 +255,7 @@ fn names_it(data: &Data, line: &str) -> bool {
 }
 
 /// The rendered line of a path of the tree, if the path leads into a file of a container.
-pub fn of_path(compiled: &Compiled, steps: &[String]) -> Option<Place> {
+pub fn of_path(compiled: &Compiled, steps: &[String]) -> Option<SourceLocation> {
     let [hosts, host, containers, container, files, file, content, rest @ ..] = steps else { return None };
     if hosts != PARTITION || containers != "containers" || files != "files" || content != "content" {
         return None;

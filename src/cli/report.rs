@@ -44,7 +44,7 @@ impl StrictArgs {
 /// Prints all mistakes to standard error and returns how the command ends if nothing else goes wrong.
 pub fn print_all(all: &[Diagnostic], sources: &SourceMap, answer: Answer, warnings: Warnings) -> Exit {
     if let Some(bug) = all.iter().find(|d| d.severity == Severity::Bug) {
-        let at = sources.position(bug.at.start);
+        let at = sources.position(bug.at.first());
         let place = format!("{}:{}:{}", sources.file(at.file).name, at.line, at.column);
         say_wrong!("error: this is a bug in kolla-lang: {}, at {place}", bug.message);
         say_wrong!("{}", super::bug::HELP);
@@ -73,7 +73,7 @@ fn listed(all: &[Diagnostic], sources: &SourceMap) -> String {
         let n_more =
             more.take_while(|(next, is_printed)| !**is_printed && of_one_place(next, diagnostic)).count();
         if n_more > 0 {
-            let (code, place) = (diagnostic.code, sources.place(diagnostic.at.start));
+            let (code, place) = (diagnostic.code, sources.place(diagnostic.at));
             let _ = writeln!(text, "  and {n_more} more of {code} at {place}\n");
         }
     }
@@ -140,7 +140,7 @@ pub fn drawn(diagnostic: &Diagnostic, sources: &SourceMap) -> String {
 /// All mistakes for programs.
 pub fn as_json(all: &[Diagnostic], sources: &SourceMap) -> Value {
     let place = |at: kl::source::Span| {
-        let (start, end) = (sources.position(at.start), sources.position(at.end));
+        let (start, end) = (sources.position(at.first()), sources.position(at.after()));
         json!({
             "file": &*sources.file(start.file).name,
             "line": start.line, "column": start.column, "end_line": end.line, "end_column": end.column,
@@ -199,7 +199,7 @@ pub fn unreadable(path: &str, why: &ReadError) -> Exit {
 mod tests {
     use super::*;
     use kl::diag::{Code, Problems};
-    use kl::source::{Layer, Span};
+    use kl::source::{FileId, Layer, Span};
 
     fn print(problems: &Problems) -> Exit {
         let mut sources = SourceMap::default();
@@ -210,16 +210,16 @@ mod tests {
     #[test]
     fn a_failure_without_an_error_is_a_bug() {
         let mut problems = Problems::default();
-        problems.push(Diagnostic::warning(Code::DeadDefinition, Span::new(0, 1), "never wins"));
-        problems.account_for(Some(Span::new(0, 1)));
+        problems.push(Diagnostic::warning(Code::DeadDefinition, Span::new(FileId(0), 0, 1), "never wins"));
+        problems.account_for(Some(Span::new(FileId(0), 0, 1)));
         assert_eq!(print(&problems), Exit::Bug);
     }
 
     #[test]
     fn a_failure_with_an_error_is_not() {
         let mut problems = Problems::default();
-        problems.push(Diagnostic::error(Code::Missing, Span::new(0, 1), "no value"));
-        problems.account_for(Some(Span::new(0, 1)));
+        problems.push(Diagnostic::error(Code::Missing, Span::new(FileId(0), 0, 1), "no value"));
+        problems.account_for(Some(Span::new(FileId(0), 0, 1)));
         assert_eq!(print(&problems), Exit::Wrong);
     }
 }

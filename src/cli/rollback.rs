@@ -8,19 +8,20 @@ use super::exit::Exit;
 use super::fleet::{self, Aim};
 use super::follow::run_switch;
 use super::host::{Answer, Build, require_root};
-use super::plan::WishArgs;
+use super::how::HowArgs;
+use super::plan::WaveArgs;
 use super::say::say_wrong;
 use super::sign::SignArgs;
-use super::switch::HowArgs;
+use super::sudo::SudoArgs;
 use super::there::ThereArgs;
 use super::verdict::no_end;
-use crate::activate::switch::Target;
-use crate::store::Digest;
+use activate::request::Target;
+use store::Digest;
 
 /// Go back to what was before the last switch: all hosts, or one
 #[derive(Debug, Args)]
 #[command(after_help = "Commits earlier generations again and makes no new number.\n\n\
-Examples: kolla-lang rollback                  all hosts that the newest cloud changed, in waves that hurt no group\n          \
+Examples: kolla-lang rollback                  all hosts that the newest cloud changed, in waves that exceed no group's disruption budget\n          \
 kolla-lang rollback --host ctl01     one of them\n          kolla-lang rollback --local 7        this host, to its generation 7\n\n\
 Exit codes are those of `switch`.")]
 pub struct RollbackArgs {
@@ -36,7 +37,9 @@ pub struct RollbackArgs {
     #[arg(long, value_name = "ROLE", conflicts_with_all = ["local", "host"])]
     role: Vec<String>,
     #[command(flatten)]
-    wishes: WishArgs,
+    wave_options: WaveArgs,
+    #[command(flatten)]
+    sudo: SudoArgs,
     #[command(flatten)]
     how: HowArgs,
     /// Act on this host of the description, over ssh
@@ -61,15 +64,13 @@ pub struct RollbackArgs {
 
 /// Runs the command.
 pub fn run(args: &RollbackArgs, build: Build<'_>) -> Exit {
-    let RollbackArgs { number, local, how, host, file, stored, cloud, json, events, .. } = args;
+    let RollbackArgs { number, local, how, host, file, stored, cloud, json, events, sudo, .. } = args;
     let answer = Answer::of(*json).or_events(*events);
     let tx = how.tx();
     let mut words = vec!["rollback".to_owned(), "--local".to_owned()];
     words.extend(number.map(|it| it.to_string()));
-    words.extend(how.words());
-    words.push(format!("--tx={tx}"));
-    let there = ThereArgs::new(host.clone(), file.clone());
-    if let Some(exit) = there.run_switch(build, &words, &tx, *json) {
+    let there = ThereArgs::new(host.clone(), file.clone(), *sudo);
+    if let Some(exit) = there.run_switch(build, &words, how, &tx, *json) {
         return exit;
     }
     if !local && stored.is_none() {
@@ -87,7 +88,7 @@ pub fn run(args: &RollbackArgs, build: Build<'_>) -> Exit {
 }
 
 fn rollback_all(args: &RollbackArgs, build: Build<'_>) -> Result<Exit, Exit> {
-    let RollbackArgs { number, dry_run, role, wishes, how, file, json, .. } = args;
+    let RollbackArgs { number, dry_run, role, wave_options, how, file, json, sudo, .. } = args;
     if number.is_some() {
         say_wrong!(
             "error: numbers count the generations of one host: name it with `--host`, or say `--local`"
@@ -99,16 +100,15 @@ fn rollback_all(args: &RollbackArgs, build: Build<'_>) -> Result<Exit, Exit> {
         file: file.as_deref(),
         aim: Aim::Before,
         roles: role,
-        wishes: wishes.wishes(),
-        unreachable: wishes.unreachable(),
+        wave_options: wave_options.wave_options(),
+        unreachable: wave_options.unreachable(),
         options: how.options(),
-        how: how.words_for_many(),
         resume: false,
-        take_over: how.take_over(),
         dry_run: *dry_run,
         prechecks: false,
         // What hosts go back to, they have.
         sign: &SignArgs::default(),
+        sudo: *sudo,
         save: None,
         plan: None,
         answer: Answer::of(*json),

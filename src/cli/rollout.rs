@@ -9,26 +9,25 @@ use super::adopt::require_root_to_read;
 use super::exit::Exit;
 use super::follow::{switch_here, watch};
 use super::host::{Answer, complain, load_stored, require_root};
+use super::how::{HowArgs, new_name};
 use super::part::LeadArgs;
 use super::say::say;
-use super::switch::{HowArgs, new_name};
 use super::verdict::{no_end, report as tell};
-use crate::activate::alarm::{SWITCH_SERVICE, is_attended};
-use crate::activate::back::{Back, way_back};
-use crate::activate::dry_run::{DryRun, dry_run};
-use crate::activate::enrol;
-use crate::activate::failure::{ActivateError, NotBegun, Refusal};
-use crate::activate::layout::Layout;
-use crate::activate::name::parse_name;
-use crate::activate::part::{Claim, Lead, Open, Stage};
-use crate::activate::pid1::Pid1;
-use crate::activate::podman::HostTools;
-use crate::activate::release;
-use crate::activate::report;
-use crate::activate::request::Options;
-use crate::activate::systemd::{Job, Systemd};
-use crate::activate::verdict::Verdict;
-use crate::store::Digest;
+use activate::back::{Back, way_back};
+use activate::dry_run::{DryRun, dry_run};
+use activate::failure::{NotBegun, Refusal};
+use activate::layout::Layout;
+use activate::lazy_systemd::LazySystemd;
+use activate::name::parse_name;
+use activate::outcome::ActivateError;
+use activate::part::{Claim, Lead, Open, Stage};
+use activate::request::Options;
+use activate::revert_timer::{SWITCH_SERVICE, is_attended};
+use activate::systemd::{Job, Systemd};
+use activate::tool::HostTools;
+use activate::verdict::Verdict;
+use activate::{enrol, release, report};
+use store::Digest;
 
 /// Ask this host about a rollout, and lead it in one
 #[derive(Debug, Args)]
@@ -112,7 +111,7 @@ pub fn run(args: &RolloutArgs) -> Exit {
 
 fn print_report(layout: &Layout) -> Result<(), Exit> {
     require_root_to_read("rollout report")?;
-    let report = report::report(layout, &mut Pid1::connect(), &mut HostTools);
+    let report = report::report(layout, &mut LazySystemd::connect(), &mut HostTools);
     let report = report.map_err(|error| complain(&error, Exit::Refused))?;
     // Writing plain structs with text keys into memory cannot fail.
     say!("{}", serde_json::to_string(&report).unwrap_or_default());
@@ -122,7 +121,7 @@ fn print_report(layout: &Layout) -> Result<(), Exit> {
 fn print_check(layout: &Layout, CheckArgs { stored, how }: &CheckArgs) -> Result<(), Exit> {
     require_root_to_read("rollout check")?;
     let closure = load_stored(stored)?;
-    let looked = dry_run(layout, &mut Pid1::connect(), &mut HostTools, &closure, &how.options());
+    let looked = dry_run(layout, &mut LazySystemd::connect(), &mut HostTools, &closure, &how.options());
     let barrier = looked.map_or_else(|error| Some(error.into()), DryRun::barrier);
     let verdict = barrier.map(|error| Verdict::from(&error));
     say!("{}", serde_json::to_string(&verdict).unwrap_or_default());
@@ -141,7 +140,7 @@ fn back(layout: &Layout, args: &BackArgs) -> Exit {
         return no_end(exit, answer);
     }
     let lead = lead.lead();
-    let mut systemd = Pid1::connect();
+    let mut systemd = LazySystemd::connect();
     let found = end_open(layout, &mut systemd, &lead, answer).and_then(|ended| {
         let found = enrol::renew(layout, &lead).and_then(|enrolled| way_back(layout, &enrolled));
         let found = found.map_err(|error| {

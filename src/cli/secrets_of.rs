@@ -11,14 +11,15 @@ use kl::diag::Problems;
 use super::describe::DEFAULT_FILE;
 use super::exit::Exit;
 use super::host::complain;
+use super::needs::{NeededSecret, Needs};
 use super::say::say_wrong;
-use crate::model::{Cloud, Sealed, Text, errors};
-use crate::render::secret_kind;
-use crate::secrets::file::{self, Entry, SecretsFile, SecretsFileError};
-use crate::secrets::seal::PublicKey;
-use crate::secrets::wanted::{Place, Reader, Trouble, Wanted, Who, compare};
-use crate::store::Closure;
-use crate::store::manifest::{FolderFile, SecretKind};
+use model::{Cloud, Sealed, Text, errors};
+use render::secret_kind;
+use secrets::file::{self, Entry, SecretsFile, SecretsFileError};
+use secrets::seal::PublicKey;
+use secrets::wanted::{EntryError, Reader, Wanted, Who, compare};
+use store::files::FileError;
+use store::manifest::SecretKind;
 
 /// Where the secrets of a description lie.
 pub fn path_of(description: Option<&Path>) -> PathBuf {
@@ -30,7 +31,10 @@ pub fn load(description: Option<&Path>) -> Result<SecretsFile, Exit> {
     file::load(&path_of(description)).map_err(|error| {
         let exit = complain(&error, Exit::Refused);
         match error {
-            SecretsFileError::Form { .. } => say_wrong!("  help: take it as git has it"),
+            SecretsFileError::Form { .. }
+            | SecretsFileError::File(FileError::NoFile { .. } | FileError::TooLarge { .. }) => {
+                say_wrong!("  help: take it as git has it");
+            }
             SecretsFileError::Version { .. } => say_wrong!("  help: use the kolla-lang that wrote it"),
             SecretsFileError::File(_) => {}
         }
@@ -46,10 +50,10 @@ pub fn sealed(secrets: &SecretsFile, name: &str) -> Option<Sealed> {
     Some(Sealed { version: *version, id, text, public: public.clone() })
 }
 
-/// Collects the secrets that closures have holes for: what each is, and who may read it.
+/// Collects the secrets that hosts need: what each is, and who may read it.
 pub fn wanted(
     cloud: &Cloud,
-    closures: &BTreeMap<String, Closure>,
+    needs: &BTreeMap<String, Needs>,
     keys: &BTreeMap<String, Option<Text>>,
     problems: &mut Problems,
 ) -> BTreeMap<String, Wanted> {
@@ -74,24 +78,18 @@ pub fn wanted(
         places: Vec::new(),
     };
     let mut all: BTreeMap<String, Wanted> = BTreeMap::new();
-    for (host, closure) in closures {
+    for (host, Needs { images: _, secrets, places }) in needs {
         let key = keys.get(host).and_then(Option::as_ref);
         let key = key.and_then(|text| parse(text, &format!("host `{host}`")));
-        let opened = closure.manifest.opened();
-        for (name, spec) in &closure.manifest.secrets {
-            let wanted = all.entry(name.clone()).or_insert_with(|| new(name, spec.kind.clone()));
-            if opened.contains(name.as_str()) {
+        for (name, NeededSecret { kind, is_opened }) in secrets {
+            let wanted = all.entry(name.clone()).or_insert_with(|| new(name, kind.clone()));
+            if *is_opened {
                 wanted.readers.push(Reader { who: Who::Host(host.clone()), key: key.clone() });
             }
         }
-        for FolderFile { name: file, format, holes, .. } in
-            closure.manifest.folders.iter().flat_map(|it| &it.files)
-        {
-            for hole in holes {
-                if let Some(wanted) = all.get_mut(&hole.secret) {
-                    let (host, file, hole) = (host.clone(), file.clone(), hole.clone());
-                    wanted.goes(Place { host, file, format: *format, hole });
-                }
+        for place in places {
+            if let Some(wanted) = all.get_mut(&place.hole.secret) {
+                wanted.goes(place.clone());
             }
         }
     }
@@ -114,7 +112,7 @@ pub fn check(
     wanted: &BTreeMap<String, Wanted>,
 ) -> Result<(), Exit> {
     let troubles = compare(secrets, wanted);
-    let is_refused = troubles.values().any(|it| !matches!(it, Trouble::NotMade | Trouble::NotGiven));
+    let is_refused = troubles.values().any(|it| !matches!(it, EntryError::NotMade | EntryError::NotGiven));
     say_troubles(&path_of(description), troubles, "error");
     if is_refused { Err(Exit::Refused) } else { Ok(()) }
 }
@@ -125,8 +123,8 @@ pub fn words(secrets: &SecretsFile, wanted: &BTreeMap<String, Wanted>) -> BTreeM
 }
 
 /// Prints what is wrong with secrets, those with which the same is wrong together. What is not made yet is a warning always.
-pub fn say_troubles(path: &Path, troubles: BTreeMap<String, Trouble>, severity: &str) {
-    let mut by_trouble: Vec<(Trouble, Vec<String>)> = Vec::new();
+pub fn say_troubles(path: &Path, troubles: BTreeMap<String, EntryError>, severity: &str) {
+    let mut by_trouble: Vec<(EntryError, Vec<String>)> = Vec::new();
     for (name, trouble) in troubles {
         match by_trouble.iter_mut().find(|(it, _)| *it == trouble) {
             Some((_, names)) => names.push(name),
@@ -146,7 +144,7 @@ pub fn how_to_give(name: &str) -> String {
 }
 
 /// Prints what is wrong with secrets in the same way, and what to do.
-fn say_trouble(names: &[String], trouble: &Trouble, path: &Path, severity: &str) {
+fn say_trouble(names: &[String], trouble: &EntryError, path: &Path, severity: &str) {
     let path = path.display();
     let first = names.first().map_or("", String::as_str);
     let (subject, is, them) = match names.len() {
@@ -155,25 +153,25 @@ fn say_trouble(names: &[String], trouble: &Trouble, path: &Path, severity: &str)
     };
     let all = names.join(" ");
     match trouble {
-        Trouble::NotMade => {
+        EntryError::NotMade => {
             say_wrong!("warning: {subject} {is} not in {path}");
             say_wrong!(
                 "  help: `kolla-lang secrets generate` makes what is missing; no host that reads {them} can switch before"
             );
         }
-        Trouble::NotGiven => {
+        EntryError::NotGiven => {
             say_wrong!("warning: {subject} {is} not in {path}, and must be given");
             for name in names {
                 say_wrong!("  help: {}", how_to_give(name));
             }
         }
-        Trouble::Damaged => {
+        EntryError::Damaged => {
             say_wrong!("{severity}: {subject} in {path} {is} torn or edited");
             say_wrong!(
                 "  help: take the file as git has it; without that, remove {all} from it and run `kolla-lang secrets generate`"
             );
         }
-        Trouble::Readers { lacking, spare } => {
+        EntryError::Readers { lacking, spare } => {
             say_wrong!("{severity}: {subject} in {path} {is} not encrypted to those who may read {them}");
             for (word, all) in [("should and cannot", lacking), ("can and should not", spare)] {
                 if !all.is_empty() {
@@ -182,11 +180,11 @@ fn say_trouble(names: &[String], trouble: &Trouble, path: &Path, severity: &str)
             }
             say_wrong!("  help: run `kolla-lang secrets rekey`");
         }
-        Trouble::Kind => {
+        EntryError::Kind => {
             say_wrong!("{severity}: {subject} in {path} {is} something else than what is described now");
             say_wrong!("  help: run `kolla-lang secrets rotate {all}`, or describe {them} as before");
         }
-        Trouble::GiveAnew => {
+        EntryError::GiveAnew => {
             say_wrong!(
                 "{severity}: {subject} in {path} {is} something else than what is described now, and must be given"
             );
@@ -194,7 +192,7 @@ fn say_trouble(names: &[String], trouble: &Trouble, path: &Path, severity: &str)
                 say_wrong!("  help: {}", how_to_give(name));
             }
         }
-        Trouble::Authority { name } => {
+        EntryError::Authority { name } => {
             say_wrong!("{severity}: {subject} in {path} {is} from another authority than `{name}` is now");
             say_wrong!("  help: run `kolla-lang secrets rotate {all}`");
         }

@@ -9,9 +9,9 @@ use super::exit::Exit;
 use super::host::complain;
 use super::report::Warnings;
 use super::say::say_wrong;
-use crate::activate::generation;
-use crate::activate::layout::Layout;
-use crate::store::{Closure, files, manifest, tree};
+use activate::generation;
+use activate::layout::Layout;
+use store::{Closure, files, manifest, tree};
 
 /// What is compared.
 #[derive(Debug, Clone, PartialEq, Eq)]

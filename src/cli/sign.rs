@@ -1,4 +1,4 @@
-//! Signing what hosts are to become, by an operator who is here.
+//! Signing what hosts are to become and what was planned, by an operator who is here.
 
 use std::path::PathBuf;
 
@@ -7,10 +7,10 @@ use clap::Args;
 use super::exit::Exit;
 use super::host::complain;
 use super::say::say_wrong;
-use crate::activate::history::seconds_now;
-use crate::sign::key::SigningKey;
-use crate::sign::{SignError, Signed, Signer, Statement};
-use crate::store::Closure;
+use activate::history::seconds_now;
+use sign::key::SigningKey;
+use sign::{SignError, Signed, Signer, Statement, Subject};
+use store::Closure;
 
 /// Who signs.
 #[derive(Debug, Default, Args)]
@@ -46,10 +46,15 @@ impl SignArgs {
 
 /// Signs a closure, if there is somebody who signs.
 pub fn sign_one(signer: Option<&Signer>, closure: &Closure) -> Result<Option<Signed>, Exit> {
-    let Some(signer) = signer else { return Ok(None) };
     let (manifest, digest) = (&closure.manifest, closure.digest());
-    let statement =
-        Statement { cloud: &manifest.cloud, host: &manifest.host, closure: &digest, counter: seconds_now() };
+    let subject = Subject::Closure { host: &manifest.host, closure: &digest };
+    sign_now(signer, &manifest.cloud, subject)
+}
+
+/// Signs something of a cloud, if there is somebody who signs.
+pub fn sign_now(signer: Option<&Signer>, cloud: &str, subject: Subject<'_>) -> Result<Option<Signed>, Exit> {
+    let Some(signer) = signer else { return Ok(None) };
+    let statement = Statement { cloud, subject, counter: seconds_now() };
     signer.sign(&statement).map(Some).map_err(|error| refused(&error))
 }
 

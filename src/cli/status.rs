@@ -10,14 +10,14 @@ use super::host::{Build, complain};
 use super::recover;
 use super::say::say;
 use super::there::ThereArgs;
-use crate::activate::drift::certificates::Certificate;
-use crate::activate::drift::report::{Status, status};
-use crate::activate::drift::{Finding, Kind};
-use crate::activate::layout::Layout;
-use crate::activate::part::{Enrolled, Lead};
-use crate::activate::pid1::Pid1;
-use crate::activate::podman::HostTools;
-use crate::rejoin::report::{self, Report};
+use activate::drift::certificates::Certificate;
+use activate::drift::report::{Status, status};
+use activate::finding::{Finding, Kind};
+use activate::layout::Layout;
+use activate::lazy_systemd::LazySystemd;
+use activate::part::{Enrolled, Lead};
+use activate::tool::HostTools;
+use rejoin::report::{self, Report};
 
 /// Say which generation this host is on, and where the host is not what it says
 #[derive(Debug, Args)]
@@ -42,7 +42,7 @@ pub fn run(args: &StatusArgs, build: Build<'_>) -> Exit {
     if let Err(exit) = require_root_to_read("status") {
         return exit;
     }
-    let mut systemd = Pid1::connect();
+    let mut systemd = LazySystemd::connect();
     let status = match status(&Layout::new("/"), &mut systemd, &mut HostTools) {
         Ok(status) => status,
         Err(error) => return complain(&error, Exit::Refused),

@@ -7,8 +7,8 @@ use clap::{Args, Subcommand};
 use super::exit::Exit;
 use super::host::{complain, require_root};
 use super::say::{say, say_wrong};
-use crate::store::packed::Packed;
-use crate::store::{Digest, Store, transfer};
+use store::packed::Packed;
+use store::{Digest, Store, transfer};
 
 /// Ask and fill this host's store from elsewhere
 #[derive(Debug, Args)]

@@ -4,36 +4,33 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::adopt::accept_all;
 use super::diff::{Here, print_preview};
 use super::exit::Exit;
 use super::fleet::{self, Aim};
 use super::follow::{follow_last, switch_here};
 use super::host::{Answer, Build, FromArgs, complain, require_root};
-use super::part::PartArgs;
-use super::plan::WishArgs;
+use super::how::HowArgs;
+use super::plan::WaveArgs;
 use super::report::StrictArgs;
-use super::say::{say, say_wrong};
+use super::say::say;
 use super::sign::{SignArgs, sign_one};
+use super::sudo::SudoArgs;
 use super::there;
 use super::verdict::{no_end, report};
-use crate::activate::dry_run::{DryRun, dry_run};
-use crate::activate::history::seconds_now;
-use crate::activate::layout::Layout;
-use crate::activate::name::parse_name;
-use crate::activate::pid1::Pid1;
-use crate::activate::podman::HostTools;
-use crate::activate::request::{NoGate, Options};
-use crate::activate::switch::{Target, preview};
-use crate::activate::verdict::Verdict;
-use crate::sign::Signed;
-use crate::store::Closure;
-use crate::store::packed::Packed;
+use activate::compare::preview;
+use activate::dry_run::{DryRun, dry_run};
+use activate::layout::Layout;
+use activate::lazy_systemd::LazySystemd;
+use activate::request::{Options, Target};
+use activate::tool::HostTools;
+use activate::verdict::Verdict;
+use store::Closure;
+use store::packed::Packed;
 
 /// Make all hosts be what the description says, or one, and go back if that fails
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples: kolla-lang switch                  all hosts, over ssh, in waves that hurt no group\n          \
+    after_help = "Examples: kolla-lang switch                  all hosts, over ssh, in waves that exceed no group's disruption budget\n          \
 kolla-lang switch --host ctl01     one of them\n          kolla-lang switch --local          this host\n\n\
 Exit codes: 0 done, 1 the description is wrong, 2 refused and nothing touched, 3 failed and back \
 on the generation before, 4 done with warnings, 5 somebody must look, 6 another switch is running, or a rollout has a host"
@@ -66,12 +63,14 @@ pub struct SwitchArgs {
     #[arg(long, value_name = "ROLE", conflicts_with_all = ["local", "host", "closure", "stored", "follow", "resume"])]
     role: Vec<String>,
     #[command(flatten)]
-    wishes: WishArgs,
+    wave_options: WaveArgs,
     /// Go on with the rollout of this cloud that nobody leads any more, from its record or from what its hosts tell
     #[arg(long, conflicts_with_all = ["local", "host", "closure", "stored", "follow", "dry_run"])]
     resume: bool,
     #[command(flatten)]
     sign: SignArgs,
+    #[command(flatten)]
+    sudo: SudoArgs,
     #[command(flatten)]
     how: HowArgs,
     #[command(flatten)]
@@ -82,160 +81,6 @@ pub struct SwitchArgs {
     /// Print each record of the switch as a line of JSON, and the end
     #[arg(long, hide = true, conflicts_with_all = ["json", "dry_run", "host"])]
     events: bool,
-}
-
-/// How a switch is to be done.
-#[derive(Debug, Args)]
-pub struct HowArgs {
-    /// Go back unless `kolla-lang confirm` is given in time, like `60s` or `5m`
-    #[arg(long, value_name = "TIME", value_parser = seconds)]
-    confirm_within: Option<u64>,
-    /// Go back unless all is done in time; by default what the units' own limits come to
-    #[arg(long, value_name = "TIME", value_parser = seconds)]
-    deadline: Option<u64>,
-    /// Do not wait for the gate of this unit, or of `all`; what is not asked is said
-    #[arg(long, value_name = "NAME")]
-    no_gate: Vec<String>,
-    /// Let units of the data plane be stopped and restarted; guests depend on them
-    #[arg(long)]
-    allow_dataplane: bool,
-    /// Let tasks run behind which there is no way back
-    #[arg(long)]
-    allow_one_way: bool,
-    /// Go back behind this finished task, when what it changed is there again
-    #[arg(long, value_name = "TASK")]
-    allow_behind: Vec<String>,
-    /// Leave tasks that come after the commit to another switch, as `--host` does where there are other hosts: they may run what is old
-    #[arg(long, overrides_with = "leave_last")]
-    leave_last: bool,
-    /// Accept by name what is there: a path or a container that `status` or a refusal names
-    #[arg(long, value_name = "NAME")]
-    adopt: Vec<String>,
-    /// What an operator signed of it, where the host takes nothing else
-    #[arg(long, value_name = "SIGNATURE", hide = true)]
-    signature: Option<Signed>,
-    /// What the switch is called, so that it can be followed by name
-    #[arg(long, value_name = "NAME", hide = true, value_parser = parse_name)]
-    tx: Option<String>,
-    #[command(flatten)]
-    part: PartArgs,
-}
-
-impl HowArgs {
-    /// Accepts what is named, before the switch looks for what is in its way.
-    pub fn accept(&self) -> Result<(), Exit> {
-        accept_all(&Layout::new("/"), &self.adopt)
-    }
-
-    /// Returns them as the switch takes them.
-    pub fn options(&self) -> Options {
-        let Self {
-            confirm_within,
-            deadline,
-            no_gate,
-            allow_dataplane,
-            allow_one_way,
-            allow_behind,
-            leave_last,
-            adopt: _,
-            tx: _,
-            signature,
-            part,
-        } = self;
-        Options {
-            confirm_within: *confirm_within,
-            deadline: *deadline,
-            no_gate: NoGate::from_words(no_gate),
-            allow_dataplane: *allow_dataplane,
-            allow_one_way: *allow_one_way,
-            allow_behind: allow_behind.iter().cloned().collect(),
-            leave_last: *leave_last,
-            part: part.part(),
-            take_over: part.take_over(),
-            signature: signature.clone(),
-        }
-    }
-
-    /// Returns what the switch is called.
-    pub fn tx(&self) -> String {
-        self.tx.clone().unwrap_or_else(new_name)
-    }
-
-    /// Returns them as words of a command line, but for the name of the switch.
-    pub fn words(&self) -> Vec<String> {
-        let mut words = self.words_for_any();
-        words.extend(self.allow_behind.iter().map(|task| format!("--allow-behind={task}")));
-        words.extend(self.adopt.iter().map(|name| format!("--adopt={name}")));
-        words.extend(self.leave_last.then(|| "--leave-last".to_owned()));
-        words
-    }
-
-    /// Returns those that are about no host in particular.
-    fn words_for_any(&self) -> Vec<String> {
-        let Self {
-            confirm_within,
-            deadline,
-            no_gate,
-            allow_dataplane,
-            allow_one_way,
-            allow_behind: _,
-            leave_last: _,
-            adopt: _,
-            tx: _,
-            signature: _,
-            part,
-        } = self;
-        let mut words = Vec::new();
-        words.extend(confirm_within.map(|secs| format!("--confirm-within={secs}s")));
-        words.extend(deadline.map(|secs| format!("--deadline={secs}s")));
-        words.extend(no_gate.iter().map(|name| format!("--no-gate={name}")));
-        words.extend(allow_dataplane.then(|| "--allow-dataplane".to_owned()));
-        words.extend(allow_one_way.then(|| "--allow-one-way".to_owned()));
-        words.extend(part.words());
-        words
-    }
-}
-
-/// Seconds that a host of a wave waits for the others, if nothing else is asked for.
-const CONFIRM_WITHIN: u64 = 600;
-
-impl HowArgs {
-    /// Refuses what is about one host.
-    pub fn check_for_many(&self) -> Result<(), Exit> {
-        if self.adopt.is_empty() {
-            return Ok(());
-        }
-        say_wrong!("error: `--adopt` is about one host: name it with `--host`, or say `--local`");
-        Err(Exit::Wrong)
-    }
-
-    /// Returns them as words for hosts that wait for each other. What a host may go back behind is said to those that have done it.
-    pub fn words_for_many(&self) -> Vec<String> {
-        let mut words = self.words_for_any();
-        if self.confirm_within.is_none() {
-            words.push(format!("--confirm-within={CONFIRM_WITHIN}s"));
-        }
-        words
-    }
-
-    /// Returns the rollout whose claim ends.
-    pub fn take_over(&self) -> Option<String> {
-        self.part.take_over()
-    }
-}
-
-/// Makes a name for a switch.
-pub fn new_name() -> String {
-    format!("{}-{}", seconds_now(), std::process::id())
-}
-
-/// Reads a time as whole seconds.
-fn seconds(text: &str) -> Result<u64, String> {
-    let span: jiff::SignedDuration = text.parse().map_err(|error: jiff::Error| error.to_string())?;
-    u64::try_from(span.as_secs())
-        .ok()
-        .filter(|secs| *secs > 0)
-        .ok_or_else(|| "it must be a second or more".to_owned())
 }
 
 /// Runs the command.
@@ -249,7 +94,7 @@ pub fn run(args: &SwitchArgs, build: Build<'_>) -> Exit {
         return switch_all(args, build).unwrap_or_else(|exit| exit);
     }
     if *follow {
-        return follow_last(how.tx.clone(), answer);
+        return follow_last(how.named(), answer);
     }
     if !dry_run && let Err(exit) = require_root("switch") {
         return no_end(exit, answer);
@@ -275,22 +120,34 @@ pub fn run(args: &SwitchArgs, build: Build<'_>) -> Exit {
 }
 
 fn switch_all(args: &SwitchArgs, build: Build<'_>) -> Result<Exit, Exit> {
-    let SwitchArgs { from, dry_run, no_prechecks, save, plan, role, wishes, resume, how, json, sign, .. } =
-        args;
+    let SwitchArgs {
+        from,
+        dry_run,
+        no_prechecks,
+        save,
+        plan,
+        role,
+        wave_options,
+        resume,
+        how,
+        json,
+        sign,
+        sudo,
+        ..
+    } = args;
     how.check_for_many()?;
     let asked = fleet::Asked {
         file: from.file.as_deref(),
         aim: Aim::Described,
         roles: role,
-        wishes: wishes.wishes(),
-        unreachable: wishes.unreachable(),
+        wave_options: wave_options.wave_options(),
+        unreachable: wave_options.unreachable(),
         options: how.options(),
-        how: how.words_for_many(),
         resume: *resume,
-        take_over: how.take_over(),
         dry_run: *dry_run,
         prechecks: !no_prechecks,
         sign,
+        sudo: *sudo,
         save: save.as_deref(),
         plan: plan.as_deref(),
         answer: Answer::of(*json),
@@ -300,11 +157,11 @@ fn switch_all(args: &SwitchArgs, build: Build<'_>) -> Result<Exit, Exit> {
 
 /// Switches another host: its closure is brought there, and the program that is brought there too does the rest.
 fn switch_other(args: &SwitchArgs, host: &str, build: Build<'_>) -> Result<Exit, Exit> {
-    let SwitchArgs { from, dry_run, follow, how, json, sign, .. } = args;
+    let SwitchArgs { from, dry_run, follow, how, json, sign, sudo, .. } = args;
     let mut built = build(from.file.as_deref())?;
     let to = there::find(&built, host)?;
-    let last = there::leave_last(&built);
-    let there = there::reach(&to)?;
+    let mut options = there::options_of_one(&built, how.options());
+    let there = there::reach(&to, *sudo)?;
     let mut words = vec!["switch".to_owned()];
     words.extend(json.then(|| "--json".to_owned()));
     let tx = how.tx();
@@ -313,8 +170,7 @@ fn switch_other(args: &SwitchArgs, host: &str, build: Build<'_>) -> Result<Exit,
     } else {
         let closure = built.closures.remove(host).ok_or(Exit::Wrong)?;
         if !dry_run {
-            let signature = sign_one(sign.signer([&closure])?.as_ref(), &closure)?;
-            words.extend(signature.map(|it| format!("--signature={}", String::from(it))));
+            options.signature = sign_one(sign.signer([&closure])?.as_ref(), &closure)?;
         }
         let packed = Packed::of(&closure).map_err(|error| complain(&error, Exit::Refused))?;
         let sent = there.send(&packed).map_err(|error| complain(&error, Exit::Refused))?;
@@ -324,8 +180,7 @@ fn switch_other(args: &SwitchArgs, host: &str, build: Build<'_>) -> Result<Exit,
         words.push(format!("--stored={}", packed.digest()));
         words.extend(built.cloud.map(|cloud| format!("--cloud={cloud}")));
         words.extend(dry_run.then(|| "--dry-run".to_owned()));
-        words.extend(how.words());
-        words.extend(last.map(str::to_owned));
+        words.extend(how.words(&options));
         words.push(format!("--tx={tx}"));
     }
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -347,7 +202,7 @@ fn dry_run_here(closure: &Closure, options: &Options, answer: Answer) -> Exit {
             Err(error) => complain(&error, Exit::Refused),
         };
     }
-    match dry_run(&layout, &mut Pid1::connect(), &mut HostTools, closure, options) {
+    match dry_run(&layout, &mut LazySystemd::connect(), &mut HostTools, closure, options) {
         Ok(DryRun { preview, pulls, kernel, refusals, barred }) => {
             print_preview(host, &preview, &Here { pulls, kernel }, answer);
             let refused = refusals.len() + preview.plan.refused.len();

@@ -10,9 +10,13 @@ use clap::Args;
 
 use super::exit::Exit;
 use super::host::{Build, Built, complain, no_host};
+use super::how::HowArgs;
 use super::say::{say, say_wrong};
-use crate::fleet::remote::{Program, RemoteError, RemoteHost};
-use crate::fleet::ssh::{Connection, Reach};
+use super::sudo::SudoArgs;
+use activate::request::Options;
+use fleet::program::Program;
+use fleet::remote::{RemoteError, RemoteHost};
+use fleet::ssh::{Connection, Reach};
 
 /// How often a host is called again whose connection was lost, and how long is waited between.
 const N_CALLS: u32 = 12;
@@ -27,12 +31,16 @@ pub struct ThereArgs {
     /// The description that says how to reach it; without it `cloud.kl` in this folder
     #[arg(long, value_name = "FILE", requires = "host")]
     file: Option<PathBuf>,
+    /// Read the password of sudo, where the host's user is not root and sudo wants one, from standard input. At a terminal it is asked for
+    /// anyway
+    #[arg(short = 'K', long, requires = "host")]
+    ask_become_pass: bool,
 }
 
 impl ThereArgs {
     /// Names a host, if there is one to be named.
-    pub fn new(host: Option<String>, file: Option<PathBuf>) -> Self {
-        Self { host, file }
+    pub fn new(host: Option<String>, file: Option<PathBuf>, sudo: SudoArgs) -> Self {
+        Self { host, file, ask_become_pass: sudo.is_from_input() }
     }
 
     /// Runs a command on the host that was named, if one was.
@@ -44,10 +52,19 @@ impl ThereArgs {
     }
 
     /// Runs a command that switches the host that was named, if one was; the switch is called `tx`.
-    pub fn run_switch(&self, build: Build<'_>, words: &[String], tx: &str, json: bool) -> Option<Exit> {
+    pub fn run_switch(
+        &self,
+        build: Build<'_>,
+        command: &[String],
+        how: &HowArgs,
+        tx: &str,
+        json: bool,
+    ) -> Option<Exit> {
         self.act(build, |built, to, there| {
-            let words = words.iter().map(String::as_str).chain(json.then_some("--json"));
-            let words: Vec<&str> = words.chain(leave_last(built)).collect();
+            let mut words = command.to_vec();
+            words.extend(how.words(&options_of_one(built, how.options())));
+            words.push(format!("--tx={tx}"));
+            let words: Vec<&str> = words.iter().map(String::as_str).chain(json.then_some("--json")).collect();
             Ok(switch_there(to, there, &words, tx, json))
         })
     }
@@ -61,7 +78,7 @@ impl ThereArgs {
         let run = || {
             let built = build(self.file.as_deref())?;
             let to = find(&built, host)?;
-            act(&built, &to, &reach(&to)?)
+            act(&built, &to, &reach(&to, SudoArgs::new(self.ask_become_pass))?)
         };
         Some(run().unwrap_or_else(|exit| exit))
     }
@@ -72,21 +89,31 @@ pub fn find(built: &Built, host: &str) -> Result<Reach, Exit> {
     built.reach.get(host).cloned().ok_or_else(|| no_host(host, built.reach.keys()))
 }
 
-/// Returns the word that leaves what is for the end to a switch of all hosts, if there are others: they may run what is old.
-pub fn leave_last(built: &Built) -> Option<&'static str> {
-    (built.reach.len() > 1).then_some("--leave-last")
+/// Leaves what is for the end to a switch of all hosts, if there are others than the one that is asked: they may run what is old.
+pub fn options_of_one(built: &Built, options: Options) -> Options {
+    Options { leave_last: options.leave_last || built.reach.len() > 1, ..options }
 }
 
 /// Connects to a host, with this program on it.
-pub fn reach(reach: &Reach) -> Result<RemoteHost, Exit> {
-    let refused = |error: &dyn std::error::Error| {
-        let exit = complain(error, Exit::Refused);
-        say_wrong!("  help: `hosts.{}.ssh` says how to reach it; nothing there was touched", reach.host);
-        exit
-    };
-    let connection = Connection::open(reach.clone()).map_err(|error| refused(&error))?;
+pub fn reach(reach: &Reach, sudo: SudoArgs) -> Result<RemoteHost, Exit> {
     let program = Program::load().map_err(|error| complain(&error, Exit::Refused))?;
-    RemoteHost::reach(connection, &program).map_err(|error| refused(&error))
+    let connection = Connection::open(reach.clone(), &sudo.sudo()).map_err(RemoteError::from);
+    connection.and_then(|it| RemoteHost::reach(it, &program)).map_err(|error| {
+        let exit = complain_of_host(&error, Exit::Refused);
+        if error.help().is_none() && !matches!(error, RemoteError::NoProgram { .. }) {
+            say_wrong!("  help: `hosts.{}.ssh` says how to reach it; nothing there was touched", reach.host);
+        }
+        exit
+    })
+}
+
+/// Says why one of many hosts cannot be acted on, and what to do about it. Returns the exit it was given.
+pub fn complain_of_host(error: &RemoteError, exit: Exit) -> Exit {
+    complain(error, exit);
+    if let Some(help) = error.help() {
+        say_wrong!("  help: {help}");
+    }
+    exit
 }
 
 /// Runs a command on a host; what it prints and says is printed and said here.
@@ -118,7 +145,7 @@ pub fn switch_there(to: &Reach, there: &RemoteHost, words: &[&str], tx: &str, js
     follow.extend(json.then_some("--json"));
     for _ in 0..N_CALLS {
         sleep(BETWEEN);
-        let Ok(connection) = Connection::open(to.clone()) else { continue };
+        let Ok(connection) = there.reopen(to.clone()) else { continue };
         let again = there.with(connection);
         match run_here(&again, &follow) {
             Ok(Some(code)) => return exit_of(code),

@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 use super::exit::Exit;
 use super::host::Answer;
 use super::say::{say, say_wrong};
-use crate::activate::journal::Record;
-use crate::activate::verdict::{Trouble, Verdict};
+use activate::error_report::ErrorReport;
+use activate::journal::Record;
+use activate::verdict::Verdict;
 
 /// Shows what a switch does while it goes on. That nobody reads any more is no reason to stop half way.
 pub fn print_record(record: &Record) {
@@ -66,7 +67,7 @@ pub fn print_event(record: &Record) {
 /// Ends a command that has printed an error and has no switch to tell of: whoever reads events gets an end all the same.
 pub fn no_end(exit: Exit, answer: Answer) -> Exit {
     if answer == Answer::Events {
-        let why = Trouble { message: "its errors say why".to_owned(), ..Trouble::default() };
+        let why = ErrorReport { message: "its errors say why".to_owned(), ..ErrorReport::default() };
         let verdict = match exit {
             Exit::Stuck => Verdict::Stuck { kept: 0, failure: why, problems: Vec::new() },
             Exit::Locked => Verdict::Locked,
@@ -104,9 +105,18 @@ fn print(verdict: &Verdict) {
             }
             warn(warnings);
         }
-        Verdict::Reverted { generation, failure, tasks } => {
+        Verdict::Reverted { generation, failure, tasks, forward } => {
             print_trouble(failure);
             match generation {
+                Some(number) if !forward.is_empty() => {
+                    for later in forward {
+                        say_wrong!("held forward: {later}");
+                    }
+                    say_wrong!(
+                        "this host is on generation {number}: as it was, but for these units, which go on as they were tried"
+                    );
+                    say_wrong!("  help: switch to a description with these formats or later ones");
+                }
                 Some(number) => say_wrong!("this host is back on generation {number}"),
                 None => say_wrong!("this host is back to having no generation"),
             }
@@ -143,7 +153,7 @@ fn print(verdict: &Verdict) {
     }
 }
 
-fn print_trouble(trouble: &Trouble) {
+fn print_trouble(trouble: &ErrorReport) {
     say_wrong!("error: {}", trouble.message);
     for cause in &trouble.causes {
         say_wrong!("  caused by: {cause}");

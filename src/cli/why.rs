@@ -3,18 +3,17 @@
 use clap::Args;
 use kl::Compiled;
 use kl::source::Span;
-use kl::value::absent::{Claim, Says};
-use kl::value::readers::Reader;
-use kl::value::why::{Below, Concerns, Line, NoPath, Nothing, Part, Read, Why};
+use kl::value::state::Reader;
+use kl::value::why::{Below, Claim, Concerns, Line, NoPath, Nothing, Part, Read, Says, Why};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
 use super::concern::Mistakes;
 use super::describe::{compile, no_path, parse_path, some_of};
 use super::exit::Exit;
-use super::rendered::{self, Place, Said};
+use super::rendered::{self, Said, SourceLocation};
 use super::say::{say, say_wrong};
-use crate::render::template_lines::TemplateLine;
+use render::template_lines::TemplateLine;
 
 /// Say who set a value, who lost and what it read
 #[derive(Debug, Args)]
@@ -37,15 +36,15 @@ pub struct WhyArgs {
 }
 
 /// What `why` says of one question.
-enum Told {
+enum Explanation {
     /// Why a leaf has its value, where it is rendered, and who reads it if that was asked.
-    Leaf(Box<Why>, Option<Place>, Option<Vec<Reader>>),
+    Leaf(Box<Why>, Option<SourceLocation>, Option<Vec<Reader>>),
     /// Why something is not there.
     Absent(Box<Nothing>),
     /// Who gives what is no leaf, and the line that was asked for.
-    Node(Box<Below>, Option<Place>),
+    Node(Box<Below>, Option<SourceLocation>),
     /// A line that nobody's description says.
-    Ours(Place),
+    Ours(SourceLocation),
 }
 
 /// Runs the command.
@@ -79,13 +78,13 @@ pub fn run(args: &WhyArgs) -> Exit {
     mistakes.print(&compiled, None)
 }
 
-impl Told {
+impl Explanation {
     fn take_concerns(&mut self) -> Concerns {
         std::mem::take(match self {
-            Told::Leaf(why, ..) => &mut why.concerns,
-            Told::Absent(nothing) => &mut nothing.concerns,
-            Told::Node(below, _) => &mut below.concerns,
-            Told::Ours(_) => return Concerns::default(),
+            Explanation::Leaf(why, ..) => &mut why.concerns,
+            Explanation::Absent(nothing) => &mut nothing.concerns,
+            Explanation::Node(below, _) => &mut below.concerns,
+            Explanation::Ours(_) => return Concerns::default(),
         })
     }
 }
@@ -102,7 +101,7 @@ fn file_and_line(text: &str) -> Option<(&str, u32)> {
     Some((file, line.parse().ok()?))
 }
 
-fn explain(compiled: &Compiled, path: &[String], wants_readers: bool) -> Result<Told, Exit> {
+fn explain(compiled: &Compiled, path: &[String], wants_readers: bool) -> Result<Explanation, Exit> {
     let said = match path {
         [one] if file_and_line(one).is_some() => {
             let (file, line) = file_and_line(one).unwrap_or_default();
@@ -132,7 +131,7 @@ fn explain(compiled: &Compiled, path: &[String], wants_readers: bool) -> Result<
     };
     let (steps, place) = match said {
         Said::By(steps, place) => (steps, place),
-        Said::Nobody(place) => return Ok(Told::Ours(place)),
+        Said::Nobody(place) => return Ok(Explanation::Ours(place)),
     };
     // A list is a leaf, so a line that shows one item of it is explained by the whole.
     let mut steps = steps;
@@ -143,17 +142,17 @@ fn explain(compiled: &Compiled, path: &[String], wants_readers: bool) -> Result<
     match compiled.why(&steps) {
         Ok(why) => {
             let readers = wants_readers.then(|| compiled.readers(&steps));
-            Ok(Told::Leaf(Box::new(why), place, readers))
+            Ok(Explanation::Leaf(Box::new(why), place, readers))
         }
-        Err(NoPath::Nothing(nothing)) if !nothing.claims.is_empty() => Ok(Told::Absent(nothing)),
-        Err(NoPath::Below(below)) => Ok(Told::Node(below, place)),
+        Err(NoPath::Nothing(nothing)) if !nothing.claims.is_empty() => Ok(Explanation::Absent(nothing)),
+        Err(NoPath::Below(below)) => Ok(Explanation::Node(below, place)),
         Err(why) => Err(no_path(&why)),
     }
 }
 
 fn source_line(compiled: &Compiled, at: Span) -> (String, String) {
     let sources = compiled.sources();
-    (sources.place(at.start), sources.line_text(at.start).trim().to_owned())
+    (sources.place(at), sources.line_text(at).trim().to_owned())
 }
 
 /// A line of an answer: what a definition does, its place, its strength and what is written there.
@@ -162,19 +161,21 @@ fn row(compiled: &Compiled, word: &str, line: &Line) -> String {
     format!("  {word:<6} {place:<28} {:<12} {text}\n", line.strength)
 }
 
-fn as_text(compiled: &Compiled, told: &Told) -> String {
+fn as_text(compiled: &Compiled, told: &Explanation) -> String {
     match told {
-        Told::Leaf(why, place, readers) => leaf_as_text(compiled, why, place.as_ref(), readers.as_deref()),
-        Told::Absent(nothing) => {
+        Explanation::Leaf(why, place, readers) => {
+            leaf_as_text(compiled, why, place.as_ref(), readers.as_deref())
+        }
+        Explanation::Absent(nothing) => {
             format!("{} is not there\n{}", nothing.path, claims_as_text(compiled, &nothing.claims, "lost"))
         }
-        Told::Ours(place) => {
+        Explanation::Ours(place) => {
             format!(
                 "{}:{}  {}\n  nobody says it: each file of its kind has this line\n",
                 place.file, place.line, place.text
             )
         }
-        Told::Node(below, place) => {
+        Explanation::Node(below, place) => {
             let Below { path, names, claims, concerns: _ } = &**below;
             let has = if names.is_empty() { "nothing".to_owned() } else { some_of(names) };
             let gives = place.as_ref().map_or(String::new(), |place| place_as_text(compiled, place));
@@ -184,7 +185,7 @@ fn as_text(compiled: &Compiled, told: &Told) -> String {
 }
 
 /// The line of a built file that was asked for or that is made, and of a template the line and the values that make it.
-fn place_as_text(compiled: &Compiled, place: &Place) -> String {
+fn place_as_text(compiled: &Compiled, place: &SourceLocation) -> String {
     let mut out = format!("  {:<6} {}:{}  {}\n", "gives", place.file, place.line, place.text);
     if let Some(template) = &place.template {
         let TemplateLine { name, number, text, values } = template;
@@ -202,7 +203,12 @@ fn place_as_text(compiled: &Compiled, place: &Place) -> String {
     out
 }
 
-fn leaf_as_text(compiled: &Compiled, why: &Why, place: Option<&Place>, readers: Option<&[Reader]>) -> String {
+fn leaf_as_text(
+    compiled: &Compiled,
+    why: &Why,
+    place: Option<&SourceLocation>,
+    readers: Option<&[Reader]>,
+) -> String {
     let mut out = format!("{} = {}\n", why.path, why.value);
     out.push_str(&row(compiled, if why.parts.is_empty() { "set by" } else { "base" }, &why.winner));
     if why.written_at != why.winner.at {
@@ -291,7 +297,7 @@ fn claims_as_text(compiled: &Compiled, claims: &[Claim], gives: &'static str) ->
     out
 }
 
-fn as_json(compiled: &Compiled, told: &Told) -> Value {
+fn as_json(compiled: &Compiled, told: &Explanation) -> Value {
     let line = |at: Span, strength: Option<&str>| {
         let (place, text) = source_line(compiled, at);
         let (file, line) = place
@@ -316,7 +322,7 @@ fn as_json(compiled: &Compiled, told: &Told) -> Value {
         };
         claims.iter().map(one).collect()
     };
-    let rendered = |place: Option<&Place>| {
+    let rendered = |place: Option<&SourceLocation>| {
         place.map(|it| {
             let template = it.template.as_ref().map(|template| {
                 let value = |(name, origin): &(String, kl::data::Origin)| json!({ "name": name, "written": line(origin.at, None) });
@@ -327,14 +333,16 @@ fn as_json(compiled: &Compiled, told: &Told) -> Value {
         })
     };
     let (why, place, readers) = match told {
-        Told::Leaf(why, place, readers) => (why, place, readers),
-        Told::Absent(it) => return json!({ "path": it.path, "absent": true, "claims": claims(&it.claims) }),
-        Told::Node(it, place) => {
+        Explanation::Leaf(why, place, readers) => (why, place, readers),
+        Explanation::Absent(it) => {
+            return json!({ "path": it.path, "absent": true, "claims": claims(&it.claims) });
+        }
+        Explanation::Node(it, place) => {
             return json!({
                 "path": it.path, "below": it.names, "claims": claims(&it.claims), "rendered": rendered(place.as_ref()),
             });
         }
-        Told::Ours(place) => return json!({ "path": null, "rendered": rendered(Some(place)) }),
+        Explanation::Ours(place) => return json!({ "path": null, "rendered": rendered(Some(place)) }),
     };
     let part = |part: &Part| {
         let op = if part.takes { "-=" } else { "+=" };

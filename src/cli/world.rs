@@ -1,6 +1,5 @@
 //! Where the compiler's texts come from: files of this machine, and the library inside this binary.
 
-use include_dir::{Dir, include_dir};
 use kl::source::{ReadError, World};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
@@ -8,9 +7,7 @@ use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::secrets::file::{Entry, SecretsFile};
-
-static STDLIB: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/stdlib");
+use secrets::file::{Entry, SecretsFile};
 
 /// The largest source that is read, in bytes.
 const MAX_SOURCE: u64 = 16 << 20;
@@ -46,12 +43,11 @@ impl World for Disk {
     }
 
     fn library(&self, path: &str) -> Option<Arc<str>> {
-        STDLIB.get_file(path).and_then(|file| file.contents_utf8()).map(Arc::from)
+        stdlib::text(path).map(Arc::from)
     }
 
     fn library_modules(&self) -> Vec<String> {
-        let stem = |path: &Path| path.to_str()?.strip_suffix(".kl").map(str::to_owned);
-        STDLIB.files().filter_map(|file| stem(file.path())).collect()
+        stdlib::modules().into_iter().map(str::to_owned).collect()
     }
 }
 

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::compare::{Change, SecretChange};
-use crate::activate::diff::{FileChange, How, KeyChange, Several};
-use crate::activate::words::Line;
+use activate::diff::{FileChange, How, KeyChange, Several};
+use activate::words::Line;
 
 /// Hosts on which the same is done, and the same differs but for values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

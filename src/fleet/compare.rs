@@ -8,14 +8,15 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::activate::diff::{Difference, FileChange, KeyChange, compare_keys, diff};
-use crate::activate::document::{Keys, flatten};
-use crate::activate::request::Options;
-use crate::activate::stamps;
-use crate::activate::steps::{Left, Plan, plan};
-use crate::activate::words::Line;
-use crate::store::manifest::SecretSpec;
-use crate::store::{Closure, Manifest};
+use super::formats;
+use activate::completions;
+use activate::diff::{Difference, FileChange, KeyChange, compare_keys, diff};
+use activate::document::{Keys, flatten};
+use activate::request::Options;
+use activate::steps::{Left, Plan, plan};
+use activate::words::Line;
+use store::manifest::SecretSpec;
+use store::{Closure, Manifest};
 
 /// All that differs on one host, but for its units.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -79,15 +80,17 @@ impl Compared {
     /// Compares two closures of a host. All that the first one describes is taken for done.
     pub fn between(from: &Closure, to: &Closure, options: &Options) -> Self {
         let difference = diff(Some(from), to);
-        let stamps = stamps::of(&to.manifest, &stamps::after(&from.manifest));
-        let plan = plan(&difference, Some(&from.manifest), &to.manifest, &stamps, options);
-        Self::of(&plan, &difference, Some(from), to)
+        let completions = completions::of(&to.manifest, &completions::after(&from.manifest));
+        let plan = plan(&difference, Some(&from.manifest), &to.manifest, &completions, options);
+        let mut compared = Self::of(&plan, &difference, Some(from), to);
+        compared.units.extend(formats::refused(&from.manifest, &to.manifest));
+        compared
     }
 
     /// Says what a host gets that has nothing.
     pub fn from_nothing(to: &Closure, options: &Options) -> Self {
         let difference = diff(None, to);
-        let plan = plan(&difference, None, &to.manifest, &stamps::Stamps::new(), options);
+        let plan = plan(&difference, None, &to.manifest, &completions::Completions::new(), options);
         Self { units: plan.lines(), change: Change::default() }
     }
 
@@ -154,7 +157,7 @@ fn secrets(from: &Closure, to: &Closure) -> Vec<SecretChange> {
             (Some(old), Some(new)) if !is_same_making(old, new) => SecretHow::Changed,
             (old, new) if old != new => SecretHow::Encrypted,
             _ => {
-                let path = crate::store::closure::secret_path(name);
+                let path = store::closure::secret_path(name);
                 let bytes = |side: &Closure| side.files.get(&path).map(|it| it.bytes.clone());
                 (bytes(from) != bytes(to)).then_some(SecretHow::Encrypted)?
             }

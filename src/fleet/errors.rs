@@ -1,13 +1,14 @@
 //! Why a fleet cannot be switched, in words. Whoever refuses says what he saw; only here it becomes a sentence.
 
-use super::rules::Hurt;
+use super::rules::BudgetExceeded;
+use activate::generation::LaterVolume;
 
 /// A reason not to begin: nothing was touched.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]
 pub enum Refusal {
-    #[error("{}", group_words(.hosts, .hurt))]
-    Group { hosts: Vec<String>, hurt: Hurt },
+    #[error("{}", group_words(.hosts, .exceeded))]
+    Group { hosts: Vec<String>, exceeded: BudgetExceeded },
     #[error(
         "{} wait for each other and must switch together, and `--max-parallel` allows {max_parallel} at once",
         listed(.hosts)
@@ -19,8 +20,22 @@ pub enum Refusal {
     Canary { host: String, why: NoCanary },
     #[error("{host}: {unit}: {reason}")]
     Unit { host: String, unit: String, reason: String },
+    #[error("{host}: {data}\n  help: describe a version of format {} or a later one", data.has)]
+    LaterFormat { host: String, data: Box<LaterVolume> },
+    #[error(
+        "{host}: the volume {} has data of format {}, which {} of format {} does not take over\n  help: describe one of these formats \
+         first: {from}",
+        data.volume, data.has, data.units.join(", "), data.reads
+    )]
+    FormatStep { host: String, data: Box<LaterVolume>, from: String },
+    #[error(
+        "{host}: {} of format {} may not start in the group `{group}`: on {} the volume {} has data of format {}\n  help: describe a \
+         version of format {} or a later one for all of the group",
+        data.units.join(", "), data.reads, listed(.others), data.volume, data.has, data.has
+    )]
+    GroupFormat { host: String, group: String, others: Vec<String>, data: Box<LaterVolume> },
     #[error("these wait for each other: {}", listed(.units))]
-    Circle { units: Vec<String> },
+    Cycle { units: Vec<String> },
 }
 
 /// Why a host that was named cannot be the first to switch.
@@ -45,15 +60,16 @@ impl Refusal {
     /// Returns the group that is the reason, if one is.
     pub fn group(&self) -> Option<&str> {
         match self {
-            Self::Group { hurt, .. } => Some(&hurt.group),
+            Self::Group { exceeded, .. } => Some(&exceeded.group),
+            Self::GroupFormat { group, .. } => Some(group),
             _ => None,
         }
     }
 }
 
-fn group_words(hosts: &[String], hurt: &Hurt) -> String {
-    let Hurt { group, taken, down, tolerance } = hurt;
-    let may = match tolerance {
+fn group_words(hosts: &[String], exceeded: &BudgetExceeded) -> String {
+    let BudgetExceeded { group, taken, down, disruption_budget } = exceeded;
+    let may = match disruption_budget {
         0 => "none may be down".to_owned(),
         1 => "one may be down at once".to_owned(),
         n => format!("{n} may be down at once"),
@@ -70,7 +86,7 @@ fn group_words(hosts: &[String], hurt: &Hurt) -> String {
     };
     let members = if taken.len() == 1 { "its member" } else { "its members" };
     format!(
-        "no wave spares the group `{group}`: {members} on {} must be touched, {may}, {down}{together}",
+        "every wave exceeds the disruption budget of the group `{group}`: {members} on {} must be touched, {may}, {down}{together}",
         listed(taken)
     )
 }
@@ -82,4 +98,10 @@ pub fn listed(names: &[String]) -> String {
         [one] => one.clone(),
         [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
+}
+
+/// Names hosts with the verb that agrees with them.
+pub fn are(hosts: &[String]) -> String {
+    let verb = if hosts.len() == 1 { "is" } else { "are" };
+    format!("{} {verb}", listed(hosts))
 }

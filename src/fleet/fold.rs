@@ -30,7 +30,7 @@ pub struct Table<'a> {
 pub struct Row<'a> {
     /// The hosts.
     pub hosts: Vec<&'a str>,
-    is_behind: bool,
+    is_unreachable: bool,
 }
 
 /// What hosts of one row do in one wave.
@@ -59,7 +59,7 @@ impl Row<'_> {
     /// Returns what stands before the row.
     pub fn label(&self) -> String {
         let name = label(&self.hosts);
-        if self.is_behind { format!("{name}, behind") } else { name }
+        if self.is_unreachable { format!("{name}, unreachable") } else { name }
     }
 }
 
@@ -120,18 +120,18 @@ impl<'a> Table<'a> {
 /// Puts equal hosts together, those that cannot be reached apart.
 fn rows<'a>(plan: &'a FleetPlan, nodes: &BTreeMap<&str, Vec<usize>>) -> Vec<Row<'a>> {
     let mut hosts: Vec<&String> = plan.waves.waves.iter().flat_map(|wave| &wave.hosts).collect();
-    hosts.extend(&plan.waves.behind);
+    hosts.extend(&plan.waves.skipped);
     hosts.sort();
     let mut rows: Vec<Row> = Vec::new();
     let mut known: BTreeMap<String, usize> = BTreeMap::new();
     for host in hosts {
-        let is_behind = plan.waves.behind.contains(host);
+        let is_unreachable = plan.waves.skipped.contains(host);
         let of_host = nodes.get(host.as_str()).into_iter().flatten().map(|idx| &plan.nodes[*idx]);
         let lines: Vec<_> = of_host.map(|it| (it.wave.is_none(), plan.line(it))).collect();
-        let row = *known.entry(format!("{is_behind}{lines:?}")).or_insert(rows.len());
+        let row = *known.entry(format!("{is_unreachable}{lines:?}")).or_insert(rows.len());
         match rows.get_mut(row) {
             Some(row) => row.hosts.push(host),
-            None => rows.push(Row { hosts: vec![host], is_behind }),
+            None => rows.push(Row { hosts: vec![host], is_unreachable }),
         }
     }
     rows

@@ -3,24 +3,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::members::{Fleet, State};
-use super::rules::{Down, Hurt};
-use crate::activate::part::Report;
-use crate::store::Digest;
+use super::rules::{BudgetExceeded, Down};
+use activate::part::Report;
+use store::Digest;
 
-/// Returns the group that a wave would hurt, if there is one. Hosts that tell nothing count as down; `goals` are what hosts are to be.
-pub fn hurt(
+/// Returns the group whose disruption budget a wave would exceed, if there is one. Hosts that tell nothing count as down; `goals` are what hosts are to be.
+pub fn exceeded(
     planned: &Fleet,
     reports: &BTreeMap<String, Report>,
-    goals: &BTreeMap<String, Digest>,
+    targets: &BTreeMap<String, Digest>,
     wave: &[String],
-) -> Option<Hurt> {
+) -> Option<BudgetExceeded> {
     let mut fleet = planned.clone();
     for (name, host) in &mut fleet.hosts {
         let Some(report) = reports.get(name) else {
             host.state = State::Unreachable;
             continue;
         };
-        let is_there = report.committed.is_some() && report.committed.as_ref() == goals.get(name);
+        let is_there = report.committed.is_some() && report.committed.as_ref() == targets.get(name);
         // Members that it gained by the switch are like any other now.
         if is_there {
             (host.state, host.down) = (State::Running, report.down.clone());
@@ -29,13 +29,13 @@ pub fn hurt(
         }
     }
     let wave: BTreeSet<&str> = wave.iter().map(String::as_str).collect();
-    Down::at_first(&fleet).hurt_by(&BTreeSet::new(), &wave)
+    Down::at_first(&fleet).exceeded_by(&BTreeSet::new(), &wave)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fleet::members::{Group, Host};
+    use crate::members::{Group, Host};
 
     fn host() -> Host {
         let groups: BTreeSet<String> = BTreeSet::from(["db".to_owned()]);
@@ -56,10 +56,12 @@ mod tests {
             done: BTreeMap::new(),
             no_return: BTreeSet::new(),
             down: down.iter().map(|it| (*it).to_owned()).collect(),
+            formats: BTreeMap::new(),
+            forward: None,
         }
     }
 
-    /// Says whom the second of three members would hurt, when the first has switched and tells this, and the third this.
+    /// Says whose budget the second of three members would exceed, when the first has switched and tells this, and the third this.
     fn check(first: Option<Report>, third: Option<Report>, expected: Option<&[&str]>) {
         let names = ["a", "b", "c"].map(str::to_owned);
         let members: BTreeSet<String> = names.iter().cloned().collect();
@@ -69,12 +71,15 @@ mod tests {
             groups: BTreeMap::from([("db".to_owned(), group)]),
             ..Fleet::default()
         };
-        let goals = names.iter().map(|name| (name.clone(), Digest::of(b"new"))).collect();
+        let targets = names.iter().map(|name| (name.clone(), Digest::of(b"new"))).collect();
         let told = [first, Some(report("old", &[])), third];
         let reports: BTreeMap<String, Report> =
             names.iter().cloned().zip(told).filter_map(|(name, it)| Some((name, it?))).collect();
-        let hurt = hurt(&planned, &reports, &goals, &names[1..2]);
-        assert_eq!(hurt.map(|it| it.down), expected.map(|it| it.iter().map(|it| (*it).to_owned()).collect()));
+        let exceeded = exceeded(&planned, &reports, &targets, &names[1..2]);
+        assert_eq!(
+            exceeded.map(|it| it.down),
+            expected.map(|it| it.iter().map(|it| (*it).to_owned()).collect())
+        );
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What is done on all hosts, and what of it waits for what, across hosts too: one graph without a circle. Knows no waves.
+//! What is done on all hosts, and what of it waits for what, across hosts too: one graph without a cycle. Knows no waves.
 //!
 //! The actions of a host are those of its own plan, which a switch carries out; here they are only tied together.
 
@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::errors::Refusal;
-use crate::activate::steps::{Act, Plan, Verb};
-use crate::store::Manifest;
-use crate::store::manifest::{Step, TaskClass, UnitKind};
+use activate::steps::{Act, Plan, Verb};
+use store::Manifest;
+use store::manifest::{Step, TaskClass, UnitKind};
 
 /// One host, as the graph needs it.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ pub struct Node {
     pub action: &'static str,
     /// Why.
     pub reason: String,
-    /// Whether there is a way back behind it, for a task.
+    /// Whether there is a way back past it, for a task.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub class: Option<TaskClass>,
     /// Indices of nodes that are over first.
@@ -51,12 +51,12 @@ pub struct Graph {
 }
 
 /// Names a unit of the fleet: its host and the unit.
-type Place<'a> = (&'a str, &'a str);
+type UnitRef<'a> = (&'a str, &'a str);
 
-/// Ties the plans of hosts together. A circle is refused; a compiled description has none.
+/// Ties the plans of hosts together. A cycle is refused; a compiled description has none.
 pub fn graph(sides: &BTreeMap<&str, Side<'_>>) -> Result<Graph, Refusal> {
     let mut graph = Graph::default();
-    let mut acted: BTreeMap<Place, usize> = BTreeMap::new();
+    let mut acted: BTreeMap<UnitRef, usize> = BTreeMap::new();
     for (host, side) in sides {
         for (unit, idx) in add_host(&mut graph.nodes, host, side.plan) {
             acted.insert((host, unit), idx);
@@ -85,9 +85,9 @@ pub fn graph(sides: &BTreeMap<&str, Side<'_>>) -> Result<Graph, Refusal> {
 
 /// The nodes that a step comes right after.
 fn nodes_before<'a>(
-    place: &Place<'a>,
-    waits: &BTreeMap<Place<'a>, BTreeSet<Place<'a>>>,
-    barriers: &BTreeMap<Place<'a>, BTreeSet<usize>>,
+    place: &UnitRef<'a>,
+    waits: &BTreeMap<UnitRef<'a>, BTreeSet<UnitRef<'a>>>,
+    barriers: &BTreeMap<UnitRef<'a>, BTreeSet<usize>>,
 ) -> BTreeSet<usize> {
     let before = waits.get(place).into_iter().flatten();
     before.filter_map(|it| barriers.get(it)).flatten().copied().collect()
@@ -127,7 +127,7 @@ fn add_host<'a>(nodes: &mut Vec<Node>, host: &str, plan: &'a Plan) -> Vec<(&'a s
 }
 
 /// All steps of all hosts, also those that do nothing this time: who waits for them waits for what they wait for.
-fn steps<'a>(sides: &BTreeMap<&'a str, Side<'a>>) -> BTreeMap<Place<'a>, &'a Step> {
+fn steps<'a>(sides: &BTreeMap<&'a str, Side<'a>>) -> BTreeMap<UnitRef<'a>, &'a Step> {
     let of_host = |(host, side): (&&'a str, &Side<'a>)| {
         let host = *host;
         side.to.order.iter().map(move |step| ((host, step.unit.as_str()), step)).collect::<Vec<_>>()
@@ -138,10 +138,10 @@ fn steps<'a>(sides: &BTreeMap<&'a str, Side<'a>>) -> BTreeMap<Place<'a>, &'a Ste
 /// What each step waits for, on its host and on others.
 fn waits<'a>(
     sides: &BTreeMap<&'a str, Side<'a>>,
-    steps: &BTreeMap<Place<'a>, &'a Step>,
-) -> BTreeMap<Place<'a>, BTreeSet<Place<'a>>> {
-    let mut tasks: BTreeMap<&str, Place> = BTreeMap::new();
-    let mut members: BTreeMap<&str, Vec<Place>> = BTreeMap::new();
+    steps: &BTreeMap<UnitRef<'a>, &'a Step>,
+) -> BTreeMap<UnitRef<'a>, BTreeSet<UnitRef<'a>>> {
+    let mut tasks: BTreeMap<&str, UnitRef> = BTreeMap::new();
+    let mut members: BTreeMap<&str, Vec<UnitRef>> = BTreeMap::new();
     for (host, side) in sides {
         tasks.extend(side.to.tasks.iter().map(|(name, task)| (name.as_str(), (*host, task.unit.as_str()))));
         // A member that is up is up under its old definition too; only one that comes up by the switch is waited for.
@@ -150,7 +150,7 @@ fn waits<'a>(
             members.entry(group).or_default().extend(unit.map(|unit| (*host, unit)));
         }
     }
-    let of_step = |((host, unit), step): (&Place<'a>, &&'a Step)| {
+    let of_step = |((host, unit), step): (&UnitRef<'a>, &&'a Step)| {
         let here = step.after.iter().map(|unit| (*host, unit.as_str()));
         let done = step.after_tasks.iter().filter_map(|task| tasks.get(task.as_str()).copied());
         let up = step.after_groups.iter().filter_map(|group| members.get(group.as_str())).flatten().copied();
@@ -162,17 +162,17 @@ fn waits<'a>(
 /// The nodes that a step stands for: its own if it acts, else those of all that it waits for. A task that does not act was done before, and
 /// so was all that it waits for.
 fn barriers<'a>(
-    waits: &BTreeMap<Place<'a>, BTreeSet<Place<'a>>>,
-    acted: &BTreeMap<Place<'a>, usize>,
-    tasks: &BTreeSet<Place<'a>>,
-) -> Result<BTreeMap<Place<'a>, BTreeSet<usize>>, Refusal> {
-    let mut users: BTreeMap<Place, Vec<Place>> = BTreeMap::new();
+    waits: &BTreeMap<UnitRef<'a>, BTreeSet<UnitRef<'a>>>,
+    acted: &BTreeMap<UnitRef<'a>, usize>,
+    tasks: &BTreeSet<UnitRef<'a>>,
+) -> Result<BTreeMap<UnitRef<'a>, BTreeSet<usize>>, Refusal> {
+    let mut users: BTreeMap<UnitRef, Vec<UnitRef>> = BTreeMap::new();
     for (place, before) in waits {
         before.iter().for_each(|it| users.entry(*it).or_default().push(*place));
     }
-    let mut open: BTreeMap<Place, usize> = waits.iter().map(|(place, it)| (*place, it.len())).collect();
-    let mut ready: Vec<Place> = open.iter().filter(|(_, n)| **n == 0).map(|(place, _)| *place).collect();
-    let mut barriers: BTreeMap<Place, BTreeSet<usize>> = BTreeMap::new();
+    let mut open: BTreeMap<UnitRef, usize> = waits.iter().map(|(place, it)| (*place, it.len())).collect();
+    let mut ready: Vec<UnitRef> = open.iter().filter(|(_, n)| **n == 0).map(|(place, _)| *place).collect();
+    let mut barriers: BTreeMap<UnitRef, BTreeSet<usize>> = BTreeMap::new();
     while let Some(place) = ready.pop() {
         open.remove(&place);
         let own = acted.get(&place).map(|idx| BTreeSet::from([*idx]));
@@ -194,13 +194,13 @@ fn barriers<'a>(
     if barriers.len() == waits.len() {
         return Ok(barriers);
     }
-    let words = |(host, unit): &Place| format!("{unit} on {host}");
-    Err(Refusal::Circle { units: open.keys().map(words).collect() })
+    let words = |(host, unit): &UnitRef| format!("{unit} on {host}");
+    Err(Refusal::Cycle { units: open.keys().map(words).collect() })
 }
 
 /// Returns the unit of a container, if the host has one.
 pub fn unit_of<'a>(manifest: &'a Manifest, container: &str) -> Option<&'a str> {
-    let is_it = |(_, unit): &(&String, &crate::store::manifest::Unit)| {
+    let is_it = |(_, unit): &(&String, &store::manifest::Unit)| {
         unit.kind == UnitKind::Container && unit.container.as_deref() == Some(container)
     };
     manifest.units.iter().find(is_it).map(|(name, _)| name.as_str())

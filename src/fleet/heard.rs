@@ -10,6 +10,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 /// The most that a host may say to one question, in bytes.
 pub const MOST: usize = 16 << 20;
 /// The same where a closure is asked for, most of which are far smaller.
@@ -67,8 +69,8 @@ pub struct Heard {
 }
 
 impl Heard {
-    /// Reads a command's output and gives it its input. The threads end with the pipes.
-    pub fn from(child: &mut Child, input: Arc<[u8]>) -> Self {
+    /// Reads a command's output and gives it its input, behind what comes first and is wiped then. The threads end with the pipes.
+    pub fn from(child: &mut Child, first: Option<Zeroizing<Vec<u8>>>, input: Arc<[u8]>) -> Self {
         let (to, chunks) = sync_channel(N_CHUNKS);
         let given = Arc::new(AtomicUsize::new(0));
         if let Some(stdout) = child.stdout.take() {
@@ -81,6 +83,11 @@ impl Heard {
         if let Some(mut stdin) = child.stdin.take() {
             let given = Arc::clone(&given);
             thread::spawn(move || {
+                let begun = first.as_ref().is_none_or(|it| stdin.write_all(it).is_ok());
+                drop(first);
+                if !begun {
+                    return;
+                }
                 for chunk in input.chunks(CHUNK) {
                     // A host that reads no further ends with an error of its own, which says more.
                     if stdin.write_all(chunk).is_err() {

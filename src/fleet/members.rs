@@ -69,9 +69,9 @@ impl Fleet {
     }
 
     /// Returns the hosts that have something to do and cannot be reached, by name.
-    pub fn behind(&self) -> Vec<String> {
-        let is_behind = |host: &Host| host.differs && host.state == State::Unreachable;
-        self.hosts.iter().filter(|(_, host)| is_behind(host)).map(|(name, _)| name.clone()).collect()
+    pub fn skipped(&self) -> Vec<String> {
+        let is_unreachable = |host: &Host| host.differs && host.state == State::Unreachable;
+        self.hosts.iter().filter(|(_, host)| is_unreachable(host)).map(|(name, _)| name.clone()).collect()
     }
 }
 

@@ -12,8 +12,8 @@ use super::plan::FleetPlan;
 use super::review::Review;
 use super::rows::one_line;
 use super::words::Groups;
-use crate::activate::diff::Several;
-use crate::activate::words::Line;
+use activate::diff::Several;
+use activate::words::Line;
 
 const STYLE: &str = include_str!("page.css");
 
@@ -345,7 +345,7 @@ fn key(html: &mut String, key: &str, values: &Values, hosts: &[String]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::activate::diff::How;
+    use activate::diff::How;
 
     #[test]
     fn what_a_description_says_stays_text_and_nothing_is_fetched() {

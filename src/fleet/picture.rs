@@ -110,7 +110,7 @@ fn columns(plan: &FleetPlan, table: &Table<'_>, left: usize) -> Vec<Column> {
 
 /// Where a step lies.
 #[derive(Debug, Clone, Copy)]
-struct Place {
+struct Position {
     left: usize,
     top: usize,
     width: usize,
@@ -121,7 +121,7 @@ struct Places {
     left: usize,
     /// The top of its name.
     name: usize,
-    steps: Vec<Place>,
+    steps: Vec<Position>,
 }
 
 /// Lays the cells out: their places, the top of each row, and the height of it all.
@@ -139,7 +139,7 @@ fn places(table: &Table<'_>, columns: &[Column]) -> (Vec<Places>, Vec<usize>, us
         let name = tops[cell.row] + 3;
         let first = name + 2 + usize::from(cell.name.is_some()) * LINE;
         let step =
-            |(line, step): (usize, &Step)| Place { left, top: first + line * LINE, width: width(step) };
+            |(line, step): (usize, &Step)| Position { left, top: first + line * LINE, width: width(step) };
         Places { left, name, steps: cell.steps.iter().enumerate().map(step).collect() }
     };
     (table.cells.iter().map(place).collect(), tops, top + 8)
@@ -149,8 +149,8 @@ fn width(step: &Step) -> usize {
     step.label.chars().count() * LETTER + 8
 }
 
-fn draw(svg: &mut String, step: &Step, place: &Place) {
-    let Place { left, top, width } = place;
+fn draw(svg: &mut String, step: &Step, place: &Position) {
+    let Position { left, top, width } = place;
     let _ = writeln!(
         svg,
         "<g><title>{}</title><rect class=\"box {}\" x=\"{left}\" y=\"{top}\" width=\"{width}\" height=\"{BOX}\" rx=\"3\"/>\
@@ -166,7 +166,7 @@ fn draw(svg: &mut String, step: &Step, place: &Place) {
 /// Draws what a step waits for on other hosts: from the end of what is waited for to its own end, around both; to its beginning where it is
 /// of a later wave.
 fn wait(svg: &mut String, table: &Table<'_>, places: &[Places], from: At, to: At) {
-    let end = |place: &Place| (place.left + place.width, place.top + BOX / 2);
+    let end = |place: &Position| (place.left + place.width, place.top + BOX / 2);
     let (before, after) = (&places[from.0].steps[from.1], &places[to.0].steps[to.1]);
     let (from_x, from_y) = end(before);
     let path = if table.cells[from.0].column == table.cells[to.0].column {

@@ -8,15 +8,17 @@ use serde::Serialize;
 
 use super::compare::Change;
 use super::errors::Refusal;
+use super::formats::{self, HostData};
 use super::graph::{Graph, Node, Side, graph, unit_of};
 use super::members::{Fleet, Group, Host, Order, State};
-use super::waves::{Waves, Wishes, plan_waves};
-use crate::activate::diff::diff;
-use crate::activate::request::Options;
-use crate::activate::stamps::{self, Stamps};
-use crate::activate::steps::{Left, Plan, plan};
-use crate::store::manifest::TaskClass;
-use crate::store::{Closure, Digest};
+use super::waves::{WaveOptions, Waves, plan_waves};
+use activate::completions::{self, Completions};
+use activate::diff::diff;
+use activate::request::Options;
+use activate::steps::{Left, Plan, plan};
+use store::manifest::TaskClass;
+use store::version::Version;
+use store::{Closure, Digest};
 
 /// What is known of one host before the switch.
 #[derive(Debug, Clone)]
@@ -26,11 +28,13 @@ pub struct Known {
     /// What it is to become.
     pub to: Closure,
     /// Which tasks were done on it.
-    pub stamps: Stamps,
+    pub completions: Completions,
     /// Whether it answers.
     pub reachable: bool,
     /// Groups whose member on it is down.
     pub down: BTreeSet<String>,
+    /// The formats that data in its volumes have.
+    pub formats: BTreeMap<String, Version>,
 }
 
 /// What a switch of the fleet does.
@@ -43,7 +47,7 @@ pub struct FleetPlan {
     pub waves: Waves,
     /// Everything that is done, wave by wave, host by host.
     pub nodes: Vec<Planned>,
-    /// The index of the first node behind which there is no way back.
+    /// The index of the first node past which there is no way back.
     pub no_return: Option<usize>,
     /// What changed and is left alone.
     pub left: Vec<LeftOn>,
@@ -81,12 +85,24 @@ impl Known {
         names.iter().filter(|name| tasks.is_some_and(|it| it.contains_key(*name))).cloned().collect()
     }
 
+    fn data(&self) -> HostData<'_> {
+        let Self { from, to, formats, reachable, .. } = self;
+        let from = from.as_ref().map(|it| &it.manifest);
+        HostData { from, to: &to.manifest, formats, reachable: *reachable }
+    }
+
     /// Takes for known what an earlier build says: all of it was switched to, all of its tasks were done.
     pub fn since(from: Option<Closure>, to: Closure) -> Self {
-        let done = from.as_ref().map(|from| stamps::after(&from.manifest)).unwrap_or_default();
-        let stamps = stamps::of(&to.manifest, &done);
-        Self { from, to, stamps, reachable: true, down: BTreeSet::new() }
+        let done = from.as_ref().map(|from| completions::after(&from.manifest)).unwrap_or_default();
+        let completions = completions::of(&to.manifest, &done);
+        let formats = formats::described(from.as_ref());
+        Self { from, to, completions, reachable: true, down: BTreeSet::new(), formats }
     }
+}
+
+/// Says of hosts what concerns their data.
+pub fn data_of(hosts: &BTreeMap<String, Known>) -> BTreeMap<String, HostData<'_>> {
+    hosts.iter().map(|(name, known)| (name.clone(), known.data())).collect()
 }
 
 /// One host with its own plan.
@@ -101,16 +117,17 @@ struct Planning<'a> {
 pub fn plan_fleet(
     hosts: &BTreeMap<String, Known>,
     options: &Options,
-    wishes: &Wishes,
+    wave_options: &WaveOptions,
 ) -> Result<FleetPlan, Vec<Refusal>> {
     let all: BTreeMap<&str, Planning> =
         hosts.iter().map(|(name, known)| (name.as_str(), plan_host(known, options))).collect();
     refused(&all)?;
     let mut fleet = fleet(&all);
+    formats::check(&data_of(hosts), &fleet)?;
     let sides = all.iter().map(|(name, it)| (*name, side(it, &fleet.hosts[*name]))).collect();
     let graph = graph(&sides).map_err(|refusal| vec![refusal])?;
     fleet.orders = orders(&graph);
-    let waves = plan_waves(&fleet, wishes).map_err(|refusal| vec![refusal])?;
+    let waves = plan_waves(&fleet, wave_options).map_err(|refusal| vec![refusal])?;
     let nodes = in_waves(graph, &waves);
     let is_here = |it: &&Planning| it.differs && it.known.reachable;
     let left = all.iter().filter(|(_, it)| is_here(it)).flat_map(|(host, it)| {
@@ -131,16 +148,16 @@ pub fn plan_fleet(
     })
 }
 
-/// Plans one host as its own switch would. One that is the same closure does nothing, whatever its stamps are.
+/// Plans one host as its own switch would. One that is the same closure does nothing, whatever its completion records are.
 fn plan_host<'a>(known: &'a Known, options: &Options) -> Planning<'a> {
-    let Known { from, to, stamps, .. } = known;
+    let Known { from, to, completions, .. } = known;
     let differs = from.as_ref().is_none_or(|from| from.digest() != to.digest());
     if !differs {
         return Planning { known, differs, plan: Plan::default(), change: None };
     }
     let difference = diff(from.as_ref(), to);
     let from_manifest = from.as_ref().map(|from| &from.manifest);
-    let plan = plan(&difference, from_manifest, &to.manifest, stamps, options);
+    let plan = plan(&difference, from_manifest, &to.manifest, completions, options);
     let change = from.as_ref().map(|from| Change::of(&difference, &plan.left, Some(from), to));
     Planning { known, differs, plan, change }
 }
@@ -148,7 +165,7 @@ fn plan_host<'a>(known: &'a Known, options: &Options) -> Planning<'a> {
 fn refused(all: &BTreeMap<&str, Planning>) -> Result<(), Vec<Refusal>> {
     let of_host = |(host, it): (&&str, &Planning)| {
         let host = (*host).to_owned();
-        let refusal = |refused: &crate::activate::steps::Refused| Refusal::Unit {
+        let refusal = |refused: &activate::steps::Refused| Refusal::Unit {
             host: host.clone(),
             unit: refused.unit.clone(),
             reason: refused.reason.clone(),
@@ -207,7 +224,7 @@ fn host(it: &Planning) -> Host {
     });
     let touches = members.filter(|(_, unit)| acted.contains(unit)).map(|(group, _)| group.clone()).collect();
     // A member that the host does not have yet is down until it comes.
-    let is_new = |(_, spec): &(&String, &crate::store::manifest::Group)| {
+    let is_new = |(_, spec): &(&String, &store::manifest::Group)| {
         let unit = unit_of(&to.manifest, &spec.container);
         let is_there = |from: &Closure| unit.is_some_and(|unit| from.manifest.units.contains_key(unit));
         from.as_ref().is_some_and(|from| !is_there(from))
@@ -268,7 +285,7 @@ impl Node {
         self.class == Some(TaskClass::Contract)
     }
 
-    /// Says whether there is no way back behind it.
+    /// Says whether there is no way back past it.
     pub fn is_one_way(&self) -> bool {
         matches!(self.class, Some(TaskClass::OneWay | TaskClass::Contract))
     }
@@ -277,7 +294,7 @@ impl Node {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::manifest::parse_manifest;
+    use store::manifest::parse_manifest;
 
     fn known(host: &str, quorum: bool, max_unavailable: u64) -> Known {
         let text = format!(
@@ -285,7 +302,14 @@ mod tests {
             {{"container":"db","hosts":["a","b","c"],"quorum":{quorum},"max_unavailable":{max_unavailable},"patience_secs":9}}}}}}"#
         );
         let to = Closure::new(parse_manifest(&text).unwrap_or_else(|error| panic!("{error}")));
-        Known { from: None, to, stamps: Stamps::default(), reachable: true, down: BTreeSet::new() }
+        Known {
+            from: None,
+            to,
+            completions: Completions::default(),
+            reachable: true,
+            down: BTreeSet::new(),
+            formats: BTreeMap::new(),
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The record of a rollout: how far each host has come. The controller writes it, synced, before each deed that it tells of.
+//! The record of a rollout: how far each host has come. The controller writes it, synced, before each action that it tells of.
 //!
 //! Decides nothing, and is no file: it is data with one text.
 
@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::formats::Raised;
 use super::plan::{FleetPlan, Planned};
-use crate::store::{Digest, versioned};
+use store::{Digest, versioned};
 
 /// The version of this form.
 pub const VERSION: u32 = 1;
@@ -19,7 +20,7 @@ pub struct Record {
     /// The version of this form, [`VERSION`].
     pub version: u32,
     /// Names this rollout; no two of a cloud have the same.
-    #[serde(deserialize_with = "crate::activate::name::of_text")]
+    #[serde(deserialize_with = "activate::name::of_text")]
     pub rollout: String,
     /// Counts who led it, from 1; a host refuses a command of a lower one.
     pub epoch: u64,
@@ -27,7 +28,8 @@ pub struct Record {
     pub cloud: Digest,
     /// How hosts become that.
     #[serde(default)]
-    pub way: Way,
+    #[serde(alias = "way")]
+    pub direction: Direction,
     /// The digest of the plan.
     pub plan: Digest,
     /// The hosts of each wave.
@@ -35,23 +37,26 @@ pub struct Record {
     /// Hosts with tasks for when the last wave is committed, in the order in which they run them.
     pub last: Vec<String>,
     /// Units that wait for units of other hosts in the same wave.
-    pub ties: Vec<Tie>,
+    pub ties: Vec<Dependency>,
     /// Units that others wait for and that are over.
-    pub over: BTreeSet<Place>,
+    pub over: BTreeSet<UnitRef>,
     /// How far each host has come.
     pub hosts: BTreeMap<String, HostRecord>,
     /// Which way it goes.
     pub course: Course,
     /// How it ended, once it did. What was stopped can be resumed; all else is over.
     pub end: Option<End>,
-    /// Tasks that ran and behind which there is no way back.
-    pub no_return: BTreeSet<Place>,
+    /// Tasks that ran and past which there is no way back.
+    pub no_return: BTreeSet<UnitRef>,
+    /// Data that hosts change so that what they are now cannot read them: once such a host is committed there is no way back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub raised: Vec<Raised>,
 }
 
 /// How hosts become what they are to be.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Way {
+pub enum Direction {
     /// By a new generation.
     #[default]
     New,
@@ -99,12 +104,15 @@ pub enum Phase {
     Returning,
     /// It is back where it was, after it had been asked to switch.
     Returned,
+    /// It went back, but for data of a later format, whose units go on as they were tried.
+    Forward,
     /// It was asked to run what is left for the end.
     Finishing,
     /// It ran it.
     Finished,
     /// It could not be reached, and is left out.
-    Behind,
+    #[serde(alias = "behind")]
+    Unreachable,
     /// Nobody knows, or it cannot go on by itself.
     Lost,
 }
@@ -129,7 +137,8 @@ pub enum End {
     /// All hosts are what they are to be.
     Done,
     /// All that can be reached are; the tasks for the end wait for the others.
-    Behind,
+    #[serde(alias = "behind")]
+    Unreachable,
     /// A host refused to begin before any had begun; nothing was touched.
     Refused {
         /// Why.
@@ -157,7 +166,7 @@ impl End {
 /// A unit of a host.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Place {
+pub struct UnitRef {
     /// The host.
     pub host: String,
     /// The unit.
@@ -167,21 +176,22 @@ pub struct Place {
 /// One unit that is over before another one of the same wave begins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Tie {
+pub struct Dependency {
     /// What is waited for.
-    pub before: Place,
+    pub before: UnitRef,
     /// What waits.
-    pub after: Place,
+    pub after: UnitRef,
 }
 
 impl Record {
     /// Makes the record of a rollout that has not begun, given what each host of the plan is and becomes.
     pub fn of(plan: &FleetPlan, rollout: &str, cloud: Digest, hosts: &BTreeMap<String, Change>) -> Self {
-        let is_behind = |name: &String| plan.waves.behind.contains(name);
-        let is_in_plan =
-            |name: &String| is_behind(name) || plan.waves.waves.iter().any(|wave| wave.hosts.contains(name));
+        let is_unreachable = |name: &String| plan.waves.skipped.contains(name);
+        let is_in_plan = |name: &String| {
+            is_unreachable(name) || plan.waves.waves.iter().any(|wave| wave.hosts.contains(name))
+        };
         let host = |(name, Change { from, to }): (&String, &Change)| {
-            let phase = if is_behind(name) { Phase::Behind } else { Phase::Waiting };
+            let phase = if is_unreachable(name) { Phase::Unreachable } else { Phase::Waiting };
             (name.clone(), HostRecord { from: from.clone(), to: to.clone(), phase })
         };
         let mut last: Vec<String> = Vec::new();
@@ -195,7 +205,7 @@ impl Record {
             rollout: rollout.to_owned(),
             epoch: 1,
             cloud,
-            way: Way::New,
+            direction: Direction::New,
             plan: plan.digest(),
             waves: plan.waves.waves.iter().map(|wave| wave.hosts.clone()).collect(),
             last,
@@ -205,6 +215,7 @@ impl Record {
             course: Course::Forward,
             end: None,
             no_return: BTreeSet::new(),
+            raised: Vec::new(),
         }
     }
 
@@ -216,13 +227,13 @@ impl Record {
 }
 
 /// What waits within a wave for a unit of another host; a later wave waits for all of an earlier one anyway.
-fn ties(plan: &FleetPlan) -> Vec<Tie> {
-    let place = |it: &Planned| Place { host: it.node.host.clone(), unit: it.node.unit.clone() };
+fn ties(plan: &FleetPlan) -> Vec<Dependency> {
+    let place = |it: &Planned| UnitRef { host: it.node.host.clone(), unit: it.node.unit.clone() };
     let mut ties = Vec::new();
     for it in plan.nodes.iter().filter(|it| it.wave.is_some()) {
         let before = it.node.after.iter().map(|idx| &plan.nodes[*idx]);
         let others = before.filter(|before| before.wave == it.wave && before.node.host != it.node.host);
-        ties.extend(others.map(|before| Tie { before: place(before), after: place(it) }));
+        ties.extend(others.map(|before| Dependency { before: place(before), after: place(it) }));
     }
     ties
 }

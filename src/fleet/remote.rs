@@ -1,17 +1,17 @@
-//! A host that this program acts on from elsewhere: by a copy of itself that lies there, named by its digest.
+//! A host that this program acts on from elsewhere: by a copy of this program that lies there, named by its digest.
 
 use std::collections::BTreeSet;
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::heard::MOST_OF_CLOSURE;
-use super::ssh::{Connection, LOST, SshError};
-use crate::activate::layout::Layout;
-use crate::store::packed::Packed;
-use crate::store::transfer::{self, TransferError};
-use crate::store::{Closure, Digest, Store, StoreError, files};
+use super::program::{HELP_TO_RUN, Program, ProgramError, ProgramFile, VERSION};
+use super::ssh::{Connection, LOST, Reach, SshError};
+use activate::layout::Layout;
+use store::packed::Packed;
+use store::transfer::{self, TransferError};
+use store::{Closure, Digest, Store, StoreError};
 
 /// Why nothing could be done on a host. Nothing there was touched but the store, and the folder of programs.
 #[derive(Debug, thiserror::Error)]
@@ -21,10 +21,14 @@ pub enum RemoteError {
     Ssh(#[from] SshError),
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("cannot read this program's own file")]
-    Program(#[from] files::FileError),
-    #[error("{host} is a machine of {theirs}, and this program is one for {ours}")]
-    Architecture { host: String, theirs: String, ours: &'static str },
+    #[error("{host} is a machine of {theirs}")]
+    NoProgram { host: String, theirs: String, source: ProgramError },
+    #[error("{host} does not run this program: {said}")]
+    DoesNotRun { host: String, said: String },
+    #[error(
+        "{host} is a machine of {theirs}, and the program for it is another version than this one: {said}"
+    )]
+    OtherVersion { host: String, theirs: String, said: String },
     #[error("{host} said what no kolla-lang says: {said}")]
     Answer { host: String, said: String },
     #[error("cannot write what is sent")]
@@ -39,28 +43,35 @@ const REPEATED: usize = 200;
 impl RemoteError {
     /// Makes the error of an answer that cannot be read, with its beginning.
     pub fn answer(host: &str, said: &str) -> Self {
-        let cut = said.char_indices().nth(REPEATED).map(|(at, _)| &said[..at]);
-        let said = cut.map_or_else(|| said.to_owned(), |cut| format!("{cut}…"));
-        Self::Answer { host: host.to_owned(), said }
+        Self::Answer { host: host.to_owned(), said: beginning(said) }
+    }
+
+    /// Makes the error of a program that is on a host and does not answer there as it should.
+    fn of_program(host: &str, theirs: &str, said: &str) -> Self {
+        let (host, said) = (host.to_owned(), beginning(said));
+        if said.starts_with("kolla-lang ") {
+            return Self::OtherVersion { host, theirs: theirs.to_owned(), said };
+        }
+        Self::DoesNotRun { host, said }
+    }
+
+    /// Returns what to do about it, where more can be said than that the host must be reachable.
+    pub fn help(&self) -> Option<String> {
+        match self {
+            Self::NoProgram { source, .. } => source.help(),
+            Self::DoesNotRun { .. } => Some(HELP_TO_RUN.to_owned()),
+            Self::OtherVersion { theirs, .. } => Some(format!(
+                "replace kolla-lang-{theirs} beside this program by one of its version, {VERSION}"
+            )),
+            Self::Ssh(_) | Self::Store(_) | Self::Answer { .. } | Self::Send(_) | Self::Take { .. } => None,
+        }
     }
 }
 
-/// This program, as it is brought to hosts.
-#[derive(Debug)]
-pub struct Program {
-    /// Shared by all hosts that it is brought to at once.
-    bytes: Arc<[u8]>,
-    digest: Digest,
-}
-
-impl Program {
-    /// Reads this program's own file.
-    pub fn load() -> Result<Self, RemoteError> {
-        // Not the file that has the name now: whoever replaces it meanwhile replaces nothing here.
-        let bytes = files::read(Path::new("/proc/self/exe"))?;
-        let digest = Digest::of(&bytes);
-        Ok(Self { bytes: bytes.into(), digest })
-    }
+/// Returns the beginning of what a host said.
+fn beginning(said: &str) -> String {
+    let cut = said.char_indices().nth(REPEATED).map(|(at, _)| &said[..at]);
+    cut.map_or_else(|| said.to_owned(), |cut| format!("{cut}…"))
 }
 
 /// A host with this program on it.
@@ -80,45 +91,84 @@ pub struct Sent {
     pub bytes: usize,
 }
 
-/// Asks for what decides whether this program can run there, and whether it lies there.
-const PROBE: &str = r#"uname -m; if [ -x "$1" ]; then echo there; else echo missing; fi"#;
+/// Defines `runs FILE VERSION`: whether a program runs there and is of that version. It prints what it says if not.
+const RUNS: &str = r#"runs() { said=$("$1" --version 2>&1 </dev/null) && [ "$said" = "$2" ] && return
+  printf 'broken\n%s\n' "${said:-it says nothing}"; return 1; }
+"#;
 
-/// Puts a program into its place, whole and under the name of its digest, or not at all.
+/// Asks what kind of machine it is, and whether the program `$1` lies there and runs.
+const PROBE: &str = r#"uname -m; [ -x "$1" ] || { echo missing; exit 0; }; ! runs "$1" "$2" || echo there"#;
+
+/// Puts a program into its place `$1`, whole, under the name of its digest `$3` and only if it runs there, or not at all.
 const INSTALL: &str = r#"set -e
 umask 022
 mkdir -p "${1%/*}"
-new="${1%/*}/.tmp-$2-$$"
+new="${1%/*}/.tmp-$3-$$"
 trap 'rm -f "$new"' EXIT
 cat > "$new"
 sum=$(sha256sum < "$new")
-[ "${sum%% *}" = "$2" ] || { echo 'the program arrived as something else' >&2; exit 1; }
+[ "${sum%% *}" = "$3" ] || { echo 'the program arrived as something else' >&2; exit 1; }
 chmod 0755 "$new"
+runs "$new" "$2" || exit 0
 sync "$new"
 mv "$new" "$1"
-sync "${1%/*}""#;
+sync "${1%/*}"
+echo there"#;
+
+/// What a host says of a program.
+#[derive(Debug, PartialEq, Eq)]
+enum Presence<'a> {
+    /// It is there and runs.
+    Runs,
+    Missing,
+    /// It is there, and this is what it says in place of its version.
+    Broken(&'a str),
+}
+
+impl<'a> Presence<'a> {
+    fn parse(text: &'a str) -> Option<Self> {
+        match text.split_once('\n')? {
+            ("there", "") => Some(Self::Runs),
+            ("missing", "") => Some(Self::Missing),
+            ("broken", said) => Some(Self::Broken(said.trim())),
+            _ => None,
+        }
+    }
+}
 
 impl RemoteHost {
-    /// Reaches a host and puts this program there, unless it is there already.
+    /// Reaches a host and puts this program there, unless it is there already, once it is known to run there.
     pub fn reach(connection: Connection, program: &Program) -> Result<Self, RemoteError> {
-        let Program { bytes, digest } = program;
-        let path = Layout::new("/").engine(digest).display().to_string();
-        let said = connection.ask(&["sh", "-c", PROBE, "sh", &path], [])?;
-        let said = String::from_utf8_lossy(&said).into_owned();
         let host = connection.reach().host.clone();
-        let mut lines = said.lines();
-        let (theirs, is_there) = match (lines.next(), lines.next()) {
-            (Some(theirs), Some("there")) => (theirs, true),
-            (Some(theirs), Some("missing")) => (theirs, false),
-            _ => return Err(RemoteError::answer(&host, &said)),
+        let mut file = program.own();
+        let mut said = ask(&connection, PROBE, file, [])?;
+        let (theirs, _) = parse_probe(&said).ok_or_else(|| RemoteError::answer(&host, &said))?;
+        let theirs = beginning(theirs);
+        if theirs != std::env::consts::ARCH {
+            let no_program =
+                |source| RemoteError::NoProgram { host: host.clone(), theirs: theirs.clone(), source };
+            file = program.of(&theirs).map_err(no_program)?;
+            said = ask(&connection, PROBE, file, [])?;
+        }
+        let (_, presence) = parse_probe(&said).ok_or_else(|| RemoteError::answer(&host, &said))?;
+        let installed;
+        let (said, presence) = match presence {
+            Presence::Missing => {
+                installed = ask(&connection, INSTALL, file, file.bytes())?;
+                (&installed, Presence::parse(&installed))
+            }
+            there => (&said, Some(there)),
         };
-        let ours = std::env::consts::ARCH;
-        if theirs != ours {
-            return Err(RemoteError::Architecture { host, theirs: theirs.to_owned(), ours });
+        match presence {
+            Some(Presence::Runs) => Ok(Self { connection, program: path_of(file) }),
+            Some(Presence::Broken(said)) => Err(RemoteError::of_program(&host, &theirs, said)),
+            Some(Presence::Missing) | None => Err(RemoteError::answer(&host, said)),
         }
-        if !is_there {
-            connection.ask(&["sh", "-c", INSTALL, "sh", &path, digest.as_str()], Arc::clone(bytes))?;
-        }
-        Ok(Self { connection, program: path })
+    }
+
+    /// Connects to it once more, and asks nobody for what is known.
+    pub fn reopen(&self, reach: Reach) -> Result<Connection, SshError> {
+        Connection::open(reach, self.connection.sudo())
     }
 
     /// Returns the same host behind another connection.
@@ -209,4 +259,27 @@ impl RemoteHost {
         let code = self.connection.show(&self.command(words), printed, said)?;
         Ok((code != LOST).then_some(code))
     }
+}
+
+/// Returns where a program lies on hosts.
+fn path_of(file: &ProgramFile) -> String {
+    Layout::new("/").engine(file.digest()).display().to_string()
+}
+
+/// Runs one of the scripts on a host, about a program.
+fn ask(
+    connection: &Connection,
+    script: &str,
+    file: &ProgramFile,
+    input: impl Into<Arc<[u8]>>,
+) -> Result<String, RemoteError> {
+    let script = format!("{RUNS}{script}");
+    let words = ["sh", "-c", &script, "sh", &path_of(file), VERSION, file.digest().as_str()];
+    Ok(String::from_utf8_lossy(&connection.ask(&words, input)?).into_owned())
+}
+
+/// Reads what [`PROBE`] prints: the kind of machine, and what is said of the program.
+fn parse_probe(said: &str) -> Option<(&str, Presence<'_>)> {
+    let (machine, rest) = said.split_once('\n')?;
+    Some((machine, Presence::parse(rest)?))
 }

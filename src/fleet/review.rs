@@ -11,8 +11,8 @@ use super::alike::{Alike, Asked, Of, alike};
 use super::compare::Compared;
 use super::names::counted;
 use super::rows::{write_change, write_units};
-use crate::activate::request::Options;
-use crate::store::Closure;
+use activate::request::Options;
+use store::Closure;
 
 /// What differs between two clouds.
 #[derive(Debug, Default, Serialize)]

@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 
 use super::errors::listed;
-use super::record::{Course, End, HostRecord, Phase, Place, Record};
-use crate::store::Digest;
+use super::formats::Raised;
+use super::record::{Course, End, HostRecord, Phase, Record, UnitRef};
+use store::Digest;
 
 /// What is asked of a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +23,7 @@ pub enum Command {
         to: Digest,
     },
     /// Begin with a unit that waited for other hosts.
-    Release(Place),
+    Release(UnitRef),
     /// Commit what was switched to.
     Confirm(String),
     /// Go back, whether committed or not.
@@ -44,7 +45,7 @@ impl Command {
             | Self::Return { host, .. }
             | Self::Confirm(host)
             | Self::Finish(host)
-            | Self::Release(Place { host, .. }) => host,
+            | Self::Release(UnitRef { host, .. }) => host,
         }
     }
 }
@@ -53,15 +54,22 @@ impl Command {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// A unit that others wait for is over.
-    Over(Place),
-    /// A task ran behind which there is no way back.
-    NoReturn(Place),
+    Over(UnitRef),
+    /// A task ran past which there is no way back.
+    NoReturn(UnitRef),
     /// The gates of a host hold, and it waits for a confirmation.
     Holding(String),
     /// A host is committed.
     Committed(String),
     /// A host is back where it was, by itself or because it was asked to.
     Returned {
+        /// The host.
+        host: String,
+        /// Why.
+        why: String,
+    },
+    /// A host went back, but for data of a later format, whose units go on as they were tried.
+    Forward {
         /// The host.
         host: String,
         /// Why.
@@ -87,15 +95,17 @@ pub enum Event {
 
 /// What a host says of itself to a controller that knows no better.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seen {
+pub struct HostStatus {
     /// The committed generation; none if there is no generation.
     pub committed: Option<Digest>,
     /// Whether a switch of this rollout is open, and whether its gates hold.
     pub open: Option<Open>,
     /// Whether the tasks for the end ran.
     pub finished: bool,
-    /// Units of this rollout that ran and behind which there is no way back.
+    /// Units of this rollout that ran and past which there is no way back.
     pub no_return: Vec<String>,
+    /// Where it holds data of a later format forward: what it was to go back to.
+    pub forward: Option<Digest>,
 }
 
 /// A switch that waits or goes on.
@@ -124,7 +134,7 @@ pub fn take(record: &mut Record, event: Event) -> Vec<Command> {
             // It is told again where a connection was lost, and also by a host that goes back.
             let goes_back = matches!(
                 phase(record, &place.host),
-                Some(Phase::Waiting | Phase::Returning | Phase::Returned | Phase::Lost)
+                Some(Phase::Waiting | Phase::Returning | Phase::Returned | Phase::Forward | Phase::Lost)
             );
             let is_news = !goes_back && record.over.insert(place.clone());
             return if is_news { released(record, &place) } else { Vec::new() };
@@ -153,13 +163,22 @@ pub fn take(record: &mut Record, event: Event) -> Vec<Command> {
             Some(Phase::Returning) => set(record, &host, Phase::Returned),
             _ => {}
         },
+        Event::Forward { host, why } => {
+            if matches!(
+                phase(record, &host),
+                Some(Phase::Switching | Phase::Holding | Phase::Confirming | Phase::Returning)
+            ) {
+                go_back(record, format!("{host}: {why}"));
+                set(record, &host, Phase::Forward);
+            }
+        }
         Event::Lost { host, why } => lose(record, &host, &why),
     }
     advance(record)
 }
 
 /// Goes on after the controller was away: what hosts say of themselves wins over the record. Hosts that are not named do not answer.
-pub fn resume(record: &mut Record, seen: &BTreeMap<String, Seen>) -> Vec<Command> {
+pub fn resume(record: &mut Record, seen: &BTreeMap<String, HostStatus>) -> Vec<Command> {
     if record.end.as_ref().is_some_and(End::is_over) {
         return Vec::new();
     }
@@ -169,26 +188,37 @@ pub fn resume(record: &mut Record, seen: &BTreeMap<String, Seen>) -> Vec<Command
     for name in names {
         let goes_back = record.course != Course::Forward;
         let Some(host) = record.hosts.get_mut(&name) else { continue };
-        if host.phase == Phase::Behind {
+        if host.phase == Phase::Unreachable {
             continue;
         }
         let Some(seen) = seen.get(&name) else {
             lose(record, &name, "it does not answer");
             continue;
         };
-        let ran = seen.no_return.iter().map(|unit| Place { host: name.clone(), unit: unit.clone() });
+        let ran = seen.no_return.iter().map(|unit| UnitRef { host: name.clone(), unit: unit.clone() });
         record.no_return.extend(ran);
         let found = match seen {
-            Seen { open: Some(Open::Returning), .. } => Phase::Returning,
-            Seen { committed: Some(it), finished: true, .. } if *it == host.to => Phase::Finished,
-            Seen { committed: Some(it), .. } if *it == host.to => Phase::Committed,
-            Seen { open: Some(Open::Holding), .. } => Phase::Holding,
-            Seen { open: Some(Open::Switching), .. } => Phase::Switching,
-            Seen { committed, .. } if *committed == host.from => match host.phase {
+            HostStatus { open: Some(Open::Returning), .. } => Phase::Returning,
+            HostStatus { committed: Some(it), finished: true, .. } if *it == host.to => Phase::Finished,
+            HostStatus { committed: Some(it), .. } if *it == host.to => Phase::Committed,
+            HostStatus { open: Some(Open::Holding), .. } => Phase::Holding,
+            HostStatus { open: Some(Open::Switching), .. } => Phase::Switching,
+            // It goes on from there, or stays there: no way back leads further.
+            HostStatus { committed: Some(it), forward: Some(base), .. }
+                if host.from.as_ref() == Some(base) =>
+            {
+                if goes_back {
+                    Phase::Forward
+                } else {
+                    host.from = Some(it.clone());
+                    Phase::Waiting
+                }
+            }
+            HostStatus { committed, .. } if *committed == host.from => match host.phase {
                 Phase::Returning | Phase::Returned if goes_back => Phase::Returned,
                 _ => Phase::Waiting,
             },
-            Seen { .. } => {
+            HostStatus { .. } => {
                 lose(record, &name, "it is another generation than this rollout knows");
                 continue;
             }
@@ -200,7 +230,7 @@ pub fn resume(record: &mut Record, seen: &BTreeMap<String, Seen>) -> Vec<Command
         }
     }
     let mut commands = advance(record);
-    let after: Vec<Place> = record.ties.iter().map(|tie| tie.after.clone()).collect();
+    let after: Vec<UnitRef> = record.ties.iter().map(|dependency| dependency.after.clone()).collect();
     commands.extend(after.into_iter().filter(|place| may_begin(record, place)).map(Command::Release));
     commands
 }
@@ -219,7 +249,7 @@ fn forward(record: &mut Record) -> Vec<Command> {
     let is_left = |record: &Record, host: &String| {
         !matches!(
             phase(record, host),
-            Some(Phase::Committed | Phase::Finishing | Phase::Finished | Phase::Behind)
+            Some(Phase::Committed | Phase::Finishing | Phase::Finished | Phase::Unreachable)
         )
     };
     let wave = record.waves.iter().find(|wave| wave.iter().any(|host| is_left(record, host)));
@@ -244,8 +274,8 @@ fn forward(record: &mut Record) -> Vec<Command> {
 /// Tasks for the end run one host after another, and only when no host is left that runs anything old.
 fn finish(record: &mut Record) -> Vec<Command> {
     let is_any = |phase: Phase| record.hosts.values().any(|host| host.phase == phase);
-    if is_any(Phase::Behind) {
-        record.end = Some(End::Behind);
+    if is_any(Phase::Unreachable) {
+        record.end = Some(End::Unreachable);
         return Vec::new();
     }
     if is_any(Phase::Finishing) {
@@ -277,13 +307,24 @@ fn back(record: &mut Record, why: &str) -> Vec<Command> {
     let committed = of_phase(record, &reverse, &[Phase::Committed, Phase::Finished]);
     // Who had nothing before has nothing to go back to.
     let next = committed.into_iter().find(|host| has_former(record, host));
+    let is_raised = |it: &&Raised| {
+        matches!(phase(record, &it.host), Some(Phase::Committed | Phase::Finished | Phase::Finishing))
+    };
+    let raised: Vec<String> =
+        record.raised.iter().filter(is_raised).map(|it| format!("on {} {}", it.host, it.data)).collect();
     let end = match (next, record.no_return.first()) {
         (Some(_), Some(place)) => {
-            let Place { host, unit } = place;
-            End::Stopped { why: format!("{why}; there is no way back behind {unit}, which ran on {host}") }
+            let UnitRef { host, unit } = place;
+            End::Stopped { why: format!("{why}; there is no way back past {unit}, which ran on {host}") }
+        }
+        (Some(_), None) if !raised.is_empty() => {
+            End::Stopped { why: format!("{why}; there is no way back: {}", raised.join("; ")) }
         }
         (Some(host), None) => return ask_back(record, &host).into_iter().collect(),
         (None, _) => match of_phase(record, &names, &[Phase::Lost]).as_slice() {
+            [] if !of_phase(record, &names, &[Phase::Forward]).is_empty() => {
+                End::Stopped { why: why.to_owned() }
+            }
             [] if is_untouched(record) => End::Refused { why: why.to_owned() },
             [] => End::Returned { why: why.to_owned() },
             lost => End::Stopped { why: format!("{why}; nobody knows about {}", listed(lost)) },
@@ -295,7 +336,8 @@ fn back(record: &mut Record, why: &str) -> Vec<Command> {
 
 /// Whether no host ever began. What happened while nobody led, nobody knows.
 fn is_untouched(record: &Record) -> bool {
-    record.epoch == 1 && record.hosts.values().all(|it| matches!(it.phase, Phase::Waiting | Phase::Behind))
+    record.epoch == 1
+        && record.hosts.values().all(|it| matches!(it.phase, Phase::Waiting | Phase::Unreachable))
 }
 
 fn ask_back(record: &mut Record, host: &str) -> Option<Command> {
@@ -324,16 +366,20 @@ fn lose(record: &mut Record, host: &str, why: &str) {
 }
 
 /// Units that wait for one that is over, and for nothing else.
-fn released(record: &Record, over: &Place) -> Vec<Command> {
-    let waiting = record.ties.iter().filter(|tie| tie.before == *over).map(|tie| &tie.after);
+fn released(record: &Record, over: &UnitRef) -> Vec<Command> {
+    let waiting = record
+        .ties
+        .iter()
+        .filter(|dependency| dependency.before == *over)
+        .map(|dependency| &dependency.after);
     waiting.filter(|place| may_begin(record, place)).cloned().map(Command::Release).collect()
 }
 
 /// Whether all is over that a unit waits for, and its host is at it.
-fn may_begin(record: &Record, place: &Place) -> bool {
-    let mut before = record.ties.iter().filter(|tie| tie.after == *place);
+fn may_begin(record: &Record, place: &UnitRef) -> bool {
+    let mut before = record.ties.iter().filter(|dependency| dependency.after == *place);
     phase(record, &place.host) == Some(Phase::Switching)
-        && before.all(|tie| record.over.contains(&tie.before))
+        && before.all(|dependency| record.over.contains(&dependency.before))
 }
 
 /// A host is where it was, and begins again.

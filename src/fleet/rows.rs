@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::alike::{Alike, FileRow, KeyRow, TextRow, Values};
 use super::names::{counted, ranges};
-use crate::activate::diff::Several;
+use activate::diff::Several;
 
 /// More different values of one key than this are counted: the key is then one that each host has its own value of.
 const N_VALUES: usize = 4;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::members::{Fleet, Group};
 
 /// Returns how many members of a group may be down at once; none where there is no limit, for a group of one has no other.
-pub fn tolerance(group: &Group) -> Option<usize> {
+pub fn disruption_budget(group: &Group) -> Option<usize> {
     if group.members.union(&group.leaving).count() <= 1 {
         return None;
     }
@@ -25,9 +25,9 @@ pub struct Down<'a> {
     hosts: BTreeMap<&'a str, BTreeSet<&'a str>>,
 }
 
-/// A group that a wave would hurt.
+/// A group whose disruption budget a wave would exceed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hurt {
+pub struct BudgetExceeded {
     /// The group.
     pub group: String,
     /// Hosts whose members are up and would be taken down, by name.
@@ -35,7 +35,7 @@ pub struct Hurt {
     /// Hosts whose members are down before, by name.
     pub down: Vec<String>,
     /// How many may be down at once.
-    pub tolerance: usize,
+    pub disruption_budget: usize,
 }
 
 impl<'a> Down<'a> {
@@ -55,24 +55,24 @@ impl<'a> Down<'a> {
         touches.filter_map(|group| self.hosts.get(group.as_str())).any(|down| down.contains(host))
     }
 
-    /// Returns the first group, by name, that would be hurt if these hosts joined those of a wave.
+    /// Returns the first group, by name, that would exceed its disruption budget if these hosts joined those of a wave.
     ///
     /// Members that are down count as down, whoever took them down; to touch no others hurts nobody.
-    pub fn hurt_by(&self, wave: &BTreeSet<&str>, joining: &BTreeSet<&str>) -> Option<Hurt> {
+    pub fn exceeded_by(&self, wave: &BTreeSet<&str>, joining: &BTreeSet<&str>) -> Option<BudgetExceeded> {
         let touched = joining.iter().filter_map(|host| self.fleet.hosts.get(*host));
         let groups: BTreeSet<&String> = touched.flat_map(|host| &host.touches).collect();
         groups.into_iter().find_map(|name| {
-            let tolerance = tolerance(self.fleet.groups.get(name)?)?;
+            let disruption_budget = disruption_budget(self.fleet.groups.get(name)?)?;
             let down = self.hosts.get(name.as_str())?;
             let touches =
                 |host: &&&str| self.fleet.hosts.get(**host).is_some_and(|host| host.touches.contains(name));
             let touched: BTreeSet<&str> = wave.union(joining).filter(touches).copied().collect();
             let taken: Vec<String> = touched.difference(down).map(|it| (*it).to_owned()).collect();
-            if taken.is_empty() || down.union(&touched).count() <= tolerance {
+            if taken.is_empty() || down.union(&touched).count() <= disruption_budget {
                 return None;
             }
             let down = down.iter().map(|it| (*it).to_owned()).collect();
-            Some(Hurt { group: name.clone(), taken, down, tolerance })
+            Some(BudgetExceeded { group: name.clone(), taken, down, disruption_budget })
         })
     }
 
@@ -99,7 +99,7 @@ mod tests {
     }
 
     fn check(group: &Group, expected: Option<usize>) {
-        assert_eq!(tolerance(group), expected, "{group:?}");
+        assert_eq!(disruption_budget(group), expected, "{group:?}");
     }
 
     #[test]

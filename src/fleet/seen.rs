@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::formats;
 use super::plan::Known;
-use super::record::{Phase, Place, Record};
-use super::rollout::{Open, Seen};
-use crate::activate::part::{Report, Stage};
-use crate::activate::stamps;
-use crate::store::{Closure, Digest};
+use super::record::{Phase, Record, UnitRef};
+use super::rollout::{HostStatus, Open};
+use activate::completions;
+use activate::part::{Report, Stage};
+use store::{Closure, Digest};
 
 /// Returns what a rollout begins from on a host: what the host was when it became part of it, else what it is.
 pub fn origin(report: &Report) -> Option<&Digest> {
@@ -17,27 +18,33 @@ pub fn origin(report: &Report) -> Option<&Digest> {
 /// Says what a plan knows of a host: nothing but what it was when it cannot be asked.
 pub fn known(report: Option<&Report>, from: Option<Closure>, to: Closure) -> Known {
     match report {
-        Some(Report { done, down, .. }) => {
-            let stamps = stamps::of(&to.manifest, done);
-            Known { from, to, stamps, reachable: true, down: down.clone() }
+        Some(Report { done, down, formats, .. }) => {
+            let completions = completions::of(&to.manifest, done);
+            let (down, formats) = (down.clone(), formats.clone());
+            Known { from, to, completions, reachable: true, down, formats }
         }
-        None => Known { from, to, stamps: BTreeMap::new(), reachable: false, down: BTreeSet::new() },
+        None => {
+            let formats = formats::described(from.as_ref());
+            let (completions, down) = (BTreeMap::new(), BTreeSet::new());
+            Known { from, to, completions, reachable: false, down, formats }
+        }
     }
 }
 
 /// Says what a rollout sees of a host.
-pub fn seen(report: &Report, rollout: &str) -> Seen {
+pub fn seen(report: &Report, rollout: &str) -> HostStatus {
     let is_part = report.enrolled.as_ref().is_some_and(|it| it.lead.rollout == rollout);
     let open = report.open.as_ref().filter(|_| is_part).map(|open| match open.stage {
         Stage::Switching => Open::Switching,
         Stage::Holding => Open::Holding,
         Stage::Returning => Open::Returning,
     });
-    Seen {
+    HostStatus {
         committed: report.committed.clone(),
         open,
         finished: report.finished,
         no_return: report.no_return.iter().cloned().collect(),
+        forward: report.forward.clone(),
     }
 }
 
@@ -66,13 +73,14 @@ pub fn catch_up(record: &mut Record, reports: &BTreeMap<String, Report>) -> Resu
         return Err(Unheard { host: host.clone(), epoch });
     }
     record.epoch = highest.map_or(0, |(epoch, _)| epoch).max(record.epoch);
-    let is_there = |place: &&Place| {
+    let is_there = |place: &&UnitRef| {
         let host = record.hosts.get(&place.host);
         host.is_some_and(|it| {
             reports.get(&place.host).is_some_and(|seen| seen.committed.as_ref() == Some(&it.to))
         })
     };
-    let over: Vec<Place> = record.ties.iter().map(|tie| &tie.before).filter(is_there).cloned().collect();
+    let over: Vec<UnitRef> =
+        record.ties.iter().map(|dependency| &dependency.before).filter(is_there).cloned().collect();
     record.over.extend(over);
     Ok(())
 }
@@ -81,10 +89,10 @@ pub fn catch_up(record: &mut Record, reports: &BTreeMap<String, Report>) -> Resu
 pub fn add_unfinished(
     record: &mut Record,
     reports: &BTreeMap<String, Report>,
-    goals: &BTreeMap<String, Digest>,
+    targets: &BTreeMap<String, Digest>,
 ) {
     for (name, report) in reports.iter().filter(|(_, it)| !it.finished) {
-        let is_there = report.committed.is_some() && report.committed.as_ref() == goals.get(name);
+        let is_there = report.committed.is_some() && report.committed.as_ref() == targets.get(name);
         if let Some(to) = report.committed.clone().filter(|_| is_there && !record.hosts.contains_key(name)) {
             let host = super::record::HostRecord { from: Some(to.clone()), to, phase: Phase::Committed };
             record.hosts.insert(name.clone(), host);
@@ -93,9 +101,12 @@ pub fn add_unfinished(
     }
 }
 
-/// Names the rollouts that hosts are part of, each with who leads it and its hosts.
-pub fn rollouts(reports: &BTreeMap<String, Report>) -> BTreeMap<String, (String, Vec<String>)> {
-    let mut rollouts: BTreeMap<String, (String, Vec<String>)> = BTreeMap::new();
+/// Rollouts that hosts are part of, by name, each with who leads it and its hosts.
+pub type Claims = BTreeMap<String, (String, Vec<String>)>;
+
+/// Names the rollouts that hosts are part of.
+pub fn rollouts(reports: &BTreeMap<String, Report>) -> Claims {
+    let mut rollouts = Claims::new();
     for (name, enrolled) in reports.iter().filter_map(|(name, it)| Some((name, it.enrolled.as_ref()?))) {
         let leader = || (enrolled.lead.leader.clone(), Vec::new());
         rollouts.entry(enrolled.lead.rollout.clone()).or_insert_with(leader).1.push(name.clone());

@@ -1,20 +1,25 @@
 //! The one door to ssh: the system's own, with one connection for all commands to a host.
 //!
-//! Keys, agents, jump hosts and the like are set up where operators have always set them up, in `~/.ssh/config`. Nothing is
-//! asked for: what would need a terminal fails.
+//! Keys, agents, jump hosts and the like are set up where operators have always set them up, in `~/.ssh/config`. ssh asks for nothing:
+//! what would need a terminal fails. The password of sudo is not ssh's business: see `sudo`.
 
 use std::fs::File;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tempfile::TempDir;
+use zeroize::Zeroizing;
 
 use super::heard::{BEGIN, Chunk, Excess, Heard, Lines, MOST, Silent, Taken};
-use crate::store::files;
+use super::scratch::{Scratch, ScratchError};
+use super::sudo::{Root, Sudo};
+use store::files;
+
+/// The exit code of a shell for a program that is not there.
+const NO_PROGRAM: i32 = 127;
 
 /// The exit code of ssh itself, where the connection failed or was lost.
 pub const LOST: i32 = 255;
@@ -67,7 +72,9 @@ pub enum SshError {
     #[error("cannot keep what ssh needs")]
     File(#[from] files::FileError),
     #[error("cannot make a folder for ssh")]
-    Folder(#[source] io::Error),
+    Folder(#[from] ScratchError),
+    #[error("cannot keep what ssh says")]
+    Said(#[source] io::Error),
     #[error("a word of a command has a zero byte")]
     Word,
     #[error("cannot reach {host} as {user}@{address}, port {port}: {said}")]
@@ -82,6 +89,13 @@ pub enum SshError {
     OtherKey { host: String, address: String },
     #[error("no host key of {host} is known, so nobody can tell who answers at {address}")]
     NoKey { host: String, address: String },
+    #[error("{user} cannot become root on {host}: {said}")]
+    NoRoot { host: String, user: String, said: String },
+    #[error(
+        "{user} cannot become root on {host}: sudo wants a password there\n  help: answer at the terminal; where there is none, \
+         `--ask-become-pass` takes it from standard input, and `NOPASSWD` for {user} in sudoers(5) needs none"
+    )]
+    NoPassword { host: String, user: String },
     #[error("`{command}` on {host} ended with {status}: {said}")]
     Failed { host: String, command: String, status: ExitStatus, said: String },
 }
@@ -90,23 +104,68 @@ pub enum SshError {
 #[derive(Debug)]
 pub struct Connection {
     reach: Reach,
+    root: Root,
+    sudo: Arc<Sudo>,
     /// The socket of the connection, the one key that is accepted, and what ssh said while it connected.
-    folder: TempDir,
+    folder: Scratch,
 }
 
 impl Connection {
-    /// Connects to a host.
-    pub fn open(reach: Reach) -> Result<Self, SshError> {
+    /// Connects to a host. Where its user is not root, the password of sudo is asked for if sudo wants one.
+    pub fn open(reach: Reach, sudo: &Arc<Sudo>) -> Result<Self, SshError> {
+        let mut connection = Self::connect(reach, Arc::clone(sudo))?;
+        if connection.reach.user != "root" {
+            connection.root = connection.find_root()?;
+        }
+        Ok(connection)
+    }
+
+    /// Finds out how commands become those of root.
+    fn find_root(&self) -> Result<Root, SshError> {
+        let (host, user) = (self.reach.host.clone(), self.reach.user.clone());
+        // `-k`: what sudo remembers now it may not in a minute.
+        let (status, said) = self.try_words(&["sudo", "-k", "-n", "--", "true"], None)?;
+        match status.code() {
+            Some(0) => return Ok(Root::Free),
+            Some(LOST) => return Err(self.lost(&said)),
+            Some(NO_PROGRAM) => return Err(SshError::NoRoot { host, user, said: in_one_line(&said) }),
+            _ => {}
+        }
+        let first = Root::Password.first(&self.sudo).ok_or(SshError::NoPassword { host, user })?;
+        let words: Vec<&str> = Root::Password.before().iter().copied().chain(["true"]).collect();
+        let (status, said) = self.try_words(&words, Some(first))?;
+        match status.code() {
+            Some(0) => Ok(Root::Password),
+            Some(LOST) => Err(self.lost(&said)),
+            _ => {
+                let Reach { host, user, .. } = self.reach.clone();
+                Err(SshError::NoRoot { host, user, said: in_one_line(&said) })
+            }
+        }
+    }
+
+    /// Runs words on the host as whoever signs in, and returns how that ended and what was said.
+    fn try_words(
+        &self,
+        words: &[&str],
+        first: Option<Zeroizing<Vec<u8>>>,
+    ) -> Result<(ExitStatus, String), SshError> {
+        let command = self.command_of(words.iter().copied())?;
+        let talk = Talk { words, input: [].into(), most: MOST, silence: SILENCE, said: &mut |_| {} };
+        self.talk_to(command, first, talk, &mut |_| Ok(()))
+    }
+
+    fn connect(reach: Reach, sudo: Arc<Sudo>) -> Result<Self, SshError> {
         // The name of a socket may not be long, so the folder lies where names are short.
-        let folder = tempfile::Builder::new().prefix("kl-").tempdir_in("/tmp").map_err(SshError::Folder)?;
-        let connection = Self { reach, folder };
+        let folder = Scratch::new(Path::new("/tmp"))?;
+        let connection = Self { reach, root: Root::IsUser, sudo, folder };
         if let Some(key) = &connection.reach.key {
             let line = format!("{} {key}\n", connection.reach.host);
             files::write_atomic(&connection.known_hosts(), line.as_bytes(), 0o600)?;
         }
         // The process that stays keeps standard error open, so whoever waited for the end of a pipe would wait for it.
         let said = connection.folder.path().join("said");
-        let to_file = File::create(&said).map_err(SshError::Folder)?;
+        let to_file = File::create(&said).map_err(SshError::Said)?;
         let mut ssh = connection.ssh(&["-M", "-N", "-f", "-o", "ControlPersist=120"]);
         ssh.stdin(Stdio::null()).stdout(Stdio::null()).stderr(to_file);
         let mut child = ssh.spawn().map_err(SshError::Start)?;
@@ -123,6 +182,11 @@ impl Connection {
     /// Returns where the host is.
     pub fn reach(&self) -> &Reach {
         &self.reach
+    }
+
+    /// Returns who knows the password of sudo.
+    pub fn sudo(&self) -> &Arc<Sudo> {
+        &self.sudo
     }
 
     fn known_hosts(&self) -> PathBuf {
@@ -157,8 +221,12 @@ impl Connection {
 
     /// Returns a command that runs these words on the host, as root. What it prints begins behind the line [`BEGIN`].
     fn command(&self, words: &[&str]) -> Result<Command, SshError> {
-        let sudo: &[&str] = if self.reach.user == "root" { &[] } else { &["sudo", "-n", "--"] };
-        let line = shlex::try_join(sudo.iter().chain(words).copied()).map_err(|_| SshError::Word)?;
+        self.command_of(self.root.before().iter().chain(words).copied())
+    }
+
+    /// The same as whoever signs in.
+    fn command_of<'a>(&self, words: impl Iterator<Item = &'a str>) -> Result<Command, SshError> {
+        let line = shlex::try_join(words).map_err(|_| SshError::Word)?;
         let mut command = self.ssh(&[]);
         command.arg(format!("echo '{BEGIN}'; exec {line}"));
         Ok(command)
@@ -240,12 +308,24 @@ impl Connection {
         talk: Talk<'_>,
         printed: &mut dyn FnMut(&[u8]) -> Result<(), Excess>,
     ) -> Result<(ExitStatus, String), SshError> {
-        let Talk { words, input, most, silence, said } = talk;
-        let mut command = self.command(words)?;
-        let stdin = if input.is_empty() { Stdio::null() } else { Stdio::piped() };
+        let command = self.command(talk.words)?;
+        let first = self.root.first(&self.sudo);
+        self.talk_to(command, first, talk, printed)
+    }
+
+    /// The same for a command whose input begins with what is wiped then.
+    fn talk_to(
+        &self,
+        mut command: Command,
+        first: Option<Zeroizing<Vec<u8>>>,
+        talk: Talk<'_>,
+        printed: &mut dyn FnMut(&[u8]) -> Result<(), Excess>,
+    ) -> Result<(ExitStatus, String), SshError> {
+        let Talk { words: _, input, most, silence, said } = talk;
+        let stdin = if input.is_empty() && first.is_none() { Stdio::null() } else { Stdio::piped() };
         command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(SshError::Start)?;
-        let heard = Heard::from(&mut child, input);
+        let heard = Heard::from(&mut child, first, input);
         let mut taken = Taken::up_to(most);
         let ended = loop {
             match heard.next(silence) {

@@ -1,7 +1,7 @@
 //! Waves of small fleets, a few words each.
 
 use super::members::{Fleet, Group, Host, Order, State};
-use super::waves::{Wishes, plan_waves};
+use super::waves::{WaveOptions, plan_waves};
 
 /// Reads a fleet from words: `a b? c- d!g` are hosts that run, are bare, cannot be reached, have their member of `g` down;
 /// `g=a,b,c` is a quorum of which all hosts touch their members, `m/2=a,b` one of which two may be down; `a<b` is an order.
@@ -38,14 +38,14 @@ fn fleet(words: &str) -> Fleet {
 }
 
 fn check_wishes(words: &str, canary: &str, max_parallel: usize, expected: &str) {
-    let wishes = Wishes {
+    let wave_options = WaveOptions {
         canary: (!canary.is_empty()).then(|| canary.to_owned()),
         max_parallel: (max_parallel > 0).then_some(max_parallel),
     };
-    let found = match plan_waves(&fleet(words), &wishes) {
+    let found = match plan_waves(&fleet(words), &wave_options) {
         Ok(plan) => {
             let mut text: Vec<String> = plan.waves.iter().map(|wave| wave.hosts.join("+")).collect();
-            text.extend(plan.behind.iter().map(|host| format!("behind:{host}")));
+            text.extend(plan.skipped.iter().map(|host| format!("skipped:{host}")));
             text.extend(plan.outages.iter().map(|it| format!("outage:{}", it.group)));
             text.join(" ")
         }
@@ -78,14 +78,14 @@ fn new_hosts_come_before_the_canary_and_no_others() {
 }
 
 /// Why a member on `a` cannot be touched while the one on `c` is down.
-const SPARES_G: &str = "no wave spares the group `g`: its member on a must be touched, one may be down at once, the one on c is down already";
+const SPARES_G: &str = "every wave exceeds the disruption budget of the group `g`: its member on a must be touched, one may be down at once, the one on c is down already";
 
 #[test]
 fn members_that_are_down_count_and_come_first() {
     check("a b c!g g=a,b,c", "c a b");
     check("a b c- g=a,b,c", SPARES_G);
     check("a b!g c- g=a,b,c", SPARES_G);
-    check("a b c- d g/2=a,b,c", "a b+d behind:c");
+    check("a b c- d g/2=a,b,c", "a b+d skipped:c");
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn a_group_of_one_has_an_outage() {
 fn who_waits_comes_later_or_in_the_same_wave() {
     check("a b c c<a", "b a+c");
     check("a b c g=a,b,c c<a a<b", "c a b");
-    let together = "no wave spares the group `g`: its members on a and b must be touched, one may be down at once, none is down yet; a and b wait for each other and must switch together";
+    let together = "every wave exceeds the disruption budget of the group `g`: its members on a and b must be touched, one may be down at once, none is down yet; a and b wait for each other and must switch together";
     check("a b c g=a,b,c a<b b<a c<a", together);
     check("a- b a<b", "b waits for `task` on a, which cannot be reached");
 }

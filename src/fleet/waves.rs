@@ -7,14 +7,14 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::circles::{Together, together};
+use super::cycles::{Together, together};
 use super::errors::{NoCanary, Refusal};
 use super::members::{Fleet, State};
-use super::rules::{Down, tolerance};
+use super::rules::{Down, disruption_budget};
 
 /// What somebody asks of the waves.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Wishes {
+pub struct WaveOptions {
     /// The host that switches alone before all others that run something; by default the first that can.
     pub canary: Option<String>,
     /// How many hosts may switch at once; by default as many as the groups allow.
@@ -27,7 +27,7 @@ pub struct Waves {
     /// The waves in order.
     pub waves: Vec<Wave>,
     /// Hosts that are left out because they cannot be reached, by name.
-    pub behind: Vec<String>,
+    pub skipped: Vec<String>,
     /// Groups of one member, which nobody answers for while it is touched.
     pub outages: Vec<Outage>,
 }
@@ -51,18 +51,18 @@ pub struct Outage {
 }
 
 /// Plans the waves, or says why there are none.
-pub fn plan_waves(fleet: &Fleet, wishes: &Wishes) -> Result<Waves, Refusal> {
+pub fn plan_waves(fleet: &Fleet, wave_options: &WaveOptions) -> Result<Waves, Refusal> {
     check_behind(fleet)?;
     let names: BTreeSet<&str> = fleet.to_switch().map(|(name, _)| name).collect();
     let mut planner = Planner {
         fleet,
-        max_parallel: wishes.max_parallel.unwrap_or(usize::MAX),
+        max_parallel: wave_options.max_parallel.unwrap_or(usize::MAX),
         down: Down::at_first(fleet),
         left: together(&names, &fleet.orders),
         done: BTreeSet::new(),
     };
     planner.check_parallel()?;
-    if let Some(canary) = &wishes.canary {
+    if let Some(canary) = &wave_options.canary {
         check_canary(fleet, canary, &planner.left)?;
     }
     let mut waves = Vec::new();
@@ -73,7 +73,7 @@ pub fn plan_waves(fleet: &Fleet, wishes: &Wishes) -> Result<Waves, Refusal> {
         let canary = canary_due && wave.is_empty();
         if canary {
             canary_due = false;
-            wave = planner.canary(wishes.canary.as_deref())?;
+            wave = planner.canary(wave_options.canary.as_deref())?;
         }
         if wave.is_empty() {
             return Err(planner.stuck());
@@ -81,7 +81,7 @@ pub fn plan_waves(fleet: &Fleet, wishes: &Wishes) -> Result<Waves, Refusal> {
         planner.finish(&wave);
         waves.push(Wave { hosts: wave.into_iter().map(str::to_owned).collect(), canary });
     }
-    Ok(Waves { waves, behind: fleet.behind(), outages: outages(fleet) })
+    Ok(Waves { waves, skipped: fleet.skipped(), outages: outages(fleet) })
 }
 
 /// The waves on their way.
@@ -130,7 +130,7 @@ impl<'a> Planner<'a> {
                     return true;
                 }
                 let has_room = wave.len() + it.hosts.len() <= self.max_parallel;
-                if has_room && self.down.hurt_by(&wave, &it.hosts).is_none() {
+                if has_room && self.down.exceeded_by(&wave, &it.hosts).is_none() {
                     wave.extend(&it.hosts);
                 }
                 false
@@ -142,9 +142,9 @@ impl<'a> Planner<'a> {
     }
 
     /// Chooses the first hosts to switch that run something: the one asked for, else one alone if that can be.
-    fn canary(&self, wish: Option<&str>) -> Result<BTreeSet<&'a str>, Refusal> {
+    fn canary(&self, intended: Option<&str>) -> Result<BTreeSet<&'a str>, Refusal> {
         let nobody = BTreeSet::new();
-        if let Some(host) = wish {
+        if let Some(host) = intended {
             let Some(it) = self.left.iter().find(|it| it.hosts.contains(host)) else {
                 return Ok(nobody);
             };
@@ -152,13 +152,14 @@ impl<'a> Planner<'a> {
                 let before: BTreeSet<&str> = it.after.difference(&self.done).copied().collect();
                 return Err(Refusal::Canary { host: host.to_owned(), why: NoCanary::After(owned(&before)) });
             }
-            return match self.down.hurt_by(&nobody, &it.hosts) {
-                Some(hurt) => Err(Refusal::Group { hosts: owned(&it.hosts), hurt }),
+            return match self.down.exceeded_by(&nobody, &it.hosts) {
+                Some(exceeded) => Err(Refusal::Group { hosts: owned(&it.hosts), exceeded }),
                 None => Ok(it.hosts.clone()),
             };
         }
-        let can_be =
-            |it: &&Together| self.is_ready(it, &nobody) && self.down.hurt_by(&nobody, &it.hosts).is_none();
+        let can_be = |it: &&Together| {
+            self.is_ready(it, &nobody) && self.down.exceeded_by(&nobody, &it.hosts).is_none()
+        };
         let alone = self.left.iter().filter(can_be).find(|it| it.hosts.len() == 1);
         let first = alone.or_else(|| self.left.iter().find(can_be));
         Ok(first.map(|it| it.hosts.clone()).unwrap_or_default())
@@ -174,8 +175,8 @@ impl<'a> Planner<'a> {
     fn stuck(&self) -> Refusal {
         let nobody = BTreeSet::new();
         let blocked = |it: &Together| {
-            let hurt = self.down.hurt_by(&nobody, &it.hosts)?;
-            self.is_ready(it, &nobody).then(|| Refusal::Group { hosts: owned(&it.hosts), hurt })
+            let exceeded = self.down.exceeded_by(&nobody, &it.hosts)?;
+            self.is_ready(it, &nobody).then(|| Refusal::Group { hosts: owned(&it.hosts), exceeded })
         };
         // Circles are taken together, so somebody waits for nobody, and only a group can keep him away.
         self.left.iter().find_map(blocked).unwrap_or(Refusal::Parallel {
@@ -222,7 +223,8 @@ fn check_canary(fleet: &Fleet, canary: &str, all: &[Together]) -> Result<(), Ref
 fn outages(fleet: &Fleet) -> Vec<Outage> {
     let of_host = |(name, host): (&str, &super::members::Host)| {
         let is_alone = |group: &&String| {
-            !host.is_down(group) && fleet.groups.get(*group).is_some_and(|group| tolerance(group).is_none())
+            !host.is_down(group)
+                && fleet.groups.get(*group).is_some_and(|group| disruption_budget(group).is_none())
         };
         let outage = |group: &String| Outage { group: group.clone(), host: name.to_owned() };
         host.touches.iter().filter(is_alone).map(outage).collect::<Vec<_>>()

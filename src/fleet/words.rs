@@ -7,12 +7,12 @@ use super::alike::{Alike, Asked, Of, alike};
 use super::names::{counted, ranges};
 use super::plan::{FleetPlan, Planned};
 use super::rows::{write_change, write_units};
-use crate::activate::words::Line;
+use activate::words::Line;
 
 impl FleetPlan {
     /// Says whether nothing is to be done on any host.
     pub fn is_empty(&self) -> bool {
-        self.waves.waves.is_empty() && self.waves.behind.is_empty()
+        self.waves.waves.is_empty() && self.waves.skipped.is_empty()
     }
 
     /// Writes the plan for people: wave by wave, equal hosts together, each action with its reason and what it waits for, and the keys that
@@ -79,7 +79,7 @@ impl FleetPlan {
     pub fn summary(&self) -> String {
         let n_hosts: usize = self.waves.waves.iter().map(|wave| wave.hosts.len()).sum();
         match (n_hosts, self.waves.waves.len()) {
-            (0, _) if self.waves.behind.is_empty() => "nothing to do".to_owned(),
+            (0, _) if self.waves.skipped.is_empty() => "nothing to do".to_owned(),
             (0, _) => "nothing can be done".to_owned(),
             (1, _) => "1 host in 1 wave".to_owned(),
             (n_hosts, 1) => format!("{n_hosts} hosts in 1 wave"),
@@ -92,9 +92,9 @@ impl FleetPlan {
         if last.is_empty() {
             return;
         }
-        let when = match self.waves.behind.as_slice() {
+        let when = match self.waves.skipped.as_slice() {
             [] => "when all is committed".to_owned(),
-            behind => format!("when all is committed, {} too", ranges(behind.iter().map(String::as_str))),
+            skipped => format!("when all is committed, {} too", ranges(skipped.iter().map(String::as_str))),
         };
         let _ = writeln!(text, "{when}");
         for group in last {
@@ -117,7 +117,7 @@ impl FleetPlan {
                 Some(wave) => format!("in wave {}", wave + 1),
                 None => "at the end".to_owned(),
             };
-            lines.push(format!("no way back behind {} on {}, {when}", it.node.unit, it.node.host));
+            lines.push(format!("no way back past {} on {}, {when}", it.node.unit, it.node.host));
         }
         for outage in &self.waves.outages {
             let (group, host) = (&outage.group, &outage.host);
@@ -125,8 +125,8 @@ impl FleetPlan {
                 "nobody answers for the group `{group}` while {host} switches: it has one member"
             ));
         }
-        for host in &self.waves.behind {
-            lines.push(format!("behind: {host} cannot be reached and is left out"));
+        for host in &self.waves.skipped {
+            lines.push(format!("skipped: {host} cannot be reached"));
         }
         if !self.unchanged.is_empty() && !self.waves.waves.is_empty() {
             lines.push(format!("nothing differs on {}", counted(self.unchanged.iter().map(String::as_str))));

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::reference;
-use crate::store::Digest;
-use crate::store::files::{self, FileError};
+use store::Digest;
+use store::files::{self, FileError};
 
 /// The version of this form.
 const VERSION: u32 = 1;
@@ -109,13 +109,7 @@ pub fn path_of(description: &Path) -> PathBuf {
 /// Reads a lock; one that is not there pins nothing.
 pub fn load(path: &Path) -> Result<ImagesLock, LockError> {
     let form = |why: String| LockError::Form { path: path.to_owned(), why };
-    match std::fs::metadata(path) {
-        Ok(metadata) if !metadata.is_file() => return Err(form("it is no file".to_owned())),
-        Ok(metadata) if metadata.len() > LARGEST => return Err(form("it is larger than 4 MiB".to_owned())),
-        // What else is wrong with it, reading says.
-        _ => {}
-    }
-    let Some(bytes) = files::read_if_there(path)? else { return Ok(ImagesLock::default()) };
+    let Some(bytes) = files::read_plain(path, LARGEST)? else { return Ok(ImagesLock::default()) };
     parse(&bytes).map_err(|fault| match fault {
         Fault::Form(why) => form(why),
         Fault::Version(version) => LockError::Version { path: path.to_owned(), version },

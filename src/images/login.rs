@@ -1,13 +1,14 @@
-//! Logins of registries, as `podman login` keeps them on this machine. They are secrets: nothing here prints one or keeps it longer
-//! than a question takes.
+//! Logins of registries, as `podman login` keeps them on this machine, and as podman reads them. They are secrets: nothing here prints
+//! one or keeps it longer than a question takes.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use crate::store::files::{self, FileError};
+use store::files::{self, FileError};
+use store::manifest::entry_of;
 
 /// Logins that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -42,23 +43,49 @@ struct Entry {
 /// (containers-auth.json(5)).
 pub fn find(registry: &str, repository: &str) -> Result<Option<Zeroizing<String>>, LoginError> {
     for path in places() {
-        let Some(bytes) = files::read_if_there(&path)?.map(Zeroizing::new) else { continue };
-        let form: Form =
-            serde_json::from_slice(&bytes).map_err(|error| LoginError::Form { path, line: error.line() })?;
-        if let Some(found) = best(form, registry, repository) {
+        if let Some(found) = find_in(&path, registry, repository)? {
             return Ok(Some(found));
         }
     }
     Ok(None)
 }
 
+/// The same of one file; nothing where it is not there.
+pub fn find_in(
+    path: &Path,
+    registry: &str,
+    repository: &str,
+) -> Result<Option<Zeroizing<String>>, LoginError> {
+    let Some(bytes) = files::read_if_there(path)?.map(Zeroizing::new) else { return Ok(None) };
+    let form = serde_json::from_slice(&bytes)
+        .map_err(|error| LoginError::Form { path: path.to_owned(), line: error.line() })?;
+    Ok(best(form, registry, repository))
+}
+
 /// The entry of the longest path that the repository is below.
 fn best(form: Form, registry: &str, repository: &str) -> Option<Zeroizing<String>> {
     let whole = format!("{registry}/{repository}");
-    let covers =
-        |key: &str| whole == key || whole.strip_prefix(key).is_some_and(|rest| rest.starts_with('/'));
-    let found = form.auths.into_iter().filter(|(key, _)| covers(key));
-    found.max_by_key(|(key, _)| key.len()).and_then(|(_, entry)| entry.auth)
+    let (key, _) = entry_of(&whole, form.auths.keys().map(|key| (key.as_str(), ())))?;
+    let key = key.to_owned();
+    let mut auths = form.auths;
+    auths.remove(&key).and_then(|entry| entry.auth)
+}
+
+/// Returns the text of a file with one login, as `podman pull --authfile` takes it (containers-auth.json(5)). `basic` is what stands behind
+/// `Basic` in a request.
+pub fn authfile(registry: &str, basic: &str) -> Zeroizing<String> {
+    // A name in quotes, whatever is in it.
+    let registry = serde_json::Value::from(registry).to_string();
+    let parts = [r#"{"auths":{"#, &registry, r#":{"auth":""#, basic, "\"}}}\n"];
+    // Room for all of it from the start: a string that grows would leave copies of the secret behind.
+    let mut text = Zeroizing::new(String::with_capacity(parts.iter().map(|it| it.len()).sum()));
+    parts.iter().for_each(|it| text.push_str(it));
+    text
+}
+
+/// Returns the first file of logins that podman would look into and that is there.
+pub fn kept_in() -> Option<PathBuf> {
+    places().into_iter().find(|it| it.is_file())
 }
 
 fn places() -> Vec<PathBuf> {
@@ -92,5 +119,14 @@ mod tests {
         check("quay.io", "x/cron", Some("a"));
         check("other", "x", None);
         check("nowhere", "x", None);
+    }
+
+    #[test]
+    fn what_podman_is_given_is_read_as_what_it_keeps() {
+        let text = authfile("r.example:5000/kolla", "YWRhOnMzY3JldA==");
+        let form = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}"));
+        let found = best(form, "r.example:5000", "kolla/cron");
+        assert_eq!(found.as_deref().map(String::as_str), Some("YWRhOnMzY3JldA=="));
+        assert!(text.capacity() >= text.len());
     }
 }

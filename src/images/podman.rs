@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use super::lock::Pinned;
-use crate::child::{ChildError, run_within};
+use child::{ChildError, run_within};
 
 /// What podman did not say.
 #[derive(Debug, thiserror::Error)]

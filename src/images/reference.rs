@@ -61,10 +61,10 @@ mod tests {
             assert_eq!(by_digest(text, "sha256:0"), digested);
         };
         check(
-            "quay.io/openstack.kolla/cron:epoxy",
+            "quay.io/openstack.kolla/cron:2025.1-debian-bookworm",
             Some("quay.io"),
             "openstack.kolla/cron",
-            "epoxy",
+            "2025.1-debian-bookworm",
             "quay.io/openstack.kolla/cron@sha256:0",
         );
         check("127.0.0.1:5000/a/b", Some("127.0.0.1:5000"), "a/b", "latest", "127.0.0.1:5000/a/b@sha256:0");

@@ -6,11 +6,13 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use ureq::http::Response;
 use ureq::tls::{RootCerts, TlsConfig};
+use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Body};
 use zeroize::Zeroizing;
 
 use super::lock::Pinned;
 use super::login::{self, LoginError};
+use super::names::Names;
 use super::reference::Tagged;
 
 /// What is taken for an image: a list of several architectures, or one.
@@ -31,6 +33,8 @@ pub enum RegistryError {
     NoRegistry,
     #[error(transparent)]
     Login(#[from] LoginError),
+    #[error("the login that the description has for {registry} cannot be read")]
+    Given { registry: String, source: Box<dyn std::error::Error + Send + Sync> },
     #[error("{server} does not answer")]
     Silent { server: String, source: Box<ureq::Error> },
     #[error("{registry} has no such image")]
@@ -58,11 +62,17 @@ impl RegistryError {
                 "write its registry into the description, as in `docker.io/library/…`".to_owned()
             }
             Self::Login(_) => "`podman login REGISTRY` writes it anew".to_owned(),
+            Self::Given { .. } => {
+                "`--identity FILE` names the private key of an operator, `kolla-lang secrets list` says what is wrong with a secret"
+                    .to_owned()
+            }
             Self::Silent { server, .. } => format!(
                 "look whether {server} can be reached from here; `--plain-http {server}` asks one without TLS, `--podman` asks no registry"
             ),
             Self::Absent { .. } => "look at its name and its tag in the description".to_owned(),
-            Self::Denied { registry } => format!("`podman login {registry}`"),
+            Self::Denied { registry } => {
+                format!("`podman login {registry}`, or a login in the description, `registries.\"{registry}\"`")
+            }
             Self::Status { .. } | Self::Answer { .. } => {
                 "look whether this is a registry; `--podman` asks the podman of this machine instead"
                     .to_owned()
@@ -72,24 +82,29 @@ impl RegistryError {
     }
 }
 
+/// A login that a description has for an image, `registry/repository`, as it stands behind `Basic` in a request; nothing where it has none.
+pub type Given<'a> =
+    &'a dyn Fn(&str) -> Option<Result<Zeroizing<String>, Box<dyn std::error::Error + Send + Sync>>>;
+
 /// Asks registries.
-pub struct Asker {
+pub struct Asker<'a> {
     agent: Agent,
+    /// Logins that count before those of this machine.
+    given: Given<'a>,
     /// Registries that are asked without TLS.
     plain: Vec<String>,
 }
 
-impl Asker {
+impl<'a> Asker<'a> {
     /// Makes one that asks some registries without TLS, beside those of this machine.
-    pub fn new(plain: Vec<String>) -> Self {
+    pub fn new(plain: Vec<String>, given: Given<'a>) -> Self {
         let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
-        let agent = Agent::config_builder()
+        let config = Agent::config_builder()
             .timeout_global(Some(super::ANSWER_WITHIN))
             .http_status_as_error(false)
             .tls_config(tls)
-            .build()
-            .into();
-        Self { agent, plain }
+            .build();
+        Self { agent: Agent::with_parts(config, DefaultConnector::new(), Names), given, plain }
     }
 
     /// Asks what a tag means.
@@ -103,7 +118,7 @@ impl Asker {
         let mut answer = self.call(registry, self.agent.head(&url), None)?;
         if answer.status().as_u16() == 401 {
             let challenge = challenge(&answer).ok_or_else(|| no(registry, "challenge for a login"))?;
-            let basic = login::find(registry, repository)?;
+            let basic = self.login(registry, repository)?;
             login = Some(self.authorization(registry, repository, &challenge, basic)?);
             answer = self.call(registry, self.agent.head(&url), login.as_deref().map(String::as_str))?;
         }
@@ -124,8 +139,36 @@ impl Asker {
         }
     }
 
+    /// Asks a registry whether it is one and takes the login that there is for a repository, before much is sent to it.
+    pub fn greet(&self, registry: &str, repository: &str) -> Result<(), RegistryError> {
+        let scheme = if self.is_plain(registry) { "http" } else { "https" };
+        let url = format!("{scheme}://{}/v2/", server_of(registry));
+        let mut answer = self.call(registry, self.agent.get(&url), None)?;
+        if answer.status().as_u16() == 401 {
+            let challenge = challenge(&answer).ok_or_else(|| no(registry, "challenge for a login"))?;
+            let basic = self.login(registry, repository)?;
+            let login = self.authorization(registry, repository, &challenge, basic)?;
+            answer = self.call(registry, self.agent.get(&url), Some(&login))?;
+        }
+        match check(registry, &answer) {
+            Err(RegistryError::Absent { registry }) => {
+                Err(RegistryError::Status { server: registry, status: 404 })
+            }
+            checked => checked,
+        }
+    }
+
+    /// Returns the login for a repository: that of the description, else one that `podman login` keeps.
+    fn login(&self, registry: &str, repository: &str) -> Result<Option<Zeroizing<String>>, RegistryError> {
+        match (self.given)(&format!("{registry}/{repository}")) {
+            Some(Ok(basic)) => Ok(Some(basic)),
+            Some(Err(source)) => Err(RegistryError::Given { registry: registry.to_owned(), source }),
+            None => Ok(login::find(registry, repository)?),
+        }
+    }
+
     /// Whether a registry is asked without TLS: this machine is, as nobody listens in between.
-    fn is_plain(&self, registry: &str) -> bool {
+    pub fn is_plain(&self, registry: &str) -> bool {
         let host = match registry.rsplit_once(':') {
             Some((host, port)) if !port.ends_with(']') => host,
             _ => registry,
@@ -275,7 +318,7 @@ mod tests {
 
     #[test]
     fn only_this_machine_and_who_is_named_is_asked_without_tls() {
-        let asker = Asker::new(vec!["192.0.2.1:4000".to_owned()]);
+        let asker = Asker::new(vec!["192.0.2.1:4000".to_owned()], &|_| None);
         let plain = ["localhost:5000", "127.0.0.1:5000", "[::1]:5000", "192.0.2.1:4000"];
         assert!(plain.iter().all(|it| asker.is_plain(it)));
         let tls = ["quay.io", "192.0.2.1", "192.0.2.1:4001", "localhost.example", "127.0.0.1.example:80"];

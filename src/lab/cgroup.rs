@@ -64,8 +64,17 @@ impl Cgroup {
         fs::write(&switch, "1").map_err(file("write", &switch))
     }
 
-    /// Kills what is left in the group and removes it with those below it.
+    /// Kills what is left in the group and removes it with those below it, and what nspawn made of the same name in older trees.
     pub fn remove(&self) -> Result<(), LabError> {
+        self.remove_from_tree()?;
+        let below = self.dir.strip_prefix(&self.tree).unwrap_or(&self.dir);
+        for tree in trees(&mount_table()?, "cgroup") {
+            remove_empty(&tree.join(below));
+        }
+        Ok(())
+    }
+
+    fn remove_from_tree(&self) -> Result<(), LabError> {
         if !self.dir.exists() {
             return Ok(());
         }
@@ -90,10 +99,30 @@ fn controllers(dir: &Path) -> Result<String, LabError> {
 
 /// Returns where the cgroup2 tree is mounted: at the usual place, or beside the older ones.
 fn tree() -> Result<PathBuf, LabError> {
+    trees(&mount_table()?, "cgroup2").into_iter().next().ok_or(LabError::NoCgroup)
+}
+
+fn mount_table() -> Result<String, LabError> {
     let table = Path::new("/proc/self/mountinfo");
-    let text = fs::read_to_string(table).map_err(file("read", table))?;
-    let line = text.lines().find(|line| line.contains(" - cgroup2 ")).ok_or(LabError::NoCgroup)?;
-    line.split(' ').nth(4).map(PathBuf::from).ok_or(LabError::NoCgroup)
+    fs::read_to_string(table).map_err(file("read", table))
+}
+
+/// Returns where the trees of a kind are mounted, by a mountinfo table: `cgroup2`, or `cgroup` for each of the older ones.
+fn trees(table: &str, kind: &str) -> Vec<PathBuf> {
+    let of_kind =
+        |line: &&str| line.split_once(" - ").is_some_and(|(_, it)| it.split(' ').next() == Some(kind));
+    table.lines().filter(of_kind).filter_map(|line| line.split(' ').nth(4)).map(PathBuf::from).collect()
+}
+
+/// Removes groups of an older tree, if they are there. Their processes ended with those of the cgroup2 tree; one that is not empty all the
+/// same is not the lab's alone, and stays.
+fn remove_empty(dir: &Path) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|it| it.is_dir()) {
+            remove_empty(&entry.path());
+        }
+    }
+    let _left = fs::remove_dir(dir);
 }
 
 fn remove_tree(dir: &Path) -> Result<(), LabError> {
@@ -103,4 +132,33 @@ fn remove_tree(dir: &Path) -> Result<(), LabError> {
         }
     }
     fs::remove_dir(dir).map_err(file("remove", dir))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TABLE: &str = "\
+        22 1 0:21 / /proc rw shared:5 - proc proc rw\n\
+        30 25 0:26 / /sys/fs/cgroup/systemd rw shared:9 - cgroup cgroup rw,name=systemd\n\
+        31 25 0:27 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids\n\
+        32 25 0:28 / /sys/fs/cgroup/unified rw shared:11 - cgroup2 cgroup2 rw\n";
+
+    #[test]
+    fn trees_are_told_apart_by_their_kind() {
+        assert_eq!(trees(TABLE, "cgroup2"), [Path::new("/sys/fs/cgroup/unified")]);
+        let older = ["/sys/fs/cgroup/systemd", "/sys/fs/cgroup/pids"].map(Path::new);
+        assert_eq!(trees(TABLE, "cgroup"), older);
+    }
+
+    #[test]
+    fn what_is_not_empty_stays() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let group = dir.path().join("lab");
+        fs::create_dir_all(group.join("ctl01/payload")).expect("a group");
+        fs::create_dir_all(group.join("ctl02")).expect("a group");
+        fs::write(group.join("ctl02/others"), "").expect("something of others");
+        remove_empty(&group);
+        assert!(!group.join("ctl01").exists() && group.join("ctl02/others").exists());
+    }
 }

@@ -4,9 +4,8 @@
 
 use serde::Deserialize;
 
-use crate::stdlib;
-use crate::store::Digest;
-use crate::store::digest::Hasher;
+use store::Digest;
+use store::digest::Hasher;
 
 /// A root file system: a bare Debian with some packages.
 #[derive(Debug, Clone)]
@@ -105,6 +104,17 @@ pub(super) fn host(release: Option<&str>) -> RootDefinition {
     }
 }
 
+/// Returns what a folder of the library describes: its packages, scripts and files.
+pub(super) fn root_of(folder: &str, suite: &str) -> RootDefinition {
+    RootDefinition {
+        suite: suite.to_owned(),
+        packages: packages(text(&format!("{folder}/packages"))),
+        prepare: stdlib::text(&format!("{folder}/prepare")),
+        finish: stdlib::text(&format!("{folder}/finish")),
+        files: stdlib::files_below(&format!("{folder}/files")),
+    }
+}
+
 /// Returns the code name of the oldest Debian whose podman is at least this one, else of the newest there is.
 pub fn release_with(podman: &str) -> Option<String> {
     let numbers = |text: &str| {
@@ -193,8 +203,11 @@ mod tests {
             };
             assert!(set.images[..idx].iter().any(|it| is_below(&it)), "{}", image.folder);
         }
-        assert_eq!(set.reference("keystone"), "localhost/kolla/keystone:epoxy");
-        assert_eq!(set.reference("keystone@flamingo"), "localhost/kolla/keystone:flamingo");
+        assert_eq!(set.reference("keystone"), "localhost/kolla/keystone:2025.1-debian-bookworm");
+        assert_eq!(
+            set.reference("keystone@2025.2-debian-bookworm"),
+            "localhost/kolla/keystone:2025.2-debian-bookworm"
+        );
     }
 
     #[test]

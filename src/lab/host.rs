@@ -216,6 +216,7 @@ impl<'a> Host<'a> {
     }
 
     fn spawn(&self, mounted: &Mounted, parts: &Parts, networks: &Networks) -> Result<(), LabError> {
+        (0..self.spec.networks.len()).try_for_each(|idx| networks.remove_port(&self.port(idx)))?;
         let console_path = self.console();
         let console = fs::File::create(&console_path).map_err(file("create", &console_path))?;
         let second = console.try_clone().map_err(file("open", &console_path))?;

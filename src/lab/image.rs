@@ -7,14 +7,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use super::builder::{Access, Builder, Network, podman_options};
 use super::cache::{Cache, Site};
-use super::cgroup::Cgroup;
 use super::definition::ImageSet;
+use super::error::LabError;
 use super::error::file;
-use super::mounts::Overlay;
 use super::rootfs::{self, Form};
-use super::{LabError, Tell, nspawn, tool};
-use crate::store::digest::Hasher;
+use super::tool;
+use super::tool::Progress;
+use store::digest::Hasher;
 
 /// Where the store lies in a host; /etc/containers/storage.conf in stdlib names the same.
 pub(super) const STORE: &str = "/srv/store";
@@ -27,18 +28,18 @@ pub(super) fn store(
     set: &ImageSet,
     host_root: &Path,
     cache: &Cache,
-    tell: Tell,
+    tell: Progress,
 ) -> Result<PathBuf, LabError> {
-    cache.once("images", &set.digest(), |site| {
-        // The cache is locked by this build, so the parts have caches of their own within it.
+    cache.once("images", &set.digest(), tell, |site, tell| {
+        // Parts lie in folders of their own: sets of images share them, and they are no images.
         let parts = |it: &str| Cache::new(site.scratch.with_file_name(it));
-        let archive = parts("services").once("root", &set.root.digest(), |site| {
+        let archive = parts("services").once("root", &set.root.digest(), tell, |site, tell| {
             tell(&format!("installing {} packages for the service images", set.root.packages.len()));
             rootfs::build(&set.root, Form::Archive, site)
         })?;
         let wheels: Vec<&str> = set.images.iter().flat_map(|it| it.wheels.iter().copied()).collect();
         let version = Hasher::new("context").field(&set.about.kolla).field(wheels.join(" ")).finish();
-        let context = parts("scripts").once("context", &version, |site| {
+        let context = parts("scripts").once("context", &version, tell, |site, tell| {
             tell(&format!("fetching Kolla's scripts {} and {}", set.about.kolla, wheels.join(", ")));
             fetch_context(&set.about.kolla, &wheels, site)
         })?;
@@ -83,7 +84,7 @@ fn build(
     archive: &Path,
     context: &Path,
     site: &Site,
-    tell: Tell,
+    tell: Progress,
 ) -> Result<(), LabError> {
     let layers = site.scratch.join("layers");
     for dir in [&layers, &site.result] {
@@ -94,10 +95,16 @@ fn build(
         fs::write(&path, image.containerfile).map_err(file("write", &path))?;
     }
     let binds = [(archive, "/build/root.tar"), (context, "/build/context"), (&layers, "/build/layers")];
-    let builder = Builder::new(host_root, &binds, site)?;
+    let mut all = vec![(site.result.as_path(), STORE, Access::Write)];
+    all.extend(binds.iter().map(|(from, to)| (*from, *to, Access::Read)));
+    let builder = Builder::new(host_root, &all, &site.scratch.join("builder"), Network::None)?;
+    let podman = |args: &[&str], tell| {
+        let all = [&podman_options(STORE)[..], args].concat();
+        tool::run_again(&mut builder.command("podman", &all), PAUSE, tell)
+    };
     let rootfs = set.reference("rootfs");
     tell("importing the service images' root file system");
-    builder.podman(&["import", "--quiet", "/build/root.tar", &rootfs], tell)?;
+    podman(&["import", "--quiet", "/build/root.tar", &rootfs], tell)?;
     for (idx, image) in set.images.iter().enumerate() {
         let reference = set.reference(image.folder);
         tell(&format!("building {reference} ({} of {})", idx + 1, set.images.len()));
@@ -115,46 +122,7 @@ fn build(
         command.extend(["--layers=false", "--file", &layer, "--tag", &reference]);
         command.extend(args.iter().map(String::as_str));
         command.push("/build/context");
-        builder.podman(&command, tell)?;
+        podman(&command, tell)?;
     }
     Ok(())
-}
-
-/// A host's root file system that is not booted: it lends its podman.
-struct Builder {
-    overlay: Overlay,
-    binds: Vec<String>,
-    group: Cgroup,
-}
-
-impl Builder {
-    fn new(host_root: &Path, binds: &[(&Path, &str)], site: &Site) -> Result<Self, LabError> {
-        let dir = site.scratch.join("builder");
-        let overlay = Overlay::new(host_root, &dir, &dir);
-        overlay.mount()?;
-        let group = Cgroup::new(&format!("kolla-lang-lab-build-{}", std::process::id()))?;
-        group.create()?;
-        nspawn::write_containers_conf(&overlay.root, group.has("pids")?)?;
-        let mut all = vec![nspawn::bind("--bind", &site.result, Path::new(STORE))];
-        all.extend(binds.iter().map(|(from, to)| nspawn::bind("--bind-ro", from, Path::new(to))));
-        Ok(Self { overlay, binds: all, group })
-    }
-
-    /// Runs podman on the store that is being made.
-    fn podman(&self, args: &[&str], tell: Tell) -> Result<String, LabError> {
-        let mut command = tool::tied("sh");
-        nspawn::join(&mut command, &self.group);
-        command.arg("systemd-nspawn").args(nspawn::arguments(&self.overlay.root)).args(&self.binds);
-        command.args(["--private-network", "--pipe", "podman", "--root", STORE, "--runroot", "/tmp/podman"]);
-        command.args(["--storage-driver=overlay", "--events-backend=none"]).args(args);
-        tool::run_again(&mut command, PAUSE, tell)
-    }
-}
-
-impl Drop for Builder {
-    fn drop(&mut self) {
-        // What stays after a failure is cleared before the next build begins; the failure itself matters more.
-        let _ = self.group.remove();
-        let _ = self.overlay.unmount();
-    }
 }

@@ -73,6 +73,15 @@ impl Networks {
         self.ip(&["link", "set", port, "nomaster"])
     }
 
+    /// Removes a port of a host that has ended. It goes by itself too, but only once the kernel has taken the host's own networks apart.
+    pub fn remove_port(&self, port: &str) -> Result<(), LabError> {
+        if !self.has(port) {
+            return Ok(());
+        }
+        let removed = self.ip(&["link", "delete", port]);
+        if self.has(port) { removed } else { Ok(()) }
+    }
+
     /// Returns whether a port is there to be plugged in.
     pub fn has(&self, port: &str) -> bool {
         tool::answers("ip", &["-netns", &self.name, "link", "show", port])

@@ -7,7 +7,10 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use super::{LabError, Tell};
+use super::error::LabError;
+
+/// Hears what is being done, one clause at a time.
+pub type Progress<'a> = &'a dyn Fn(&str);
 
 /// How many lines of a failed program's output an error repeats.
 const TAIL: usize = 12;
@@ -50,7 +53,7 @@ pub(super) fn run(command: &mut Command) -> Result<String, LabError> {
 const RUNS: u32 = 3;
 
 /// Runs a program as [`run`] does, and after a pause again where it fails for a passing reason.
-pub(super) fn run_again(command: &mut Command, pause: Duration, tell: Tell) -> Result<String, LabError> {
+pub(super) fn run_again(command: &mut Command, pause: Duration, tell: Progress) -> Result<String, LabError> {
     for _ in 1..RUNS {
         match run(command) {
             Err(failed) if failed.is_passing() => tell(&format!("{failed}\ntrying again")),

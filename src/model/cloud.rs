@@ -22,8 +22,6 @@ pub struct Cloud {
     pub name: Text,
     /// Images that stay by tag, or beginnings of their references that end in `/`.
     pub unpinned: Vec<Text>,
-    /// The OpenStack release.
-    pub release: Arc<str>,
     /// Networks of the site by name, sorted.
     pub networks: Vec<(Arc<str>, SiteNetwork)>,
     /// Addresses that move, by name, sorted.
@@ -32,6 +30,8 @@ pub struct Cloud {
     pub tasks: Vec<Task>,
     /// All groups, by name, sorted.
     pub groups: Vec<Group>,
+    /// How hosts sign in at registries of images, by the beginning of the names of images, sorted.
+    pub registries: Vec<(Arc<str>, RegistryLogin)>,
     /// Secrets by name, sorted.
     pub secrets: Vec<(Arc<str>, SecretSpec)>,
     /// Whether hosts become only what an operator signed.
@@ -114,7 +114,7 @@ pub struct Group {
     /// Run in a member that does not yet take part: prints a number that grows.
     pub progress: Vec<Text>,
     /// How long a member may take.
-    pub patience: Duration,
+    pub join_timeout: Duration,
 }
 
 /// A member of a group.
@@ -124,6 +124,15 @@ pub struct Member {
     pub host: Arc<str>,
     /// Its container.
     pub container: Text,
+}
+
+/// How hosts sign in at a registry of images.
+#[derive(Clone, Debug)]
+pub struct RegistryLogin {
+    /// The user there.
+    pub user: Text,
+    /// The secret with the password.
+    pub password: Text,
 }
 
 /// How the value of a secret is made.
@@ -179,17 +188,21 @@ impl Cloud {
     }
 }
 
+/// The fields of the root that a cloud is decoded from: it depends on no other.
+pub const FIELDS: [&str; 8] =
+    ["cloud", "groups", "networks", "operators", "registries", "secrets", "tasks", "vips"];
+
 /// Decodes everything but the hosts from the fields of the root.
 pub fn decode_cloud(root: &[(Arc<str>, Data)]) -> (Cloud, Problems) {
     let mut read = Reader::default();
     let nowhere = Origin { at: Span::default(), through: None };
-    let shared = &Data { kind: DataKind::Record(root.into()), origin: nowhere };
+    let fields = root.iter().filter(|(name, _)| FIELDS.contains(&&**name)).cloned().collect();
+    let shared = &Data { kind: DataKind::Record(fields), origin: nowhere };
     let cloud = read.field(shared, "cloud");
-    let (name, release) = (read.field(cloud, "name"), read.field(cloud, "release"));
+    let name = read.field(cloud, "name");
     let (unpinned, signed) = (read.field(cloud, "unpinned"), read.field(cloud, "signed"));
     let cloud = Cloud {
         name: read.text(name),
-        release: read.text(release).value,
         unpinned: read.texts(unpinned),
         signed: At::new(read.bool(signed), signed.origin.at),
         networks: map(&mut read, shared, "networks", |read, _, it| site_network(read, it)),
@@ -197,9 +210,11 @@ pub fn decode_cloud(root: &[(Arc<str>, Data)]) -> (Cloud, Problems) {
         tasks: values(map(&mut read, shared, "tasks", task)),
         groups: values(map(&mut read, shared, "groups", group)),
         operators: map(&mut read, shared, "operators", |read, _, it| read.text(it).trimmed()),
+        registries: map(&mut read, shared, "registries", |read, _, it| registry_login(read, it)),
         secrets: map(&mut read, shared, "secrets", |read, name, it| secret(read, name, it)),
     };
     secret::check_authorities(&mut read, &cloud.secrets);
+    secret::check_logins(&mut read, &cloud.registries, &cloud.secrets);
     if cloud.signed.value && cloud.signing_operators().next().is_none() {
         read.report(errors::nobody_signs(cloud.signed.at));
     }
@@ -264,7 +279,8 @@ fn task(read: &mut Reader, name: &Arc<str>, data: &Data) -> Task {
 
 fn group(read: &mut Reader, name: &Arc<str>, data: &Data) -> Group {
     let (members, quorum) = (read.field(data, "members"), read.field(data, "quorum"));
-    let (max_unavailable, patience) = (read.field(data, "max_unavailable"), read.field(data, "patience"));
+    let (max_unavailable, join_timeout) =
+        (read.field(data, "max_unavailable"), read.field(data, "join_timeout"));
     let (probe, progress) = (read.field(data, "probe"), read.field(data, "progress"));
     Group {
         name: name.clone(),
@@ -281,8 +297,13 @@ fn group(read: &mut Reader, name: &Arc<str>, data: &Data) -> Group {
         max_unavailable: read.number(max_unavailable).value,
         probe: read.texts(probe),
         progress: read.texts(progress),
-        patience: read.duration(patience),
+        join_timeout: read.duration(join_timeout),
     }
+}
+
+fn registry_login(read: &mut Reader, data: &Data) -> RegistryLogin {
+    let (user, password) = (read.field(data, "user"), read.field(data, "password"));
+    RegistryLogin { user: read.text(user), password: read.text(password) }
 }
 
 fn secret(read: &mut Reader, name: &str, data: &Data) -> SecretSpec {

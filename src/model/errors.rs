@@ -15,6 +15,37 @@ pub fn bad_value(at: Span, message: impl Into<String>) -> Diagnostic {
     Diagnostic::error(Code::BadValue, at, message)
 }
 
+/// Images of a release, or on a distribution, that none are built of.
+pub fn no_image_set(at: Span, what: &str, known: &[&str]) -> Diagnostic {
+    bad_value(at, format!("images of {what} cannot be built"))
+        .help(format!("take the changes of images out, or choose one of {}", known.join(", ")))
+}
+
+/// A change of an image that nobody has.
+pub fn no_such_image<'a>(
+    at: Span,
+    name: &str,
+    release: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Diagnostic {
+    let near = did_you_mean(name, known);
+    bad_value(at, format!("{release} has no image `{name}` whose template could be changed")).help(
+        near.unwrap_or_else(|| {
+            "`kolla-lang images build --template-only --out DIR` writes all that it has".to_owned()
+        }),
+    )
+}
+
+/// A change of something that the template of an image does not have.
+pub fn not_in_template(at: Span, image: &str, kind: &str, name: &str, known: &[&str]) -> Diagnostic {
+    let report = bad_value(at, format!("the template of `{image}` has no {kind} `{name}`"));
+    match (did_you_mean(name, known.iter().copied()), known) {
+        (Some(near), _) => report.help(format!("{near} It has {}", known.join(", "))),
+        (None, []) => report.help(format!("it has no {kind} at all")),
+        (None, known) => report.help(format!("it has {}", known.join(", "))),
+    }
+}
+
 /// Files that would take too much.
 pub fn too_large(at: Span, what: &str, most_bytes: u64) -> Diagnostic {
     Diagnostic::error(Code::Budget, at, format!("{what} more than {} MiB", most_bytes >> 20))
@@ -62,7 +93,7 @@ pub fn systemd_too_old(at: Span, key: &str, since: u64, has: u64, lost: &str) ->
     .here("its `systemd` is that of a host with this podman, unless it is given")
 }
 
-/// Things that wait for each other in a circle.
+/// Things that wait for each other in a cycle.
 pub fn order_cycle(steps: &[(String, Span)]) -> Diagnostic {
     let names: Vec<&str> = steps.iter().map(|(name, _)| name.as_str()).collect();
     let chain = format!("{} -> {}", names.join(" -> "), names.first().copied().unwrap_or_default());
@@ -111,6 +142,13 @@ pub fn no_subject(at: Span, name: &str) -> Diagnostic {
 pub fn nobody_signs(at: Span) -> Diagnostic {
     bad_value(at, "hosts take only what an operator signed, and no operator has a key that signs")
         .help("name one in `operators` with an Ed25519 key of SSH; those of age and RSA open secrets and do not sign")
+}
+
+/// A login of a registry that is no text of one line.
+pub fn no_password(at: Span, declared_at: Span, name: &str) -> Diagnostic {
+    bad_value(at, format!("a registry takes a password, and the secret `{name}` is of another kind"))
+        .label(declared_at, "it is declared here")
+        .help("name a secret of the kind `.password`")
 }
 
 /// A name that no resolver would take.

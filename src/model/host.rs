@@ -10,7 +10,7 @@ use super::{At, Text, errors};
 use kl::data::{Data, DataKind};
 use kl::diag::Problems;
 use kl::source::Span;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -100,7 +100,18 @@ pub struct Volume {
     /// Mount options.
     pub options: Vec<Text>,
     /// Whether nothing that a task did is lost with it.
-    pub scratch: bool,
+    pub ephemeral: bool,
+    /// The format of its data.
+    pub format: Option<Format>,
+}
+
+/// The format of data in a volume.
+#[derive(Clone, Debug)]
+pub struct Format {
+    /// Its version, numbers between dots.
+    pub version: Text,
+    /// Earlier ones that are taken over directly; none: all.
+    pub from: Vec<Text>,
 }
 
 /// A container network.
@@ -283,10 +294,11 @@ impl Host {
 
 /// Every unit of a host has a name of its own, whatever it was made from.
 fn check_names(read: &mut Reader, host: &Host) {
-    let mut seen: BTreeMap<String, Span> = BTreeMap::new();
+    let (mut seen, mut things) = (BTreeMap::<String, Span>::new(), BTreeSet::new());
     for (name, at) in host.unit_names() {
-        // One report for what becomes several units.
-        if !seen.values().any(|it| *it == at) {
+        // One report for what becomes several units: they differ in what follows the last dot. One line may define many things.
+        let thing = name.rsplit_once('.').map_or(name.as_str(), |it| it.0).to_owned();
+        if things.insert((thing, at)) {
             read.report_all(reserved(&name, at));
         }
         if let Some(first_at) = seen.insert(name.clone(), at) {
@@ -314,16 +326,26 @@ fn ssh(read: &mut Reader, data: &Data) -> Ssh {
     }
 }
 
+fn format(read: &mut Reader, volume: &Data) -> Option<Format> {
+    let field = read.field(volume, "format");
+    if field.kind == DataKind::None {
+        return None;
+    }
+    let (version, from) = (read.field(field, "version"), read.field(field, "from"));
+    Some(Format { version: read.text(version), from: read.texts(from) })
+}
+
 fn volume(read: &mut Reader, data: &Data) -> Volume {
     let (device, fs, options) =
         (read.field(data, "device"), read.field(data, "fs"), read.field(data, "options"));
-    let scratch = read.field(data, "scratch");
+    let ephemeral = read.field(data, "ephemeral");
     let volume = Volume {
         at: data.origin.at,
         device: read.opt_text(device),
         fs: read.opt_text(fs),
         options: read.texts(options),
-        scratch: read.bool(scratch),
+        ephemeral: read.bool(ephemeral),
+        format: format(read, data),
     };
     if device.kind == DataKind::None && (volume.fs.is_some() || !volume.options.is_empty()) {
         let report = errors::bad_value(volume.at, "a volume without a device has nothing to mount");

@@ -12,7 +12,7 @@ use std::time::Duration;
 /// What a field reads as when the value has no such field, which was reported.
 fn absent(why: Reported) -> &'static Data {
     static ABSENT: OnceLock<Data> = OnceLock::new();
-    let origin = Origin { at: Span::new(0, 0), through: None };
+    let origin = Origin { at: Span::default(), through: None };
     ABSENT.get_or_init(|| Data { kind: DataKind::Error(why), origin })
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Makes no secret and knows no value of one.
 
-use super::cloud::SecretSpec;
+use super::cloud::{RegistryLogin, SecretSpec};
 use super::read::Reader;
 use super::{Text, errors};
 use kl::data::Data;
@@ -109,6 +109,21 @@ fn names(read: &mut Reader, data: &Data) -> Vec<Text> {
         }
     }
     names
+}
+
+/// Reports logins of registries whose secret is no password.
+pub(super) fn check_logins(
+    read: &mut Reader,
+    logins: &[(Arc<str>, RegistryLogin)],
+    secrets: &[(Arc<str>, SecretSpec)],
+) {
+    for (_, RegistryLogin { user: _, password }) in logins {
+        // That there is such a secret is the evaluator's business.
+        let Some((_, spec)) = secrets.iter().find(|(name, _)| **name == *password.value) else { continue };
+        if !matches!(spec.kind, SecretKind::Password { .. }) {
+            read.report(errors::no_password(password.at, spec.at, password.as_str()));
+        }
+    }
 }
 
 /// Reports certificates whose authority is none, or ends before they do.

@@ -205,12 +205,12 @@ fn port(word: &str) -> Option<u16> {
 
 /// Why a text is no reference of an image, as `[registry/]name[:tag][@digest]`: the grammar of github.com/distribution/reference.
 pub fn no_image(text: &str, at: Span) -> Option<Diagnostic> {
-    let wrong = |why: String| {
-        Some(
-            errors::bad_value(at, why)
-                .help("write `registry/name:tag`, as in `quay.io/openstack.kolla/cron:epoxy`"),
-        )
-    };
+    let wrong =
+        |why: String| {
+            Some(errors::bad_value(at, why).help(
+                "write `registry/name:tag`, as in `quay.io/openstack.kolla/cron:2025.1-debian-bookworm`",
+            ))
+        };
     if text.is_empty() {
         return wrong("an image has a name".to_owned());
     }
@@ -345,7 +345,7 @@ mod tests {
         for text in [
             "x:1",
             "x",
-            "localhost/kolla/cron:epoxy",
+            "localhost/kolla/cron:2025.1-debian-bookworm",
             "quay.io/openstack.kolla/nova-api:2026.1",
             "registry.local:4000/a/b_c/d__e:1_2",
         ] {
@@ -354,8 +354,8 @@ mod tests {
         assert!(is_image("[fd00::1]:5000/a:b") && is_image("10.0.0.1/a"));
         for text in [
             "",
-            "https://registry.local/kolla//memcached:epoxy",
-            "registry.local//memcached:epoxy",
+            "https://registry.local/kolla//memcached:2025.1-debian-bookworm",
+            "registry.local//memcached:2025.1-debian-bookworm",
             "a/",
             "/a",
             "Shop:1",

@@ -1,8 +1,8 @@
 //! One host's plan: what runs on it and when each may begin. Independent of every other host's.
 
 use super::order::{self, Step};
-use crate::model::{Cloud, Host, Task, errors};
 use kl::diag::Problems;
+use model::{Cloud, Host, Task, errors};
 
 /// What one host needs.
 #[derive(Debug)]

@@ -1,9 +1,9 @@
 //! The order in which a host's units may start: acyclic, and the same for the same description. Across hosts nothing is
-//! ordered here, but a circle that goes through several hosts is found.
+//! ordered here, but a cycle that goes through several hosts is found.
 
-use crate::model::{At, Class, Cloud, Container, Host, Task, Text, errors};
 use kl::diag::Problems;
 use kl::source::Span;
+use model::{At, Class, Cloud, Container, Host, Task, Text, errors};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -75,8 +75,8 @@ pub(super) fn order(cloud: &Cloud, host: &Host, tasks: &[&Task], problems: &mut 
         let (waits_for, elsewhere) = (BTreeMap::new(), Elsewhere::default());
         nodes.insert(name, Node { wait: Wait::Started, waits_for, elsewhere });
     }
-    let mut steps = sorted(nodes).unwrap_or_else(|circle| {
-        problems.push(errors::order_cycle(&circle));
+    let mut steps = sorted(nodes).unwrap_or_else(|cycle| {
+        problems.push(errors::order_cycle(&cycle));
         Vec::new()
     });
     let timers = host.timers.iter().map(|(name, _)| format!("{name}.timer"));
@@ -98,7 +98,7 @@ fn check_contracts(cloud: &Cloud, host: &Host, tasks: &[&Task], problems: &mut P
     }
 }
 
-/// Sorts units so that each stands after what it waits for, by name where nothing decides; or returns a circle.
+/// Sorts units so that each stands after what it waits for, by name where nothing decides; or returns a cycle.
 fn sorted(mut nodes: BTreeMap<String, Node>) -> Result<Vec<Step>, Vec<(String, Span)>> {
     // A name that is not here is another host's affair.
     let known: BTreeSet<String> = nodes.keys().cloned().collect();
@@ -127,10 +127,10 @@ fn sorted(mut nodes: BTreeMap<String, Node>) -> Result<Vec<Step>, Vec<(String, S
             steps.push(Step { unit: name, after: waits_for.into_keys().collect(), elsewhere, wait });
         }
     }
-    if nodes.is_empty() { Ok(steps) } else { Err(circle(&nodes)) }
+    if nodes.is_empty() { Ok(steps) } else { Err(cycle(&nodes)) }
 }
 
-/// What the containers of one host wait for, to look for circles through several hosts.
+/// What the containers of one host wait for, to look for cycles through several hosts.
 #[derive(Debug, Default)]
 pub struct HostWaits {
     host: Arc<str>,
@@ -148,7 +148,22 @@ pub fn host_waits(host: &Host) -> HostWaits {
     HostWaits { host: host.name.clone(), containers: waiting.map(waits).collect() }
 }
 
-/// Looks for a circle that goes through several hosts; one within a host was reported when that was planned.
+impl HostWaits {
+    /// Returns what each container waits for, by names alone.
+    pub fn into_names(self) -> BTreeMap<String, Vec<String>> {
+        let names = |all: Vec<(String, Span)>| all.into_iter().map(|(name, _)| name).collect();
+        self.containers.into_iter().map(|(container, all)| (container, names(all))).collect()
+    }
+
+    /// The same back again. Where it was written is not known.
+    pub fn of_names(host: &str, names: &BTreeMap<String, Vec<String>>) -> Self {
+        let nowhere = |all: &Vec<String>| all.iter().map(|name| (name.clone(), Span::default())).collect();
+        let containers = names.iter().map(|(container, all)| (container.clone(), nowhere(all))).collect();
+        Self { host: host.into(), containers }
+    }
+}
+
+/// Looks for a cycle that goes through several hosts; one within a host was reported when that was planned.
 pub fn check_fleet(cloud: &Cloud, hosts: &[HostWaits], problems: &mut Problems) {
     let mut nodes: BTreeMap<String, Node> = BTreeMap::new();
     for (name, waits) in hosts.iter().flat_map(|host| &host.containers) {
@@ -166,15 +181,15 @@ pub fn check_fleet(cloud: &Cloud, hosts: &[HostWaits], problems: &mut Problems) 
         let elsewhere = Elsewhere::default();
         nodes.insert(task.name.to_string(), Node { wait: Wait::Done, waits_for, elsewhere });
     }
-    let Err(circle) = sorted(nodes) else { return };
+    let Err(cycle) = sorted(nodes) else { return };
     let place = |name: &str| match name.split_once('/') {
         Some((host, _)) => Some(host.to_owned()),
         None => cloud.tasks.iter().find(|task| *task.name == *name).map(|task| task.on.to_string()),
     };
-    let places: BTreeSet<String> = circle.iter().filter_map(|(name, _)| place(name)).collect();
+    let places: BTreeSet<String> = cycle.iter().filter_map(|(name, _)| place(name)).collect();
     let is_planned = |name: &String| hosts.iter().any(|host| *host.host == **name);
     if places.len() > 1 || !places.iter().all(is_planned) {
-        problems.push(errors::order_cycle(&circle));
+        problems.push(errors::order_cycle(&cycle));
     }
 }
 
@@ -223,8 +238,8 @@ fn elsewhere(cloud: &Cloud, host: &Host, after: &[Text], after_healthy: &[Text])
     Elsewhere { tasks: tasks.into_iter().collect(), groups: groups.into_iter().collect() }
 }
 
-/// Walks from a unit that cannot start to one it waits for, until one comes again: that is the circle.
-fn circle(nodes: &BTreeMap<String, Node>) -> Vec<(String, Span)> {
+/// Walks from a unit that cannot start to one it waits for, until one comes again: that is the cycle.
+fn cycle(nodes: &BTreeMap<String, Node>) -> Vec<(String, Span)> {
     let mut path: Vec<(String, Span)> = Vec::new();
     let mut at = nodes.keys().next().cloned();
     while let Some(name) = at {
@@ -257,9 +272,9 @@ mod tests {
         let nodes = nodes.iter().map(|(name, waits)| (name.to_string(), node(waits))).collect();
         let found = match sorted(nodes) {
             Ok(steps) => steps.into_iter().map(|step| step.unit).collect::<Vec<_>>().join(" "),
-            Err(circle) => {
-                let names: Vec<String> = circle.into_iter().map(|(name, _)| name).collect();
-                format!("circle: {}", names.join(" "))
+            Err(cycle) => {
+                let names: Vec<String> = cycle.into_iter().map(|(name, _)| name).collect();
+                format!("cycle: {}", names.join(" "))
             }
         };
         assert_eq!(found, expected);
@@ -277,7 +292,7 @@ mod tests {
 
     #[test]
     fn a_circle_is_shown_without_what_only_waits_for_it() {
-        check(&[("a", &["b"]), ("b", &["c"]), ("c", &["b"]), ("d", &[])], "circle: b c");
-        check(&[("a", &["a"])], "circle: a");
+        check(&[("a", &["b"]), ("b", &["c"]), ("c", &["b"]), ("d", &[])], "cycle: b c");
+        check(&[("a", &["a"])], "cycle: a");
     }
 }

@@ -1,12 +1,12 @@
-//! Asks the doors of other hosts. A door that does not answer in time has not answered; why is told to people and decides nothing.
+//! Asks the listeners of other hosts. A listener that does not answer in time has not answered; why is told to people and decides nothing.
 
 use std::collections::BTreeMap;
 use std::thread;
 
 use super::Group;
 use super::connect::connect_from;
+use super::protocol::{Answer, Request};
 use super::talk::{self, Sides, Silence};
-use super::words::{Answer, Request};
 
 /// What came back.
 #[derive(Debug, Default)]
@@ -35,10 +35,11 @@ pub fn ask_all<'a>(group: &Group, hosts: impl Iterator<Item = &'a String>, reque
 }
 
 fn ask(group: &Group, host: &str, request: &Request) -> Result<Answer, Silence> {
-    let (Some(door), Some(own), Some(key)) = (group.door(host), group.addresses.get(&group.host), &group.key)
+    let (Some(listener), Some(own), Some(key)) =
+        (group.listener(host), group.addresses.get(&group.host), &group.key)
     else {
         return Err(Silence::Strange);
     };
     let sides = Sides { group: &group.name, key, asks: &group.host, answers: host };
-    talk::ask(&mut connect_from(*own, door)?, sides, request)
+    talk::ask(&mut connect_from(*own, listener)?, sides, request)
 }

@@ -1,17 +1,17 @@
-//! How this host's member stands, and to whom it is promised: what all threads of a door share, each deed under one lock.
+//! How this host's member stands, and to whom it is promised: what all threads of a listener share, each action under one lock.
 //!
 //! Asks nobody and waits for nothing. An instant is given to it by its caller.
 
 use std::time::{Duration, Instant};
 
-use super::words::{Answer, Position, State, Word};
+use super::protocol::{Answer, Position, StartDecision, State};
 
 /// An attempt that takes longer than this to gather its promises is given up.
 const LONGEST_ATTEMPT: Duration = Duration::from_secs(8);
 /// A promise to a host that an operator counts as gone holds this long all the same: by then its attempt is over.
 const OVERRIDABLE_AFTER: Duration = Duration::from_secs(10);
 
-/// What a door knows of its member.
+/// What a listener knows of its member.
 #[derive(Debug, Default)]
 pub struct Book {
     stand: Stand,
@@ -29,7 +29,7 @@ enum Stand {
         run: String,
     },
     Told {
-        word: Word,
+        word: StartDecision,
         round: Option<String>,
         member: u64,
         run: String,
@@ -74,7 +74,7 @@ impl Book {
     }
 
     /// Returns what a member was told, if it was.
-    pub fn word(&self, number: u64) -> Option<Word> {
+    pub fn word(&self, number: u64) -> Option<StartDecision> {
         match &self.stand {
             Stand::Told { word, member, .. } if *member == number => Some(*word),
             _ => None,
@@ -153,7 +153,7 @@ impl Book {
     }
 
     /// Tells the member to begin, if the attempt for which promises were gathered still stands.
-    pub fn begins(&mut self, host: &str, attempt: &str, word: Word, now: Instant) -> bool {
+    pub fn begins(&mut self, host: &str, attempt: &str, word: StartDecision, now: Instant) -> bool {
         let stands = |it: &Promise| {
             it.to == host && it.round == attempt && now.duration_since(it.at) < LONGEST_ATTEMPT
         };
@@ -165,10 +165,10 @@ impl Book {
 
     /// Tells the member to join, if it waits.
     pub fn joins(&mut self, now: Instant) -> bool {
-        self.tell(Word::Join, None, now)
+        self.tell(StartDecision::Join, None, now)
     }
 
-    fn tell(&mut self, word: Word, round: Option<String>, now: Instant) -> bool {
+    fn tell(&mut self, word: StartDecision, round: Option<String>, now: Instant) -> bool {
         let Stand::Waits { member, run, .. } = &self.stand else { return false };
         self.stand = Stand::Told { word, round, member: *member, run: run.clone(), at: now };
         self.promise = None;
@@ -216,12 +216,12 @@ mod tests {
     #[test]
     fn a_member_begins_only_in_an_attempt_that_stands() {
         let (mut book, now) = (waiting(), Instant::now());
-        assert!(!book.begins("me", "1", Word::Begin, now));
+        assert!(!book.begins("me", "1", StartDecision::Begin, now));
         assert!(book.promise("me", "1", &[], now));
         assert_eq!(book.round("me").as_deref(), Some("1"));
-        assert!(!book.begins("me", "2", Word::Begin, now));
-        assert!(!book.begins("me", "1", Word::Begin, now + LONGEST_ATTEMPT));
-        assert!(book.begins("me", "1", Word::Begin, now));
+        assert!(!book.begins("me", "2", StartDecision::Begin, now));
+        assert!(!book.begins("me", "1", StartDecision::Begin, now + LONGEST_ATTEMPT));
+        assert!(book.begins("me", "1", StartDecision::Begin, now));
         assert_eq!((book.state(), book.round("me").as_deref()), (State::Starts, Some("1")));
         assert!(!book.promise("b", "1", &[], now));
     }
@@ -237,7 +237,7 @@ mod tests {
         book.goes(first);
         assert_eq!(book.state(), State::Waits(Position::Nothing));
         assert!(book.joins(now));
-        assert_eq!((book.word(first), book.word(second)), (None, Some(Word::Join)));
+        assert_eq!((book.word(first), book.word(second)), (None, Some(StartDecision::Join)));
         // It runs: that its line closed does not say that it ended.
         book.goes(second);
         assert_eq!(book.state(), State::Starts);

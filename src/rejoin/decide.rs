@@ -1,9 +1,9 @@
-//! What follows for a member that waits from what the doors of the others answered. Pure: asks nobody.
+//! What follows for a member that waits from what the listeners of the others answered. Pure: asks nobody.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::words::{Answer, Position, State, Word};
+use super::protocol::{Answer, Position, StartDecision, State};
 
 /// What a member that waits knows.
 #[derive(Debug)]
@@ -14,7 +14,7 @@ pub struct Known<'a> {
     pub hosts: &'a [String],
     /// How far it had come.
     pub position: &'a Position,
-    /// What the doors of the others answered, by host.
+    /// What the listeners of the others answered, by host.
     pub answers: &'a BTreeMap<String, Answer>,
     /// Hosts that an operator counted as gone.
     pub without: &'a BTreeSet<String>,
@@ -26,7 +26,7 @@ pub enum Decision {
     /// It joins the others.
     Join,
     /// It begins by this word, once each of these promised to wait for it.
-    Begin(Word, Vec<String>),
+    Begin(StartDecision, Vec<String>),
     /// It waits, and this is why.
     Wait(String),
 }
@@ -58,7 +58,8 @@ pub fn decide(known: &Known<'_>) -> Decision {
     // Where nobody else has data there was no group yet, and nobody to wait for.
     let is_first = **position == Position::New;
     if missed.is_empty() || is_first {
-        let word = if silent.is_empty() || is_first { Word::Begin } else { Word::BeginAnew };
+        let word =
+            if silent.is_empty() || is_first { StartDecision::Begin } else { StartDecision::BeginAnew };
         return Decision::Begin(word, waiting.keys().map(|it| (*it).to_owned()).collect());
     }
     Decision::Wait(format!("no position of {}", missed.join(" and ")))

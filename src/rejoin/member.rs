@@ -1,19 +1,20 @@
-//! The member of a host's group, as the door of the host sees it: a container and its unit.
+//! The member of a host's group, as the listener of the host sees it: a container and its unit.
 //!
 //! Keeps nothing: what is known of a member is in the book.
 
 use std::fmt;
 use std::process::Command;
 
-use crate::activate::ask::Answer;
-use crate::activate::podman::{HostTools, Tools as _};
-use crate::child::{self, run_within};
-use crate::store::manifest::{Ask, Probe};
+use activate::ask::Answer;
+use activate::podman::Tools as _;
+use activate::tool::HostTools;
+use child::{self, run_within};
+use store::manifest::{Ask, Probe};
 
 /// How long a member may take to say whether it takes part: shorter than others wait for an answer.
 const PROBE_SECS: u64 = 4;
 
-/// What a door asks of the member of its host, and does to it.
+/// What a listener asks of the member of its host, and does to it.
 pub trait Member: fmt::Debug + Sync {
     /// Asks whether it takes part.
     fn takes_part(&self) -> bool;

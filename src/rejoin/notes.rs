@@ -10,7 +10,7 @@ const BETWEEN: Duration = Duration::from_secs(10);
 /// How long what a host said wrongly is told of it.
 const FRESH: Duration = Duration::from_secs(15);
 
-/// The notes of a door.
+/// The notes of a listener.
 #[derive(Debug, Default)]
 pub struct Notes(Mutex<Kept>);
 

@@ -3,11 +3,11 @@
 //! Says nothing in secret: positions are none.
 
 use std::fmt;
-use std::fmt::Write as _;
 use std::io;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
+use store::hex;
 use zeroize::Zeroizing;
 
 /// A shorter key is none.
@@ -55,7 +55,7 @@ impl Key {
 
     /// Returns the proof that a side said this.
     pub fn prove(&self, talk: &Talk<'_>, side: Side, said: &[&str]) -> String {
-        hex(&self.code(talk, side, said).finalize().into_bytes())
+        hex::encode(&self.code(talk, side, said).finalize().into_bytes())
     }
 
     /// Says whether a side said this. Takes as long for one wrong proof as for another.
@@ -92,12 +92,12 @@ impl Challenge {
     pub fn draw() -> io::Result<Self> {
         let mut drawn = [0; 32];
         getrandom::fill(&mut drawn).map_err(io::Error::other)?;
-        Ok(Self(hex(&drawn)))
+        Ok(Self(hex::encode(&drawn)))
     }
 
     /// Reads one as it was said.
     pub fn parse(text: &str) -> Option<Self> {
-        bytes(text).filter(|it| it.len() == 32).map(|it| Self(hex(&it)))
+        bytes(text).filter(|it| it.len() == 32).map(|it| Self(hex::encode(&it)))
     }
 
     /// Returns it as it is said.
@@ -106,19 +106,9 @@ impl Challenge {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut out, it| {
-        // Writing into a text cannot fail.
-        let _written = write!(out, "{it:02x}");
-        out
-    })
-}
-
-fn bytes(hex: &str) -> Option<Vec<u8>> {
-    if hex.len() > 128 || hex.len() % 2 == 1 || !hex.bytes().all(|it| it.is_ascii_hexdigit()) {
-        return None;
-    }
-    hex.as_bytes().chunks(2).map(|it| u8::from_str_radix(std::str::from_utf8(it).ok()?, 16).ok()).collect()
+/// Reads what another host said, which is at most so long.
+fn bytes(digits: &str) -> Option<Vec<u8>> {
+    (digits.len() <= 128).then(|| hex::decode(digits)).flatten()
 }
 
 #[cfg(test)]

@@ -1,18 +1,18 @@
-//! What a door leaves for others on its host to read, and what an operator leaves for it. All of it dies with the power.
+//! What a listener leaves for others on its host to read, and what an operator leaves for it. All of it dies with the power.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::words::State;
-use crate::activate::layout::Layout;
-use crate::store::files::{self, FileError};
+use super::protocol::State;
+use activate::layout::Layout;
+use store::files::{self, FileError};
 
 /// The version of reports.
 pub const VERSION: u32 = 2;
 
-/// What a door knew last.
+/// What a listener knew last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Report {
@@ -30,7 +30,7 @@ pub struct Report {
     pub silent: BTreeMap<String, String>,
 }
 
-/// Writes what a door knows.
+/// Writes what a listener knows.
 pub fn write(layout: &Layout, report: &Report) -> Result<(), FileError> {
     files::make_private_folder(&folder(layout))?;
     // Writing plain structs into memory cannot fail.
@@ -38,7 +38,7 @@ pub fn write(layout: &Layout, report: &Report) -> Result<(), FileError> {
     files::write_atomic(&path(layout, &report.group), text.as_bytes(), 0o600)
 }
 
-/// Reads what the door of a group knew last. One that cannot be read is no report: the door writes the next one soon.
+/// Reads what the listener of a group knew last. One that cannot be read is no report: the listener writes the next one soon.
 pub fn read(layout: &Layout, group: &str) -> Result<Option<Report>, FileError> {
     let bytes = files::read_if_there(&path(layout, group))?;
     Ok(bytes
@@ -83,7 +83,7 @@ pub fn member_folder(layout: &Layout, group: &str) -> PathBuf {
     folder(layout).join(group)
 }
 
-/// Returns where a member speaks to the door of its host.
+/// Returns where a member speaks to the listener of its host.
 pub fn member_socket(layout: &Layout, group: &str) -> PathBuf {
     member_folder(layout, group).join("member")
 }

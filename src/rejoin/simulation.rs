@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use super::book::Book;
 use super::decide::{Decision, Known, decide};
-use super::words::{Answer, Position, State, Word};
+use super::protocol::{Answer, Position, StartDecision, State};
 
-/// One host: its disk, its door, its member, and what is on its way.
+/// One host: its disk, its listener, its member, and what is on its way.
 #[derive(Default)]
 struct Host {
     history: u64,
@@ -18,7 +18,7 @@ struct Host {
     takes_part: bool,
     book: Book,
     heard: Option<BTreeMap<String, Answer>>,
-    attempt: Option<(String, Word, Vec<String>)>,
+    attempt: Option<(String, StartDecision, Vec<String>)>,
     without: BTreeSet<String>,
 }
 
@@ -207,7 +207,7 @@ impl Site {
         }
     }
 
-    fn begin(&mut self, name: &str, round: &str, word: Word) {
+    fn begin(&mut self, name: &str, round: &str, word: StartDecision) {
         let (now, acknowledged, history) = (self.now, self.acknowledged, self.history);
         if !self.host(name).book.begins(name, round, word, now) {
             return self.host(name).book.gives_up(name);
@@ -219,7 +219,7 @@ impl Site {
         let n_begun = self.n_begun;
         let host = self.host(name);
         (host.takes_part, host.is_last) = (true, false);
-        if word == Word::BeginAnew {
+        if word == StartDecision::BeginAnew {
             // What the hosts that are gone had beside it is lost by an operator's word.
             host.history = n_begun;
             let number = host.number;

@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 
 use super::Group;
 use super::connect::connect_from;
-use super::door::keep_open;
 use super::line::{read_line, write_line};
+use super::listener::keep_open;
 use super::member::Member;
 use super::proof::{Challenge, Key, Side, Talk};
+use super::protocol::Answer;
 use super::report;
-use super::words::Answer;
-use crate::activate::layout::Layout;
+use activate::layout::Layout;
 
 const KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 /// What the group has to begin once its rule is met.
@@ -47,7 +47,7 @@ impl Member for Arc<Told> {
     }
 }
 
-/// Three hosts at addresses of their own. Their doors end with the tests.
+/// Three hosts at addresses of their own. Their listeners end with the tests.
 struct Site {
     net: u8,
     port: u16,
@@ -56,7 +56,7 @@ struct Site {
 }
 
 impl Site {
-    /// A site of three, with an open door on each of these.
+    /// A site of three, with an open listener on each of these.
     fn new(net: u8, open: &[u8]) -> Self {
         let listener = TcpListener::bind((address(net, 1), 0)).unwrap_or_else(|error| panic!("{error}"));
         let port = listener.local_addr().unwrap_or_else(|error| panic!("{error}")).port();
@@ -75,7 +75,7 @@ impl Site {
         let (opened, is_open) = std::sync::mpsc::channel();
         thread::spawn(move || {
             let ended = keep_open(group, Box::new(member), &layout, || opened.send(()).unwrap_or_default());
-            panic!("a door closed: {ended:?}");
+            panic!("a listener closed: {ended:?}");
         });
         is_open.recv().unwrap_or_else(|error| panic!("{error}"));
     }
@@ -110,7 +110,7 @@ impl Site {
             .unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// Opens a conversation and returns what the door drew.
+    /// Opens a conversation and returns what the listener drew.
     fn greeted(&self, from: u8, host: u8) -> (TcpStream, Challenge) {
         let mut stream = self.dials(from, host);
         let challenge = challenge(&line(&mut stream).unwrap_or_default());
@@ -258,7 +258,7 @@ fn what_is_handed_on_proves_nothing() {
     let (mut n_asked, mut is_own) = (0, true);
     while Instant::now() < until {
         let Ok((mut from, by)) = false_door.accept() else { continue };
-        // The challenge of another door, or of the asker's own one, stands in for one that was drawn.
+        // The challenge of another listener, or of the asker's own one, stands in for one that was drawn.
         let asker = if by.ip() == address(5, 1) { 1 } else { 2 };
         let other = if is_own { asker } else { 3 - asker };
         is_own = !is_own;

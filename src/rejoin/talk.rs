@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::line::{Timed, is_late, read_line, write_line};
 use super::proof::{Challenge, Key, Side, Talk};
-use super::words::{Answer, Request};
+use super::protocol::{Answer, Request};
 
 /// What stands before the challenge in the first line.
 const GREETING: &str = "kolla-lang rejoin 2 ";

@@ -3,14 +3,15 @@
 //! Kolla's images read one folder at every start and copy from it, as root, to where config.json says. What they copy
 //! lands in the container's own layer on disk, so a folder that receives a secret is kept in memory.
 
-use super::document::{Rendered, render_file};
-use crate::model::{At, Contract, File, Format, Run, Text, errors};
-use crate::store::manifest::{self, FolderFile};
+use super::document::render_file;
+use super::placeholders::Rendered;
 use kl::diag::Problems;
 use kl::source::Span;
+use model::{At, Contract, File, Format, Run, Text, errors};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use store::manifest::{self, FolderFile};
 
 /// Where Kolla's images look for their files.
 pub const CONFIG_FILES: &str = "/var/lib/kolla/config_files";

@@ -2,25 +2,14 @@
 //!
 //! Knows no file system and no service. What a format cannot carry is reported at the leaf that says it.
 
+use super::doc::Doc;
 use super::encode::{float, yaml_float};
-use super::marks::{self, Marks, Quoting};
+use super::placeholders::{self, Placeholders, Quoting, Rendered};
 use super::{ini_file, style, template};
-use crate::model::errors::{bad_document, too_large};
-use crate::model::{File, Format, Quotes, Style};
-use crate::store::manifest::Hole;
 use kl::data::{Data, DataKind, Origin, SecretPart};
 use kl::diag::Problems;
-use serde::Serialize;
-use serde::ser::{SerializeMap, SerializeSeq, Serializer};
-
-/// A text with holes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Rendered {
-    /// The text without secrets.
-    pub text: String,
-    /// Where secrets go, by growing offset.
-    pub holes: Vec<Hole>,
-}
+use model::errors::{bad_document, too_large};
+use model::{File, Format, Quotes, Style};
 
 /// A line of a rendered file and the leaf that begins there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,17 +22,6 @@ pub struct Line {
     pub steps: Vec<String>,
     /// Where the leaf comes from.
     pub origin: Origin,
-}
-
-/// A document on its way to a writer.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Doc {
-    Bool(bool),
-    Int(i64),
-    Float(f64),
-    Text(String),
-    List(Vec<Doc>),
-    Map(Vec<(String, Doc)>),
 }
 
 /// The largest file that is written, in bytes: as large as the largest source.
@@ -95,9 +73,9 @@ fn render_small(name: &str, file: &File, problems: &mut Problems) -> Option<Rend
         let rendered = template::render(call, file.content.origin.at, problems)?;
         return without_nul(name, file, rendered, problems);
     }
-    let mut marks = Marks::of_holes();
-    let text = write(name, file, &mut marks, problems)?;
-    let rendered = marks.split(&text);
+    let mut placeholders = Placeholders::of_holes();
+    let text = write(name, file, &mut placeholders, problems)?;
+    let rendered = placeholders.split(&text);
     if rendered.is_none() {
         problems.push(
             bad_document(file.content.origin.at, format!("a secret in `{name}` was lost while writing it"))
@@ -126,14 +104,21 @@ pub fn render_lines(name: &str, file: &File) -> Vec<Line> {
     if matches!(file.content.kind, DataKind::Template(_)) || file.format == Format::Text {
         return whole();
     }
-    let mut marks = Marks::of_leaves();
+    let mut placeholders = Placeholders::of_leaves();
     // What cannot be written was reported when the file was rendered.
-    let Some(text) = write(name, file, &mut marks, &mut Problems::default()) else { return Vec::new() };
-    let lines = marks.lines(&text).into_iter();
+    let Some(text) = write(name, file, &mut placeholders, &mut Problems::default()) else {
+        return Vec::new();
+    };
+    let lines = placeholders.lines(&text).into_iter();
     lines.map(|(number, steps, origin)| Line { number, path: steps.join("."), steps, origin }).collect()
 }
 
-fn write(name: &str, file: &File, marks: &mut Marks, problems: &mut Problems) -> Option<String> {
+fn write(
+    name: &str,
+    file: &File,
+    placeholders: &mut Placeholders,
+    problems: &mut Problems,
+) -> Option<String> {
     let quoting = match file.format {
         Format::Json | Format::Yaml | Format::Toml => Quoting::Forced,
         Format::Text | Format::Ini | Format::Env => Quoting::Plain,
@@ -148,7 +133,7 @@ fn write(name: &str, file: &File, marks: &mut Marks, problems: &mut Problems) ->
         quoting,
         style,
         is_yaml: file.format == Format::Yaml,
-        marks,
+        placeholders,
         problems,
         path: Vec::new(),
         failed: false,
@@ -203,7 +188,7 @@ struct Converter<'a> {
     quoting: Quoting,
     style: Style,
     is_yaml: bool,
-    marks: &'a mut Marks,
+    placeholders: &'a mut Placeholders,
     problems: &'a mut Problems,
     /// Keys and positions down to where it is.
     path: Vec<String>,
@@ -229,7 +214,7 @@ impl Converter<'_> {
             DataKind::Record(entries) | DataKind::Map(entries) | DataKind::Tree(entries) => {
                 let present = entries.iter().filter(|(_, it)| it.kind != DataKind::None);
                 let convert = |(key, it): &(std::sync::Arc<str>, Data)| {
-                    if marks::is_forged(key) {
+                    if placeholders::is_forged(key) {
                         self.refuse(
                             it,
                             format!("the key `{key}` holds a character that is kept for secrets"),
@@ -256,14 +241,14 @@ impl Converter<'_> {
             }
             DataKind::Bool(value) => Doc::Bool(*value),
             DataKind::Int(value) => Doc::Int(*value),
-            DataKind::Float(value) if self.is_yaml => Doc::Text(marks::bare(&yaml_float(*value))),
+            DataKind::Float(value) if self.is_yaml => Doc::Text(placeholders::bare(&yaml_float(*value))),
             DataKind::Float(value) => Doc::Float(*value),
             DataKind::Str(text) | DataKind::Key(text) => Doc::Text(self.value(text)),
             DataKind::Enum(name, payload) if payload.is_empty() => Doc::Text(self.value(name)),
             DataKind::Ip(value) => Doc::Text(self.value(&value.to_string())),
             DataKind::Cidr(value) => Doc::Text(self.value(&value.to_string())),
             DataKind::Secret(parts) => {
-                let text = self.marks.secret(parts, self.quoting, &self.style);
+                let text = self.placeholders.secret(parts, self.quoting, &self.style);
                 Doc::Text(style::quote(text, &self.style))
             }
             DataKind::Error(_) => {
@@ -283,15 +268,15 @@ impl Converter<'_> {
             }
         };
         let forged = match &data.kind {
-            DataKind::Str(text) | DataKind::Key(text) => marks::is_forged(text),
-            DataKind::Secret(parts) => parts.iter().filter_map(plain_text).any(marks::is_forged),
+            DataKind::Str(text) | DataKind::Key(text) => placeholders::is_forged(text),
+            DataKind::Secret(parts) => parts.iter().filter_map(plain_text).any(placeholders::is_forged),
             _ => false,
         };
         if forged {
             let message = format!("`{}` holds a character that is kept for secrets", self.place());
             self.refuse(data, message, "characters from U+F5A0 to U+F5A5 cannot stand in a document");
         }
-        if !self.marks.wants_leaves() {
+        if !self.placeholders.wants_leaves() {
             return doc;
         }
         let text = match doc {
@@ -301,7 +286,7 @@ impl Converter<'_> {
             Doc::Text(text) => text,
             Doc::List(_) | Doc::Map(_) => String::new(),
         };
-        Doc::Text(self.marks.leaf(&self.path, data.origin) + &text)
+        Doc::Text(self.placeholders.leaf(&self.path, data.origin) + &text)
     }
 
     /// A value that is a text.
@@ -311,7 +296,7 @@ impl Converter<'_> {
 
     /// A text that must stay one.
     fn plain(&self, text: &str) -> String {
-        if self.is_yaml { marks::quoted_for_yaml(text) } else { text.to_owned() }
+        if self.is_yaml { placeholders::quoted_for_yaml(text) } else { text.to_owned() }
     }
 
     fn place(&self) -> String {
@@ -442,29 +427,4 @@ fn ends_in_white_space(data: &Data) -> bool {
     };
     first.is_some_and(|it| it.starts_with(char::is_whitespace))
         || last.is_some_and(|it| it.ends_with(char::is_whitespace))
-}
-
-impl Serialize for Doc {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Doc::Bool(value) => serializer.serialize_bool(*value),
-            Doc::Int(value) => serializer.serialize_i64(*value),
-            Doc::Float(value) => serializer.serialize_f64(*value),
-            Doc::Text(text) => serializer.serialize_str(text),
-            Doc::List(items) => {
-                let mut seq = serializer.serialize_seq(Some(items.len()))?;
-                for item in items {
-                    seq.serialize_element(item)?;
-                }
-                seq.end()
-            }
-            Doc::Map(entries) => {
-                let mut map = serializer.serialize_map(Some(entries.len()))?;
-                for (key, value) in entries {
-                    map.serialize_entry(key, value)?;
-                }
-                map.end()
-            }
-        }
-    }
 }

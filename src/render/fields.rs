@@ -1,8 +1,8 @@
 //! From a line of a built file back to the fields of the description that say it: the writers read backwards. Decides nothing, and reads no
 //! description; which of several fields is meant, the caller sees by their values.
 
-use crate::store::manifest::UnitKind;
 use serde_json::Value;
+use store::manifest::UnitKind;
 
 /// A path below what a unit is made of: a container, a task, a volume, a container network, a timer.
 pub type Field = Vec<String>;

@@ -9,29 +9,51 @@ use super::lowered::{self, Form, Lowered, Lowering};
 use super::podman::{Rules, lacks_once};
 use super::policy::{change, gate, groups, step};
 use super::precheck::prechecks;
-use super::seal::{Draft, digests};
+use super::seal::{self, Draft, digests};
 use super::unit::UnitText;
 use super::{quadlet, run, secret, systemd};
-use crate::model::{self, At, Backend, Cloud, Container, File, Host, Text, UnitChange, errors};
-use crate::plan::HostPlan;
-use crate::plan::order::service;
-use crate::store::closure::{folder_path, secret_path};
-use crate::store::digest::Hasher;
-use crate::store::manifest::{
-    self, Change, Delivery, Digests, Gate, HostFile, Manifest, SecretSpec, Task, TaskClass, Unit, UnitKind,
-};
-use crate::store::{Closure, Digest};
 use kl::diag::Problems;
 use kl::source::Span;
+use model::{self, At, Backend, Cloud, Container, File, Host, Text, UnitChange, errors};
+use plan::HostPlan;
+use plan::order::service;
 use std::collections::{BTreeMap, BTreeSet};
+use store::closure::{folder_path, secret_path};
+use store::digest::Hasher;
+use store::manifest::{
+    self, Change, Delivery, Digests, Gate, HostFile, Manifest, SecretSpec, Task, TaskClass, Unit, UnitKind,
+};
+use store::version::{DataFormat, Version};
+use store::{Closure, Digest};
 
 /// The most that all files of a host may have, in bytes.
 const MOST_BYTES: u64 = 256 << 20;
 
 /// Renders a host's plan. The closure is whole only when nothing was reported as an error.
 pub fn render_host(plan: &HostPlan<'_>) -> (Closure, Problems) {
+    render(plan, Purpose::Build)
+}
+
+/// Finds what is wrong with a host's plan, as [`render_host`] does, and returns a manifest that says what the host needs. Nothing is
+/// digested for it, so it names no content.
+pub fn check_host(plan: &HostPlan<'_>) -> (Manifest, Problems) {
+    let (closure, problems) = render(plan, Purpose::Check);
+    (closure.manifest, problems)
+}
+
+/// What is rendered for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// A closure that is built.
+    Build,
+    /// Its mistakes alone.
+    Check,
+}
+
+fn render(plan: &HostPlan<'_>, purpose: Purpose) -> (Closure, Problems) {
     let HostPlan { cloud, host, tasks, order } = plan;
     let mut out = Output {
+        purpose,
         cloud,
         host,
         closure: Closure::new(empty_manifest(cloud, host)),
@@ -64,6 +86,7 @@ pub fn render_host(plan: &HostPlan<'_>) -> (Closure, Problems) {
         out.host_file(path, file);
     }
     out.granted();
+    out.formats(tasks);
     out.closure.manifest.order = order.iter().map(step).collect();
     out.finish()
 }
@@ -102,6 +125,7 @@ fn least(host: &Host) -> Podman {
 
 /// A closure on its way.
 struct Output<'a> {
+    purpose: Purpose,
     cloud: &'a Cloud,
     host: &'a Host,
     closure: Closure,
@@ -141,6 +165,7 @@ impl Output<'_> {
         let images: BTreeSet<String> =
             manifest.units.values().filter_map(|unit| unit.image.clone()).collect();
         manifest.images = images.into_iter().collect();
+        self.logins();
         (self.closure, lacks_once(&self.problems))
     }
 
@@ -192,7 +217,7 @@ impl Output<'_> {
         lower::container(&mut lowering, &self.cloud.name.value, it, placed.path.as_deref(), &delivered);
         let lowered = lowering.out;
         let (path, draft) = self.write(lowered);
-        let (text, digests) = draft.seal_container(&placed.told, &placed.reload);
+        let (text, digests) = self.seal_container(draft, &placed);
         self.unit(NewUnit {
             name: service(&it.name),
             kind: UnitKind::Container,
@@ -220,7 +245,7 @@ impl Output<'_> {
         lower::task(&mut lowering, &self.cloud.name.value, it, placed.path.as_deref(), &delivered);
         let lowered = lowering.out;
         let (path, draft) = self.write(lowered);
-        let (text, digests) = draft.seal_container(&placed.told, &placed.reload);
+        let (text, digests) = self.seal_container(draft, &placed);
         let class = match it.class {
             model::Class::Expand => TaskClass::Expand,
             model::Class::OneWay => TaskClass::OneWay,
@@ -247,16 +272,52 @@ impl Output<'_> {
         });
     }
 
+    /// The text and the digests of a unit with a container.
+    fn seal_container(&self, draft: Draft, placed: &Placed) -> (String, Digests) {
+        match self.purpose {
+            Purpose::Build => draft.seal_container(&placed.told, &placed.reload),
+            Purpose::Check => (String::new(), seal::none()),
+        }
+    }
+
     /// Volumes that keep what a task does, sorted.
     fn written_volumes(&self, run: &model::Run) -> Vec<String> {
-        let is_scratch =
-            |name: &Text| self.host.volumes.iter().any(|(it, volume)| **it == *name.value && volume.scratch);
+        let is_scratch = |name: &Text| {
+            self.host.volumes.iter().any(|(it, volume)| **it == *name.value && volume.ephemeral)
+        };
         let volume = |(_, mount): &(std::sync::Arc<str>, model::Mount)| match &mount.source {
             model::Source::Volume(name) if mount.write && !is_scratch(name) => Some(name.to_string()),
             _ => None,
         };
         let names: BTreeSet<String> = run.mounts.iter().filter_map(volume).collect();
         names.into_iter().collect()
+    }
+
+    /// Says which units write data of which format.
+    fn formats(&mut self, tasks: &[&model::Task]) {
+        let host = self.host;
+        for (name, volume) in &host.volumes {
+            let Some(format) = &volume.format else { continue };
+            let mut read = |text: &Text| {
+                let version = Version::parse(text.as_str());
+                if version.is_none() {
+                    let message = format!("`{text}` is no version of numbers between dots");
+                    self.problems.push(errors::bad_value(text.at, message));
+                }
+                version
+            };
+            let from = format.from.iter().filter_map(&mut read).collect();
+            let Some(version) = read(&format.version) else { continue };
+            let writes = |run: &model::Run| {
+                let is_it = |source: &model::Source| matches!(source, model::Source::Volume(it) if *it.value == **name);
+                run.mounts.iter().any(|(_, mount)| mount.write && is_it(&mount.source))
+            };
+            let containers = host.containers.iter().filter(|it| writes(&it.run)).map(|it| &it.name);
+            let tasks = tasks.iter().filter(|it| writes(&it.run)).map(|it| &it.name);
+            let units: BTreeSet<String> = containers.chain(tasks).map(|it| service(it)).collect();
+            let format = DataFormat { version, from, units: units.into_iter().collect() };
+            self.closure.manifest.formats.insert(name.to_string(), format);
+        }
     }
 
     fn volume(&mut self, name: &str, it: &model::Volume) {
@@ -314,7 +375,10 @@ impl Output<'_> {
 
     /// A unit with one file and nothing that it runs.
     fn plain(&mut self, name: String, kind: UnitKind, path: String, draft: Draft, change: Change) {
-        let (text, digests) = draft.seal();
+        let (text, digests) = match self.purpose {
+            Purpose::Build => draft.seal(),
+            Purpose::Check => (String::new(), seal::none()),
+        };
         self.unit(NewUnit {
             name,
             kind,
@@ -365,6 +429,9 @@ impl Output<'_> {
             );
             self.problems
                 .push(report.help("give secrets to containers; files of the host are kept on its disk"));
+        }
+        if self.purpose == Purpose::Check {
+            return;
         }
         let (owner, group) = contract::owner_and_group(file.owner.as_str());
         let mut hasher = Hasher::new("host-file");
@@ -417,9 +484,13 @@ impl Output<'_> {
             let mut file = file.clone();
             let format = file.format;
             file.holes.retain(|hole| self.secret(hole, format, *at));
-            files.push((file, bytes.clone()));
+            files.push((file, if self.purpose == Purpose::Check { Vec::new() } else { bytes.clone() }));
         }
         let is_live = matches!(delivery, Delivery::Live(_));
+        if self.purpose == Purpose::Check {
+            let path = self.closure.note_folder(unit, delivery, files);
+            return Placed { path: Some(path), reload: nothing, told };
+        }
         let path = self.closure.add_folder(unit, delivery, files);
         let digest =
             self.closure.manifest.folders.last().map_or(nothing.clone(), |folder| folder.digest.clone());
@@ -439,6 +510,23 @@ impl Output<'_> {
         }
     }
 
+    /// Gives the host the logins of the registries that its images come from.
+    fn logins(&mut self) {
+        let cloud = self.cloud;
+        let all = || cloud.registries.iter().map(|(registry, login)| (&**registry, login));
+        let images = self.closure.manifest.images.clone();
+        for (registry, login) in images.iter().filter_map(|image| manifest::entry_of(image, all())) {
+            // That there is such a secret is the evaluator's business.
+            let Some((name, spec)) = cloud.secrets.iter().find(|(name, _)| **name == *login.password.value)
+            else {
+                continue;
+            };
+            self.give(name, spec, Opened::Yes);
+            let login = manifest::Login { user: login.user.to_string(), secret: name.to_string() };
+            self.closure.manifest.logins.insert(registry.to_owned(), login);
+        }
+    }
+
     /// Gives the host a secret; what is encrypted of it only if that is opened there.
     fn give(&mut self, name: &str, spec: &model::SecretSpec, opened: Opened) {
         let kind = secret::kind(&spec.kind);
@@ -446,7 +534,7 @@ impl Output<'_> {
             Some(sealed) => (sealed.version, sealed.id.to_string(), sealed.public.clone()),
             None => (0, String::new(), BTreeMap::new()),
         };
-        if let (Some(sealed), Opened::Yes) = (&spec.sealed, opened) {
+        if let (Some(sealed), Opened::Yes, Purpose::Build) = (&spec.sealed, opened, self.purpose) {
             self.closure.add_file(secret_path(name), sealed.text.as_bytes(), 0o600);
         }
         self.closure.manifest.secrets.insert(name.to_owned(), SecretSpec { kind, version, id, public });

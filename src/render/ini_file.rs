@@ -1,7 +1,7 @@
 //! The ini writer. Ours and not a library's: a list is a repeated key, an empty text is `k =` without a space at the end,
 //! `DEFAULT` comes first, and kept writers do one of the three at most.
 
-use super::document::Doc;
+use super::doc::Doc;
 use super::encode::float;
 
 /// Writes a document of at most two levels; what it cannot carry was refused before.

@@ -2,7 +2,7 @@
 //! controllers, and podman would fail where it has not.
 
 use super::lowered::Lowering;
-use crate::model::{Limits, Ulimit, errors};
+use model::{Limits, Ulimit, errors};
 use std::sync::Arc;
 
 /// Limits that systemd knows by these names in large letters after `Limit`.

@@ -8,15 +8,15 @@ use super::contract::{CONFIG_FILES, Delivered};
 use super::encode;
 use super::limits;
 use super::lowered::{Lowering, Value};
-use crate::model::{
+use kl::source::Span;
+use model::{
     At, Bridge, Container, Contract, Driver, Health, Mount, Network, OnUnhealthy, Propagation, Restart, Run,
     Source, Task, Text, Volume, errors,
 };
-use crate::plan::order::service;
-use crate::store::Digest;
-use kl::source::Span;
+use plan::order::service;
 use std::collections::BTreeSet;
 use std::time::Duration;
+use store::Digest;
 
 /// Seconds that podman itself may take beyond what the container takes.
 const SLACK_SECS: u64 = 15;
@@ -163,7 +163,7 @@ pub fn task(out: &mut Lowering<'_>, cloud: &str, it: &Task, folder: Option<&str>
 
 /// Lowers a named volume. Its name is its own on every host and in every generation: what it holds outlives them.
 pub fn volume(out: &mut Lowering<'_>, cloud: &str, name: &str, it: &Volume) {
-    let Volume { at, device, fs, options, scratch: _ } = it;
+    let Volume { at, device, fs, options, ephemeral: _, format: _ } = it;
     describe(out, cloud, name, "volume");
     out.text("VolumeName", name, *at);
     out.text("Label", "kolla-lang.volume=true", *at);

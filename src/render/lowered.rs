@@ -7,9 +7,9 @@ use super::encode;
 use super::keys::{self, Key};
 use super::run;
 use super::unit::{Line, UnitText};
-use crate::model::{At, Host, Text, errors};
 use kl::diag::{Diagnostic, Problems};
 use kl::source::Span;
+use model::{At, Host, Text, errors};
 
 /// What a unit is of podman's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

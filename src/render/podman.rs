@@ -2,8 +2,8 @@
 
 use super::keys::{self, Podman, Without};
 use super::lowered::{Setting, Value};
-use crate::model::{Host, errors};
 use kl::diag::{Code, Diagnostic, Problems, Severity};
+use model::{Host, errors};
 
 /// The host's podman, and what was found out on the way.
 pub struct Rules<'a> {

@@ -3,16 +3,16 @@
 //! Decides nothing, and writes no unit.
 
 use super::lower::whole_secs;
-use crate::model::{self, At, Cloud, Container, Contract, Host, Text};
-use crate::plan;
-use crate::store::manifest::{self, Ask, Change, Gate, Probe, Wait};
+use model::{self, At, Cloud, Container, Contract, Host, Text};
 use std::collections::BTreeMap;
+use store::manifest::{self, Ask, Change, Gate, Probe, Wait};
 
 /// The groups that this host is part of.
 pub fn groups(cloud: &Cloud, host: &Host) -> BTreeMap<String, manifest::Group> {
     let texts = |all: &[Text]| all.iter().map(At::to_string).collect::<Vec<_>>();
     let mine = |group: &model::Group| {
-        let model::Group { name, at: _, members, quorum, max_unavailable, probe, progress, patience } = group;
+        let model::Group { name, at: _, members, quorum, max_unavailable, probe, progress, join_timeout } =
+            group;
         let member = members.iter().find(|member| member.host == host.name)?;
         let group = manifest::Group {
             container: member.container.to_string(),
@@ -21,7 +21,7 @@ pub fn groups(cloud: &Cloud, host: &Host) -> BTreeMap<String, manifest::Group> {
             max_unavailable: *max_unavailable,
             probe: texts(probe),
             progress: texts(progress),
-            patience_secs: whole_secs(*patience),
+            patience_secs: whole_secs(*join_timeout),
         };
         Some((name.to_string(), group))
     };

@@ -1,9 +1,9 @@
 //! What must hold before a host's first switch, as the manifest has it.
 
-use crate::model::{self, Host, Protocol, Question};
-use crate::plan::order::service;
-use crate::store::precheck::{self, Precheck};
+use model::{self, Host, Protocol, Question};
+use plan::order::service;
 use std::collections::BTreeMap;
+use store::precheck::{self, Precheck};
 
 /// Returns the prechecks of a host by name.
 pub fn prechecks(host: &Host) -> BTreeMap<String, Precheck> {

@@ -1,8 +1,8 @@
 //! A written unit before it carries the digest of its own meaning: in [Unit] for the file, as a label for the container.
 
 use super::unit::UnitText;
-use crate::store::Digest;
-use crate::store::manifest::Digests;
+use store::Digest;
+use store::manifest::Digests;
 
 /// A unit file without its own digest.
 #[derive(Debug)]
@@ -61,6 +61,11 @@ impl Draft {
         }
         self.text.text()
     }
+}
+
+/// The digests of a unit that is not built.
+pub fn none() -> Digests {
+    Digests { restart: Digest::of_nothing(), reload: Digest::of_nothing(), meta: Digest::of_nothing() }
 }
 
 /// Makes the three digests of a unit.

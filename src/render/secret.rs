@@ -1,10 +1,10 @@
 //! What a manifest says of a secret, and whether a hole names a part that it has.
 
-use crate::model::{self, SecretSpec, errors};
-use crate::store::manifest::{Alphabet, Encode, Format, Hole, SecretKind};
-use crate::store::secret::PartNames;
 use kl::diag::Diagnostic;
 use kl::source::Span;
+use model::{self, SecretSpec, errors};
+use store::manifest::{Alphabet, Encode, Format, Hole, SecretKind};
+use store::secret::PartNames;
 
 /// Returns what a manifest says of a secret of this kind.
 pub fn kind(kind: &model::SecretKind) -> SecretKind {

@@ -2,9 +2,9 @@
 //!
 //! Knows no reader by name: what one does with quotes and backslashes is said by the description, as a [`Style`].
 
-use super::marks;
-use crate::model::{Quotes, Style};
-use crate::store::written;
+use super::placeholders;
+use model::{Quotes, Style};
+use store::written;
 
 /// The style of a shell, and of systemd's EnvironmentFile= (systemd.exec(5)).
 pub fn of_shell() -> Style {
@@ -24,7 +24,7 @@ pub fn quote(text: String, style: &Style) -> String {
     let wanted = match &style.quotes {
         Quotes::Never => false,
         Quotes::For(chars) => {
-            let for_all = !chars.is_empty() && text.contains(marks::is_mark);
+            let for_all = !chars.is_empty() && text.contains(placeholders::is_mark);
             for_all || has_loose_ends(&text) || text.contains(|c| chars.contains(c))
         }
         Quotes::Words => !text.chars().all(|c| c.is_ascii_alphanumeric() || "_./:@%+,=-".contains(c)),

@@ -3,8 +3,8 @@
 use super::encode;
 use super::lower::whole_secs;
 use super::unit::UnitText;
-use crate::model::{At, Timer, errors};
 use kl::diag::Problems;
+use model::{At, Timer, errors};
 
 /// Writes a timer and the service it starts.
 pub fn timer(cloud: &str, name: &str, it: &Timer, problems: &mut Problems) -> (UnitText, UnitText) {
@@ -46,7 +46,7 @@ pub fn timer(cloud: &str, name: &str, it: &Timer, problems: &mut Problems) -> (U
 }
 
 /// A unit written by hand, with what starts it at boot added to its [Install].
-pub fn raw(text: &str, wanted_by: &[crate::model::Text]) -> String {
+pub fn raw(text: &str, wanted_by: &[model::Text]) -> String {
     let mut out = text.to_owned();
     if !out.ends_with('\n') {
         out.push('\n');

@@ -1,10 +1,8 @@
 //! Templates: minijinja in strict mode over the values a template was given. Nothing else can be reached from one: no
 //! other template, no file, no clock. A secret can be printed and nothing more.
 
-use super::document::Rendered;
-use super::marks::{self, Marks, Quoting};
+use super::placeholders::{self, Placeholders, Quoting, Rendered};
 use super::template_budget::{self, Budget};
-use crate::model::Style;
 use kl::data::{Data, DataKind, SecretPart, TemplateCall, encode_within};
 use kl::diag::{Code, Diagnostic, Problems};
 use kl::encode::{self, Encoder};
@@ -12,6 +10,7 @@ use kl::source::Span;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{DynObject, Enumerator, Object, ObjectRepr, Value, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, escape_formatter, machinery};
+use model::Style;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,9 +20,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub fn render(call: &TemplateCall, asked_at: Span, problems: &mut Problems) -> Option<Rendered> {
     let before = problems.iter().count();
     let misused = Arc::new(AtomicBool::new(false));
-    let marks = Arc::new(Mutex::new(Marks::of_holes()));
-    let mut giver = Giver { marks: &marks, misused: misused.clone(), problems, failed: false };
-    if marks::is_forged(&call.text) {
+    let placeholders = Arc::new(Mutex::new(Placeholders::of_holes()));
+    let mut giver =
+        ContextBuilder { placeholders: &placeholders, misused: misused.clone(), problems, failed: false };
+    if placeholders::is_forged(&call.text) {
         giver.refuse(asked_at, format!("`{}` holds a character that is kept for secrets", call.name));
     }
     let context = giver.give(&call.value);
@@ -40,8 +40,9 @@ pub fn render(call: &TemplateCall, asked_at: Span, problems: &mut Problems) -> O
     };
     match text {
         Ok(text) => {
-            let marks = std::mem::take(&mut *marks.lock().unwrap_or_else(PoisonError::into_inner));
-            let rendered = marks.split(&text);
+            let placeholders =
+                std::mem::take(&mut *placeholders.lock().unwrap_or_else(PoisonError::into_inner));
+            let rendered = placeholders.split(&text);
             if rendered.is_none() {
                 problems.push(report(call, asked_at, &secret_misused(), &budget));
             }
@@ -124,7 +125,7 @@ fn write(
         _ => return Err(refused(format!("{} is made of one text", encoder.called))),
     };
     // What a template caught of its own output: the secret in it would be put in as it is.
-    if marks::is_forged(&text) {
+    if placeholders::is_forged(&text) {
         misused.store(true, Ordering::Relaxed);
         return Err(secret_misused());
     }
@@ -163,8 +164,9 @@ fn report(call: &TemplateCall, asked_at: Span, error: &Error, budget: &Budget) -
         Diagnostic::error(code, asked_at, format!("template `{}`: {what}", call.name)).here("asked for here");
     match range {
         Some(range) => {
-            let at = |offset: usize| call.start.saturating_add(u32::try_from(offset).unwrap_or(u32::MAX));
-            report.label(Span::new(at(range.start), at(range.end)), "in the template")
+            // A text of a description has at most 16 MiB.
+            let at = |offset: usize| u32::try_from(offset).unwrap_or(u32::MAX);
+            report.label(Span::new(call.file, at(range.start), at(range.end)), "in the template")
         }
         None => report,
     }
@@ -175,14 +177,14 @@ fn report(call: &TemplateCall, asked_at: Span, error: &Error, budget: &Budget) -
 pub(super) struct SecretText {
     parts: Arc<[SecretPart]>,
     /// The marks of the whole template: each time it is printed is another hole.
-    marks: Arc<Mutex<Marks>>,
+    placeholders: Arc<Mutex<Placeholders>>,
     misused: Arc<AtomicBool>,
 }
 
 impl SecretText {
     fn marked(&self) -> String {
-        let mut marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
-        marks.secret(&self.parts, Quoting::Plain, &Style::default())
+        let mut placeholders = self.placeholders.lock().unwrap_or_else(PoisonError::into_inner);
+        placeholders.secret(&self.parts, Quoting::Plain, &Style::default())
     }
 }
 
@@ -223,21 +225,21 @@ impl Object for SecretText {
 }
 
 /// Turns values into what templates see.
-struct Giver<'a> {
-    marks: &'a Arc<Mutex<Marks>>,
+struct ContextBuilder<'a> {
+    placeholders: &'a Arc<Mutex<Placeholders>>,
     misused: Arc<AtomicBool>,
     problems: &'a mut Problems,
     failed: bool,
 }
 
-impl Giver<'_> {
+impl ContextBuilder<'_> {
     fn refuse(&mut self, at: Span, message: String) {
         self.problems.push(Diagnostic::error(Code::Template, at, message));
         self.failed = true;
     }
 
     fn text(&mut self, data: &Data, text: &str) -> Value {
-        if marks::is_forged(text) {
+        if placeholders::is_forged(text) {
             self.refuse(data.origin.at, "this text holds a character that is kept for secrets".to_owned());
         }
         Value::from(text)
@@ -276,7 +278,7 @@ impl Giver<'_> {
                 self.text(data, text);
             }
         }
-        let (parts, marks) = (parts.into(), self.marks.clone());
-        Value::from_object(SecretText { parts, marks, misused: self.misused.clone() })
+        let (parts, placeholders) = (parts.into(), self.placeholders.clone());
+        Value::from_object(SecretText { parts, placeholders, misused: self.misused.clone() })
     }
 }

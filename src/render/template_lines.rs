@@ -6,7 +6,7 @@ use kl::data::{Data, Origin, TemplateCall};
 use kl::diag::Problems;
 use kl::source::Span;
 
-/// Marks of lines. They are not among the marks of holes, which no template may hold.
+/// Placeholders of lines. They are not among the marks of holes, which no template may hold.
 const OPEN: char = '\u{F5A6}';
 const CLOSE: char = '\u{F5A7}';
 

@@ -1,10 +1,11 @@
 //! Cases of tests/render: a content as JSON, and the file it becomes. `BLESS=1` writes what is printed now.
 
-use super::document::{Rendered, render_file, render_lines};
-use crate::model::{At, File, Format, Quotes, Style};
+use super::document::{render_file, render_lines};
+use super::placeholders::Rendered;
 use kl::data::{Data, DataKind, Encode, Origin, SecretPart, TemplateCall};
 use kl::diag::Problems;
-use kl::source::Span;
+use kl::source::{FileId, Span};
+use model::{At, File, Format, Quotes, Style};
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -18,7 +19,7 @@ struct Maker {
 impl Maker {
     fn make(&mut self, value: &Value) -> Data {
         self.next += 10;
-        let at = Span::new(self.next, self.next + 5);
+        let at = Span::new(FileId(0), self.next, self.next + 5);
         let kind = match value {
             Value::Null => DataKind::None,
             Value::Bool(value) => DataKind::Bool(*value),
@@ -47,7 +48,8 @@ impl Maker {
             "$secret" => DataKind::Secret(secret(text()).into()),
             "$template" => {
                 let (template, value) = (inner["text"].as_str().expect("a text"), self.make(&inner["value"]));
-                let call = TemplateCall { name: "case.j2".into(), text: template.into(), start: 5000, value };
+                let call =
+                    TemplateCall { name: "case.j2".into(), text: template.into(), file: FileId(1), value };
                 DataKind::Template(Arc::new(call))
             }
             other => panic!("no such special value: {other}"),
@@ -138,7 +140,7 @@ fn printed(format: &str, content: Data) -> String {
 
 #[test]
 fn documents_are_written_as_the_cases_say() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/render/documents.txt");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/render/documents.txt");
     let cases = std::fs::read_to_string(&path).expect("the cases can be read");
     let mut now = String::new();
     for case in cases.split("--- ").skip(1) {

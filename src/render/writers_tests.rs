@@ -5,18 +5,18 @@ use super::keys::{FIRST_QUADLET, OLDEST};
 use super::lowered::{Form, Lowering};
 use super::podman::Rules;
 use super::{lower, quadlet, run};
-use crate::model::host::Ssh;
-use crate::model::*;
-use crate::store::Digest;
 use kl::data::{Data, DataKind, Encode, Origin, SecretPart};
 use kl::diag::Problems;
-use kl::source::Span;
+use kl::source::{FileId, Span};
+use model::host::Ssh;
+use model::*;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use store::Digest;
 
 fn text(text: &str) -> Text {
-    At::new(text.into(), Span::new(1, 2))
+    At::new(text.into(), Span::new(FileId(0), 1, 2))
 }
 
 fn texts(all: &[&str]) -> Vec<Text> {
@@ -24,13 +24,13 @@ fn texts(all: &[&str]) -> Vec<Text> {
 }
 
 fn at<T>(value: T) -> At<T> {
-    At::new(value, Span::new(1, 2))
+    At::new(value, Span::new(FileId(0), 1, 2))
 }
 
 fn host(podman: &str) -> Host {
     Host {
         name: "ctl01".into(),
-        at: Span::new(1, 2),
+        at: Span::new(FileId(0), 1, 2),
         roles: vec![],
         addresses: vec![],
         interfaces: vec![],
@@ -52,9 +52,9 @@ fn host(podman: &str) -> Host {
 }
 
 fn file(path: &str, kind: DataKind) -> (Arc<str>, File) {
-    let content = Data { kind, origin: Origin { at: Span::new(3, 4), through: None } };
+    let content = Data { kind, origin: Origin { at: Span::new(FileId(0), 3, 4), through: None } };
     let file = File {
-        at: Span::new(3, 4),
+        at: Span::new(FileId(0), 3, 4),
         format: Format::Text,
         content,
         owner: text("0:42"),
@@ -65,7 +65,7 @@ fn file(path: &str, kind: DataKind) -> (Arc<str>, File) {
 }
 
 fn mount(path: &str, source: Source, write: bool, propagation: Propagation) -> (Arc<str>, Mount) {
-    (path.into(), Mount { at: Span::new(1, 2), source, write, propagation })
+    (path.into(), Mount { at: Span::new(FileId(0), 1, 2), source, write, propagation })
 }
 
 fn run(contract: Contract) -> Run {
@@ -99,14 +99,16 @@ fn run(contract: Contract) -> Run {
 }
 
 fn published(all: &[&str]) -> Vec<At<words::Published>> {
-    let read = |text: &&str| words::published(text, Span::new(1, 2)).map(|it| At::new(it, Span::new(1, 2)));
+    let read = |text: &&str| {
+        words::published(text, Span::new(FileId(0), 1, 2)).map(|it| At::new(it, Span::new(FileId(0), 1, 2)))
+    };
     all.iter().filter_map(|text| read(text).ok()).collect()
 }
 
 fn container(contract: Contract) -> Container {
     Container {
         name: "web".into(),
-        at: Span::new(1, 2),
+        at: Span::new(FileId(0), 1, 2),
         run: run(contract),
         workdir: Some(text("/srv/web dir")),
         hostname: Some(text("web.example")),
@@ -123,7 +125,10 @@ fn container(contract: Contract) -> Container {
         init: true,
         shm: Some(at(64 << 20)),
         devices: texts(&["/dev/kvm"]),
-        ulimits: vec![("nofile".into(), Ulimit { at: Span::new(1, 2), soft: Some(1024), hard: Some(4096) })],
+        ulimits: vec![(
+            "nofile".into(),
+            Ulimit { at: Span::new(FileId(0), 1, 2), soft: Some(1024), hard: Some(4096) },
+        )],
         limits: Limits {
             memory: Some(at(1 << 30)),
             cpus: Some(at(1.5)),
@@ -131,7 +136,7 @@ fn container(contract: Contract) -> Container {
             oom_score: Some(at(-500)),
         },
         health: Some(Health {
-            at: Span::new(1, 2),
+            at: Span::new(FileId(0), 1, 2),
             test: texts(&["curl", "-fsS", "http://10.0.0.1/%7Eup?q=$x \"y\""]),
             interval: Duration::from_secs(10),
             timeout: Duration::from_millis(2500),
@@ -156,9 +161,9 @@ fn container(contract: Contract) -> Container {
 fn written(podman: &str, backend: Backend, it: &Container) -> (String, Problems) {
     let mut problems = Problems::default();
     let mut host = host(podman);
-    let dns = At::new("10.88.0.0/24".into(), Span::new(1, 2));
+    let dns = At::new("10.88.0.0/24".into(), Span::new(FileId(0), 1, 2));
     let bridge = Bridge {
-        at: Span::new(1, 2),
+        at: Span::new(FileId(0), 1, 2),
         driver: Driver::Bridge,
         subnet: Some(dns),
         gateway: None,
@@ -185,7 +190,7 @@ fn written(podman: &str, backend: Backend, it: &Container) -> (String, Problems)
 }
 
 fn check(name: &str, found: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/render").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/render").join(name);
     if std::env::var_os("BLESS").is_some() {
         std::fs::write(&path, found).expect("the case can be written");
     }
@@ -236,7 +241,14 @@ fn what_no_option_says_names_both_releases() {
     let mut problems = Problems::default();
     let host = host("4.6");
     let mut lowering = Lowering::new(&host, "data", Form::Volume, &mut problems);
-    let volume = Volume { at: Span::new(1, 2), device: None, fs: None, options: vec![], scratch: false };
+    let volume = Volume {
+        at: Span::new(FileId(0), 1, 2),
+        device: None,
+        fs: None,
+        options: vec![],
+        ephemeral: false,
+        format: None,
+    };
     lower::volume(&mut lowering, "demo", "data", &volume);
     let lowered = lowering.out;
     quadlet::write(&lowered, &mut Rules::new(&host, FIRST_QUADLET, &mut problems));

@@ -14,10 +14,10 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use zeroize::Zeroizing;
 
 use super::vault::{SecretError, Vault};
-use crate::store::Closure;
-use crate::store::files::{self, FileError, failed};
-use crate::store::manifest::{Encode, Folder, FolderFile, Hole};
-use crate::store::written;
+use store::Closure;
+use store::files::{self, FileError, failed};
+use store::manifest::{Encode, Folder, FolderFile, Hole};
+use store::written;
 
 /// What RFC 3986 calls unreserved stays as it is.
 const URL_PART: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -162,6 +162,13 @@ fn fill(
     Ok(bytes)
 }
 
+/// Returns what stands behind `Basic` in a request of HTTP (RFC 7617).
+pub fn basic(user: &str, password: &str) -> Zeroizing<String> {
+    let mut pair = Zeroizing::new(String::with_capacity(user.len() + 1 + password.len()));
+    [user, ":", password].iter().for_each(|it| pair.push_str(it));
+    encoded(&pair, &Encode::Base64)
+}
+
 /// Writes a secret as the text around it asks for.
 pub(super) fn encoded(value: &str, encode: &Encode) -> Zeroizing<String> {
     Zeroizing::new(match encode {
@@ -183,13 +190,21 @@ pub(super) fn escaped(value: &str, escapes: &BTreeMap<char, String>) -> Zeroizin
 }
 
 fn quoted(value: &str) -> String {
-    let quoted = Zeroizing::new(serde_json::Value::from(value).to_string());
-    quoted[1..quoted.len() - 1].to_owned()
+    // Room for all of it from the start, as in [`escaped`]. No character takes more than six.
+    let mut quoted = Zeroizing::new(Vec::with_capacity(6 * value.len() + 2));
+    // Writing a text into memory cannot fail, and what is written is a text.
+    let _written = serde_json::to_writer(&mut *quoted, value);
+    let inner = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();
+    std::str::from_utf8(inner).unwrap_or_default().to_owned()
 }
 
 fn slashed(value: &str, which: &str) -> String {
-    let slash = |c: char| which.contains(c).then_some('\\');
-    value.chars().flat_map(|c| slash(c).into_iter().chain([c])).collect()
+    let mut slashed = String::with_capacity(2 * value.len());
+    for c in value.chars() {
+        slashed.extend(which.contains(c).then_some('\\'));
+        slashed.push(c);
+    }
+    slashed
 }
 
 /// Gives a file to a user and a group of this host, each a number or a name.
@@ -226,12 +241,12 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
-    use crate::secrets::generate::{generate, new_id};
-    use crate::secrets::kept::Kept;
-    use crate::secrets::seal::{PublicKey, seal};
-    use crate::store::Closure;
-    use crate::store::closure::secret_path;
-    use crate::store::manifest::*;
+    use crate::generate::{generate, new_id};
+    use crate::kept::Kept;
+    use crate::seal::{PublicKey, seal};
+    use store::Closure;
+    use store::closure::secret_path;
+    use store::manifest::*;
 
     fn file(name: &str, holes: Vec<Hole>) -> FolderFile {
         // Whoever runs the test owns what it writes.
@@ -269,9 +284,7 @@ mod tests {
             spec.id = new_id()?;
             let kept = Kept::new(name, 1, &spec.id, generate(&spec.kind, &|_| None)?);
             let text = seal(&kept, &[PublicKey::parse(&host["public"])?])?;
-            closure
-                .files
-                .insert(secret_path(name), crate::store::ClosureFile { bytes: text.into(), mode: 0o600 });
+            closure.files.insert(secret_path(name), store::ClosureFile { bytes: text.into(), mode: 0o600 });
         }
         Ok((closure, host["private"].clone()))
     }

@@ -3,14 +3,13 @@
 //! Opens no entry and knows no description.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::store::files::{self, FileError};
-use crate::store::manifest::SecretKind;
+use store::files::{self, FileError};
+use store::manifest::SecretKind;
 
 /// The version of this form.
 const VERSION: u32 = 1;
@@ -90,17 +89,9 @@ pub fn path_of(description: &Path) -> PathBuf {
 
 /// Reads a file of secrets; one that is not there holds none.
 pub fn load(path: &Path) -> Result<SecretsFile, SecretsFileError> {
-    let form = |why: &str| SecretsFileError::Form { path: path.to_owned(), why: why.to_owned() };
-    match fs::metadata(path) {
-        Ok(metadata) if metadata.is_dir() => return Err(form("it is a folder")),
-        Ok(metadata) if !metadata.is_file() => return Err(form("it is no file")),
-        Ok(metadata) if metadata.len() > LARGEST => return Err(form("it is larger than 256 MiB")),
-        // What else is wrong with it, reading says.
-        _ => {}
-    }
-    let Some(bytes) = files::read_if_there(path)? else { return Ok(SecretsFile::default()) };
+    let Some(bytes) = files::read_plain(path, LARGEST)? else { return Ok(SecretsFile::default()) };
     parse(&bytes).map_err(|error| match error {
-        Fault::Form(why) => form(&why),
+        Fault::Form(why) => SecretsFileError::Form { path: path.to_owned(), why },
         Fault::Version(version) => SecretsFileError::Version { path: path.to_owned(), version },
     })
 }
@@ -152,6 +143,8 @@ impl SecretsFile {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn entry() -> Entry {
@@ -210,11 +203,11 @@ mod tests {
     fn what_is_no_file_is_named() -> Result<(), Box<dyn std::error::Error>> {
         let root = tempfile::tempdir()?;
         let told = |path: &Path| load(path).err().map(|it| it.to_string()).unwrap_or_default();
-        assert!(told(root.path()).ends_with("is no whole file of secrets: it is a folder"));
+        assert!(told(root.path()).ends_with(" is no file"));
         assert!(load(&root.path().join("absent"))?.secrets.is_empty());
         let large = root.path().join("large");
         fs::File::create(&large)?.set_len(LARGEST + 1)?;
-        assert!(told(&large).ends_with("it is larger than 256 MiB"));
+        assert!(told(&large).ends_with(" is larger than 256 MiB"));
         Ok(())
     }
 }

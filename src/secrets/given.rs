@@ -14,7 +14,7 @@ use x509_parser::pem::Pem;
 use x509_parser::time::ASN1Time;
 
 use super::generate::Parts;
-use crate::store::manifest::SecretKind;
+use store::manifest::SecretKind;
 
 /// What is wrong with parts that were given.
 #[derive(Debug, thiserror::Error)]
@@ -185,7 +185,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::secrets::generate::generate;
+    use crate::generate::generate;
 
     const ROOT: &str = include_str!("../../tests/support/keys/foreign/root.pem");
     const RSA: &str = include_str!("../../tests/support/keys/foreign/rsa.pem");

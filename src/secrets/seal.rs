@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use age::armor::{ArmoredReader, ArmoredWriter, Format};
-use age::cli_common::UiCallbacks;
 use age::secrecy::SecretString;
 use age::ssh::{self, ParseRecipientKeyError};
 use age::{
@@ -21,9 +20,8 @@ use rustix::mm::{MlockAllFlags, mlockall};
 use rustix::process::{Resource, getrlimit};
 use zeroize::Zeroizing;
 
-use super::generate::Parts;
 use super::kept::Kept;
-use crate::store::Digest;
+use store::Digest;
 
 /// A public key that secrets can be encrypted to: of SSH (`ssh-ed25519`, `ssh-rsa`) or of age (`age1…`).
 #[derive(Clone)]
@@ -189,7 +187,7 @@ pub fn open(text: &str, name: &str, version: u32, id: &str, keys: &PrivateKeys) 
 }
 
 /// Compares parts that lie in the clear with those that were encrypted: whoever may write them cannot encrypt.
-pub fn check_public(kept: &Kept, public: &Parts) -> Result<(), OpenError> {
+pub fn check_public(kept: &Kept, public: &BTreeMap<String, String>) -> Result<(), OpenError> {
     match public.iter().find(|(part, value)| kept.parts.get(*part) != Some(value)) {
         Some((part, _)) => Err(OpenError::Public { part: part.clone() }),
         None => Ok(()),
@@ -318,7 +316,7 @@ fn read_keys(path: &Path, file: File, ask: Ask) -> Result<Vec<Box<dyn Identity>>
 
 /// Keeps all memory of this process out of swap from now on, where it may: what is opened comes after this. A process without the right
 /// to lock memory goes on without, as the book says.
-fn keep_out_of_swap() {
+pub fn keep_out_of_swap() {
     // With a limit, what is allocated later would fail as soon as it is reached.
     let is_limited = getrlimit(Resource::Memlock).current.is_some();
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -345,32 +343,35 @@ struct AskOnce {
 }
 
 impl Callbacks for AskOnce {
-    fn display_message(&self, message: &str) {
-        UiCallbacks.display_message(message);
-    }
-
-    fn confirm(&self, message: &str, yes: &str, no: Option<&str>) -> Option<bool> {
-        UiCallbacks.confirm(message, yes, no)
-    }
-
-    fn request_public_string(&self, what: &str) -> Option<String> {
-        UiCallbacks.request_public_string(what)
-    }
-
     fn request_passphrase(&self, what: &str) -> Option<SecretString> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if !known.contains_key(what) {
-            known.insert(what.to_owned(), UiCallbacks.request_passphrase(what)?);
+            // No terminal, or the end of what is typed: as without a passphrase.
+            let typed = rpassword::prompt_password(format!("{what}: ")).ok().filter(|it| !it.is_empty())?;
+            known.insert(what.to_owned(), SecretString::from(typed));
         }
         known.get(what).cloned()
+    }
+
+    // The rest is asked by plugins of age, and none is started.
+
+    fn display_message(&self, _: &str) {}
+
+    fn confirm(&self, _: &str, _: &str, _: Option<&str>) -> Option<bool> {
+        None
+    }
+
+    fn request_public_string(&self, _: &str) -> Option<String> {
+        None
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::secrets::generate::generate;
-    use crate::store::manifest::SecretKind;
+    use crate::generate::generate;
+    use crate::parts::Parts;
+    use store::manifest::SecretKind;
 
     type Tested = Result<(), Box<dyn std::error::Error>>;
 

@@ -13,11 +13,11 @@ use super::deliver::{encoded, escaped};
 use super::generate::expires;
 use super::kept::Kept;
 use super::seal::{Ask, OpenError, PrivateKeyError, PrivateKeys, and_absent, check_public, open};
-use crate::store::closure::secret_path;
-use crate::store::files::FileError;
-use crate::store::manifest::{Encode, FolderFile, Hole, SecretKind};
-use crate::store::written::unfit;
-use crate::store::{Closure, Digest, Manifest};
+use store::closure::secret_path;
+use store::files::FileError;
+use store::manifest::{Encode, FolderFile, Hole, SecretKind};
+use store::written::unfit;
+use store::{Closure, Digest, Manifest};
 
 /// Shorter words than this stand in any text, and hide nothing.
 const SHORTEST: usize = 6;

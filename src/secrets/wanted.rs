@@ -5,11 +5,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::file::{Entry, SecretsFile};
 use super::generate::Parts;
 use super::seal::{PublicKey, is_sealed_to};
-use crate::store::manifest::{Format, Hole, SecretKind};
-use crate::store::written::unfit;
+use store::manifest::{Format, Hole, SecretKind};
+use store::written::unfit;
 
 /// A secret as the description wants it.
 #[derive(Clone)]
@@ -21,12 +23,13 @@ pub struct Wanted {
     /// Who may read it, in the order of their words.
     pub readers: Vec<Reader>,
     /// Where it goes, each way in which it is written and read once.
-    pub places: Vec<Place>,
+    pub places: Vec<Placement>,
 }
 
 /// A place of a file where a secret goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Placement {
     /// The host whose file it is.
     pub host: String,
     /// The file, as its folder has it.
@@ -37,7 +40,7 @@ pub struct Place {
     pub hole: Hole,
 }
 
-impl Place {
+impl Placement {
     /// Says whether two places take the same values.
     fn takes_as(&self, other: &Self) -> bool {
         let Hole { offset: _, secret: _, part, encode, escapes, limits, shown: _ } = &self.hole;
@@ -91,7 +94,7 @@ impl Wanted {
     }
 
     /// Adds a place where it goes, unless one that takes the same values is known.
-    pub fn goes(&mut self, place: Place) {
+    pub fn goes(&mut self, place: Placement) {
         if !self.places.iter().any(|it| it.takes_as(&place)) {
             self.places.push(place);
         }
@@ -99,7 +102,7 @@ impl Wanted {
 
     /// Says why parts cannot be this secret, behind its name: the first reader that could not read one of them.
     pub fn unfit(&self, parts: &Parts) -> Option<String> {
-        self.places.iter().find_map(|Place { host, file, format, hole }| {
+        self.places.iter().find_map(|Placement { host, file, format, hole }| {
             let value = parts.get(hole.part.as_deref().unwrap_or_default())?;
             unfit(&format!("`{file}` of {host}"), *format, hole, value)
         })
@@ -118,7 +121,7 @@ impl Wanted {
 
 /// How an entry of the file is not what the description implies.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Trouble {
+pub enum EntryError {
     /// There is none.
     NotMade,
     /// There is none, and it cannot be made: somebody has to give it.
@@ -143,7 +146,7 @@ pub enum Trouble {
     },
 }
 
-impl Trouble {
+impl EntryError {
     /// Returns the word that people and programs read: of what mends it, or what it is.
     pub fn word(&self) -> &'static str {
         match self {
@@ -158,11 +161,11 @@ impl Trouble {
 }
 
 /// Compares the file with the description: every secret that is not as it should be, by name.
-pub fn compare(file: &SecretsFile, wanted: &BTreeMap<String, Wanted>) -> BTreeMap<String, Trouble> {
+pub fn compare(file: &SecretsFile, wanted: &BTreeMap<String, Wanted>) -> BTreeMap<String, EntryError> {
     let look = |(name, it): (&String, &Wanted)| {
         let trouble = match file.secrets.get(name) {
-            None if it.kind.is_given() => Some(Trouble::NotGiven),
-            None => Some(Trouble::NotMade),
+            None if it.kind.is_given() => Some(EntryError::NotGiven),
+            None => Some(EntryError::NotMade),
             Some(entry) => compare_one(entry, it).or_else(|| of_old_authority(file, entry)),
         };
         trouble.map(|trouble| (name.clone(), trouble))
@@ -170,11 +173,11 @@ pub fn compare(file: &SecretsFile, wanted: &BTreeMap<String, Wanted>) -> BTreeMa
     wanted.iter().filter_map(look).collect()
 }
 
-fn compare_one(entry: &Entry, wanted: &Wanted) -> Option<Trouble> {
+fn compare_one(entry: &Entry, wanted: &Wanted) -> Option<EntryError> {
     let words = wanted.words();
     let keys = wanted.keys();
     match is_sealed_to(&entry.text, &keys) {
-        Err(_) => return Some(Trouble::Damaged),
+        Err(_) => return Some(EntryError::Damaged),
         Ok(true) if entry.readers == words => {}
         Ok(is_sealed) => {
             let without = |all: &[String], others: &[String], key: &str| -> Vec<String> {
@@ -187,20 +190,20 @@ fn compare_one(entry: &Entry, wanted: &Wanted) -> Option<Trouble> {
             let spare = without(&entry.readers, &words, "another key");
             // What the entry says of itself is as it should be, and it is encrypted to others all the same.
             if lacking.is_empty() && spare.is_empty() && !is_sealed {
-                return Some(Trouble::Damaged);
+                return Some(EntryError::Damaged);
             }
-            return Some(Trouble::Readers { lacking, spare });
+            return Some(EntryError::Readers { lacking, spare });
         }
     }
-    let trouble = if wanted.kind.is_given() { Trouble::GiveAnew } else { Trouble::Kind };
+    let trouble = if wanted.kind.is_given() { EntryError::GiveAnew } else { EntryError::Kind };
     (!serves(&entry.kind, &wanted.kind)).then_some(trouble)
 }
 
 /// Says whether a certificate was made from an authority that is another one now: what trusts this one refuses the certificate.
-fn of_old_authority(file: &SecretsFile, entry: &Entry) -> Option<Trouble> {
+fn of_old_authority(file: &SecretsFile, entry: &Entry) -> Option<EntryError> {
     let SecretKind::Certificate { authority: Some(authority), .. } = &entry.kind else { return None };
     let now = file.secrets.get(authority)?.public.get("certificate");
-    (entry.public.get("authority") != now).then(|| Trouble::Authority { name: authority.clone() })
+    (entry.public.get("authority") != now).then(|| EntryError::Authority { name: authority.clone() })
 }
 
 /// Says whether what was made can be used as what is described now. A password is one however it was made, and what is given is good for as
@@ -230,9 +233,9 @@ fn plain(word: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::secrets::generate::{Parts, generate};
-    use crate::secrets::kept::Kept;
-    use crate::secrets::seal::seal;
+    use crate::generate::generate;
+    use crate::kept::Kept;
+    use crate::seal::seal;
 
     type Tested = Result<(), Box<dyn std::error::Error>>;
 
@@ -250,13 +253,13 @@ mod tests {
         }
     }
 
-    fn entry(wanted: &Wanted, public: Parts) -> Result<Entry, Box<dyn std::error::Error>> {
-        let text = seal(&Kept::new("x", 1, "id", public.clone()), &wanted.keys())?;
+    fn entry(wanted: &Wanted, public: BTreeMap<String, String>) -> Result<Entry, Box<dyn std::error::Error>> {
+        let text = seal(&Kept::new("x", 1, "id", public.clone().into()), &wanted.keys())?;
         let (kind, readers) = (wanted.kind.clone(), wanted.words());
         Ok(Entry { version: 1, id: "id".into(), made: "2026-11-24".into(), kind, readers, text, public })
     }
 
-    fn trouble(file: &SecretsFile, name: &str, wanted: Wanted) -> Option<Trouble> {
+    fn trouble(file: &SecretsFile, name: &str, wanted: Wanted) -> Option<EntryError> {
         compare(file, &BTreeMap::from([(name.to_owned(), wanted)])).remove(name)
     }
 
@@ -270,11 +273,11 @@ mod tests {
         let anew = reader(Who::Host("ctl01".into()))?;
         let made = wanted(SecretKind::Uuid, &[&ada, &host]);
         let mut file = SecretsFile::default();
-        file.secrets.insert("x".into(), entry(&made, Parts::new())?);
+        file.secrets.insert("x".into(), entry(&made, BTreeMap::new())?);
         assert_eq!(trouble(&file, "x", made), None);
         let readers = |lacking: &[&str], spare: &[&str]| {
             let texts = |all: &[&str]| all.iter().map(ToString::to_string).collect();
-            Some(Trouble::Readers { lacking: texts(lacking), spare: texts(spare) })
+            Some(EntryError::Readers { lacking: texts(lacking), spare: texts(spare) })
         };
         let told = |all: &[&Reader]| trouble(&file, "x", wanted(SecretKind::Uuid, all));
         assert_eq!(told(&[&ada, &host, &other]), readers(&["host ctl02"], &[]));
@@ -285,7 +288,7 @@ mod tests {
         if let Some(entry) = file.secrets.get_mut("x") {
             entry.readers = wanted(SecretKind::Uuid, &[&ada, &anew]).words();
         }
-        assert_eq!(trouble(&file, "x", wanted(SecretKind::Uuid, &[&ada, &anew])), Some(Trouble::Damaged));
+        assert_eq!(trouble(&file, "x", wanted(SecretKind::Uuid, &[&ada, &anew])), Some(EntryError::Damaged));
         Ok(())
     }
 
@@ -300,12 +303,12 @@ mod tests {
         };
         let mut file = SecretsFile::default();
         let given = wanted(kind("a.example", 3600), &[&ada]);
-        assert_eq!(trouble(&file, "tls", given.clone()), Some(Trouble::NotGiven));
-        file.secrets.insert("tls".into(), entry(&given, Parts::new())?);
+        assert_eq!(trouble(&file, "tls", given.clone()), Some(EntryError::NotGiven));
+        file.secrets.insert("tls".into(), entry(&given, BTreeMap::new())?);
         assert_eq!(trouble(&file, "tls", given), None);
         assert_eq!(trouble(&file, "tls", wanted(kind("a.example", 7200), &[&ada])), None);
         let other = wanted(kind("b.example", 3600), &[&ada]);
-        assert_eq!(trouble(&file, "tls", other), Some(Trouble::GiveAnew));
+        assert_eq!(trouble(&file, "tls", other), Some(EntryError::GiveAnew));
         Ok(())
     }
 
@@ -319,7 +322,7 @@ mod tests {
             addresses: Vec::new(),
             valid_secs: 3600,
         };
-        let public = |part: &str, value: &str| Parts::from([(part.to_owned(), value.to_owned())]);
+        let public = |part: &str, value: &str| BTreeMap::from([(part.to_owned(), value.to_owned())]);
         let mut file = SecretsFile::default();
         let leaf = wanted(leaf, &[&ada]);
         file.secrets.insert("tls".into(), entry(&leaf, public("authority", "one"))?);
@@ -329,7 +332,7 @@ mod tests {
         file.secrets.insert("ca".into(), entry(&authority, public("certificate", "one"))?);
         assert_eq!(trouble(&file, "tls", leaf.clone()), None);
         file.secrets.insert("ca".into(), entry(&authority, public("certificate", "two"))?);
-        assert_eq!(trouble(&file, "tls", leaf), Some(Trouble::Authority { name: "ca".into() }));
+        assert_eq!(trouble(&file, "tls", leaf), Some(EntryError::Authority { name: "ca".into() }));
         assert_eq!(trouble(&file, "ca", authority), None);
         Ok(())
     }

@@ -4,12 +4,19 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use ssh_key::{HashAlg, LineEnding, PrivateKey};
 
 use super::key::SigningKey;
-use super::{NAMESPACE, Signed, Statement};
-use crate::child::{self, ChildError, run_within};
+use super::{Signed, Statement};
+use child::{self, ChildError, run_within};
+
+/// How long ssh-keygen may take: whoever gives it a passphrase, or touches a key, is a person.
+const SIGN_WITHIN: Duration = Duration::from_secs(300);
+/// How often it is looked whether it has ended.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// Why nothing was signed.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +28,10 @@ pub enum SignError {
     Temporary(#[source] std::io::Error),
     #[error("cannot run ssh-keygen")]
     Run(#[source] std::io::Error),
+    #[error(
+        "ssh-keygen did not sign within {secs} s: it waits for a passphrase, for a touch of a key or for the agent"
+    )]
+    Late { secs: u64 },
     #[error("ssh-keygen did not sign: {0}")]
     Failed(String),
     #[error("the key in {} cannot sign", path.display())]
@@ -82,14 +93,14 @@ impl Signer {
 
     /// Signs a statement.
     pub fn sign(&self, statement: &Statement<'_>) -> Result<Signed, SignError> {
-        let text = statement.to_text();
+        let (text, namespace) = (statement.to_text(), statement.subject.namespace());
         let armor = match &self.0 {
             Kind::Own(key, path) => {
                 let failed = |source| SignError::Key { path: path.clone(), source };
-                let made = key.sign(NAMESPACE, HashAlg::Sha512, text.as_bytes()).map_err(failed)?;
+                let made = key.sign(namespace, HashAlg::Sha512, text.as_bytes()).map_err(failed)?;
                 made.to_pem(LineEnding::LF).map_err(failed)?
             }
-            Kind::Keygen(path, _) => keygen(path, &text)?,
+            Kind::Keygen(path, _) => keygen(path, namespace, &text)?,
         };
         Signed::new(statement.counter, &armor)
             .map_err(|_| SignError::Failed("what it printed is no signature".to_owned()))
@@ -106,9 +117,9 @@ fn agent_keys() -> Result<Vec<SigningKey>, SignError> {
     Ok(String::from_utf8_lossy(&output.stdout).lines().filter_map(SigningKey::parse).collect())
 }
 
-fn keygen(key: &Path, text: &str) -> Result<String, SignError> {
+fn keygen(key: &Path, namespace: &str, text: &str) -> Result<String, SignError> {
     let mut command = Command::new("ssh-keygen");
-    command.args(["-q", "-Y", "sign", "-n", NAMESPACE, "-f"]).arg(key);
+    command.args(["-q", "-Y", "sign", "-n", namespace, "-f"]).arg(key);
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -117,6 +128,15 @@ fn keygen(key: &Path, text: &str) -> Result<String, SignError> {
         .map_err(SignError::Run)?;
     if let Some(mut stdin) = child.stdin.take() {
         stdin.write_all(text.as_bytes()).map_err(SignError::Run)?;
+    }
+    // Not by `run_within`: it asks at the terminal, which a group of its own may not read. What it prints fits into a pipe.
+    let until = Instant::now() + SIGN_WITHIN;
+    while child.try_wait().map_err(SignError::Run)?.is_none() {
+        if Instant::now() > until {
+            let _ended = child.kill().and_then(|()| child.wait());
+            return Err(SignError::Late { secs: SIGN_WITHIN.as_secs() });
+        }
+        thread::sleep(LOOK);
     }
     let output = child.wait_with_output().map_err(SignError::Run)?;
     if !output.status.success() {

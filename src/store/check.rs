@@ -21,7 +21,7 @@ pub enum Contradiction {
     NoFile { path: String, wanted_by: String },
     #[error("there is no unit `{unit}`, which {wanted_by} names")]
     NoUnit { unit: String, wanted_by: String },
-    #[error("there is no secret `{secret}`, for which {wanted_by} has a hole")]
+    #[error("there is no secret `{secret}`, which {wanted_by} needs")]
     NoSecret { secret: String, wanted_by: String },
     #[error(
         "a hole of {wanted_by} lies at {offset}, beyond its end, before the hole in front of it, or inside a character"
@@ -98,6 +98,12 @@ fn check_folders(manifest: &Manifest, closure: &Closure) -> Result<(), Contradic
             }
         }
     }
+    for (registry, login) in &manifest.logins {
+        if !manifest.secrets.contains_key(&login.secret) {
+            let wanted_by = format!("the login of `{registry}`");
+            return Err(Contradiction::NoSecret { secret: login.secret.clone(), wanted_by });
+        }
+    }
     let opened = manifest.opened();
     for (name, spec) in &manifest.secrets {
         if !is_plain(name) {
@@ -139,4 +145,20 @@ fn has_unit(manifest: &Manifest, unit: &str, wanted_by: &str) -> Result<(), Cont
         return Ok(());
     }
     Err(Contradiction::NoUnit { unit: unit.to_owned(), wanted_by: wanted_by.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::{Backend, Login};
+
+    #[test]
+    fn a_login_needs_its_secret() {
+        let mut closure = Closure::new(Manifest::new("t", "h", Backend::Quadlet, "0"));
+        assert_eq!(check(&closure), Ok(()));
+        let login = Login { user: "puller".into(), secret: "gone".into() };
+        closure.manifest.logins.insert("r.test".into(), login);
+        let found = check(&closure).map_err(|error| error.to_string());
+        assert_eq!(found, Err("there is no secret `gone`, which the login of `r.test` needs".into()));
+    }
 }

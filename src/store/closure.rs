@@ -59,6 +59,23 @@ impl Closure {
     }
 }
 
+impl Closure {
+    /// Notes a folder whose files nobody will have, and returns a path as long as that of the folder would be.
+    pub fn note_folder(
+        &mut self,
+        owner: &str,
+        delivery: Delivery,
+        files: Vec<(FolderFile, Vec<u8>)>,
+    ) -> String {
+        let digest = Digest::of_nothing();
+        let path = folder_path(&delivery, &digest);
+        let mut files: Vec<FolderFile> = files.into_iter().map(|(file, _)| file).collect();
+        files.sort_by(|a, b| a.name.cmp(&b.name));
+        self.manifest.folders.push(Folder { owner: owner.to_owned(), delivery, digest, files });
+        path
+    }
+}
+
 /// Returns the absolute path of a folder on the host.
 pub fn folder_path(delivery: &Delivery, digest: &Digest) -> String {
     match delivery {
@@ -101,7 +118,7 @@ fn folder_digest(manifest: &Manifest, files: &[(FolderFile, Vec<u8>)]) -> Digest
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::manifest::*;
+    use crate::manifest::*;
 
     fn manifest() -> Manifest {
         let secret = SecretSpec {
@@ -127,8 +144,10 @@ mod tests {
             sysctls: BTreeMap::new(),
             modules: vec![],
             volumes: vec![],
+            formats: BTreeMap::new(),
             images: vec![],
             secrets: BTreeMap::from([("db".to_owned(), secret)]),
+            logins: BTreeMap::new(),
             operators: BTreeMap::new(),
             prechecks: BTreeMap::new(),
         }

@@ -8,6 +8,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
 
+use super::hex;
+
 /// Names content by its SHA-256, written as 64 lower-case hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -16,7 +18,12 @@ pub struct Digest(String);
 impl Digest {
     /// Returns the digest of some bytes.
     pub fn of(bytes: &[u8]) -> Self {
-        Self(hex(&sha2::Sha256::digest(bytes)))
+        Self(hex::encode(&sha2::Sha256::digest(bytes)))
+    }
+
+    /// Returns the digest of nothing, which is known.
+    pub fn of_nothing() -> Self {
+        Self("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855".to_owned())
     }
 
     /// Returns all 64 digits.
@@ -94,17 +101,11 @@ impl Hasher {
 
     /// Returns the digest of all fields so far.
     pub fn finish(&self) -> Digest {
-        Digest(hex(&self.0.clone().finalize()))
+        Digest(hex::encode(&self.0.clone().finalize()))
     }
 }
 
 /// Returns bytes as lower-case hexadecimal digits.
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |it: u8| char::from(DIGITS[usize::from(it)]);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,6 +113,7 @@ mod tests {
     #[test]
     fn the_digest_of_nothing_is_the_known_one() {
         assert_eq!(Digest::of(b"").short(), "e3b0c44298fc");
+        assert_eq!(Digest::of(b""), Digest::of_nothing());
     }
 
     #[test]

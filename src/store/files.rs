@@ -3,11 +3,11 @@
 //! Knows no layout: where things lie is the caller's business.
 
 use std::fs::{self, DirBuilder, File, Permissions};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::fs::{CWD, Mode, OFlags, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
 /// An operation on the file system that failed.
@@ -36,20 +36,22 @@ pub enum FileError {
     Lock { path: PathBuf, source: io::Error },
     #[error("cannot mount memory that is never swapped at {}", path.display())]
     Mount { path: PathBuf, source: io::Error },
+    #[error("{} is no file", path.display())]
+    NoFile { path: PathBuf },
+    #[error("{} is larger than {} MiB", path.display(), most >> 20)]
+    TooLarge { path: PathBuf, most: u64 },
     #[error("no user or group `{name}` on this host, needed for {}", path.display())]
     NoUser { path: PathBuf, name: String },
 }
 
-/// Returns a closure that turns a cause into an error with its path, for `map_err`.
-macro_rules! failed {
+/// Returns a closure that turns a cause into an error with its path, for `map_err`; other layers know it as `files::failed`.
+#[macro_export]
+macro_rules! file_failed {
     ($variant:ident, $path:expr) => {
-        |source| $crate::store::files::FileError::$variant {
-            path: $path.to_path_buf(),
-            source: source.into(),
-        }
+        |source| $crate::files::FileError::$variant { path: $path.to_path_buf(), source: source.into() }
     };
 }
-pub(crate) use failed;
+pub use file_failed as failed;
 
 /// Reads a file.
 pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
@@ -78,6 +80,29 @@ pub fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(FileError::Read { path: path.to_owned(), source }),
     }
+}
+
+/// Reads a plain file of at most so many bytes, that may be absent. Waits for nothing, as a pipe would have it.
+pub fn read_plain(path: &Path, most: u64) -> Result<Option<Vec<u8>>, FileError> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let no_file = || FileError::NoFile { path: path.to_owned() };
+    let file = match rustix::fs::open(path, flags, Mode::empty()) {
+        Ok(file) => File::from(file),
+        Err(Errno::NOENT) => return Ok(None),
+        // What `open` says of a socket.
+        Err(Errno::NXIO) => return Err(no_file()),
+        Err(error) => return Err(FileError::Read { path: path.to_owned(), source: error.into() }),
+    };
+    if !file.metadata().map_err(failed!(Read, path))?.is_file() {
+        return Err(no_file());
+    }
+    let mut bytes = Vec::new();
+    // A length may be untrue, as of files of /proc, so the limit is kept while reading.
+    file.take(most + 1).read_to_end(&mut bytes).map_err(failed!(Read, path))?;
+    if bytes.len() as u64 > most {
+        return Err(FileError::TooLarge { path: path.to_owned(), most });
+    }
+    Ok(Some(bytes))
 }
 
 /// Makes a folder and those above it.

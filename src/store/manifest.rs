@@ -14,6 +14,7 @@ use super::gate::is_false;
 pub use super::gate::{Ask, Gate, Probe};
 use super::precheck::Precheck;
 pub use super::secret::{Alphabet, SecretKind};
+use super::version::DataFormat;
 use super::written::Limit;
 
 /// The version of this schema; a reader refuses a higher one.
@@ -71,10 +72,16 @@ pub struct Manifest {
     /// Names of the volumes in use, sorted. They are made by the units that name them and removed by nobody.
     #[serde(default)]
     pub volumes: Vec<String>,
+    /// Formats of the data in volumes, by the volume.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub formats: BTreeMap<String, DataFormat>,
     /// References of all images in use, sorted; each must be present before anything is touched.
     #[serde(default)]
     pub images: Vec<String>,
-    /// The secrets that holes name, by name.
+    /// How to sign in at the registries of these images, by the registry, or by one and a path.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub logins: BTreeMap<String, Login>,
+    /// The secrets that holes and logins name, and those that the host may read without, by name.
     #[serde(default)]
     pub secrets: BTreeMap<String, SecretSpec>,
     /// Operators without whose signature the host becomes nothing else, by name: Ed25519 keys of SSH.
@@ -332,7 +339,7 @@ pub struct Task {
 pub enum TaskClass {
     /// Old code lives on.
     Expand,
-    /// There is no way back behind it.
+    /// There is no way back past it.
     OneWay,
     /// Runs only when no old code is left anywhere.
     Contract,
@@ -409,6 +416,30 @@ pub struct HostFile {
     pub digest: Digest,
 }
 
+/// Says how to sign in at a registry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Login {
+    /// The user there.
+    pub user: String,
+    /// The secret with the password.
+    pub secret: String,
+}
+
+/// Whether a registry, or one with a path, is where an image comes from.
+pub fn covers(registry: &str, image: &str) -> bool {
+    image.strip_prefix(registry).is_some_and(|rest| {
+        // Behind a registry alone a colon is that of a port: another registry.
+        rest.starts_with('/') || registry.contains('/') && (rest.is_empty() || rest.starts_with([':', '@']))
+    })
+}
+
+/// Returns the entry for an image of some that are by registry: that of the longest name which covers it.
+pub fn entry_of<'a, T>(image: &str, entries: impl IntoIterator<Item = (&'a str, T)>) -> Option<(&'a str, T)> {
+    let found = entries.into_iter().filter(|(registry, _)| covers(registry, image));
+    found.max_by_key(|(registry, _)| registry.len())
+}
+
 /// Says how a secret is made and which making of it is meant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecretSpec {
@@ -450,7 +481,9 @@ impl Manifest {
             sysctls: BTreeMap::new(),
             modules: Vec::new(),
             volumes: Vec::new(),
+            formats: BTreeMap::new(),
             images: Vec::new(),
+            logins: BTreeMap::new(),
             secrets: BTreeMap::new(),
             operators: BTreeMap::new(),
             prechecks: BTreeMap::new(),
@@ -463,7 +496,8 @@ impl Manifest {
         Self { machine_id, operators, ..Self::new(cloud, host, backend, engine) }
     }
 
-    /// Returns the secrets that the host opens: a hole names a part that is one, or none names it and it was granted as a whole.
+    /// Returns the secrets that the host opens: a hole names a part that is one, a login has it, or none names it and it was granted as a
+    /// whole.
     pub fn opened(&self) -> BTreeSet<&str> {
         let (mut named, mut opened) = (BTreeSet::new(), BTreeSet::new());
         for hole in self.folders.iter().flat_map(|folder| &folder.files).flat_map(|file| &file.holes) {
@@ -473,8 +507,14 @@ impl Manifest {
                 opened.insert(name.as_str());
             }
         }
+        opened.extend(self.logins.values().map(|it| it.secret.as_str()));
         opened.extend(self.secrets.keys().map(String::as_str).filter(|name| !named.contains(name)));
         opened
+    }
+
+    /// Returns how to sign in at the registry of an image, with the registry's name; nothing where podman's own logins are used.
+    pub fn login_of(&self, image: &str) -> Option<(&str, &Login)> {
+        entry_of(image, self.logins.iter().map(|(registry, login)| (registry.as_str(), login)))
     }
 
     /// Returns the manifest's one text: indented JSON and a newline.
@@ -513,6 +553,22 @@ pub enum ParseManifest {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_login_of_the_longest_name_counts_and_a_port_is_another_registry() {
+        let names = ["quay.io", "quay.io/kolla", "quay.io/ko", "r.example", "r.example:5000/a/web"];
+        let check = |image: &str, expected: Option<&str>| {
+            let found = entry_of(image, names.map(|it| (it, ())));
+            assert_eq!(found.map(|(name, ())| name), expected, "{image}");
+        };
+        check("quay.io/kolla/cron:1", Some("quay.io/kolla"));
+        check("quay.io/x/cron@sha256:00", Some("quay.io"));
+        check("quay.io.example/kolla/cron", None);
+        check("r.example:5000/b:1", None);
+        check("r.example:5000/a/web:1", Some("r.example:5000/a/web"));
+        check("r.example:5000/a/web2:1", None);
+        check("localhost/x", None);
+    }
 
     #[test]
     fn a_host_opens_what_a_hole_needs_the_secret_of_and_what_it_was_granted() -> Result<(), ParseManifest> {

@@ -5,6 +5,7 @@
 //! ```text
 //! objects/<2 digits>/<62 digits>   a file's bytes, or a closure's listing, by digest
 //! builds/<64 digits>.json          the hosts of one build and their closures
+//! cache/<64 digits>.json           what a host was built from last: see `cache`
 //! ```
 
 use std::collections::{BTreeMap, HashSet};
@@ -42,7 +43,7 @@ pub struct Store {
     /// Held by all who use the store, so that nothing is removed under them.
     _lock: Lock,
     /// Objects seen by this process, so that each is looked for on disk once. Only asked, never walked.
-    seen: Mutex<HashSet<Digest>>,
+    pub(super) seen: Mutex<HashSet<Digest>>,
 }
 
 /// Says which closure each host of a cloud got in one build.
@@ -106,11 +107,23 @@ impl Store {
     ///
     /// It is on disk for good only after [`Store::finish`].
     pub fn add(&self, closure: &Closure) -> Result<Digest, StoreError> {
+        self.add_measured(closure).map(|(digest, _)| digest)
+    }
+
+    /// The same, with the lengths of all its objects in the order of its listing, that of the listing last.
+    pub fn add_measured(&self, closure: &Closure) -> Result<(Digest, Vec<u64>), StoreError> {
         let packed = Packed::of(closure)?;
+        let mut lengths = Vec::new();
         for (digest, bytes) in packed.objects() {
             self.put(digest, bytes)?;
+            lengths.push(bytes.len() as u64);
         }
-        Ok(packed.digest().clone())
+        Ok((packed.digest().clone(), lengths))
+    }
+
+    /// Returns the folder it lies in.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
     }
 
     /// Ends a build: everything reaches the disk, then the record does. Returns the record's path.
@@ -174,7 +187,7 @@ impl Store {
         Ok(files::write_atomic(&path, bytes, OBJECT)?)
     }
 
-    fn path_of(&self, digest: &Digest) -> PathBuf {
+    pub(super) fn path_of(&self, digest: &Digest) -> PathBuf {
         let (front, rest) = digest.as_str().split_at(2);
         self.root.join("objects").join(front).join(rest)
     }
@@ -243,11 +256,11 @@ mod tests {
     fn a_tree_is_read_back_and_replaced_as_a_whole() -> Result<(), StoreError> {
         let root = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
         let folder = root.path().join("a");
-        crate::store::tree::replace_tree(root.path(), &closure("a"))?;
+        crate::tree::replace_tree(root.path(), &closure("a"))?;
         let mut less = closure("a");
         less.files.remove("files/a/run.sh");
-        crate::store::tree::replace_tree(root.path(), &less)?;
-        assert_eq!(crate::store::tree::load_tree(&folder)?, less);
+        crate::tree::replace_tree(root.path(), &less)?;
+        assert_eq!(crate::tree::load_tree(&folder)?, less);
         assert_eq!(files::names(root.path())?, ["a"]);
         Ok(())
     }
@@ -259,28 +272,28 @@ mod tests {
         files::make_folder(&root.path().join("mine"))?;
         files::write_atomic(&mine, b"mine", 0o644)?;
         for host in ["../mine", "..", "", "a/b"] {
-            let refused = crate::store::tree::replace_tree(&out, &closure(host));
+            let refused = crate::tree::replace_tree(&out, &closure(host));
             assert!(matches!(refused, Err(StoreError::Contradiction(check::Contradiction::Name { .. }))));
         }
-        let refused = crate::store::tree::replace_tree(root.path(), &closure("mine"));
+        let refused = crate::tree::replace_tree(root.path(), &closure("mine"));
         assert!(matches!(refused, Err(StoreError::NotOurs { .. })));
         assert!(files::exists(&mine) && !files::exists(&out));
         // A file of this name is no manifest yet, and that of another host is not of this one.
         for text in ["", r#"{"version":1,"name":"thesis"}"#, &closure("other").manifest.to_text()] {
             files::write_atomic(&root.path().join("mine/manifest.json"), text.as_bytes(), 0o644)?;
-            let refused = crate::store::tree::replace_tree(root.path(), &closure("mine"));
+            let refused = crate::tree::replace_tree(root.path(), &closure("mine"));
             assert!(matches!(refused, Err(StoreError::NotOurs { .. })), "{text}");
         }
         // Beside what a build wrote lies something of somebody's.
-        crate::store::tree::replace_tree(root.path(), &closure("a"))?;
+        crate::tree::replace_tree(root.path(), &closure("a"))?;
         let notes = root.path().join("a/notes.txt");
         files::write_atomic(&notes, b"mine", 0o644)?;
-        let refused = crate::store::tree::replace_tree(root.path(), &closure("a"));
+        let refused = crate::tree::replace_tree(root.path(), &closure("a"));
         assert!(matches!(refused, Err(StoreError::Stray { path }) if path == notes));
         files::remove_file(&notes)?;
         // What an older or a newer one wrote is a tree as well.
         let text = r#"{"version":7,"cloud":"c","host":"a","new":[]}"#;
         files::write_atomic(&root.path().join("a/manifest.json"), text.as_bytes(), 0o644)?;
-        crate::store::tree::replace_tree(root.path(), &closure("a"))
+        crate::tree::replace_tree(root.path(), &closure("a"))
     }
 }

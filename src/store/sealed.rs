@@ -48,9 +48,13 @@ fn text_of(record: &impl Serialize) -> String {
 /// Writes a record, on disk when it returns.
 pub fn write(path: &Path, record: &impl Serialize) -> Result<(), FileError> {
     files::make_folder(path.parent().unwrap_or(Path::new("/")))?;
+    files::write_synced(path, text(record).as_bytes(), 0o600)
+}
+
+/// Returns the text of a record, for whom it is enough to know later that it is torn.
+pub fn text(record: &impl Serialize) -> String {
     let sum = Digest::of(text_of(record).as_bytes());
-    let text = text_of(&Sealed { version: VERSION, sum, record });
-    files::write_synced(path, format!("{text}\n").as_bytes(), 0o600)
+    format!("{}\n", text_of(&Sealed { version: VERSION, sum, record }))
 }
 
 /// Reads a record.

@@ -155,7 +155,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::store::manifest::SecretSpec;
+    use crate::manifest::SecretSpec;
 
     /// Every form that a manifest ever had.
     #[test]

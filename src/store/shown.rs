@@ -82,7 +82,7 @@ fn for_each(closure: &mut Closure, with: impl Fn(&mut Vec<u8>, &mut [Hole])) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::manifest::{Backend, Delivery, FolderFile, Format};
+    use crate::manifest::{Backend, Delivery, FolderFile, Format};
 
     #[test]
     fn what_stands_in_holes_is_taken_out_again() {

@@ -1,4 +1,4 @@
-//! What of a store nothing refers to any more: objects that no kept closure lists, records of old builds.
+//! What of a store nothing refers to any more: objects that no kept closure lists, records of old builds, cached hosts of them.
 //!
 //! Knows no generation; whoever calls says which closures and which builds are kept.
 
@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use super::cache;
 use super::digest::Digest;
 use super::files::{self, FileError, failed};
 use super::lock::{self, Lock};
@@ -39,7 +40,8 @@ impl Sweep {
         Ok(lock.map(|lock| Self { root: root.to_owned(), _lock: lock }))
     }
 
-    /// Lists what these closures, these builds and the newest builds do not reach. Builds come first, to be removed first.
+    /// Lists what these closures, these builds and the newest builds do not reach. Builds come first, then what is cached of hosts, to be
+    /// removed before what they lead to.
     pub fn unreached(
         &self,
         closures: &BTreeSet<Digest>,
@@ -47,8 +49,14 @@ impl Sweep {
         newest: usize,
     ) -> Result<Vec<Unreached>, FileError> {
         let (kept, mut unreached) = self.builds(builds, newest)?;
+        let kept: BTreeSet<&Digest> = kept.iter().chain(closures).collect();
+        for (path, closure) in cache::entries(&self.root)? {
+            if closure.is_none_or(|it| !kept.contains(&it)) {
+                unreached.push(measured(path)?);
+            }
+        }
         let mut reached = BTreeSet::new();
-        for closure in kept.iter().chain(closures) {
+        for closure in kept {
             reached.insert(closure.clone());
             // A closure that is not here, or is damaged, keeps nothing else alive.
             let bytes = files::read_if_there(&self.path_of(closure)).ok().flatten().unwrap_or_default();

@@ -131,9 +131,9 @@ fn each_object(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Closure;
-    use crate::store::manifest::parse_manifest;
-    use crate::store::packed::Packed;
+    use crate::Closure;
+    use crate::manifest::parse_manifest;
+    use crate::packed::Packed;
 
     fn closure() -> Closure {
         let text = r#"{"version":1,"cloud":"t","host":"a","backend":"quadlet","engine":"0"}"#;
@@ -223,7 +223,7 @@ mod tests {
         let path = root.path().join("objects").join(front).join(rest);
         let length = packed.objects().find(|(it, _)| *it == digest).map_or(0, |(_, bytes)| bytes.len());
         let damaged = vec![b'x'; length];
-        crate::store::files::write_atomic(&path, &damaged, 0o444).map_err(StoreError::from)?;
+        crate::files::write_atomic(&path, &damaged, 0o444).map_err(StoreError::from)?;
         assert_eq!(store.missing(std::slice::from_ref(digest)), std::slice::from_ref(digest));
         store.receive(&mut sent(packed.objects()).as_slice())?;
         assert_eq!(store.load(digest)?, closure);

@@ -8,20 +8,27 @@ use serde::{Deserialize, Serialize};
 
 use super::manifest::{Encode, Format, Hole};
 
-/// A reader of a hole that does not take every character.
+/// A reader of a hole that does not take every text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limit {
     /// What it is called.
     pub reader: String,
     /// Which characters it takes.
+    #[serde(default, skip_serializing_if = "Chars::is_all")]
     pub chars: Chars,
+    /// How many bytes of UTF-8 it takes, if there is a limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub most_bytes: Option<u32>,
 }
 
 /// Characters that a reader takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Chars {
+    /// All.
+    #[default]
+    All,
     /// No control characters.
     Line,
     /// Those of printable ASCII.
@@ -31,8 +38,13 @@ pub enum Chars {
 }
 
 impl Chars {
+    fn is_all(&self) -> bool {
+        *self == Self::All
+    }
+
     fn has(self, c: char) -> bool {
         match self {
+            Self::All => true,
             Self::Line => !c.is_control(),
             Self::Ascii => matches!(c, ' '..='~'),
             Self::Xml => matches!(c, '\t' | '\n' | '\r' | ' '..='\u{FFFD}' | '\u{10000}'..),
@@ -41,6 +53,7 @@ impl Chars {
 
     fn words(self) -> &'static str {
         match self {
+            Self::All => "every character",
             Self::Line => "no control characters",
             Self::Ascii => "printable ASCII alone",
             Self::Xml => "the characters of XML alone",
@@ -61,12 +74,16 @@ pub fn unfit(file: &str, format: Format, hole: &Hole, value: &str) -> Option<Str
             "has a line break or another control character, and {file} has one line for it"
         ));
     }
-    let limit = hole.limits.iter().find(|it| !value.chars().all(|c| it.chars.has(c)))?;
-    let Limit { reader, chars } = limit;
-    Some(format!(
-        "has a character that {reader}, which reads it in {file}, does not take: {reader} takes {}",
-        chars.words()
-    ))
+    hole.limits.iter().find_map(|Limit { reader, chars, most_bytes }| {
+        if !value.chars().all(|c| chars.has(c)) {
+            return Some(format!(
+                "has a character that {reader}, which reads it in {file}, does not take: {reader} takes {}",
+                chars.words()
+            ));
+        }
+        let most = most_bytes.filter(|most| value.len() > *most as usize)?;
+        Some(format!("is longer than {reader}, which reads it in {file}, takes: at most {most} bytes"))
+    })
 }
 
 /// Returns how many bytes a text has at most with its escapes.
@@ -98,7 +115,7 @@ mod tests {
             escapes: escapes.iter().map(|(c, written)| (*c, (*written).to_owned())).collect(),
             limits: limits
                 .iter()
-                .map(|(reader, chars)| Limit { reader: (*reader).into(), chars: *chars })
+                .map(|(reader, chars)| Limit { reader: (*reader).into(), chars: *chars, most_bytes: None })
                 .collect(),
             shown: 0,
         }
@@ -122,6 +139,11 @@ mod tests {
         assert_eq!(told(Format::Text, &limited, "é").as_deref(), Some(why));
         let why = "has a character that a log, which reads it in `f`, does not take: a log takes no control characters";
         assert_eq!(told(Format::Text, &limited, "\u{85}").as_deref(), Some(why));
+        let mut short = hole(Encode::Url, &[], &[("Erlang", Chars::All)]);
+        short.limits[0].most_bytes = Some(4);
+        assert_eq!(told(Format::Text, &short, "\u{e9}\u{e9}"), None);
+        let why = "is longer than Erlang, which reads it in `f`, takes: at most 4 bytes";
+        assert_eq!(told(Format::Text, &short, "\u{e9}\u{e9}a").as_deref(), Some(why));
         let xml = hole(Encode::Plain, &[], &[("XML", Chars::Xml)]);
         assert!(
             told(Format::Text, &xml, "a\n\u{1F511}").is_none()

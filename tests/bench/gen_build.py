@@ -34,7 +34,7 @@ fn config(h: key of hosts, s: key of services) -> Tree = {
 for h in hosts { hosts[h].volumes.logs = {} }
 for h in hosts, s, service in services {
   hosts[h].containers["${s}"] = {
-    image   = image("${s}")
+    image   = "registry.example/cloud/${s}:1"
     command = ["${s}", "--config-file", "/etc/${s}/${s}.conf"]
     files   = { "/etc/${s}/${s}.conf" = ini(config(h, s)) }
     mounts  = { "/var/log/kolla" = volume("logs") }

@@ -34,7 +34,7 @@ class Generation:
                     self.labels[unit.container] = unit.labels
 
     def hide_names(self):
-        """Takes out the names that stand for secrets in a tree for people: on a host there is nothing in a hole."""
+        """Takes out the names that stand for secrets in a tree for people: on a host there is nothing in an interpolation."""
         for file in (file for folder in self.manifest["folders"] for file in folder["files"]):
             text = self.files[file["path"]]
             for hole in file.get("holes", []):

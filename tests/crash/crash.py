@@ -6,6 +6,7 @@ or with an error, and is followed once each by the next run, by the timer, and b
 
 import argparse
 import contextlib
+import fcntl
 import json
 import os
 import random
@@ -187,6 +188,7 @@ class Bench:
         """Lets what follows a fault happen, and lists what is not as promised after it."""
         problems, fired = [], False
         if follow == "next":
+            let_go(host)
             code = host.command(switch_to(scenario.target))
             if code != scenario.code:
                 problems.append(f"the next run ended with {code}: {host.output('command').strip()}")
@@ -234,6 +236,18 @@ class Struck:
     def hit(self):
         """The calls that a fault was put in."""
         return [it for it in self.calls if it.injected or it.error == "killed"]
+
+
+def let_go(host, secs=10):
+    """Waits until the kernel has closed the lock of a process that was killed: strace ends before the last thread of it does."""
+    lock, deadline = host.root / "run/kolla-lang/lock", time.monotonic() + secs
+    while lock.exists() and time.monotonic() < deadline:
+        with lock.open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                time.sleep(0.05)
 
 
 def switch_to(name):

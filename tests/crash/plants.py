@@ -28,25 +28,26 @@ class Plant:
 
 
 GENERATION, SWITCH, TRANSACTION, JOURNAL, PERFORM, REVERT = (
-    f"src/activate/{it}.rs" for it in ("generation", "switch", "transaction", "journal", "perform", "revert"))
+    f"src/activate/{it}.rs" for it in (
+        "records/generation", "switch/mod", "switch/transaction", "records/journal", "perform/mod", "switch/revert"))
 PLANTS = [
     Plant("commit before the sync", [(GENERATION, "files::sync_file_system(&layout.generations())?;", "")],
           "`boot` is renamed before"),
     Plant("folder of the commit not synced", [(GENERATION, "match files::sync_folder(&layout.etc()).or_else(|_| files::sync_folder(&layout.etc())) {", "match Ok::<(), FileError>(()) {")],
           "before the folder of `boot` is synced"),
-    Plant("timer disarmed before the commit", [(TRANSACTION, "let warnings = match generation::commit(layout, self.number) {", "alarm::disarm(host);\n        let warnings = match generation::commit(layout, self.number) {")],
+    Plant("timer disarmed before the commit", [(TRANSACTION, "let warnings = match generation::commit(layout, self.number) {", "revert_timer::disarm(host);\n        let warnings = match generation::commit(layout, self.number) {")],
           "the timer is disarmed before the commit"),
-    Plant("timer armed after the trial", [(SWITCH, "match alarm::arm(host, &engine, secs).and_then(|()| switch.act(host, &engine)) {", "match switch.act(host, &engine).and_then(|()| alarm::arm(host, &engine, secs)) {")],
+    Plant("timer armed after the trial", [(SWITCH, "match revert_timer::arm(host, &engine, secs).and_then(|()| switch.act(host, &engine)) {", "match switch.act(host, &engine).and_then(|()| revert_timer::arm(host, &engine, secs)) {")],
           "the trial begins before the timer is armed"),
     Plant("journal after the effect", [(TRANSACTION, "host.journal.tell(&Record::Trial { number: self.number })?;\n        generation::open_trial(host.layout, self.number)?;", "generation::open_trial(host.layout, self.number)?;\n        host.journal.tell(&Record::Trial { number: self.number })?;")],
           "the trial comes before its record"),
     Plant("journal not synced", [(JOURNAL, "file.sync_data().map_err(failed!(Sync, path))?;", "")],
           "comes before the journal is synced"),
     Plant("trial dropped after the timer", [
-        (TRANSACTION, "if let Err(error) = generation::drop_trial(layout) {\n            warnings.push(chain(&error));\n        }\n", ""),
-        (TRANSACTION, "warnings.extend(alarm::disarm(host).iter().map(|it| chain(it)));", "warnings.extend(alarm::disarm(host).iter().map(|it| chain(it)));\n        drop(generation::drop_trial(layout));")],
+        (TRANSACTION, "if let Err(error) = generation::drop_trial(layout) {\n            warnings.push(error_chain(&error));\n        }\n", ""),
+        (TRANSACTION, "warnings.extend(revert_timer::disarm(host).iter().map(|it| error_chain(it)));", "warnings.extend(revert_timer::disarm(host).iter().map(|it| error_chain(it)));\n        drop(generation::drop_trial(layout));")],
           "the timer is disarmed while a trial is left"),
-    Plant("stamp before the task", [(PERFORM, "    let job = match &act.verb {\n        Verb::Start | Verb::Task", "    if let Verb::Task { task, .. } = &act.verb\n        && let Some(spec) = closure.manifest.tasks.get(task)\n    {\n        let volumes = host.tools.volumes()?;\n        stamps::set_done(host.layout, task, spec, &volumes)?;\n    }\n    let job = match &act.verb {\n        Verb::Start | Verb::Task")],
+    Plant("stamp before the task", [(PERFORM, "    let job = match &act.verb {\n        Verb::Start | Verb::Task", "    if let Verb::Task { task, .. } = &act.verb\n        && let Some(spec) = closure.manifest.tasks.get(task)\n    {\n        let volumes = host.tools.volumes()?;\n        completions::set_done(host.layout, task, spec, &volumes)?;\n    }\n    let job = match &act.verb {\n        Verb::Start | Verb::Task")],
           "the task ran although it was stamped"),
     Plant("recovery forgets what was stopped", [(REVERT, "let mut touched = switch.progress.touched.clone();", "let mut touched = BTreeSet::new();")],
           "containers run:", ("--scenario", "switch", "--only", "switch | Reload #1 | KILL | timer")),
@@ -56,16 +57,18 @@ PLANTS = [
 
 
 def copy_sources(to):
-    """Copies what changed alone, so that a build of the copy goes on where it was."""
+    """Copies what changed alone, so that a build of the copy goes on where it was; what is gone here goes there too."""
     to.mkdir(parents=True, exist_ok=True)
+    there = set()
     for name in SOURCES:
         source = ROOT / name
-        if source.is_file():
-            write_if_changed(source, to / name)
-            continue
-        for path in sorted(source.rglob("*")):
-            if path.is_file() and "target" not in path.relative_to(ROOT).parts:
-                write_if_changed(path, to / path.relative_to(ROOT))
+        paths = [source] if source.is_file() else sorted(it for it in source.rglob("*") if it.is_file())
+        there |= {it.relative_to(ROOT) for it in paths if "target" not in it.relative_to(ROOT).parts}
+    for path in to.rglob("*"):
+        if path.is_file() and path.relative_to(to) not in there:
+            path.unlink()
+    for path in sorted(there):
+        write_if_changed(ROOT / path, to / path)
 
 
 def write_if_changed(source, to):
@@ -113,7 +116,8 @@ def main():
         copy_sources(copy)
         plant(copy, each.replace)
         environment = os.environ | {"CARGO_TARGET_DIR": str(args.target / "target"), "RUSTFLAGS": "-Awarnings"}
-        subprocess.run(["cargo", "build", "--quiet", "--bin", "kolla-lang"], cwd=copy, env=environment, check=True)
+        # With a test, so that dependencies have the features that they have in tests, and what those compiled serves.
+        subprocess.run(["cargo", "build", "--quiet", "--bin", "kolla-lang", "--test", "layers"], cwd=copy, env=environment, check=True)
         told = is_caught(args.target / "target/debug/kolla-lang", each)
         print(f"   planted: {each.name}\n      {told or 'NOT CAUGHT'}", flush=True)
         caught[each.name] = told

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use kolla_lang::fleet::members::{Fleet, State};
-use kolla_lang::fleet::waves::Wishes;
+use kolla_lang::fleet::waves::WaveOptions;
 
-use super::simulator::{act, hurts_nobody, members, spares, waits};
+use super::simulator::{act, members, waits, within_all_budgets, within_budget};
 
 /// A set of hosts, by bits, and whether any of them ran something before.
 type Done = (u32, bool);
@@ -20,7 +20,7 @@ pub struct Ways<'a> {
 
 impl<'a> Ways<'a> {
     /// Tries every set of hosts as every wave.
-    pub fn of(fleet: &'a Fleet, wishes: &Wishes) -> Self {
+    pub fn of(fleet: &'a Fleet, wave_options: &WaveOptions) -> Self {
         let is_wanted =
             |name: &&String| fleet.hosts[*name].differs && fleet.hosts[*name].state != State::Unreachable;
         let hosts: Vec<&String> = fleet.hosts.keys().filter(is_wanted).collect();
@@ -28,7 +28,7 @@ impl<'a> Ways<'a> {
         let mut open: Vec<Done> = vec![(0, false)];
         while let Some(done) = open.pop() {
             for wave in 1..1u32 << ways.hosts.len() {
-                if wave & done.0 == 0 && ways.is_allowed(done, wave, wishes) {
+                if wave & done.0 == 0 && ways.is_allowed(done, wave, wave_options) {
                     let next = (done.0 | wave, done.1 || ways.runs(wave));
                     if ways.reached.insert(next) {
                         open.push(next);
@@ -51,17 +51,17 @@ impl<'a> Ways<'a> {
         self.reached.iter().any(|(done, _)| {
             let before = self.switched(*done);
             let is_done = self.names(*done).iter().any(|host| hosts.contains(host));
-            !is_done && spares(self.fleet, &before, &these, group).is_ok()
+            !is_done && within_budget(self.fleet, &before, &these, group).is_ok()
         })
     }
 
     /// Whether one host alone can be the first to switch of those that run something.
     pub fn has_single_canary(&self, max_parallel: Option<usize>) -> bool {
-        let wishes = Wishes { canary: None, max_parallel };
+        let wave_options = WaveOptions { canary: None, max_parallel };
         self.reached.iter().filter(|(_, any)| !any).any(|done| {
             (0..self.hosts.len()).any(|idx| {
                 let wave = 1 << idx;
-                wave & done.0 == 0 && self.runs(wave) && self.is_allowed(*done, wave, &wishes)
+                wave & done.0 == 0 && self.runs(wave) && self.is_allowed(*done, wave, &wave_options)
             })
         })
     }
@@ -80,14 +80,14 @@ impl<'a> Ways<'a> {
         is_up
     }
 
-    fn is_allowed(&self, (done, any_ran): Done, wave: u32, wishes: &Wishes) -> bool {
+    fn is_allowed(&self, (done, any_ran): Done, wave: u32, wave_options: &WaveOptions) -> bool {
         let (before, now) = (self.names(done), self.names(wave));
-        if wishes.max_parallel.is_some_and(|most| now.len() > most) {
+        if wave_options.max_parallel.is_some_and(|most| now.len() > most) {
             return false;
         }
         if !any_ran && self.runs(wave) {
             let is_one = now.len() == 1 || now.iter().all(|it| waits(self.fleet, it, now[0]));
-            let is_wished = wishes.canary.as_ref().is_none_or(|it| now == [it]);
+            let is_wished = wave_options.canary.as_ref().is_none_or(|it| now == [it]);
             if !is_one || !is_wished {
                 return false;
             }
@@ -99,6 +99,6 @@ impl<'a> Ways<'a> {
                 || before.contains(&&order.before)
                 || now.contains(&&order.before)
         });
-        kept && hurts_nobody(self.fleet, &self.switched(done), &now).is_ok()
+        kept && within_all_budgets(self.fleet, &self.switched(done), &now).is_ok()
     }
 }

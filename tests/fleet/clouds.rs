@@ -1,4 +1,4 @@
-//! Random clouds as closures: units with two definitions, tasks, groups, and what waits for what across hosts without a circle.
+//! Random clouds as closures: units with two definitions, tasks, groups, and what waits for what across hosts without a cycle.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kolla_lang::fleet::members::{Fleet, Group, Host, Order, State};
-use kolla_lang::fleet::waves::Wishes;
+use kolla_lang::fleet::waves::WaveOptions;
 use proptest::prelude::*;
 use proptest::sample::subsequence;
 
@@ -11,7 +11,7 @@ use proptest::sample::subsequence;
 #[derive(Debug, Clone)]
 pub struct Case {
     pub fleet: Fleet,
-    pub wishes: Wishes,
+    pub wave_options: WaveOptions,
     /// Chooses the moments that are looked at.
     pub salt: u64,
 }
@@ -28,16 +28,16 @@ pub fn cases(most_hosts: usize) -> impl Strategy<Value = Case> {
         let all: Vec<usize> = (0..n).collect();
         let group = (subsequence(all, 1..=n), any::<u64>(), any::<bool>(), 1u64..=3);
         let orders = prop::collection::vec((0..n, 0..n), 0..=n);
-        let wishes = (prop::option::weighted(0.2, 0..n), prop::option::weighted(0.2, 1usize..=3));
+        let wave_options = (prop::option::weighted(0.2, 0..n), prop::option::weighted(0.2, 1usize..=3));
         (
             prop::collection::vec(host, n),
             prop::collection::vec(group, 1..=5),
             orders,
-            wishes,
+            wave_options,
             (any::<u64>(), 0u8..3),
         )
-            .prop_map(|(hosts, groups, orders, wishes, (salt, kind))| {
-                case(&hosts, &groups, &orders, wishes, salt, kind)
+            .prop_map(|(hosts, groups, orders, wave_options, (salt, kind))| {
+                case(&hosts, &groups, &orders, wave_options, salt, kind)
             })
     })
 }
@@ -73,13 +73,13 @@ fn case(
         let (quorum, max_unavailable) = (*quorum, *max_unavailable);
         fleet.groups.insert(group, Group { members: staying, leaving, quorum, max_unavailable });
     }
-    // In most clouds the order has no circles, as in most descriptions.
+    // In most clouds the order has no cycle, as in most descriptions.
     let order = |(one, other): &(usize, usize)| {
         let (before, after) = if kind == 0 { (*one, *other) } else { (*one.min(other), *one.max(other)) };
         (before != after).then(|| Order { before: name(before), after: name(after), what: "task".to_owned() })
     };
     fleet.orders = orders.iter().take(if kind == 2 { 1 } else { orders.len() }).filter_map(order).collect();
-    Case { fleet, wishes: Wishes { canary: canary.map(name), max_parallel }, salt }
+    Case { fleet, wave_options: WaveOptions { canary: canary.map(name), max_parallel }, salt }
 }
 
 fn name(idx: usize) -> String {

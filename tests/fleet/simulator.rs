@@ -4,24 +4,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kolla_lang::fleet::members::{Fleet, Group, State};
-use kolla_lang::fleet::waves::{Waves, Wishes};
+use kolla_lang::fleet::waves::{WaveOptions, Waves};
 
 /// Up or down, for each member of each group.
 type Members = BTreeMap<(String, String), bool>;
 
 /// Looks at every moment that the waves allow; of many, at some.
-pub fn play(fleet: &Fleet, wishes: &Wishes, plan: &Waves, salt: u64) -> Result<(), String> {
+pub fn play(fleet: &Fleet, wave_options: &WaveOptions, plan: &Waves, salt: u64) -> Result<(), String> {
     each_once(fleet, plan)?;
     in_order(fleet, plan)?;
-    canary_first(fleet, wishes, plan)?;
+    canary_first(fleet, wave_options, plan)?;
     let mut is_up = members(fleet);
     let mut salt = salt;
     for wave in &plan.waves {
-        if wishes.max_parallel.is_some_and(|most| wave.hosts.len() > most) {
-            return Err(format!("{:?} are more than {:?}", wave.hosts, wishes.max_parallel));
+        if wave_options.max_parallel.is_some_and(|most| wave.hosts.len() > most) {
+            return Err(format!("{:?} are more than {:?}", wave.hosts, wave_options.max_parallel));
         }
         for moment in moments(&wave.hosts, &mut salt) {
-            hurts_nobody(fleet, &is_up, &moment)?;
+            within_all_budgets(fleet, &is_up, &moment)?;
         }
         for host in &wave.hosts {
             act(fleet, &mut is_up, host, true);
@@ -38,7 +38,7 @@ fn each_once(fleet: &Fleet, plan: &Waves) -> Result<(), String> {
         if n_waves != usize::from(host.differs && reached) {
             return Err(format!("{name} is in {n_waves} waves"));
         }
-        if plan.behind.contains(name) != (host.differs && !reached) {
+        if plan.skipped.contains(name) != (host.differs && !reached) {
             return Err(format!("{name} is behind or is not, wrongly"));
         }
     }
@@ -66,7 +66,7 @@ fn in_order(fleet: &Fleet, plan: &Waves) -> Result<(), String> {
 }
 
 /// The first wave that has a host with something to lose has one host, or hosts that cannot be told apart by their order.
-fn canary_first(fleet: &Fleet, wishes: &Wishes, plan: &Waves) -> Result<(), String> {
+fn canary_first(fleet: &Fleet, wave_options: &WaveOptions, plan: &Waves) -> Result<(), String> {
     let runs = |host: &String| fleet.hosts.get(host).is_some_and(|it| it.state == State::Running);
     let first = plan.waves.iter().find(|wave| wave.hosts.iter().any(runs));
     if plan.waves.iter().filter(|wave| wave.canary).count() != usize::from(first.is_some()) {
@@ -74,7 +74,7 @@ fn canary_first(fleet: &Fleet, wishes: &Wishes, plan: &Waves) -> Result<(), Stri
     }
     let Some(first) = first else { return Ok(()) };
     let alone = first.hosts.len() == 1 || first.hosts.iter().all(|it| waits(fleet, it, &first.hosts[0]));
-    let wished = wishes.canary.as_ref().is_none_or(|it| first.hosts == [it.clone()]);
+    let wished = wave_options.canary.as_ref().is_none_or(|it| first.hosts == [it.clone()]);
     if first.canary && alone && wished { Ok(()) } else { Err(format!("{first:?} is no canary")) }
 }
 
@@ -125,12 +125,17 @@ pub fn act(fleet: &Fleet, is_up: &mut Members, host: &str, up: bool) {
 }
 
 /// Checks one moment of a wave, in which some of its hosts are down at the same time.
-pub fn hurts_nobody(fleet: &Fleet, is_up: &Members, down_now: &[&String]) -> Result<(), String> {
-    fleet.groups.keys().try_for_each(|group| spares(fleet, is_up, down_now, group))
+pub fn within_all_budgets(fleet: &Fleet, is_up: &Members, down_now: &[&String]) -> Result<(), String> {
+    fleet.groups.keys().try_for_each(|group| within_budget(fleet, is_up, down_now, group))
 }
 
 /// Checks what one moment of a wave does to a group.
-pub fn spares(fleet: &Fleet, is_up: &Members, down_now: &[&String], group: &str) -> Result<(), String> {
+pub fn within_budget(
+    fleet: &Fleet,
+    is_up: &Members,
+    down_now: &[&String],
+    group: &str,
+) -> Result<(), String> {
     let it: &Group = &fleet.groups[group];
     let mut then = is_up.clone();
     down_now.iter().for_each(|host| act(fleet, &mut then, host, false));

@@ -135,7 +135,7 @@ class Host:
         }))
 
     def check(self):
-        reasons = [{"message": "it would go back behind a task"}, {"message": "a file is not ours"}]
+        reasons = [{"message": "it would go back past a task"}, {"message": "a file is not ours"}]
         print(json.dumps({"outcome": "refused", "reasons": reasons} if (self.at / "refuses").exists() else None))
 
     def switch(self, words):
@@ -151,6 +151,7 @@ class Host:
             committed, former = read(self.committed), None if words["from"] == "none" else words["from"]
             if committed not in (former, to):
                 return self.end({"outcome": "refused", "reasons": [{"message": "it is something else"}]})
+            write(self.at / "signature", words.get("signature"))
             record = read(self.rollout) or {"from": former, "to": to, "cloud": words.get("cloud"), "time": 0}
             write(self.rollout, record | {"lead": self.lead_of(words)})
             if committed == to:

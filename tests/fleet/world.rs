@@ -4,21 +4,26 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kolla_lang::fleet::members::Fleet;
-use kolla_lang::fleet::record::{End, Phase, Place, Record, parse_record};
-use kolla_lang::fleet::rollout::{Command, Event, Open, Seen, begin, resume, take};
+use kolla_lang::fleet::record::{End, Phase, Record, UnitRef, parse_record};
+use kolla_lang::fleet::rollout::{Command, Event, HostStatus, Open, begin, resume, take};
 use kolla_lang::store::Digest;
 
-use super::simulator::{act, members, spares};
+use super::simulator::{act, members, within_budget};
 
 /// Milliseconds.
 type Time = u64;
 
 /// How long a host waits for a confirmation until it goes back by itself.
 const TIMER: Time = 600_000;
-/// The unit of a task behind which there is no way back.
+/// The unit of a task past which there is no way back.
 const ONE_WAY: &str = "one-way.service";
 /// How long a message takes.
 const LATENCY: Time = 10;
+
+/// Names what a host is whose data of a later format go on.
+fn forward_of(name: &str) -> Digest {
+    Digest::of(format!("{name} forward").as_bytes())
+}
 
 /// What happens to one host.
 #[derive(Debug, Clone, Default)]
@@ -31,8 +36,10 @@ pub struct Fate {
     pub fails: bool,
     /// Whether it vanishes while it switches.
     pub vanishes: bool,
-    /// Whether a task runs on it behind which there is no way back.
+    /// Whether a task runs on it past which there is no way back.
     pub one_way: bool,
+    /// Whether it changes its data so that what it was cannot read them.
+    pub raises: bool,
 }
 
 /// A host.
@@ -47,8 +54,10 @@ struct Host {
     returning: bool,
     finished: bool,
     vanished: bool,
-    /// Whether its task ran behind which there is no way back.
+    /// Whether its task ran past which there is no way back.
     ran_one_way: bool,
+    /// Whether its data are changed.
+    has_raised: bool,
     /// Counts its switches, so that what an earlier one meant to do is not done by a later one.
     turn: u64,
 }
@@ -117,7 +126,8 @@ impl<'a> World<'a> {
                 returning: false,
                 finished: false,
                 ran_one_way: false,
-                vanished: it.phase == Phase::Behind,
+                has_raised: false,
+                vanished: it.phase == Phase::Unreachable,
                 turn: 0,
             };
             Some((name, host))
@@ -211,9 +221,13 @@ impl<'a> World<'a> {
                     };
                     let no_return = host.ran_one_way.then(|| ONE_WAY.to_owned()).into_iter().collect();
                     let committed = host.committed.clone();
-                    (name.clone(), Seen { committed, open, finished: host.finished, no_return })
+                    let forward = host.from.clone().filter(|_| committed == Some(forward_of(name)));
+                    (
+                        name.clone(),
+                        HostStatus { committed, open, finished: host.finished, no_return, forward },
+                    )
                 });
-                let seen: BTreeMap<String, Seen> = seen.collect();
+                let seen: BTreeMap<String, HostStatus> = seen.collect();
                 // Whatever a host has to say it says again to whoever asks.
                 let names: Vec<String> = seen.keys().cloned().collect();
                 self.call(|record| resume(record, &seen))?;
@@ -237,11 +251,11 @@ impl<'a> World<'a> {
         match command {
             Command::Switch { from, to, .. } => self.switch(&name, from, to),
             Command::Release(place) => {
-                for tie in self.record.ties.iter().filter(|tie| tie.after == place) {
-                    let before = &self.hosts[&tie.before.host];
+                for dependency in self.record.ties.iter().filter(|dependency| dependency.after == place) {
+                    let before = &self.hosts[&dependency.before.host];
                     let is_over = before.open.as_ref().is_some_and(|it| it.over || it.going_back);
                     if !is_over && before.committed.as_ref() != Some(&before.to) && !before.vanished {
-                        return Err(format!("{place:?} is released before {:?} is over", tie.before));
+                        return Err(format!("{place:?} is released before {:?} is over", dependency.before));
                     }
                 }
                 if let Some(open) = &mut self.host(&name).open {
@@ -289,23 +303,24 @@ impl<'a> World<'a> {
         Ok(())
     }
 
-    /// What others wait for is over, and the task ran behind which there is no way back.
+    /// What others wait for is over, and the task ran past which there is no way back.
     fn over(&mut self, name: &str, turn: u64) {
         let host = self.host(name);
         if host.turn != turn || host.open.as_ref().is_none_or(|it| it.going_back) {
             return;
         }
         host.open.iter_mut().for_each(|it| it.over = true);
+        host.has_raised |= host.fate.raises && host.from.is_some();
         if host.fate.one_way {
             host.ran_one_way = true;
-            self.report(0, Event::NoReturn(Place { host: name.to_owned(), unit: ONE_WAY.to_owned() }));
+            self.report(0, Event::NoReturn(UnitRef { host: name.to_owned(), unit: ONE_WAY.to_owned() }));
         }
         self.say_over(name);
     }
 
     fn say_over(&mut self, name: &str) {
-        let ties = self.record.ties.iter().filter(|tie| tie.before.host == name);
-        let over: Vec<Place> = ties.map(|tie| tie.before.clone()).collect();
+        let ties = self.record.ties.iter().filter(|dependency| dependency.before.host == name);
+        let over: Vec<UnitRef> = ties.map(|dependency| dependency.before.clone()).collect();
         over.into_iter().for_each(|place| self.report(0, Event::Over(place)));
     }
 
@@ -334,8 +349,12 @@ impl<'a> World<'a> {
 
     /// Its gates hold when the units that waited for other hosts were released, too.
     fn hold_if_ready(&mut self, name: &str) {
-        let waiting =
-            self.record.ties.iter().filter(|tie| tie.after.host == name).map(|tie| tie.after.unit.clone());
+        let waiting = self
+            .record
+            .ties
+            .iter()
+            .filter(|dependency| dependency.after.host == name)
+            .map(|dependency| dependency.after.unit.clone());
         let waiting: BTreeSet<String> = waiting.collect();
         let Some(open) = &mut self.host(name).open else { return };
         if open.ready && !open.holding && !open.going_back && waiting.is_subset(&open.released) {
@@ -384,7 +403,14 @@ impl<'a> World<'a> {
             return Err(format!("{name} is to go back to what it never was"));
         }
         if self.hosts.values().any(|it| it.ran_one_way && !it.vanished) {
-            return Err("it goes back behind what has no way back".to_owned());
+            return Err("it goes back past what has no way back".to_owned());
+        }
+        if self
+            .hosts
+            .values()
+            .any(|it| it.has_raised && it.committed.as_ref() == Some(&it.to) && !it.vanished)
+        {
+            return Err("one goes back where another one's data are of a later format".to_owned());
         }
         if !self.host(name).returning {
             self.host(name).returning = true;
@@ -396,7 +422,7 @@ impl<'a> World<'a> {
         if self.host(name).returning {
             Ok(())
         } else {
-            Err("it goes back behind what has no way back".to_owned())
+            Err("it goes back past what has no way back".to_owned())
         }
     }
 
@@ -428,8 +454,16 @@ impl<'a> World<'a> {
             host.returning = false;
             host.committed = host.from.clone();
         }
+        // Data of a later format go on, in a generation of their own.
+        let forward = forward_of(name);
+        let is_forward = host.has_raised && host.committed == host.from;
+        if is_forward {
+            host.committed = Some(forward);
+        }
         let is_heard = !host.vanished;
-        if is_heard {
+        if is_heard && is_forward {
+            self.report(0, Event::Forward { host: name.to_owned(), why: why.to_owned() });
+        } else if is_heard {
             self.report(0, Event::Returned { host: name.to_owned(), why: why.to_owned() });
         }
     }
@@ -453,9 +487,13 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Whatever is down at this moment, no group is hurt by it.
+    /// Whatever is down at this moment, no group's disruption budget is exceeded by it.
     fn check(&self) -> Result<(), String> {
-        if self.hosts.iter().any(|(name, it)| it.vanished && self.record.hosts[name].phase != Phase::Behind) {
+        if self
+            .hosts
+            .iter()
+            .any(|(name, it)| it.vanished && self.record.hosts[name].phase != Phase::Unreachable)
+        {
             return Ok(());
         }
         let mut is_up = members(self.fleet);
@@ -469,15 +507,19 @@ impl<'a> World<'a> {
             }
         }
         for group in self.fleet.groups.keys() {
-            spares(self.fleet, &is_up, &down, group)?;
+            within_budget(self.fleet, &is_up, &down, group)?;
         }
         Ok(())
     }
 
     fn check_end(&self, end: &End) -> Result<(), String> {
-        let known = || self.hosts.iter().filter(|(name, _)| self.record.hosts[*name].phase != Phase::Behind);
+        let known =
+            || self.hosts.iter().filter(|(name, _)| self.record.hosts[*name].phase != Phase::Unreachable);
         let is_new = |(_, it): (&String, &Host)| it.committed.as_ref() == Some(&it.to) && it.open.is_none();
-        let is_old = |(_, it): (&String, &Host)| it.from.is_none() || it.committed == it.from;
+        // One that held data of a later format forward, and began again from there, is back there.
+        let is_old = |(name, it): (&String, &Host)| {
+            it.from.is_none() || it.committed == it.from || it.committed == self.record.hosts[name].from
+        };
         let vanished = known().any(|(_, it)| it.vanished);
         let holds = match end {
             End::Done => {
@@ -485,10 +527,12 @@ impl<'a> World<'a> {
                     && known().all(is_new)
                     && self.record.last.iter().all(|host| self.hosts[host].finished)
             }
-            End::Behind => known().count() < self.hosts.len() && known().all(is_new),
+            End::Unreachable => known().count() < self.hosts.len() && known().all(is_new),
             End::Refused { .. } => self.hosts.values().all(|it| it.turn == 0),
             End::Returned { .. } => known().all(is_old) && !vanished,
-            End::Stopped { .. } => vanished || !self.record.no_return.is_empty(),
+            End::Stopped { .. } => {
+                vanished || !self.record.no_return.is_empty() || self.hosts.values().any(|it| it.has_raised)
+            }
         };
         let open: Vec<&String> =
             known().filter(|(_, it)| it.open.is_some() && !it.vanished).map(|it| it.0).collect();

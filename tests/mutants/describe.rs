@@ -8,21 +8,21 @@ use kl::data::{Data, DataKind};
 use kl::diag::Severity;
 use kolla_lang::cli::build::make;
 use kolla_lang::cli::describe::{Described, PARTITION};
-use kolla_lang::cli::{report, value};
+use kolla_lang::cli::report;
 use std::fmt;
 
 /// How many came to what.
 #[derive(Default)]
-pub struct Seen {
+pub struct ObservedUnit {
     right: u32,
     wrong: u32,
     unread: u32,
     too_much: u32,
 }
 
-impl fmt::Display for Seen {
+impl fmt::Display for ObservedUnit {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Seen { right, wrong, unread, too_much } = self;
+        let ObservedUnit { right, wrong, unread, too_much } = self;
         write!(
             out,
             "{right} still right, {wrong} wrong, of which {too_much} would cost too much, {unread} unreadable"
@@ -34,7 +34,7 @@ impl fmt::Display for Seen {
 const N_DRAWN: usize = 20;
 
 /// Changes one description as a seed says, and does with it what the commands do.
-pub fn one(corpus: &Corpus, seed: u64, watch: &Watch, seen: &mut Seen) {
+pub fn one(corpus: &Corpus, seed: u64, watch: &Watch, seen: &mut ObservedUnit) {
     let mut rng = Rng::with_seed(seed);
     let case = &corpus.cases[rng.usize(0..corpus.cases.len())];
     let other = corpus.cases[rng.usize(0..corpus.cases.len())].text.clone();
@@ -73,7 +73,7 @@ pub fn one(corpus: &Corpus, seed: u64, watch: &Watch, seen: &mut Seen) {
         let steps = some_leaf(&described, &mut rng);
         if let Ok((data, _)) = described.compiled.value_at(&steps) {
             kl::value::show::text(&data);
-            let _ = serde_json::to_string(&value::Json(&data));
+            render::values::write_json(&mut Vec::new(), &data);
         }
         let _ = described.compiled.why(&steps);
     }

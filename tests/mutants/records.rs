@@ -3,14 +3,19 @@
 use super::change;
 use super::watch::Watch;
 use fastrand::Rng;
-use kolla_lang::activate::adopt::Book;
+use kolla_lang::activate::adopted::Book;
 use kolla_lang::activate::layout::Layout;
-use kolla_lang::activate::{document, enrol, generation, history, journal, pins, stamps};
-use kolla_lang::fleet::{record::parse_record, saved::parse_saved};
+use kolla_lang::activate::part::Enrolled;
+use kolla_lang::activate::{completions, document, generation, history, journal, pins};
+use kolla_lang::fleet::{
+    record::parse_record,
+    saved::{parse_last, parse_saved},
+};
+use kolla_lang::rejoin::protocol::{Position, Request};
 use kolla_lang::rejoin::report;
-use kolla_lang::rejoin::words::{Position, Request};
 use kolla_lang::secrets::seal::PublicKey;
 use kolla_lang::secrets::{file, seal};
+use kolla_lang::sign::key::SigningKey;
 use kolla_lang::store::manifest::{Format, parse_manifest};
 use kolla_lang::store::{Digest, objects, sealed, tree};
 use std::path::{Path, PathBuf};
@@ -55,18 +60,18 @@ pub const READERS: &[Reader] = &[
     ("rollout", |folder, it| {
         let layout = Layout::new(folder);
         seal_or_put(&layout.rollout(), it);
-        drop(enrol::load(&layout));
+        drop(Enrolled::load(&layout));
     }),
     ("adopted", |folder, it| {
         let layout = Layout::new(folder);
         seal_or_put(&layout.adopted().join("a.json"), it);
         drop(Book::load(&layout));
     }),
-    ("stamp", |folder, it| {
+    ("completion", |folder, it| {
         let layout = Layout::new(folder);
-        put(stamps::path(&layout, "k"), it);
-        drop(stamps::finished(&layout));
-        stamps::is_done(&layout, "k");
+        put(completions::path(&layout, "k"), it);
+        drop(completions::finished(&layout));
+        completions::is_done(&layout, "k");
     }),
     ("rejoin-report", |folder, it| {
         let layout = Layout::new(folder);
@@ -94,8 +99,14 @@ pub const READERS: &[Reader] = &[
     }),
     ("rejoin-request", |_, it| drop(serde_json::from_slice::<Request>(it))),
     ("rejoin-member", |_, it| drop(Position::parse(&text(it)))),
-    ("ledger", |_, it| drop(parse_record(&text(it)))),
-    ("saved-plan", |_, it| drop(parse_saved(&text(it)))),
+    ("rollout_store", |_, it| drop(parse_record(&text(it)))),
+    ("saved-plan", |_, it| {
+        let Ok(saved) = parse_saved(&text(it)) else { return };
+        let line = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOzY5bPL5TSXg9HeBNmu3VDgjtlIi2GPR3tikzCU6cGR";
+        let operators = SigningKey::parse(line).map(|key| ("ada".to_owned(), key)).into_iter().collect();
+        drop(saved.check_signature("demo", &operators, None, 0));
+    }),
+    ("last-plan", |_, it| drop(parse_last(&text(it)))),
     ("secrets", |folder, it| {
         if let Ok(found) = file::load(&put(folder.join("cloud.secrets"), it)) {
             found.to_text();

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kolla_lang::activate::observed::{Observed, Seen};
+use kolla_lang::activate::observed::{Observed, ObservedUnit};
 use kolla_lang::activate::request::Options;
 use kolla_lang::activate::steps::{Plan, Verb};
 use kolla_lang::store::Manifest;
@@ -72,7 +72,7 @@ impl Host {
 
     /// Returns what is seen of it.
     pub fn observed(&self) -> Observed {
-        let seen = |run: &Run| Seen::Up {
+        let seen = |run: &Run| ObservedUnit::Up {
             restart: Some(run.digests.restart.clone()),
             reload: Some(run.digests.reload.clone()),
         };

@@ -1,7 +1,7 @@
 //! One description through both evaluators: what differs in values, origins and codes.
 
 use crate::reference::machine::Origin;
-use crate::reference::print::{Seen, Shape};
+use crate::reference::print::{ObservedUnit, Shape};
 use crate::reference::program::File;
 use kl::data::{Data, DataKind};
 use kl::diag::{Code, Diagnostic};
@@ -81,7 +81,7 @@ fn is_of_types(code: &Code) -> bool {
 
 /// Whether the line of a report names its code behind a `#!`.
 fn is_planted(sources: &SourceMap, report: &Diagnostic) -> bool {
-    let position = sources.position(report.at.start);
+    let position = sources.position(report.at.first());
     let line = sources.file(position.file).text.lines().nth(position.line as usize - 1);
     let named = line.and_then(|line| line.split_once("#! ")).and_then(|(_, name)| Code::find(name.trim()));
     named == Some(report.code)
@@ -101,7 +101,7 @@ pub fn differences(files: &[File]) -> Vec<String> {
         return out;
     }
     if seen.contains(&Code::Cycle) && wanted.contains(&Code::Cycle) {
-        // Where a circle is entered decides which of its leaves fail; that it is told is what counts.
+        // Where a cycle is entered decides which of its leaves fail; that it is told is what counts.
         return out;
     }
     // Where a guard, a loop or a computed key failed, the compiler goes on with what it knows as far as is easy, so what follows may
@@ -122,9 +122,9 @@ pub fn differences(files: &[File]) -> Vec<String> {
     out
 }
 
-fn compare(path: &str, data: &Data, seen: &Seen, with: (&SourceMap, bool), out: &mut Vec<String>) {
+fn compare(path: &str, data: &Data, seen: &ObservedUnit, with: (&SourceMap, bool), out: &mut Vec<String>) {
     let (sources, lenient) = with;
-    let all = |a: &[(Arc<str>, Data)], b: &[(Arc<str>, Seen)], out: &mut Vec<String>| {
+    let all = |a: &[(Arc<str>, Data)], b: &[(Arc<str>, ObservedUnit)], out: &mut Vec<String>| {
         let names = |names: Vec<&Arc<str>>| names.iter().map(|n| n.to_string()).collect::<Vec<_>>().join(" ");
         let (x, y) = (names(a.iter().map(|e| &e.0).collect()), names(b.iter().map(|e| &e.0).collect()));
         if x != y && lenient {
@@ -137,7 +137,7 @@ fn compare(path: &str, data: &Data, seen: &Seen, with: (&SourceMap, bool), out: 
             compare(&format!("{path}.{name}"), data, seen, with, out);
         }
     };
-    let items = |a: &[Data], b: &[Seen], out: &mut Vec<String>| {
+    let items = |a: &[Data], b: &[ObservedUnit], out: &mut Vec<String>| {
         if a.len() != b.len() {
             return out.push(format!("{path}: compiler has {} items, reference {}", a.len(), b.len()));
         }
@@ -158,7 +158,7 @@ fn compare(path: &str, data: &Data, seen: &Seen, with: (&SourceMap, bool), out: 
         (kind, Shape::Scalar(text)) if scalar(kind).as_ref() == Some(text) => {}
         (kind, shape) => return out.push(format!("{path}: compiler {}, reference {shape:?}", brief(kind))),
     }
-    let line = |at: Span| sources.place(at.start);
+    let line = |at: Span| sources.place(at);
     let place = |o: &Origin| (line(o.at), o.through.map(line).filter(|t| *t != line(o.at)));
     let here = place(&Origin { at: data.origin.at, through: data.origin.through });
     if !seen.origins.is_empty() && !seen.origins.iter().any(|o| place(o) == here) {

@@ -70,7 +70,7 @@ fn write_data(data: &Data, out: &mut String) {
     }
 }
 
-/// Whether the first was typed, and evaluated without a circle: where one is entered decides which of its leaves fail.
+/// Whether the first was typed, and evaluated without a cycle: where one is entered decides which of its leaves fail.
 fn is_plain(compiled: &Compiled) -> bool {
     let spoils = |text: &str| {
         text.starts_with("kl::types") || text.starts_with("kl::parse") || text == "kl::eval::cycle"

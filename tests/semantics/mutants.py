@@ -21,8 +21,8 @@ from pathlib import Path
 
 FOLDERS = ["lang/src/merge", "lang/src/value", "lang/src/types"]
 FILES = ["lang/src/rank.rs", "lang/src/live.rs"]
-# Words of reports, what `why`, `overrides` and `test` tell, and the names of types are not what a description means.
-LEFT_OUT = {"errors.rs", "absent.rs", "overrides.rs", "test.rs", "expect.rs", "context.rs", "why.rs", "show.rs", "mod.rs", "walk.rs", "check.rs", "taken.rs"}
+# Words of reports, what `why`, `overrides` and `test` tell, who reads a value, and the names of types are not what a description means.
+LEFT_OUT = {"errors.rs", "absent.rs", "overrides.rs", "test.rs", "expect.rs", "context.rs", "why.rs", "show.rs", "mod.rs", "walk.rs", "check.rs", "taken.rs", "readers.rs"}
 # Lines that say something in words, or only how fast it goes.
 WORDS = re.compile(r"errors::|format!|\.help\(|help|message|known|capacity|reserve|trace|evidence|note_|stacker|hash|Debug|did_you_mean|"
                    r"first_at|describe|budget|BUDGET|depth|steps|#\[|assert|report\(|\.push_str|problems|=> errors|spot_path|self\.path\(")

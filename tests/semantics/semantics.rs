@@ -11,6 +11,7 @@
 mod cases;
 mod compare;
 mod drive;
+mod explain;
 mod laws;
 mod random;
 mod reference;

@@ -91,15 +91,3 @@ switch_at_once() {
   for host in "$@"; do there 0 "$work/switch-$host.txt" switch --host "$host" & jobs+=($!); done
   wait_for "${jobs[@]}"
 }
-
-# Waits until a command ends well, and leaves in `took` how many seconds that was: within SECONDS command…
-within() {
-  local began=$SECONDS limit=$1
-  shift
-  while ! "$@" >"$work/within.txt" 2>&1; do
-    [ $((SECONDS - began)) -lt "$limit" ] || { sed 's/^/   | /' "$work/within.txt" >&2; die "\`$*\` did not end well within $limit s"; }
-    sleep 1
-  done
-  # shellcheck disable=SC2034 # for whoever tells it
-  took=$((SECONDS - began))
-}

@@ -35,12 +35,14 @@ build_tool() {
   [ -x "$kolla" ] || die "cargo build --release made no $kolla"
 }
 
-# Takes over compiled dependencies into another target folder that has none yet, and nothing else: take_compiled FOLDER PROFILE
+# Takes over what is compiled into another target folder that has nothing yet, so that only this workspace is compiled there:
+# take_compiled FOLDER PROFILE. Libraries are linked, as cargo does itself; programs of the tests, which are most of it, stay.
 take_compiled() {
   local part
   [ -d "$target/$2/deps" ] && ! [ -d "$1/$2" ] || return 0
-  mkdir -p "$1/$2"
-  for part in deps build .fingerprint; do cp -a "$target/$2/$part" "$1/$2/"; done
+  mkdir -p "$1/$2/deps"
+  find "$target/$2/deps" -maxdepth 1 -name 'lib*' -exec cp -l -t "$1/$2/deps" -- {} +
+  for part in build .fingerprint; do cp -a "$target/$2/$part" "$1/$2/"; done
 }
 
 # Runs a command, keeps what it printed, and wants this exit code: expect CODE FILE command…
@@ -58,13 +60,30 @@ is() { [ "$1" = "$2" ] || die "\"$1\", not \"$2\""; }
 has() { grep -qE -- "$2" "$1" || { sed 's/^/   | /' "$1" >&2; die "no line like /$2/ above"; }; }
 has_not() { ! grep -qE -- "$2" "$1" || { grep -E -- "$2" "$1" | head -3 | sed 's/^/   | /' >&2; die "a line like /$2/"; }; }
 
-# The digest of what this show depends on, by its line `# inputs: ...` (tests/steps.py).
+# Waits until a command ends well, and leaves in `took` how many seconds that was: within SECONDS command…
+# Where it does not, `what_is_there` tells more, which a show may define. It rests as long as the command took, so that what asks much of the machine does not keep it from getting there.
+within() {
+  local began=$SECONDS limit=$1 asked spent
+  shift
+  while asked=${EPOCHREALTIME/[.,]/}; ! "$@" >"$work/within.txt" 2>&1; do
+    spent=$((${EPOCHREALTIME/[.,]/} - asked))
+    [ $((SECONDS - began)) -lt "$limit" ] || { sed 's/^/   | /' "$work/within.txt" >&2; what_is_there >&2 || true; die "\`$*\` did not end well within $limit s"; }
+    [ "$spent" -ge 100000 ] || spent=100000
+    sleep "$((spent / 1000000)).$(printf %06d $((spent % 1000000)))"
+  done
+  # shellcheck disable=SC2034 # for whoever tells it
+  took=$((SECONDS - began))
+}
+what_is_there() { :; }
+
+# The digest of what this show depends on: of what it is about, `+`, of the whole program (tests/steps.py).
 inputs_digest() { python3 "$root/tests/steps.py" digest "$show"; }
 
-# A full run can be stopped and go on: finished points are lines of a file that belongs to this digest.
+# A full run can be stopped and go on: finished points are lines of a file that belongs to what it is about as it is.
 progress_file=
 begin_points() {
-  progress_file=$target/measured/$show.$(inputs_digest).points
+  progress_file=$(inputs_digest)
+  progress_file=$target/measured/$show.${progress_file%+*}.points
   mkdir -p "$target/measured"
   [ "$full" = yes ] || rm -f "$progress_file"
   touch "$progress_file"

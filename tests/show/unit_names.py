@@ -12,7 +12,7 @@ import re
 import sys
 from pathlib import Path
 
-RUN = 'image = "localhost/kolla/memcached:epoxy", contract = .direct'
+RUN = 'image = "localhost/kolla/memcached:2025.1-debian-bookworm", contract = .direct'
 DEFINITIONS = {
     "units": 'hosts.{host}.units.{name} = {{ text = "[Unit]\\nDescription=taken" }}',
     "containers": "hosts.{host}.containers.{name} = {{ " + RUN + " }}",

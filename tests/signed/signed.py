@@ -1,10 +1,12 @@
 """What hosts make of signatures: a scratch host (tests/crash/host.py) is asked to become what nobody signed, somebody else signed, or
-was signed earlier, for another host, cloud or purpose; keys are rotated, brought by an agent, lost and forgotten.
+was signed earlier, for another host, cloud or purpose; keys are rotated, brought by an agent, lost and forgotten. Then the same from
+elsewhere, as one host of a fleet, with plans that were saved.
 
     signed.py --program kolla-lang --seed N --cases N     prints a line for each point, and how many there were
 """
 
 import argparse
+import hashlib
 import json
 import random
 import shutil
@@ -30,7 +32,15 @@ WEB = """hosts.ctl01.containers.web = {
 }
 """
 # Who the operators of each description are; of `bad`, which does not come up, too.
-SITES = {"one": "ada", "two": "bob", "three": "bob", "four": "bob", "bad": "eve", "plain": ""}
+SITES = {"one": "ada", "two": "bob", "three": "bob", "four": "bob", "bad": "eve", "plain": "", "five": "ada", "six": "ada",
+         "seven": "ada"}
+# Stands for `ssh`: what is asked is run on the scratch host, and noted.
+SSH = """#!/bin/sh
+for last; do :; done
+case "$last" in
+"echo '"*) echo "$last" >>LOG; exec nsenter --target PID --mount --uts --ipc --net --pid --root --wdns=/ -- /bin/sh -c "$last" ;;
+esac
+"""
 
 
 class Seen:
@@ -119,6 +129,90 @@ def points(seen):
     seen.operators(["ada"])
 
 
+class Fleet:
+    """An operator who switches the scratch host from elsewhere, as one of a cloud; what stands for `ssh` runs what it is asked on it."""
+
+    def __init__(self, seen, work):
+        self.seen, self.work, self.log = seen, work, work / "asked"
+        for name in ("bin", "operator", "home"):
+            (work / name).mkdir()
+        keeper = seen.host.keeper
+        pid = Path(f"/proc/{keeper}/task/{keeper}/children").read_text().split()[0]
+        ssh = work / "bin/ssh"
+        ssh.write_text(SSH.replace("LOG", str(self.log)).replace("PID", pid))
+        ssh.chmod(0o755)
+
+    def run(self, what, name, how, code, words, reaches=True):
+        """A switch of all hosts; one that is refused leaves the host as it was, and one that reaches no host asks it nothing."""
+        before = self.seen.state()
+        self.log.write_text("")
+        environment = {"PATH": f"{self.work / 'bin'}:/usr/sbin:/usr/bin:/sbin:/bin:/opt/fake", "HOME": str(self.work / "home"),
+                       "RECORDS": str(self.work / "operator")}
+        # The records of root are the machine's.
+        line = 'mkdir -p /var/lib/kolla-lang && mount --bind "$RECORDS" /var/lib/kolla-lang && exec "$@"'
+        command = ["unshare", "--mount", "sh", "-c", line, "sh", Path(self.seen.args.program).resolve(), "switch",
+                   self.work / name / "cloud.kl", *how]
+        found = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, timeout=300)
+        said = found.stdout.decode(errors="replace")
+        if found.returncode != code or words not in said:
+            sys.exit(f"{what}: exit {found.returncode}, not {code}, or no `{words}` in\n{said}")
+        if code == 2 and self.seen.state() != before:
+            sys.exit(f"{what}: it was refused, and something is not as before")
+        if bool(self.log.read_text()) != reaches:
+            sys.exit(f"{what}: the host was {'not ' if reaches else ''}reached")
+        self.seen.n += 1
+        print(f"{code}  {what}")
+
+
+def fleet(seen, work):
+    it = Fleet(seen, work)
+    key = lambda who: ["--sign-with", work / "keys" / who]
+    at = lambda name: work / f"{name}.json"
+    it.run("a fleet: nobody here can sign", "five", [], 2, "no key of an operator")
+    it.run("a fleet: signed by a stranger", "five", key("eve"), 2, "by nobody who is an operator")
+    time.sleep(1.1)
+    it.run("a fleet: each host takes what was signed for it", "five", key("ada"), 0, "")
+    save = lambda name, who: ["--dry-run", "--save", at(name), *who]
+    carry = lambda name: ["--plan", at(name), *key("ada")]
+    it.run("a plan is saved: nobody here can sign it", "six", save("none", []), 2, "no key of an operator")
+    if at("none").exists():
+        sys.exit("a plan was saved that nobody signed")
+    it.run("a plan is saved, and signed", "six", save("early", key("ada")), 0, "")
+    time.sleep(1.1)
+    it.run("a plan is saved again", "six", save("good", key("ada")), 0, "")
+    it.run("a plan is saved by a stranger", "six", save("eve", key("eve")), 0, "")
+    good = json.loads(at("good").read_text())
+    edits = {
+        "unsigned": lambda plan: plan.pop("signature"),
+        "another-host": lambda plan: plan["hosts"].update(ctl02=plan["hosts"]["ctl01"]),
+        "another-goal": lambda plan: plan["hosts"]["ctl01"].update(to=seen.digests["seven"]),
+        "another-order": lambda plan: plan.update(plan="0" * 64),
+        "another-counter": lambda plan: plan.update(signature=f"{int(time.time())}1:{plan['signature'].split(':')[1]}"),
+    }
+    for name, edit in edits.items():
+        plan = json.loads(json.dumps(good))
+        edit(plan)
+        at(name).write_text(json.dumps(plan))
+    refused = {"eve": "by nobody who is an operator", "unsigned": "is not signed"}
+    for name in ("eve", *edits):
+        it.run(f"a saved plan: {name}", "six", carry(name), 2, refused.get(name, "was changed after it was signed"), reaches=False)
+    it.run("a saved plan: of another description", "seven", carry("good"), 2, "this is not what")
+    it.run("a saved plan: signed and as it was", "six", carry("good"), 0, "")
+    it.run("a saved plan: signed before the last one", "six", carry("early"), 2, "signed before the last plan", reaches=False)
+    # What is signed can be read without kolla-lang.
+    counter, body = good["signature"].split(":")
+    signature = good.pop("signature") and f"-----BEGIN SSH SIGNATURE-----\n{body}\n-----END SSH SIGNATURE-----\n"
+    text = json.dumps(good, indent=2, ensure_ascii=False) + "\n"
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    (work / "signature").write_text(signature)
+    (work / "signers").write_text("ada " + (work / "keys/ada.pub").read_text())
+    subprocess.run(["ssh-keygen", "-Y", "verify", "-f", work / "signers", "-I", "ada", "-n", "plan@kolla-lang", "-s",
+                    work / "signature"], input=f"kolla-lang plan 1\ncloud crash\nplan {digest}\ncounter {counter}\n".encode(),
+                   check=True, stdout=subprocess.DEVNULL)
+    print("0  a saved plan: verified by ssh-keygen")
+
+
 def damaged(seen):
     """A signature with one letter changed, or cut."""
     draw = random.Random(seen.args.seed)
@@ -177,6 +271,7 @@ def main():
             host.boot()
             seen = Seen(args, work, host, digests)
             points(seen)
+            fleet(seen, work)
             print(f"{seen.n} points")
     finally:
         if host:

@@ -5,7 +5,7 @@ use super::text::text_of;
 use kl::data::Data;
 use kl::diag::{Code, Diagnostic, Problems};
 use kl::source::{ReadError, SourceMap, World};
-use kl::value::expect::{Answer, Caller};
+use kl::value::caller::{Answer, Caller};
 use kl::{Checked, Compiled};
 use kolla_lang::cli::describe::Typed;
 use kolla_lang::cli::test::run::judge;
@@ -106,7 +106,10 @@ fn run_tests(checked: Checked, is_cloud: bool) -> (Checked, Problems) {
             judge(&typed, test, 1)
         } else {
             let compiled = typed.checked.evaluate_with(test, Some("hosts"));
-            compiled.judge(test, &Reported(compiled.all_problems(1)))
+            let (_, parts) = compiled.parts(1, |_, _| ());
+            let mut all = compiled.problems().clone();
+            all.extend(parts);
+            compiled.judge(test, &Reported(all.sorted()))
         };
         judged.failures.into_iter().for_each(|it| {
             problems.push(it.report);
@@ -165,7 +168,7 @@ fn problems(compiled: &Compiled, is_cloud: bool, tested: Problems) -> Vec<Diagno
 }
 
 fn report(diagnostic: &Diagnostic, sources: &SourceMap, entry: &str) -> Report {
-    let (start, end) = (sources.position(diagnostic.at.start), sources.position(diagnostic.at.end));
+    let (start, end) = (sources.position(diagnostic.at.first()), sources.position(diagnostic.at.after()));
     let name = &sources.file(start.file).name;
     let file = if **name == *entry { String::new() } else { format!("{name}:") };
     let line = if start.line == end.line { String::new() } else { format!("{}:", end.line) };
@@ -219,6 +222,7 @@ impl World for Case<'_> {
 
     fn library_modules(&self) -> Vec<String> {
         let ours = self.0.all.keys().filter_map(|name| name.strip_prefix("library/")?.strip_suffix(".kl"));
-        ours.map(str::to_owned).chain(kolla_lang::cli::world::Disk::new("", None).library_modules()).collect()
+        let all = kolla_lang::stdlib::modules().into_iter().map(str::to_owned);
+        ours.map(str::to_owned).chain(all).collect()
     }
 }

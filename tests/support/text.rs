@@ -66,8 +66,15 @@ fn part(part: &SecretPart) -> String {
                 Encode::Within(encoder) => &format!("|{}", encoder.name),
             };
             let limits: String =
-                limits.iter().map(|it| format!("|for {}: {}", it.reader, it.chars.words())).collect();
+                limits.iter().map(|it| format!("|for {}: {}", it.reader, limit_words(it))).collect();
             format!("{name}{part}{how}{limits}")
         }
+    }
+}
+
+fn limit_words(limit: &kl::encode::Limit) -> String {
+    match limit.most_bytes {
+        Some(most) => format!("at most {most} bytes"),
+        None => limit.chars.words().to_owned(),
     }
 }

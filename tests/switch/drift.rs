@@ -4,14 +4,17 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::PathBuf;
 
-use kolla_lang::activate::adopt::accept::{accept, forget};
+use kolla_lang::activate::adopt::accept::{AcceptError, accept, forget};
 use kolla_lang::activate::adopt::containers::{kept_name, settle};
-use kolla_lang::activate::drift::Kind;
 use kolla_lang::activate::drift::report::{Status, status};
-use kolla_lang::activate::failure::{ActivateError, NotBegun, Refusal};
-use kolla_lang::activate::stock::Container;
-use kolla_lang::activate::switch::{Outcome, Target, chain, held};
-use kolla_lang::store::Closure;
+use kolla_lang::activate::error_report::error_chain;
+use kolla_lang::activate::failure::{NotBegun, Refusal};
+use kolla_lang::activate::finding::Kind;
+use kolla_lang::activate::generation::current_generation;
+use kolla_lang::activate::inventory::Container;
+use kolla_lang::activate::outcome::{ActivateError, Outcome};
+use kolla_lang::activate::request::Target;
+use kolla_lang::store::{Closure, Digest};
 
 use super::fake::{Ended, Fail, Fake, FakeSystemd, FakeTools, FakeUnit, Planted, Scenario};
 
@@ -25,6 +28,11 @@ pub fn scenarios() -> Vec<Scenario> {
         ("a-foreign-stamp-is-refused", a_foreign_stamp_is_refused),
         ("a-unit-of-the-host-is-refused", a_unit_of_the_host_is_refused),
         ("an-adopted-file-comes-back", an_adopted_file_comes_back),
+        (
+            "one-name-that-is-wrong-adopts-and-forgets-nothing",
+            one_name_that_is_wrong_adopts_and_forgets_nothing,
+        ),
+        ("what-was-accepted-in-part-is-no-refusal", what_was_accepted_in_part_is_no_refusal),
         ("an-adopted-folder-comes-back", an_adopted_folder_comes_back),
         ("an-adopted-container-comes-back", an_adopted_container_comes_back),
         ("adoption-is-by-content", adoption_is_by_content),
@@ -57,7 +65,7 @@ fn host(closure: &Closure) -> Result<Fake, String> {
 
 fn look(fake: &Fake) -> Result<Status, String> {
     let (mut systemd, mut tools) = (fake.systemd(), fake.tools());
-    status(&fake.layout, &mut systemd, &mut tools).map_err(|error| chain(&error))
+    status(&fake.layout, &mut systemd, &mut tools).map_err(|error| error_chain(&error))
 }
 
 fn kinds(fake: &Fake) -> Result<Vec<(Kind, String)>, String> {
@@ -99,7 +107,7 @@ fn same<T: PartialEq + std::fmt::Debug>(found: T, wanted: T) -> Result<(), Strin
 }
 
 fn adopt(fake: &Fake, name: &str) -> Result<(), String> {
-    accept(&fake.layout, &mut fake.tools(), name).map(drop).map_err(|error| chain(&error))
+    accept(&fake.layout, &mut fake.tools(), &[name.to_owned()]).map(drop).map_err(|error| error_chain(&error))
 }
 
 fn a_fresh_host_has_no_drift() -> Result<(), String> {
@@ -294,7 +302,7 @@ fn an_adopted_file_comes_back() -> Result<(), String> {
     same(path.is_symlink(), true)?;
     // Once more by name changes nothing of what is kept, and it cannot be forgotten while it is set aside.
     adopt(&fake, "/etc/hosts")?;
-    same(forget(&fake.layout, "/etc/hosts").is_err(), true)?;
+    same(forget(&fake.layout, &["/etc/hosts".to_owned()]).is_err(), true)?;
     same(kinds(&fake)?, vec![])?;
     same(committed(fake.switch(&web("c")))?, 3)?;
     let mode = io(fs::metadata(&path))?.permissions().mode() & 0o777;
@@ -303,7 +311,52 @@ fn an_adopted_file_comes_back() -> Result<(), String> {
     same(committed(fake.activate(Target::Before))?, 2)?;
     same(io(fs::read_to_string(&path))?, "ours\n".to_owned())?;
     same(committed(fake.switch(&web("d")))?, 4)?;
-    same(forget(&fake.layout, "/etc/hosts").is_ok(), true)
+    same(forget(&fake.layout, &["/etc/hosts".to_owned()]).is_ok(), true)
+}
+
+/// What lies among the records of what was accepted.
+fn records(fake: &Fake) -> Vec<String> {
+    let all = fs::read_dir(fake.layout.adopted()).into_iter().flatten().flatten();
+    let mut names: Vec<String> = all.map(|it| it.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+fn one_name_that_is_wrong_adopts_and_forgets_nothing() -> Result<(), String> {
+    let fake = host(&web("a"))?;
+    let (good, bad) = ("/etc/hosts".to_owned(), "/etc/absent".to_owned());
+    io(fs::write(fake.layout.at(&good), "theirs\n"))?;
+    for names in [[good.clone(), bad.clone()], [bad.clone(), good.clone()]] {
+        match accept(&fake.layout, &mut fake.tools(), &names) {
+            Err(AcceptError::NotBegun(_)) => {}
+            other => return Err(format!("{other:?}")),
+        }
+        same(records(&fake), vec![])?;
+    }
+    adopt(&fake, &good)?;
+    let before = records(&fake);
+    match forget(&fake.layout, &[good.clone(), bad]) {
+        Err(AcceptError::NotBegun(_)) => {}
+        other => return Err(format!("{other:?}")),
+    }
+    same(records(&fake), before)
+}
+
+fn what_was_accepted_in_part_is_no_refusal() -> Result<(), String> {
+    let fake = host(&web("a"))?;
+    let names = ["/etc/one".to_owned(), "/etc/two".to_owned()];
+    for name in &names {
+        io(fs::write(fake.layout.at(name), format!("{name}\n")))?;
+    }
+    // A folder where the copy of the second one must lie.
+    let place = fake.layout.adopted().join("kept").join(Digest::of(b"/etc/two\n").as_str());
+    io(fs::create_dir_all(place.join("x")))?;
+    match accept(&fake.layout, &mut fake.tools(), &names) {
+        Err(AcceptError::Half { name, done, .. }) => {
+            same((name, done), (names[1].clone(), names[..1].to_vec()))
+        }
+        other => Err(format!("{other:?}")),
+    }
 }
 
 fn an_adopted_folder_comes_back() -> Result<(), String> {
@@ -374,7 +427,7 @@ fn an_adopted_container_survives_any_failure() -> Result<(), String> {
         adopt(&fake, "web")?;
         fake.world.borrow_mut().calls = 0;
         let ended = fake.switch_failing(&web("a"), Planted { at, fail: Fail::FromThen })?;
-        let held = held(&fake.layout).map_err(|error| chain(&error))?;
+        let held = current_generation(&fake.layout).map_err(|error| error_chain(&error))?;
         let manifest = held.map(|it| it.closure.manifest);
         // Somebody looked after the host that got stuck: ours is stopped first, as it is by a recovery.
         if matches!(ended, Err(ActivateError::Stuck(_))) {
@@ -384,7 +437,7 @@ fn an_adopted_container_survives_any_failure() -> Result<(), String> {
         // What was cut off is finished by another call, and one more does nothing.
         for _ in 0..2 {
             if let Some(error) = settle(&fake.layout, &mut systemd, &mut tools, manifest.as_ref()).first() {
-                return Err(format!("with call {at} failing: {}", chain(error)));
+                return Err(format!("with call {at} failing: {}", error_chain(error)));
             }
         }
         let wanted = match manifest {

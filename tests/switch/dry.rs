@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use kolla_lang::activate::dry_run::{DryRun, dry_run};
-use kolla_lang::activate::failure::{ActivateError, NotBegun};
+use kolla_lang::activate::error_report::error_chain;
+use kolla_lang::activate::failure::NotBegun;
 use kolla_lang::activate::journal::{Reader, Record};
+use kolla_lang::activate::outcome::{ActivateError, Outcome};
 use kolla_lang::activate::request::Options;
-use kolla_lang::activate::switch::{Outcome, chain};
 use kolla_lang::store::Closure;
 
 use super::fake::{Fake, Scenario};
@@ -66,7 +67,7 @@ struct Said {
 fn said(fake: &Fake, to: &Closure) -> Result<Said, String> {
     let (mut systemd, mut tools) = (fake.systemd(), fake.tools());
     let run = dry_run(&fake.layout, &mut systemd, &mut tools, to, &fake.options);
-    let DryRun { preview, pulls, kernel, refusals, barred } = run.map_err(|error| chain(&error))?;
+    let DryRun { preview, pulls, kernel, refusals, barred } = run.map_err(|error| error_chain(&error))?;
     if let Some(error) = barred {
         return Err(error.to_string());
     }
@@ -77,7 +78,7 @@ fn said(fake: &Fake, to: &Closure) -> Result<Said, String> {
     Ok(Said { lines, is_refused })
 }
 
-/// Returns what the journal of the last switch tells of: each deed and its reason.
+/// Returns what the journal of the last switch tells of: each action and its reason.
 fn told(fake: &Fake) -> Result<Vec<(String, String)>, String> {
     let entries = fs::read_dir(fake.layout.journals()).map_err(|error| error.to_string())?.flatten();
     let mut deeds = Vec::new();
@@ -97,7 +98,7 @@ fn told(fake: &Fake) -> Result<Vec<(String, String)>, String> {
     Ok(deeds)
 }
 
-/// Checks that each line was done and each deed said, for the same reason. What comes after what is only said.
+/// Checks that each line was done and each action said, for the same reason. What comes after what is only said.
 fn match_lines(lines: Vec<String>, deeds: Vec<(String, String)>) -> Result<(), String> {
     let mut open: BTreeMap<usize, &(String, String)> = deeds.iter().enumerate().collect();
     for line in &lines {

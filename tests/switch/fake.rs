@@ -2,31 +2,33 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use std::{fs, io};
 
 use super::keys;
 use kolla_lang::activate::ask::Answer;
-use kolla_lang::activate::failure::{ActivateError, Failure, NotBegun};
-use kolla_lang::activate::generation;
+use kolla_lang::activate::error_report::error_chain;
+use kolla_lang::activate::failure::{Failure, NotBegun};
+use kolla_lang::activate::guard::may_start;
 use kolla_lang::activate::history::{self, End};
+use kolla_lang::activate::host::Host;
+use kolla_lang::activate::inventory::{Container, ContainerInventory, DIGEST_LABEL, Deed, Image, UNIT_LABEL};
 use kolla_lang::activate::journal::Journal;
 use kolla_lang::activate::layout::Layout;
-use kolla_lang::activate::listed;
 use kolla_lang::activate::memory::Memory;
-use kolla_lang::activate::perform::Host;
-use kolla_lang::activate::podman::{DryRun, Health, Inspected, ToolError, Tools};
+use kolla_lang::activate::outcome::{ActivateError, Outcome};
+use kolla_lang::activate::podman::{DryRun, Health, Inspected, Tools};
 use kolla_lang::activate::recover::{recover, recover_after_boot};
-use kolla_lang::activate::request::Options;
-use kolla_lang::activate::stamps;
-use kolla_lang::activate::stock::{Container, DIGEST_LABEL, Deed, Image, Stock, UNIT_LABEL};
-use kolla_lang::activate::switch::{Outcome, Target, chain, switch};
-use kolla_lang::activate::systemd::{Alarm, Job, JobId, Launch, Systemd, SystemdError, UnitState};
+use kolla_lang::activate::request::{Options, Target};
+use kolla_lang::activate::switch::switch;
+use kolla_lang::activate::systemd::{Job, JobId, Launch, RevertTimer, Systemd, SystemdError, UnitState};
+use kolla_lang::activate::tool::ToolError;
+use kolla_lang::activate::{completions, generation, listed};
 use kolla_lang::child::ChildError;
 use kolla_lang::secrets::Vault;
 use kolla_lang::store::files::FileError;
@@ -97,11 +99,15 @@ pub struct World {
     ended: Vec<(JobId, String)>,
     pub now: Duration,
     pub calls: u64,
-    jobs: u64,
+    pub jobs: u64,
     planted: Option<Planted>,
     failed: bool,
     pub log: Vec<String>,
     pub no_image: Option<String>,
+    /// Whether no image can be pulled.
+    pub no_pull: bool,
+    /// What podman was given to sign in with at its last pull, and whether it lay in memory, for root alone.
+    pub login: Option<(String, bool)>,
     pub alarms: BTreeSet<String>,
     /// Containers that answer no probe well.
     pub refusing: BTreeSet<String>,
@@ -341,12 +347,12 @@ impl Systemd for FakeSystemd {
         Err(SystemdError::Exists { name: service.name.clone() })
     }
 
-    fn arm(&mut self, alarm: &Alarm) -> Result<(), SystemdError> {
+    fn arm(&mut self, revert_timer: &RevertTimer) -> Result<(), SystemdError> {
         let mut world = self.world.borrow_mut();
-        if world.fails(format!("arm {}", alarm.timer)) {
+        if world.fails(format!("arm {}", revert_timer.timer)) {
             return Err(SystemdError::Gone);
         }
-        world.alarms.insert(alarm.timer.clone());
+        world.alarms.insert(revert_timer.timer.clone());
         Ok(())
     }
 
@@ -391,8 +397,20 @@ impl Tools for FakeTools {
         Ok(self.0.borrow().no_image.as_deref() != Some(reference))
     }
 
-    fn pull(&mut self, reference: &str) -> Result<(), ToolError> {
+    fn pull(&mut self, reference: &str, login: Option<&Path>) -> Result<(), ToolError> {
+        let of = |path: &Path| {
+            let text = std::fs::read_to_string(path).unwrap_or_default();
+            let mode = std::fs::metadata(path).map_or(0, |it| it.permissions().mode() & 0o777);
+            let folder = path.parent().unwrap_or(Path::new("/"));
+            (text, mode == 0o600 && self.0.borrow().memory.contains(folder))
+        };
+        let login = login.map(of);
+        self.0.borrow_mut().login = login;
         self.call(&format!("podman pull {reference}"))?;
+        if self.0.borrow().no_pull {
+            let (command, complaint) = (format!("podman pull {reference}"), "401 Unauthorized".to_owned());
+            return Err(ToolError::Failed { command, complaint });
+        }
         self.0.borrow_mut().no_image = None;
         Ok(())
     }
@@ -490,7 +508,7 @@ impl Memory for FakeTools {
     }
 }
 
-impl Stock for FakeTools {
+impl ContainerInventory for FakeTools {
     fn containers(&mut self) -> Result<Vec<Container>, ToolError> {
         self.call("podman ps")?;
         let world = self.0.borrow();
@@ -618,7 +636,7 @@ impl Fake {
             options: self.options.clone(),
             journal: Journal::default(),
             alarms: Vec::new(),
-            standing: None,
+            armed_timer: None,
             interrupted: &self.interrupted,
         };
         run(&mut host)
@@ -654,10 +672,14 @@ impl Fake {
             Rescue::Recovery => self.as_host(String::new(), recover).map(drop).map_err(ActivateError::from),
             Rescue::Reboot => {
                 self.boot();
-                recover_after_boot(&self.layout, &mut FakeTools(Rc::clone(&self.world)))
+                let recovered = recover_after_boot(&self.layout, &mut FakeTools(Rc::clone(&self.world)));
+                if matches!(recovered, Ok(true)) {
+                    self.start_committed();
+                }
+                recovered.map(drop)
             }
         };
-        ended.map_err(|error| format!("{rescue:?}: {}: {error:?}", chain(&error)))
+        ended.map_err(|error| format!("{rescue:?}: {}: {error:?}", error_chain(&error)))
     }
 
     /// Loses the power and boots: nothing in memory is left, and the units of the committed generation start.
@@ -671,19 +693,28 @@ impl Fake {
         world.units.clear();
         world.alarms.clear();
         world.memory.clear();
-        world.defined = chosen(&self.layout);
-        let units: Vec<String> = world
-            .defined
-            .iter()
-            .flat_map(|it| it.units.iter().filter(|(_, unit)| unit.boot).map(|(name, _)| name.clone()))
-            .collect();
-        for unit in units {
-            world.start(&unit, "done");
-        }
+        drop(world);
+        self.start_committed();
+        let mut world = self.world.borrow_mut();
         // What starts replaces its own.
         let made: Vec<String> = world.containers().map(|it| it.name).collect();
         for container in left.into_iter().filter(|it| !made.contains(&it.name)) {
             world.theirs.insert(container.id.clone(), Container { state: "created".to_owned(), ..container });
+        }
+    }
+
+    /// Has systemd read what is committed, and start of it what does not run and may by the guard of formats.
+    fn start_committed(&mut self) {
+        let mut world = self.world.borrow_mut();
+        world.defined = chosen(&self.layout);
+        let Some(manifest) = world.defined.clone() else { return };
+        for unit in manifest.units.iter().filter(|(_, unit)| unit.boot).map(|(name, _)| name) {
+            let is_up = world.units.get(unit).is_some_and(|it| it.state.is_up());
+            let mut tools = FakeTools(Rc::default());
+            tools.0.borrow_mut().volumes = world.volumes.clone();
+            if !is_up && may_start(&self.layout, &mut tools, &manifest, unit).is_ok() {
+                world.start(unit, "done");
+            }
         }
     }
 
@@ -750,9 +781,9 @@ impl Fake {
     pub fn check(&self, from: Option<&Closure>, to: &Closure, ended: &Ended) -> Result<(), String> {
         let booted = generation::booted(&self.layout).map_err(|error| error.to_string())?;
         let old = from.map(|_| 1);
-        let all = listed::list(&self.layout).map_err(|error| chain(&error))?;
+        let all = listed::list(&self.layout).map_err(|error| error_chain(&error))?;
         let ends: Vec<End> = history::load(&self.layout)
-            .map_err(|error| chain(&error))?
+            .map_err(|error| error_chain(&error))?
             .iter()
             .skip(from.iter().len())
             .map(|it| it.end)
@@ -781,8 +812,8 @@ impl Fake {
                 is(old, &[End::Reverted], n_old)?;
                 for task in tasks {
                     let once = &to.manifest.tasks[task].once;
-                    if !stamps::is_done(&self.layout, once) {
-                        return Err(format!("task {task} is called done and has no stamp"));
+                    if !completions::is_done(&self.layout, once) {
+                        return Err(format!("task {task} is called done and has no completion"));
                     }
                 }
                 if *held != old {
@@ -917,8 +948,8 @@ fn rollback_takes_no_number() -> Result<(), String> {
     })?;
     expect(&fake.activate(Target::Number(2)), |it| matches!(it, Ok(Outcome::Committed { number: 2, .. })))?;
     let numbers: Vec<u64> =
-        listed::list(&fake.layout).map_err(|error| chain(&error))?.iter().map(|it| it.number).collect();
-    let events = history::load(&fake.layout).map_err(|error| chain(&error))?.len();
+        listed::list(&fake.layout).map_err(|error| error_chain(&error))?.iter().map(|it| it.number).collect();
+    let events = history::load(&fake.layout).map_err(|error| error_chain(&error))?.len();
     if (numbers.as_slice(), events) == ([1, 2].as_slice(), 4) {
         Ok(())
     } else {

@@ -1,12 +1,11 @@
 //! Gates, policies, networks and tasks on a host that is not there: what opens a gate, what fails it, and what is left alone.
 
-use kolla_lang::activate::contracts;
 use kolla_lang::activate::dry_run::dry_run;
-use kolla_lang::activate::failure::{ActivateError, Failure, NotBegun};
-use kolla_lang::activate::generation;
-use kolla_lang::activate::request::{NoGate, Options};
-use kolla_lang::activate::stamps;
-use kolla_lang::activate::switch::{Outcome, Target, chain};
+use kolla_lang::activate::error_report::error_chain;
+use kolla_lang::activate::failure::{Failure, NotBegun};
+use kolla_lang::activate::outcome::{ActivateError, Outcome};
+use kolla_lang::activate::request::{NoGate, Options, Target};
+use kolla_lang::activate::{completions, contracts, generation};
 use kolla_lang::store::Closure;
 
 use super::fake::{Ended, Fake, Scenario};
@@ -97,7 +96,7 @@ fn a_unit_that_flaps_goes_back() -> Result<(), String> {
     let ended = fake.switch(&to);
     let failure = reverted(&ended)?;
     if !matches!(failure, Failure::Died { unit, .. } if unit == "api.service") {
-        return Err(chain(failure));
+        return Err(error_chain(failure));
     }
     fake.check(Some(&from), &to, &ended)
 }
@@ -195,7 +194,7 @@ fn a_contract_runs_when_all_is_committed() -> Result<(), String> {
     committed(&fake.switch(&to))?;
     let place = |call: &str| fake.world.borrow().log.iter().rposition(|it| it == call);
     // The last reload reads the committed generation.
-    if place("Start drop.service") < place("daemon-reload") || !stamps::is_done(&fake.layout, "2") {
+    if place("Start drop.service") < place("daemon-reload") || !completions::is_done(&fake.layout, "2") {
         return Err(format!("{:#?}", fake.world.borrow().log));
     }
     Ok(())
@@ -207,13 +206,13 @@ fn a_contract_that_is_left_waits() -> Result<(), String> {
     fake.options.leave_last = true;
     for _ in 0..2 {
         let ended = fake.switch(&to);
-        if ended.is_err() || stamps::is_done(&fake.layout, "2") {
+        if ended.is_err() || completions::is_done(&fake.layout, "2") {
             return Err(format!("{ended:?}: {:#?}", fake.world.borrow().log));
         }
     }
     fake.options.leave_last = false;
     let ended = fake.switch(&to);
-    if stamps::is_done(&fake.layout, "2") { Ok(()) } else { Err(format!("{ended:?}")) }
+    if completions::is_done(&fake.layout, "2") { Ok(()) } else { Err(format!("{ended:?}")) }
 }
 
 /// Wants a switch to be refused for one reason, with nothing touched.
@@ -242,8 +241,8 @@ fn new(closure: &Closure) -> Target {
 
 fn behind(number: u64, done_for: u64) -> String {
     format!(
-        "there is no way back behind the task `drop`, done for generation {done_for}: generation {number} may need what it changed; once \
-         that is there again, `--allow-behind drop`"
+        "there is no way back past the task `drop`, done for generation {done_for}: generation {number} may need what it changed; once \
+         that is there again, `--allow-rollback-past drop`"
     )
 }
 
@@ -259,16 +258,15 @@ fn a_generation_behind_a_contract_is_refused() -> Result<(), String> {
     // The same description built again is no other generation.
     refused(&mut fake, new(&first), &both)?;
     let dry = dry_run(&fake.layout, &mut fake.systemd(), &mut fake.tools(), &first, &fake.options)
-        .map_err(|error| chain(&error))?;
+        .map_err(|error| error_chain(&error))?;
     is(&dry.refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"), &both)?;
-    fake.options.allow_behind.insert("drpo".into());
-    let misnamed =
-        "`--allow-behind drpo` names no task that was finished on this host\n  help: finished were drop";
+    fake.options.allow_rollback_past.insert("drpo".into());
+    let misnamed = "`--allow-rollback-past drpo` names no task that was finished on this host\n  help: finished were drop";
     refused(&mut fake, Target::Before, &format!("{misnamed}\n{}", behind(2, 3)))?;
     // The slip is told beside a good name too: who made it meant another task.
-    fake.options.allow_behind.insert("drop".into());
+    fake.options.allow_rollback_past.insert("drop".into());
     refused(&mut fake, Target::Before, misnamed)?;
-    fake.options.allow_behind.remove("drpo");
+    fake.options.allow_rollback_past.remove("drpo");
     let ended = fake.activate(Target::Before);
     if matches!(&ended, Ok(Outcome::Committed { number: 2, stays, .. }) if stays == &["drop"]) {
         Ok(())
@@ -280,8 +278,12 @@ fn a_generation_behind_a_contract_is_refused() -> Result<(), String> {
 fn a_task_that_was_never_finished_cannot_be_named() -> Result<(), String> {
     let mut fake = Fake::with_generation(Some(&api("one", "")))?;
     committed(&fake.switch(&api("two", "")))?;
-    fake.options.allow_behind.insert("drop".into());
-    refused(&mut fake, Target::Before, "`--allow-behind drop` names no task that was finished on this host")
+    fake.options.allow_rollback_past.insert("drop".into());
+    refused(
+        &mut fake,
+        Target::Before,
+        "`--allow-rollback-past drop` names no task that was finished on this host",
+    )
 }
 
 fn who_goes_on_is_not_behind_a_contract() -> Result<(), String> {
@@ -319,7 +321,7 @@ fn what_a_task_did_is_gone_with_its_volume() -> Result<(), String> {
 fn a_one_way_task_is_asked_about() -> Result<(), String> {
     let with = |exec: &str| with_volume("one-way", exec);
     let mut fake = Fake::with_generation(Some(&api("one", "")))?;
-    let words = "sync.service: there is no way back behind the task `sync`; make sure of a backup, then `--allow-one-way` lets it run";
+    let words = "sync.service: there is no way back past the task `sync`; make sure of a backup, then `--allow-one-way` lets it run";
     refused(&mut fake, new(&with("two")), words)?;
     fake.options.allow_one_way = true;
     committed(&fake.switch(&with("two")))?;
@@ -345,7 +347,7 @@ fn a_failed_contract_runs_again() -> Result<(), String> {
     }
     let again = fake.switch(&to);
     if !matches!(&again, Ok(Outcome::Nothing { warnings, .. }) if warnings.is_empty())
-        || !stamps::is_done(&fake.layout, "2")
+        || !completions::is_done(&fake.layout, "2")
     {
         return Err(format!("{again:?}"));
     }
@@ -397,7 +399,7 @@ fn the_data_plane_is_restarted_on_request() -> Result<(), String> {
         return Err(format!("{ended:?}"));
     }
     is(&count(&fake, "Restart api.service").to_string(), "1")?;
-    fake.switch(&with("two")).map_err(|error| chain(&error))?;
+    fake.switch(&with("two")).map_err(|error| error_chain(&error))?;
     is(&count(&fake, "Restart api.service").to_string(), "1")
 }
 

@@ -5,8 +5,10 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use kolla_lang::activate::error_report::error_chain;
 use kolla_lang::activate::gc::{self, Item, Kind, Roots, garbage};
-use kolla_lang::activate::switch::{Outcome, Target, chain};
+use kolla_lang::activate::outcome::Outcome;
+use kolla_lang::activate::request::Target;
 use kolla_lang::activate::{generation, listed, pins};
 use kolla_lang::store::sweep::Sweep;
 use kolla_lang::store::{Closure, Store};
@@ -36,9 +38,9 @@ fn closure(n: u64) -> Closure {
 /// Makes a host with generations 1 to 6, each in its store, and 3 pinned.
 fn host() -> Result<Fake, String> {
     let mut fake = Fake::with_generation(None)?;
-    let store = Store::open(fake.layout.store()).map_err(|error| chain(&error))?;
+    let store = Store::open(fake.layout.store()).map_err(|error| error_chain(&error))?;
     for n in 1..=6 {
-        store.add(&closure(n)).map_err(|error| chain(&error))?;
+        store.add(&closure(n)).map_err(|error| error_chain(&error))?;
         fake.world.borrow_mut().images.insert(format!("localhost/web:{n}"));
         match fake.switch(&closure(n)) {
             Ok(Outcome::Committed { number, .. }) if number == n => {}
@@ -61,21 +63,21 @@ fn write(fake: &Fake, path: &str, text: &str) -> Result<(), String> {
 
 fn find(fake: &Fake, keep: usize) -> Result<(Roots, Vec<Item>), String> {
     let mut tools = fake.tools();
-    let roots = Roots::find(&fake.layout, &mut tools, keep).map_err(|error| chain(&error))?;
-    let store = Sweep::begin(&fake.layout.store()).map_err(|error| chain(&error))?;
+    let roots = Roots::find(&fake.layout, &mut tools, keep).map_err(|error| error_chain(&error))?;
+    let store = Sweep::begin(&fake.layout.store()).map_err(|error| error_chain(&error))?;
     let items = garbage::find(&fake.layout, &mut tools, &roots, store.as_ref(), keep);
-    Ok((roots, items.map_err(|error| chain(&error))?))
+    Ok((roots, items.map_err(|error| error_chain(&error))?))
 }
 
 fn collect(fake: &Fake, items: &[Item]) -> Result<(), String> {
     match gc::collect(&fake.layout, &mut fake.tools(), items).first() {
-        Some((item, error)) => Err(format!("{}: {}", item.name, chain(error))),
+        Some((item, error)) => Err(format!("{}: {}", item.name, error_chain(error))),
         None => Ok(()),
     }
 }
 
 fn numbers(fake: &Fake) -> Result<Vec<u64>, String> {
-    Ok(listed::list(&fake.layout).map_err(|error| chain(&error))?.iter().map(|it| it.number).collect())
+    Ok(listed::list(&fake.layout).map_err(|error| error_chain(&error))?.iter().map(|it| it.number).collect())
 }
 
 /// Lists all paths of a host but those a collection leaves alone anyway.
@@ -104,7 +106,7 @@ fn n_in(fake: &Fake, folder: &str) -> usize {
 fn keeps_what_roots_hold() -> Result<(), String> {
     let fake = host()?;
     // A container of the second generation goes on running, and has its files mounted.
-    let mounted = generation::load_closure(&fake.layout, 2).map_err(|error| chain(&error))?;
+    let mounted = generation::load_closure(&fake.layout, 2).map_err(|error| error_chain(&error))?;
     let folder = fake.layout.folder(&mounted.manifest.folders[0]);
     fake.world.borrow_mut().mounts = vec![folder.join("web.conf").display().to_string()];
     let before = tree(&fake)?;
@@ -121,7 +123,7 @@ fn keeps_what_roots_hold() -> Result<(), String> {
     same(n_in(&fake, "/etc/kolla-lang/engine"), 1)?;
     // What boots, and what is mounted; the others are rendered anew when they are needed.
     same((n_in(&fake, "/run/kolla-lang/files"), folder.exists()), (2, true))?;
-    let store = Store::open(fake.layout.store()).map_err(|error| chain(&error))?;
+    let store = Store::open(fake.layout.store()).map_err(|error| error_chain(&error))?;
     for n in 1..=6 {
         same(store.load(&closure(n).digest()).is_ok(), [3, 5, 6].contains(&n))?;
     }

@@ -37,7 +37,7 @@ pub fn sealed(
     name: &str,
     kind: SecretKind,
     parts: Parts,
-    public: Parts,
+    public: BTreeMap<String, String>,
 ) -> Result<(SecretSpec, String), Box<dyn std::error::Error>> {
     let spec = SecretSpec { kind, version: 1, id: new_id()?, public };
     let text = seal(&Kept::new(name, 1, &spec.id, parts), &[PublicKey::parse(&PAIR["public"])?])?;

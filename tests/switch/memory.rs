@@ -3,11 +3,13 @@
 
 use std::fs;
 
+use kolla_lang::activate::contents::render_content;
 use kolla_lang::activate::drift::report::status;
-use kolla_lang::activate::drift::{Finding, Kind};
-use kolla_lang::activate::failure::{ActivateError, NotBegun};
+use kolla_lang::activate::error_report::error_chain;
+use kolla_lang::activate::failure::NotBegun;
+use kolla_lang::activate::finding::{Finding, Kind};
 use kolla_lang::activate::generation;
-use kolla_lang::activate::switch::{Outcome, chain, render_content};
+use kolla_lang::activate::outcome::{ActivateError, Outcome};
 use kolla_lang::secrets::Vault;
 use kolla_lang::store::Closure;
 use kolla_lang::store::closure::secret_path;
@@ -51,7 +53,8 @@ fn mounts(fake: &Fake) -> Vec<(usize, String)> {
 }
 
 fn rendered(fake: &Fake) -> Result<Vec<Finding>, String> {
-    let all = status(&fake.layout, &mut fake.systemd(), &mut fake.tools()).map_err(|error| chain(&error))?;
+    let all =
+        status(&fake.layout, &mut fake.systemd(), &mut fake.tools()).map_err(|error| error_chain(&error))?;
     Ok(all.findings.into_iter().filter(|it| it.kind == Kind::Rendered).collect())
 }
 
@@ -93,7 +96,7 @@ fn memory_that_cannot_be_mounted_is_refused() -> Result<(), String> {
         };
         let path = fake.layout.run().join(call.rsplit(' ').next().unwrap_or_default());
         let expected = format!("cannot mount memory that is never swapped at {}: planted", path.display());
-        same(refusals.iter().map(|it| chain(it)).collect(), vec![expected])?;
+        same(refusals.iter().map(|it| error_chain(it)).collect(), vec![expected])?;
         let is_empty = |path| fs::read_dir(path).map_or(0, Iterator::count) == 0;
         same(is_empty(path) && is_empty(fake.layout.generations()), true)?;
         same(fake.layout.generator().exists(), false)?;
@@ -119,11 +122,11 @@ fn one_secret_keeps_no_other_folder_away() -> Result<(), String> {
     let folder = fake.layout.at("/run/kolla-lang/files");
     io(fs::remove_dir_all(&folder))?;
     lose(&fake, "one")?;
-    let closure = generation::load_closure(&fake.layout, 1).map_err(|error| chain(&error))?;
+    let closure = generation::load_closure(&fake.layout, 1).map_err(|error| error_chain(&error))?;
     let problems =
         render_content(&fake.layout, &mut fake.tools(), &Vault::new(fake.layout.host_keys()), &closure);
     same(
-        problems.iter().map(|it| chain(it)).collect(),
+        problems.iter().map(|it| error_chain(it)).collect(),
         vec!["the secret `one` cannot be opened: it is torn or was edited".to_owned()],
     )?;
     same(io(fs::read_dir(&folder))?.count(), 1)

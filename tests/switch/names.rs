@@ -3,8 +3,9 @@
 use std::fs;
 use std::sync::atomic::Ordering;
 
-use kolla_lang::activate::failure::{ActivateError, Failure, NotBegun, Stuck};
-use kolla_lang::activate::switch::{Outcome, chain};
+use kolla_lang::activate::error_report::error_chain;
+use kolla_lang::activate::failure::{Failure, NotBegun, Stuck};
+use kolla_lang::activate::outcome::{ActivateError, Outcome};
 use kolla_lang::store::Closure;
 
 use super::fake::{Ended, Fake, FakeUnit, Scenario};
@@ -31,7 +32,9 @@ fn closure(names: &[&str], exec: &str) -> Closure {
 
 fn refusals(ended: &Ended) -> Result<Vec<String>, String> {
     match ended {
-        Err(ActivateError::NotBegun(NotBegun::Refused(all))) => Ok(all.iter().map(|it| chain(it)).collect()),
+        Err(ActivateError::NotBegun(NotBegun::Refused(all))) => {
+            Ok(all.iter().map(|it| error_chain(it)).collect())
+        }
         other => Err(format!("not refused: {other:?}")),
     }
 }

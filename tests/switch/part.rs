@@ -8,14 +8,17 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use kolla_lang::activate::back::{Back, way_back};
+use kolla_lang::activate::compare::compare;
+use kolla_lang::activate::completions::{self, Completion};
 use kolla_lang::activate::dry_run::dry_run;
-use kolla_lang::activate::failure::{ActivateError, Failure, NotBegun, Refusal};
+use kolla_lang::activate::error_report::error_chain;
+use kolla_lang::activate::failure::{Failure, NotBegun, Refusal};
 use kolla_lang::activate::gc::Roots;
 use kolla_lang::activate::journal::{Reader, Record};
+use kolla_lang::activate::outcome::{ActivateError, Outcome};
 use kolla_lang::activate::part::{Claim, Enrolled, Lead, Open, Part, Report, Stage};
 use kolla_lang::activate::report::report;
-use kolla_lang::activate::stamps::{self, Stamp};
-use kolla_lang::activate::switch::{Outcome, Target, chain, compare};
+use kolla_lang::activate::request::Target;
 use kolla_lang::activate::systemd::Systemd as _;
 use kolla_lang::activate::{enrol, release};
 use kolla_lang::store::manifest::Group;
@@ -95,7 +98,7 @@ fn refused(ended: &Ended, words: &str) -> Result<(), String> {
 }
 
 fn enrolled(fake: &Fake) -> Result<Option<Enrolled>, String> {
-    enrol::load(&fake.layout).map_err(|error| error.to_string())
+    Enrolled::load(&fake.layout).map_err(|error| error.to_string())
 }
 
 /// Does something once a switch has waited for so long.
@@ -126,13 +129,13 @@ fn told(fake: &Fake) -> Vec<Record> {
     std::iter::from_fn(|| reader.next_record()).collect()
 }
 
-fn held(fake: &Fake) -> Vec<String> {
+fn current_generation(fake: &Fake) -> Vec<String> {
     let unit = |record| if let Record::Held { unit } = record { Some(unit) } else { None };
     told(fake).into_iter().filter_map(unit).collect()
 }
 
 fn tell(fake: &Fake) -> Result<Report, String> {
-    report(&fake.layout, &mut fake.systemd(), &mut fake.tools()).map_err(|error| chain(&error))
+    report(&fake.layout, &mut fake.systemd(), &mut fake.tools()).map_err(|error| error_chain(&error))
 }
 
 fn a_unit_waits_until_it_is_released() -> Result<(), String> {
@@ -144,7 +147,7 @@ fn a_unit_waits_until_it_is_released() -> Result<(), String> {
     let ended = fake.switch(&to);
     committed(&ended)?;
     fake.check(Some(&from), &to, &ended)?;
-    want(held(&fake) == ["api.service"], &told(&fake))?;
+    want(current_generation(&fake) == ["api.service"], &told(&fake))?;
     want(fake.world.borrow().now - began >= Duration::from_secs(600), &fake.world.borrow().now)?;
     // The timer of the whole switch ends long before.
     let log = fake.world.borrow().log.clone();
@@ -167,7 +170,7 @@ fn what_is_released_before_does_not_wait() -> Result<(), String> {
         &other,
     )?;
     committed(&fake.switch(&site("two")))?;
-    want(held(&fake).is_empty(), &told(&fake))?;
+    want(current_generation(&fake).is_empty(), &told(&fake))?;
     // What was said to another switch is gone.
     want(!fake.layout.release("old.service").exists(), &"a release is left")
 }
@@ -234,7 +237,7 @@ fn a_host_of_a_rollout_is_nobody_elses() -> Result<(), String> {
     fake.options.part = None;
     let barred = |fake: &Fake| {
         let dry = dry_run(&fake.layout, &mut fake.systemd(), &mut fake.tools(), &from, &fake.options);
-        Ok::<_, String>(dry.map_err(|error| chain(&error))?.barred.map(|error| error.to_string()))
+        Ok::<_, String>(dry.map_err(|error| error_chain(&error))?.barred.map(|error| error.to_string()))
     };
     is(&barred(&fake)?.unwrap_or_default(), words)?;
     fake.options.take_over = Some("17-1".to_owned());
@@ -294,7 +297,7 @@ fn a_contract_waits_for_the_end() -> Result<(), String> {
     let mut fake = Fake::with_generation(Some(&from))?;
     fake.options.part = Some(part(1, Some(&from), &[]));
     committed(&fake.switch(&to))?;
-    let is_done = |fake: &Fake| stamps::is_done(&fake.layout, "drop two");
+    let is_done = |fake: &Fake| completions::is_done(&fake.layout, "drop two");
     want(!is_done(&fake) && !tell(&fake)?.finished, &fake.world.borrow().log)?;
     // The same again is no reason to run it either.
     want(matches!(fake.switch(&to), Ok(Outcome::Nothing { number: 2, .. })), &"it is that already")?;
@@ -318,7 +321,7 @@ fn who_ends_a_switch_runs_no_contract() -> Result<(), String> {
         // Who ends it knows of no part, as the timer's service does.
         fake.options.part = None;
         fake.rescue(Rescue::Recovery)?;
-        if stamps::is_done(&fake.layout, "drop two") {
+        if completions::is_done(&fake.layout, "drop two") {
             return Err(format!("killed before call {at}: the task was run"));
         }
     }
@@ -396,7 +399,7 @@ fn what_a_rollout_needs_stays() -> Result<(), String> {
     committed(&fake.switch(&closures[2]))?;
     committed(&fake.switch(&closures[3]))?;
     let roots = |fake: &Fake| {
-        let roots = Roots::find(&fake.layout, &mut fake.tools(), 1).map_err(|error| chain(&error))?;
+        let roots = Roots::find(&fake.layout, &mut fake.tools(), 1).map_err(|error| error_chain(&error))?;
         Ok::<_, String>(roots.generations.keys().copied().collect::<Vec<_>>())
     };
     want(roots(&fake)? == [3, 4], &roots(&fake))?;
@@ -424,6 +427,8 @@ fn a_host_tells_how_it_is() -> Result<(), String> {
         done: [].into(),
         no_return: [].into(),
         down: [].into(),
+        formats: [].into(),
+        forward: None,
     };
     want(bare == nothing, &bare)?;
     want(!fake.layout.store().exists(), &"it made something")?;
@@ -438,7 +443,7 @@ fn a_host_tells_how_it_is() -> Result<(), String> {
             systemd.set_active("kolla-lang-switch.service", is_there);
             let mut tools = super::fake::FakeTools(Rc::clone(&systemd.world));
             let layout = systemd.layout.clone();
-            let said = report(&layout, systemd, &mut tools).map_err(|error| chain(&error));
+            let said = report(&layout, systemd, &mut tools).map_err(|error| error_chain(&error));
             reports.borrow_mut().push(said.map(|it| it.open));
         }
         let path = systemd.layout.confirmation();
@@ -521,18 +526,18 @@ fn a_host_tells_of_no_return() -> Result<(), String> {
     let mut fake = Fake::with_generation(Some(&from))?;
     fake.options.part = Some(part(1, Some(&from), &["db.service"]));
     fake.options.allow_one_way = true;
-    want(stamps::of(&to.manifest, &tell(&fake)?.done).is_empty(), &"nothing of it is done")?;
+    want(completions::of(&to.manifest, &tell(&fake)?.done).is_empty(), &"nothing of it is done")?;
     // What ran before it began is no part of it.
     std::thread::sleep(Duration::from_millis(1100));
     release_after(&fake, 1, "db.service");
     committed(&fake.switch(&to))?;
     let after = tell(&fake)?;
     want(after.no_return == ["drop.service".to_owned()].into(), &after)?;
-    want(stamps::of(&to.manifest, &after.done).values().eq([&Stamp::Done]), &after)?;
+    want(completions::of(&to.manifest, &after.done).values().eq([&Completion::Done]), &after)?;
     let enrolled = enrol::find(&fake.layout, &lead("17-1", 1)).map_err(|error| error.to_string())?;
     let Ok(Back::Switch(target, options)) = way_back(&fake.layout, &enrolled) else {
         return Err("there is a way back".to_owned());
     };
     fake.options = *options;
-    refused(&fake.activate(target), "there is no way back behind the task `drop`")
+    refused(&fake.activate(target), "there is no way back past the task `drop`")
 }

@@ -1,7 +1,7 @@
 //! A host without Quadlet that is not there: systemd reads its units before anything is touched.
 
-use kolla_lang::activate::failure::{ActivateError, NotBegun};
-use kolla_lang::activate::switch::Outcome;
+use kolla_lang::activate::failure::NotBegun;
+use kolla_lang::activate::outcome::{ActivateError, Outcome};
 use kolla_lang::store::Closure;
 use kolla_lang::store::manifest::Backend;
 

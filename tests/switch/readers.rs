@@ -4,13 +4,13 @@
 use std::fs;
 use std::path::PathBuf;
 
-use kolla_lang::activate::adopt::Book;
 use kolla_lang::activate::adopt::accept::accept;
+use kolla_lang::activate::adopted::Book;
 use kolla_lang::activate::drift::folder;
+use kolla_lang::activate::error_report::error_chain;
 use kolla_lang::activate::journal::{Reader, Record};
 use kolla_lang::activate::layout::Layout;
-use kolla_lang::activate::switch::chain;
-use kolla_lang::activate::{generation, history, listed, pins, stamps};
+use kolla_lang::activate::{completions, generation, history, listed, pins};
 use kolla_lang::store::manifest::parse_manifest;
 use kolla_lang::store::{Closure, check, objects};
 
@@ -52,7 +52,8 @@ fn host() -> Result<(Fake, Vec<Case>), String> {
     let fake = Fake::with_generation(Some(&closure()))?;
     let layout = &fake.layout;
     fs::write(layout.at("/etc/motd"), "hello\n").map_err(|error| error.to_string())?;
-    let adopted = accept(layout, &mut fake.tools(), "/etc/motd").map_err(|error| chain(&error))?;
+    let adopted = accept(layout, &mut fake.tools(), &["/etc/motd".to_owned()]);
+    let adopted = adopted.map_err(|error| error_chain(&error))?.remove(0);
     pins::pin(layout, "before", 1).map_err(|error| error.to_string())?;
     let build = objects::BuildRecord::new("t", [("h".to_owned(), closure().digest())].into());
     fs::write(layout.at("/etc/build.json"), build.to_text()).map_err(|error| error.to_string())?;
@@ -74,7 +75,7 @@ fn host() -> Result<(Fake, Vec<Case>), String> {
         case("generation.json", generation.join("host/generation.json"), read_record),
         Case { is_sealed: true, ..case("listing.json", generation.join("host/listing.json"), read_listing) },
         case("manifest.json", generation.join("manifest.json"), read_manifest),
-        case("stamp", only(layout.done(), ".json")?, read_stamp),
+        case("completion", only(layout.done(), ".json")?, read_stamp),
         Case { is_sealed: true, ..case("adopted", only(layout.adopted(), ".json")?, read_adopted) },
         Case { is_sealed: true, ..case("pin", only(layout.pins(), ".json")?, read_pins) },
         case("build", layout.at("/etc/build.json"), read_build),
@@ -83,7 +84,7 @@ fn host() -> Result<(Fake, Vec<Case>), String> {
 }
 
 fn words(error: &dyn std::error::Error) -> String {
-    chain(error)
+    error_chain(error)
 }
 
 fn read_history(layout: &Layout) -> Read {
@@ -129,7 +130,7 @@ fn read_manifest(layout: &Layout) -> Read {
 
 fn read_stamp(layout: &Layout) -> Read {
     // A damaged one is doubtful, which is told where the task is planned.
-    Ok(stamps::is_done(layout, "once").to_string())
+    Ok(completions::is_done(layout, "once").to_string())
 }
 
 fn read_adopted(layout: &Layout) -> Read {
@@ -220,7 +221,7 @@ fn readers_take_no_flipped_byte_for_the_truth() -> Result<(), String> {
 
 fn readers_refuse_other_versions_and_fields() -> Result<(), String> {
     let (fake, cases) = host()?;
-    for case in cases.iter().filter(|case| !["journal", "stamp"].contains(&case.name)) {
+    for case in cases.iter().filter(|case| !["journal", "completion"].contains(&case.name)) {
         let whole = fs::read_to_string(&case.path).map_err(|error| error.to_string())?;
         let truth = (case.read)(&fake.layout)?;
         // What is written with blanks and without is the same to a reader.
@@ -253,7 +254,7 @@ fn a_damaged_generation_hides_no_other() -> Result<(), String> {
     fake.switch(&next).map_err(|error| format!("{error:?}"))?;
     let path = fake.layout.generation(1).join("host/generation.json");
     fs::write(path, "").map_err(|error| error.to_string())?;
-    let all = listed::list(&fake.layout).map_err(|error| chain(&error))?;
+    let all = listed::list(&fake.layout).map_err(|error| error_chain(&error))?;
     let seen: Vec<_> =
         all.iter().map(|it| (it.number, it.record.is_some(), it.problem.is_some(), it.booted)).collect();
     if seen != [(1, false, true, false), (2, true, false, true)] {

@@ -4,12 +4,16 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use kolla_lang::activate::failure::{ActivateError, NotBegun};
-use kolla_lang::activate::switch::{Outcome, chain};
+use kolla_lang::activate::error_report::error_chain;
+use kolla_lang::activate::failure::NotBegun;
+use kolla_lang::activate::outcome::{ActivateError, Outcome};
+use kolla_lang::images::login::authfile;
+use kolla_lang::secrets::Vault;
+use kolla_lang::secrets::deliver::basic;
 use kolla_lang::secrets::generate::{Parts, generate};
 use kolla_lang::store::Closure;
 use kolla_lang::store::closure::secret_path;
-use kolla_lang::store::manifest::SecretKind;
+use kolla_lang::store::manifest::{Login, SecretKind};
 
 use super::fake::{Fake, Scenario};
 use super::keys;
@@ -27,6 +31,9 @@ pub fn scenarios() -> Vec<Scenario> {
         ("secrets/an-exchanged-ciphertext-is-refused", an_exchanged_ciphertext_is_refused),
         ("secrets/an-edited-certificate-is-refused", an_edited_certificate_is_refused),
         ("secrets/an-expired-certificate-is-refused", an_expired_certificate_is_refused),
+        ("secrets/a-login-is-there-while-an-image-is-pulled", a_login_is_there_while_an_image_is_pulled),
+        ("secrets/a-pull-that-fails-leaves-no-login", a_pull_that_fails_leaves_no_login),
+        ("secrets/a-login-that-cannot-be-opened-is-refused", a_login_that_cannot_be_opened_is_refused),
     ]
 }
 
@@ -50,7 +57,7 @@ fn closure(exec: &str) -> Closure {
 }
 
 /// Adds a certificate that no file reads; `public` lies beside it in the clear.
-fn add_certificate(closure: &mut Closure, parts: Parts, public: Parts) -> Tested {
+fn add_certificate(closure: &mut Closure, parts: Parts, public: BTreeMap<String, String>) -> Tested {
     let kind = SecretKind::Authority { subject: "ca".into(), valid_secs: 3600 };
     let (spec, text) = words(keys::sealed("one", kind, parts, public))?;
     closure.manifest.secrets.insert("one".into(), spec);
@@ -94,7 +101,7 @@ fn refused(prepare: impl Fn(&Fake) -> Tested, closure: &Closure, expected: &[&st
         let Err(ActivateError::NotBegun(NotBegun::Refused(refusals))) = &ended else {
             return Err(format!("{ended:?}"));
         };
-        let told: Vec<String> = refusals.iter().map(|it| chain(it)).collect();
+        let told: Vec<String> = refusals.iter().map(|it| error_chain(it)).collect();
         let root = fake.layout.at("/").display().to_string();
         let told: Vec<String> = told.iter().map(|it| it.replace(root.trim_end_matches('/'), "")).collect();
         if told != expected {
@@ -167,7 +174,7 @@ fn an_edited_certificate_is_refused() -> Tested {
     let (mut parts, other) = (make()?, make()?);
     // What the file reads is its only part without a name.
     parts.insert(String::new(), "value".into());
-    let public = |parts: &Parts| Parts::from([("certificate".to_owned(), parts["certificate"].clone())]);
+    let public = |parts: &Parts| BTreeMap::from([("certificate".to_owned(), parts["certificate"].clone())]);
     let mut right = closure("x");
     add_certificate(&mut right, parts.clone(), public(&parts))?;
     match Fake::with_generation(None)?.switch(&right) {
@@ -183,8 +190,8 @@ fn an_edited_certificate_is_refused() -> Tested {
 
 fn an_expired_certificate_is_refused() -> Tested {
     let mut closure = closure("x");
-    let certificate = Parts::from([("certificate".to_owned(), EXPIRED.to_owned())]);
-    let mut parts = certificate.clone();
+    let certificate = BTreeMap::from([("certificate".to_owned(), EXPIRED.to_owned())]);
+    let mut parts = Parts::from(certificate.clone());
     parts.insert(String::new(), "value".into());
     add_certificate(&mut closure, parts, certificate)?;
     let mut fake = Fake::with_generation(None)?;
@@ -201,4 +208,73 @@ fn an_expired_certificate_is_refused() -> Tested {
         return Err(told);
     }
     refused(|_| Ok(()), &closure, &[&told])
+}
+
+const IMAGE: &str = "registry.test:5000/kolla/x:1";
+
+/// Makes a closure whose image comes from a registry that wants a login.
+fn with_login() -> Closure {
+    let mut closure = closure("x");
+    let (spec, text) = keys::secret("registry");
+    closure.manifest.secrets.insert("registry".into(), spec);
+    closure.add_file(secret_path("registry"), text, 0o600);
+    closure.manifest.images.push(IMAGE.to_owned());
+    for (name, secret) in [("registry.test:5000/kolla", "registry"), ("registry.test", "one")] {
+        let login = Login { user: "puller".into(), secret: secret.into() };
+        closure.manifest.logins.insert(name.into(), login);
+    }
+    closure
+}
+
+/// What lies in the folder of logins.
+fn left(fake: &Fake) -> Vec<String> {
+    fs::read_dir(fake.layout.logins())
+        .map(|all| all.flatten().map(|it| it.path().display().to_string()).collect())
+        .unwrap_or_default()
+}
+
+fn a_login_is_there_while_an_image_is_pulled() -> Tested {
+    let mut fake = Fake::with_generation(None)?;
+    let closure = with_login();
+    fake.world.borrow_mut().no_image = Some(IMAGE.to_owned());
+    let ended = fake.switch(&closure);
+    if !matches!(ended, Ok(Outcome::Committed { .. })) {
+        return Err(format!("{ended:?}"));
+    }
+    let password = Vault::new(fake.layout.host_keys()).read(&closure, "registry", None);
+    let password = password.map_err(|error| error_chain(&error))?;
+    let expected = authfile("registry.test:5000/kolla", &basic("puller", &password)).to_string();
+    let world = fake.world.borrow();
+    if world.login != Some((expected, true)) {
+        return Err(format!("podman was given {:?}", world.login));
+    }
+    match left(&fake) {
+        left if left.is_empty() => Ok(()),
+        left => Err(format!("{left:?} is left")),
+    }
+}
+
+fn a_pull_that_fails_leaves_no_login() -> Tested {
+    let mut fake = Fake::with_generation(None)?;
+    fake.world.borrow_mut().no_image = Some(IMAGE.to_owned());
+    fake.world.borrow_mut().no_pull = true;
+    let ended = fake.switch(&with_login());
+    let Err(ActivateError::NotBegun(NotBegun::Refused(refusals))) = &ended else {
+        return Err(format!("{ended:?}"));
+    };
+    let told = error_chain(&refusals[0]);
+    if !told.starts_with(&format!("the image {IMAGE}, needed by ")) || fake.world.borrow().login.is_none() {
+        return Err(told);
+    }
+    match left(&fake) {
+        left if left.is_empty() => Ok(()),
+        left => Err(format!("{left:?} is left")),
+    }
+}
+
+fn a_login_that_cannot_be_opened_is_refused() -> Tested {
+    let mut closure = with_login();
+    closure.files.remove(&secret_path("registry"));
+    let expected = "the closure contradicts itself: the closure has no file `secrets/registry.age`, which the secret `registry` names";
+    refused(|_| Ok(()), &closure, &[expected])
 }

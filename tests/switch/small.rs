@@ -50,6 +50,7 @@ fn manifest(value: &Value) -> Manifest {
     Manifest {
         podman: Some("5.4".into()),
         sysctls: map(value, "sysctls").map(text).collect(),
+        formats: serde_json::from_value(value["formats"].clone()).unwrap_or_default(),
         secrets: list(value, "secrets").iter().map(secret).collect(),
         ..empty("case", "ctl01")
     }

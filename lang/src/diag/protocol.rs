@@ -1,7 +1,7 @@
 //! Reports in the protocol of miette: a printer of the caller's choice draws them.
 
 use super::{Diagnostic, Severity, words};
-use crate::source::SourceMap;
+use crate::source::{Point, SourceMap};
 use miette::{LabeledSpan, MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
 use std::fmt;
 
@@ -48,7 +48,8 @@ impl miette::Diagnostic for Report<'_> {
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
         let span = |at: crate::source::Span| {
-            SourceSpan::new((at.start as usize).into(), at.end.saturating_sub(at.start).max(1) as usize)
+            let len = at.end.saturating_sub(at.start).max(1) as usize;
+            SourceSpan::new(self.sources.flat(at.first()).into(), len)
         };
         let text = |text: &str| (!text.is_empty()).then(|| words(text));
         let first =
@@ -70,9 +71,10 @@ impl SourceCode for SourceMap {
         if self.files().next().is_none() {
             return Err(MietteError::OutOfBounds);
         }
-        let source = self.file(self.file_of(span.offset() as u32));
+        let first = self.unflat(span.offset());
+        let source = self.file(first.file);
         let text: &str = &source.text;
-        let from = span.offset() - source.start as usize;
+        let from = first.offset as usize;
         let to = from + span.len();
         // One past the end is a place too: that of what is missing there.
         if to > text.len() + 1 {
@@ -95,8 +97,9 @@ impl SourceCode for SourceMap {
         }
         let line = bytes[..begin].iter().filter(|b| **b == b'\n').count();
         let line_count = bytes[begin..end].iter().filter(|b| **b == b'\n').count() + 1;
-        let shown = SourceSpan::new((begin + source.start as usize).into(), end - begin);
-        let column = if is_location { self.column(source.start + from as u32) } else { 0 };
+        let place = |offset: usize| Point { file: first.file, offset: offset as u32 };
+        let shown = SourceSpan::new(self.flat(place(begin)).into(), end - begin);
+        let column = if is_location { self.column(place(from)) } else { 0 };
         let name = source.name.to_string();
         Ok(Box::new(MietteSpanContents::new_named(name, &bytes[begin..end], shown, line, column, line_count)))
     }

@@ -2,7 +2,7 @@
 //! of a character that would steer a terminal one that stands for it. Does not draw.
 
 use super::{Diagnostic, Label};
-use crate::source::{FileId, SourceMap, Span};
+use crate::source::{FileId, Point, SourceMap, Span};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The longest line, in characters, that is shown whole.
@@ -22,8 +22,8 @@ pub fn windowed(diagnostic: &Diagnostic, sources: &SourceMap) -> Option<(Diagnos
     let clipped: Vec<Span> = places(diagnostic).into_iter().map(|at| first_lines(at, sources)).collect();
     let mut files: BTreeMap<FileId, BTreeSet<u32>> = BTreeMap::new();
     for at in &clipped {
-        let lines = files.entry(sources.file_of(at.start)).or_default();
-        lines.extend(sources.position(at.start).line..=sources.position(at.end).line);
+        let lines = files.entry(at.file).or_default();
+        lines.extend(sources.position(at.first()).line..=sources.position(at.after()).line);
     }
     let is_plain = |id: FileId, line: u32| is_plain(line_of(sources, id, line).1);
     let plain = files.iter().all(|(id, lines)| lines.iter().all(|line| is_plain(*id, *line)));
@@ -31,10 +31,9 @@ pub fn windowed(diagnostic: &Diagnostic, sources: &SourceMap) -> Option<(Diagnos
         return None;
     }
     let mut shown = SourceMap::default();
-    let mut moved: Vec<(u32, u32)> = Vec::new();
+    let mut moved: BTreeMap<FileId, (FileId, Vec<(u32, u32)>)> = BTreeMap::new();
     for (id, lines) in &files {
-        let mut text = String::new();
-        let start = shown.files().last().map_or(0, |(_, last)| last.start + last.text.len() as u32 + 1);
+        let (mut text, mut pieces) = (String::new(), Vec::new());
         let mut next = 1;
         for line in lines {
             for _ in next..*line {
@@ -44,22 +43,26 @@ pub fn windowed(diagnostic: &Diagnostic, sources: &SourceMap) -> Option<(Diagnos
             let (begin, whole) = line_of(sources, *id, *line);
             let marks: Vec<usize> = clipped
                 .iter()
+                .filter(|at| at.file == *id)
                 .flat_map(|at| [at.start, at.end])
                 .filter(|at| (begin..=begin + whole.len() as u32).contains(at))
                 .map(|at| (at - begin) as usize)
                 .collect();
             cut(whole, &marks, |from, piece| {
-                moved.push((begin + from as u32, start + text.len() as u32));
+                pieces.push((begin + from as u32, text.len() as u32));
                 text.push_str(piece);
             });
-            moved.push((begin + whole.len() as u32, start + text.len() as u32));
+            pieces.push((begin + whole.len() as u32, text.len() as u32));
         }
         let source = sources.file(*id);
-        shown.add(&source.name, text.into(), source.layer);
+        moved.insert(*id, (shown.add(&source.name, text.into(), source.layer), pieces));
     }
-    let moved_to = |at: &Span| Span::new(target(&moved, at.start), target(&moved, at.end));
-    let mut columns: Vec<(u32, u32)> =
-        clipped.iter().map(|at| (moved_to(at).start, sources.position(at.start).column - 1)).collect();
+    let moved_to = |at: &Span| {
+        let Some((file, pieces)) = moved.get(&at.file) else { return Span::default() };
+        Span::new(*file, target(pieces, at.start), target(pieces, at.end))
+    };
+    let mut columns: Vec<(Point, u32)> =
+        clipped.iter().map(|at| (moved_to(at).first(), sources.position(at.first()).column - 1)).collect();
     columns.sort();
     columns.dedup_by_key(|(place, _)| *place);
     shown.set_columns(columns);
@@ -98,20 +101,20 @@ fn is_plain(line: &str) -> bool {
 
 /// A place that is longer than is shown, cut at the end of its first line.
 fn first_lines(at: Span, sources: &SourceMap) -> Span {
-    let (start, end) = (sources.position(at.start), sources.position(at.end));
+    let (start, end) = (sources.position(at.first()), sources.position(at.after()));
     if end.line.saturating_sub(start.line) < LINES {
         return at;
     }
     let (begin, text) = line_of(sources, start.file, start.line);
-    Span::new(at.start, begin + text.len() as u32)
+    Span::new(at.file, at.start, begin + text.len() as u32)
 }
 
-/// Where a line begins in the shared space, and its text without its end.
+/// Where a line begins, and its text without its end.
 fn line_of(sources: &SourceMap, id: FileId, line: u32) -> (u32, &str) {
     let source = sources.file(id);
     let (from, to) = source.line(line);
     let text = &source.text[from..to];
-    (source.start + from as u32, text.strip_suffix('\r').unwrap_or(text))
+    (from as u32, text.strip_suffix('\r').unwrap_or(text))
 }
 
 /// Hands over the pieces of a line that are shown, each with where it stood. Of a long line these are the characters near a mark.
@@ -138,7 +141,7 @@ fn cut(line: &str, marks: &[usize], mut put: impl FnMut(usize, &str)) {
     }
 }
 
-/// Where an offset went: to the last piece that did not stand behind it.
+/// Where an offset went: to the last piece that did not stand after it.
 fn target(moved: &[(u32, u32)], offset: u32) -> u32 {
     let after = moved.partition_point(|(from, _)| *from <= offset);
     moved.get(after.saturating_sub(1)).map_or(0, |(_, to)| *to)
@@ -154,8 +157,7 @@ mod tests {
         let mut sources = SourceMap::default();
         sources.add("a.kl", "x".into(), Layer::Site);
         let id = sources.add("b.kl", text.into(), Layer::Site);
-        let start = sources.file(id).start;
-        let at = Span::new(start + from as u32, start + to as u32);
+        let at = Span::new(id, from as u32, to as u32);
         let (report, sources) = windowed(&Diagnostic::error(Code::Where, at, "m"), &sources)?;
         let text = sources.files().last().map(|(_, it)| it.text.to_string())?;
         Some((text, sources.text(report.at).to_owned()))

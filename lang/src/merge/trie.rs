@@ -1,6 +1,6 @@
 //! The index of definitions by path: a step is a known name or a star (a computed key).
 
-use crate::types::hir::{Def, DefId, Ek, Ex, Given, GroupId, GroupKind, Program, StepH};
+use crate::types::hir::{Def, DefId, Given, GroupId, GroupKind, Program, StepH, TypedExpr, TypedKind};
 use indexmap::IndexMap;
 use std::sync::Arc;
 
@@ -21,6 +21,8 @@ pub struct TrieNode {
     pub stars: Vec<StarId>,
     /// Definitions that end here.
     pub ends: Vec<DefId>,
+    /// The first definition that ends here or below.
+    pub first: Option<DefId>,
     /// Whether a definition ending here gives a value whole, so that anything may lie below.
     pub whole: bool,
     /// Whether a `:=` ends here.
@@ -35,7 +37,7 @@ pub struct Star {
     /// The shortest chain that binds what the key reads.
     pub group: GroupId,
     /// The key.
-    pub key: Arc<Ex>,
+    pub key: Arc<TypedExpr>,
     /// Whether it adds keys.
     pub adds: bool,
     /// Where it leads.
@@ -53,11 +55,13 @@ pub struct Trie {
 
 impl Trie {
     /// The place of an id.
+    #[inline]
     pub fn node(&self, id: TrieId) -> &TrieNode {
         &self.nodes[id.0 as usize]
     }
 
     /// The computed step of an id.
+    #[inline]
     pub fn star(&self, id: StarId) -> &Star {
         &self.stars[id.0 as usize]
     }
@@ -69,7 +73,18 @@ pub fn index(program: &Program) -> Trie {
     for (i, def) in program.defs.iter().enumerate() {
         insert(&mut trie, program, DefId(i as u32), def);
     }
+    // A place is made after those above it.
+    for i in (0..trie.nodes.len()).rev() {
+        trie.nodes[i].first = first(&trie, &trie.nodes[i]);
+    }
     trie
+}
+
+/// The first definition at or below a place, known of all places below it: by name, then by computed steps, the last one first.
+fn first(trie: &Trie, place: &TrieNode) -> Option<DefId> {
+    let named = || place.names.values().find_map(|it| trie.node(*it).first);
+    let computed = || place.stars.iter().rev().find_map(|it| trie.node(trie.star(*it).target).first);
+    place.ends.first().copied().or_else(named).or_else(computed)
 }
 
 fn insert(trie: &mut Trie, program: &Program, id: DefId, def: &Def) {
@@ -99,7 +114,14 @@ fn push(trie: &mut Trie) -> TrieId {
     TrieId(trie.nodes.len() as u32 - 1)
 }
 
-fn star(trie: &mut Trie, program: &Program, at: TrieId, group: GroupId, key: &Arc<Ex>, adds: bool) -> TrieId {
+fn star(
+    trie: &mut Trie,
+    program: &Program,
+    at: TrieId,
+    group: GroupId,
+    key: &Arc<TypedExpr>,
+    adds: bool,
+) -> TrieId {
     let group = shortest(program, group, key);
     let known = trie.nodes[at.0 as usize].stars.iter().copied().find(|s| {
         let star = trie.star(*s);
@@ -116,7 +138,7 @@ fn star(trie: &mut Trie, program: &Program, at: TrieId, group: GroupId, key: &Ar
 }
 
 /// The shortest prefix of a chain that binds every slot that the key reads.
-fn shortest(program: &Program, mut group: GroupId, key: &Ex) -> GroupId {
+fn shortest(program: &Program, mut group: GroupId, key: &TypedExpr) -> GroupId {
     let wanted = max_slot(key);
     loop {
         let this = &program.groups[group.0 as usize];
@@ -134,10 +156,10 @@ fn shortest(program: &Program, mut group: GroupId, key: &Ex) -> GroupId {
 }
 
 /// One past the highest slot that the key reads.
-fn max_slot(key: &Ex) -> u32 {
+fn max_slot(key: &TypedExpr) -> u32 {
     let mut max = 0;
     key.walk(&mut |ex| {
-        if let Ek::Local(slot) = ex.kind {
+        if let TypedKind::Local(slot) = ex.kind {
             max = max.max(slot + 1);
         }
     });
@@ -145,9 +167,9 @@ fn max_slot(key: &Ex) -> u32 {
 }
 
 /// Whether two keys are the same variable, or were written at the same place.
-fn same_key(a: &Ex, b: &Ex) -> bool {
+fn same_key(a: &TypedExpr, b: &TypedExpr) -> bool {
     match (&a.kind, &b.kind) {
-        (Ek::Local(x), Ek::Local(y)) => x == y,
+        (TypedKind::Local(x), TypedKind::Local(y)) => x == y,
         _ => a.at == b.at,
     }
 }

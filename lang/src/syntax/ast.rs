@@ -3,6 +3,7 @@
 
 use crate::diag::Reported;
 use crate::source::Span;
+use crate::token::Tokens;
 use std::sync::Arc;
 
 pub use crate::token::Lit;
@@ -21,6 +22,8 @@ pub struct Name {
 pub struct File {
     /// Its items in order.
     pub items: Vec<Item>,
+    /// Its tokens, and the space and comments between them: all of its text.
+    pub tokens: Tokens,
 }
 
 /// One item of a file.
@@ -321,6 +324,8 @@ pub enum TypeBase {
     Map(Box<TypeExpr>, Box<TypeExpr>),
     /// `{ a : T = e, … }`.
     Record(Vec<Field>),
+    /// `T & { a : U = e, … }`: a named record type, and the fields that it is extended by.
+    Extended(Vec<Name>, Vec<Field>),
     /// `enum { a, b(x : T) }`.
     Enum(Vec<Variant>),
     /// Could not be read; was reported.
@@ -349,7 +354,7 @@ pub struct Variant {
     pub params: Vec<Param>,
 }
 
-/// A text, perhaps with holes. Escapes are resolved, and the indentation of `"""` is gone.
+/// A text, perhaps with interpolations. Escapes are resolved, and the indentation of `"""` is gone.
 #[derive(Clone, Debug)]
 pub struct Text {
     /// With its quotes (and the dot of `."x"`).

@@ -206,7 +206,7 @@ impl Parser<'_> {
 
     /// An expression that could not be read, for the tree.
     pub fn error_expr(&self, why: Reported) -> Expr {
-        Expr { at: Span::new(self.here(), self.here()), kind: ExprKind::Error(why) }
+        Expr { at: self.span(self.here(), self.here()), kind: ExprKind::Error(why) }
     }
 
     fn define(&mut self, out: &mut Vec<Entry>) -> Parsed<()> {

@@ -4,7 +4,7 @@ use super::ast::Name;
 use super::brackets::{self, Partners};
 use super::errors::{self, Expected, Found, Hint};
 use crate::diag::{Diagnostic, Problems, Reported};
-use crate::source::Span;
+use crate::source::{FileId, Span};
 use crate::token::{Keyword, MAX_REPORTS, Sign, Token, TokenKind, Tokens};
 
 /// How deep brackets and operators may nest, in the text and in the tree.
@@ -19,7 +19,7 @@ pub type Parsed<T> = Result<T, Stop>;
 /// A parser at a place of its tokens.
 pub struct Parser<'a> {
     pub(super) text: &'a str,
-    pub(super) start: u32,
+    pub(super) file: FileId,
     pub(super) tokens: &'a Tokens,
     pub(super) partners: Partners,
     /// The tokens that begin a line.
@@ -57,11 +57,11 @@ pub struct Parser<'a> {
 
 impl<'a> Parser<'a> {
     /// A parser at the first token.
-    pub fn new(text: &'a str, start: u32, tokens: &'a Tokens, problems: &'a mut Problems) -> Parser<'a> {
+    pub fn new(text: &'a str, file: FileId, tokens: &'a Tokens, problems: &'a mut Problems) -> Parser<'a> {
         let fresh = tokens.code.iter().enumerate().filter(|(_, token)| token.fresh);
         Parser {
             text,
-            start,
+            file,
             tokens,
             lines: fresh.map(|(i, _)| i as u32).collect(),
             partners: Partners::new(&tokens.code),
@@ -94,20 +94,20 @@ impl<'a> Parser<'a> {
         if at >= self.limit { TokenKind::End } else { self.tokens.code[at].kind }
     }
 
-    /// The next token as it is, even behind the limit.
+    /// The next token as it is, even after the limit.
     pub fn token(&self) -> Token {
         self.token_at(self.at)
     }
 
-    /// A token as it is, even behind the limit.
+    /// A token as it is, even after the limit.
     pub fn token_at(&self, at: usize) -> Token {
-        let end = Token { kind: TokenKind::End, at: Span::new(self.start, self.start), fresh: true };
+        let end = Token { kind: TokenKind::End, at: self.span(0, 0), fresh: true };
         self.tokens.code.get(at).or(self.tokens.code.last()).copied().unwrap_or(end)
     }
 
     /// The text of a span of this file.
     pub fn text_of(&self, at: Span) -> &'a str {
-        self.text.get((at.start - self.start) as usize..(at.end - self.start) as usize).unwrap_or_default()
+        self.text.get(at.start as usize..at.end as usize).unwrap_or_default()
     }
 
     /// Where the next token begins.
@@ -118,7 +118,12 @@ impl<'a> Parser<'a> {
     /// From an offset to the end of the last token taken.
     pub fn since(&self, from: u32) -> Span {
         let end = self.at.checked_sub(1).map_or(from, |last| self.token_at(last).at.end);
-        Span::new(from, end.max(from))
+        self.span(from, end.max(from))
+    }
+
+    /// A span of this file.
+    pub fn span(&self, from: u32, to: u32) -> Span {
+        Span::new(self.file, from, to)
     }
 
     /// Takes the next token.
@@ -181,7 +186,7 @@ impl<'a> Parser<'a> {
     /// Takes a [`TokenKind::Dot`] or [`TokenKind::Variant`]: the name without its dot.
     pub fn dotted(&mut self) -> Name {
         let at = self.bump().at;
-        let at = Span::new(at.start + 1, at.end);
+        let at = self.span(at.start + 1, at.end);
         Name { text: self.text_of(at).into(), at }
     }
 
@@ -253,8 +258,8 @@ impl<'a> Parser<'a> {
         } else {
             Found::Token(token.kind, self.text_of(token.at))
         };
-        let behind = self.since(self.start).end;
-        let at = if matches!(found, Found::Token(..)) { token.at } else { Span::new(behind, behind) };
+        let after = self.since(0).end;
+        let at = if matches!(found, Found::Token(..)) { token.at } else { self.span(after, after) };
         let report = errors::unexpected(at, found, expected, hint);
         Err(Stop(self.report(report)))
     }
@@ -292,7 +297,7 @@ impl<'a> Parser<'a> {
         if next != TokenKind::End && (!brackets::closes(next) || self.closes_nothing(self.at)) {
             return self.unexpected(expected, hint);
         }
-        // An open text behind the bracket may have swallowed what closes it, and that text was reported.
+        // An open text after the bracket may have swallowed what closes it, and that text was reported.
         let bracket = self.token_at(open).at;
         let gave_up = self.token();
         if !self.is_spoilt(self.since(bracket.start)) && !self.too_deep {
@@ -307,7 +312,7 @@ impl<'a> Parser<'a> {
         brackets::closes(self.kind(at)) && self.partners.of(at).is_none()
     }
 
-    /// After a failure behind an opening bracket: goes on behind its other half, if that is known.
+    /// Where something failed within brackets: goes on after the closing one, if that is known.
     pub fn skip_past(&mut self, open: usize, reported: Reported) -> Parsed<()> {
         match self.partners.of(open) {
             Some(end) if end < self.limit && end >= self.at => {

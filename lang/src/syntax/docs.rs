@@ -25,7 +25,7 @@ impl Parser<'_> {
     }
 
     fn between(&self, from: u32, to: u32) -> &str {
-        self.text_of(Span::new(from, to.max(from)))
+        self.text_of(self.span(from, to.max(from)))
     }
 
     /// The lines of documentation that end right above an offset.
@@ -53,7 +53,7 @@ impl Parser<'_> {
         lines
     }
 
-    /// The documentation at the end of the line: behind all of it, or behind the bracket that its first line opens.
+    /// The documentation at the end of the line: after all of it, or after the bracket that its first line opens.
     fn doc_behind(&self, whole: Span) -> Option<Token> {
         let docs = &self.tokens.docs;
         let next = docs.get(docs.partition_point(|doc| doc.at.start < whole.end));

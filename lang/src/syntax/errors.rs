@@ -131,7 +131,7 @@ impl Expected {
             Expected::Then => "`then` or an operator".into(),
             Expected::Separator => "`,`, a new line or an operator".into(),
             Expected::End => "the end of the expression".into(),
-            Expected::HoleEnd => "an operator or the `}` of the hole".into(),
+            Expected::HoleEnd => "an operator or the `}` of the interpolation".into(),
         }
     }
 }
@@ -177,7 +177,7 @@ pub enum Found<'a> {
     LineEnd,
     /// Nothing more.
     FileEnd,
-    /// A text with holes.
+    /// A text with interpolations.
     Holes,
 }
 
@@ -189,7 +189,7 @@ impl Found<'_> {
             Found::Holes => "one with".into(),
             Found::Token(TokenKind::Keyword(keyword), _) => format!("the keyword `{}`", keyword.as_str()),
             Found::Token(TokenKind::TextOpen { .. }, _) => "a text".into(),
-            Found::Token(TokenKind::HoleClose, _) => "the end of the hole".into(),
+            Found::Token(TokenKind::HoleClose, _) => "the end of the interpolation".into(),
             Found::Token(_, text) => format!("`{text}`"),
         }
     }
@@ -214,7 +214,7 @@ pub fn foreign_type(at: Span, written: &str, ours: &str) -> Diagnostic {
         .help(format!("write `{ours}`"))
 }
 
-/// A type with something in brackets behind it.
+/// A type with something in brackets after it.
 pub fn no_parameters(at: Span, name: &str) -> Diagnostic {
     Diagnostic::error(Code::Unexpected, at, format!("the type `{name}` takes nothing in brackets"))
         .help("write a list as `[T]`, a map as `{[K]: V}`, and what may be `none` as `T?`")

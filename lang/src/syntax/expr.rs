@@ -373,7 +373,7 @@ impl Parser<'_> {
         }
     }
 
-    /// Reads `= e` behind what should be a name.
+    /// Reads `= e` after what should be a name.
     fn named_arg(&mut self, left: Expr) -> Parsed<Arg> {
         let op = self.token();
         if self.sees(Sign::Colon) {
@@ -395,7 +395,7 @@ impl Parser<'_> {
         Ok(Arg { name, value: self.expr()? })
     }
 
-    /// Reads `for …` behind an element, if it is there. It must be behind the first, and nothing may follow.
+    /// Reads `for …` after an element, if it is there. It must be after the first, and nothing may follow.
     fn lone_generator(&mut self, first: bool) -> Parsed<Option<Generator>> {
         if self.peek() != TokenKind::Keyword(Keyword::For) {
             return Ok(None);

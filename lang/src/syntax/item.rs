@@ -1,6 +1,6 @@
 //! The items of a file.
 
-use super::ast::{CheckItem, Expr, File, Fn, Item, ItemKind, Let, TestItem, TypeBase, TypeExpr};
+use super::ast::{CheckItem, Expr, Fn, Item, ItemKind, Let, TestItem, TypeBase, TypeExpr};
 use super::cursor::{Parsed, Parser, Stop};
 use super::errors::{self, Expected, Found, Hint, OpPlace};
 use super::recover::Scope;
@@ -17,11 +17,11 @@ type Partial = (ItemKind, Parsed<()>);
 
 impl Parser<'_> {
     /// Reads all items.
-    pub fn file(mut self) -> File {
+    pub fn items(mut self) -> Vec<Item> {
         let mut items = Vec::new();
         self.sequence(Scope::File, &mut items, Self::item);
         items.append(&mut self.strays);
-        File { items }
+        items
     }
 
     /// Reads an item.

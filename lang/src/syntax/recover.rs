@@ -7,7 +7,6 @@
 use super::brackets;
 use super::cursor::{Parsed, Parser, Stop};
 use super::errors::{self, Expected, Hint};
-use crate::source::Span;
 use crate::token::{Keyword, Sign, TokenKind};
 
 /// How many steps of a path are looked at to see whether a line defines something.
@@ -68,7 +67,7 @@ impl Parser<'_> {
             if scope == Scope::File {
                 self.too_deep = false;
                 self.mistaken &= own_column != Some(0);
-                // An indented line behind a mistake is most likely the rest of what was not understood.
+                // An indented line after a mistake is most likely the rest of what was not understood.
                 self.muted = self.mistaken;
             }
             if self.by_columns {
@@ -101,7 +100,7 @@ impl Parser<'_> {
         if self.eat(Sign::Comma) || next == TokenKind::End || brackets::closes(next) && !nothing {
             return Ok(());
         }
-        let gap = Span::new(self.since(self.start).end, self.here());
+        let gap = self.span(self.since(0).end, self.here());
         if self.token().fresh || self.text_of(gap).contains('\n') {
             return Ok(());
         }
@@ -207,12 +206,12 @@ impl Parser<'_> {
 
     /// The column of a token that is the first on its line, from 0, in bytes.
     pub fn column_of(&self, token: usize) -> u32 {
-        let at = (self.token_at(token).at.start - self.start) as usize;
+        let at = self.token_at(token).at.start as usize;
         let line = self.text.as_bytes()[..at].iter().rev().take_while(|b| **b != b'\n');
         line.count() as u32
     }
 
-    /// Ends all before the first line behind `from` that cannot belong to the entry being read, going by columns.
+    /// Ends all before the first line after `from` that cannot belong to the entry being read, going by columns.
     pub fn limit_by_columns(&mut self, from: usize) {
         let Some(column) = self.column else { return };
         let lines = &self.lines;
@@ -261,15 +260,15 @@ impl Parser<'_> {
             Scope::Test => matches!(keyword, Some(Given | Expect)),
             Scope::FnBody => matches!(keyword, Some(Let | Return)),
             Scope::Fields => {
-                let behind = match self.kind(at) {
+                let after = match self.kind(at) {
                     TokenKind::Word => at + 1,
                     TokenKind::TextOpen { .. } => self.partners.of(at).map_or(at, |end| end + 1),
                     _ => return false,
                 };
-                self.kind(behind) == TokenKind::Sign(Sign::Colon)
+                self.kind(after) == TokenKind::Sign(Sign::Colon)
             }
             Scope::Arms => {
-                let behind = match self.kind(at) {
+                let after = match self.kind(at) {
                     TokenKind::Word | TokenKind::Keyword(Keyword::None) => at + 1,
                     TokenKind::Variant if self.kind(at + 1) == TokenKind::Sign(Sign::Call) => {
                         self.partners.of(at + 1).map_or(at, |end| end + 1)
@@ -277,17 +276,17 @@ impl Parser<'_> {
                     TokenKind::Variant => at + 1,
                     _ => return false,
                 };
-                self.kind(behind) == TokenKind::Sign(Sign::Arrow)
+                self.kind(after) == TokenKind::Sign(Sign::Arrow)
             }
         }
     }
 
     /// Whether `Key Step* Op` stands at a token.
     fn defines(&self, mut at: usize) -> bool {
-        let behind = |open: usize| self.partners.of(open).map(|end| end + 1);
+        let after = |open: usize| self.partners.of(open).map(|end| end + 1);
         let first = match self.kind(at) {
             TokenKind::Word => Some(at + 1),
-            TokenKind::TextOpen { .. } | TokenKind::Sign(Sign::List) => behind(at),
+            TokenKind::TextOpen { .. } | TokenKind::Sign(Sign::List) => after(at),
             _ => None,
         };
         let Some(first) = first else { return false };
@@ -295,8 +294,8 @@ impl Parser<'_> {
         for _ in 0..MAX_LOOKAHEAD {
             let next = match self.kind(at) {
                 TokenKind::Dot => Some(at + 1),
-                TokenKind::DotText => behind(at + 1),
-                TokenKind::Sign(Sign::Index) => behind(at),
+                TokenKind::DotText => after(at + 1),
+                TokenKind::Sign(Sign::Index) => after(at),
                 TokenKind::Sign(Sign::Set | Sign::Suggest | Sign::Add | Sign::Remove | Sign::Replace) => {
                     return true;
                 }

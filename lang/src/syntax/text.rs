@@ -1,4 +1,4 @@
-//! Texts with holes.
+//! Texts with interpolations.
 
 use super::ast::{Expr, ExprKind, Name, Text, TextPart};
 use super::cursor::{Parsed, Parser, Stop};

@@ -106,7 +106,15 @@ impl Parser<'_> {
         {
             return self.foreign(first);
         }
-        Ok(TypeBase::Named(self.dots(vec![first])))
+        let path = self.dots(vec![first]);
+        if !self.eat(Sign::Merge) {
+            return Ok(TypeBase::Named(path));
+        }
+        if !self.sees(Sign::Brace) {
+            return self.unexpected(Expected::Sign(Sign::Brace), None);
+        }
+        let (fields, _) = self.braced(Scope::Fields, Self::field)?;
+        Ok(TypeBase::Extended(path, fields))
     }
 
     /// Reads `List[Str]`, `Map<Str, Int>`, `Str[]` and their like, and says how the type is written here.

@@ -62,7 +62,7 @@ pub fn bad_address(at: Span, text: &str, fault: address::Fault) -> Diagnostic {
             "write eight groups of hex digits or fewer and one `::`, or six pairs for a MAC".into(),
         ),
         Fault::Tail => {
-            ("letters are glued to its end", "put a space or an operator behind the address".into())
+            ("letters are glued to its end", "put a space or an operator after the address".into())
         }
     };
     Diagnostic::error(Code::BadAddress, at, format!("`{text}` is no address")).here(here).help(help)
@@ -101,7 +101,7 @@ pub fn unknown_unit(at: Span, text: &str, unit: &str) -> Diagnostic {
         }
         _ => match number::meant(text) {
             Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!("write one of {}, or put a space behind the number", units.join(" ")),
+            None => format!("write one of {}, or put a space after the number", units.join(" ")),
         },
     };
     Diagnostic::error(Code::UnknownUnit, at, format!("`{text}` has an unknown unit")).help(help)
@@ -125,7 +125,7 @@ pub fn open_text(at: Span, quote: Quote, hole: Option<Span>) -> Diagnostic {
     Diagnostic::error(Code::OpenText, at, "a text is not closed").here("it begins here").help(help)
 }
 
-/// A backslash with something behind it that is no escape.
+/// A backslash with something after it that is no escape.
 pub fn bad_escape(at: Span, text: &str) -> Diagnostic {
     let help = if text.starts_with("\\u") {
         "write the number of a character in hex, as in `\\u{e4}`"

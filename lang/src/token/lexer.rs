@@ -1,23 +1,16 @@
 //! The loop that cuts a text into tokens, with a stack of open texts and holes instead of recursion.
-//!
-//! A text in one pair of quotes ends on its line, its holes included. So an open quote spoils one line; an open `"""`
-//! spoils the lines that are indented deeper than its own.
 
 use super::kind::{Sign, TokenKind};
-use super::text::{Quote, escape};
+use super::text::Quote;
 use super::{MAX_REPORTS, Token, Tokens, address, errors, number, word};
 use crate::diag::{Diagnostic, Problems};
-use crate::source::Span;
-
-/// How often an open `"""` is given up at the end of its block. Each costs a second reading of what follows, so the
-/// count is bounded; after that the rest of the file is taken for the text.
-const MAX_RETRIES: u32 = 8;
+use crate::source::{FileId, Span};
 
 /// Cuts a text into tokens.
-pub fn run(text: &str, start: u32, problems: &mut Problems) -> Tokens {
+pub fn run(text: &str, file: FileId, problems: &mut Problems) -> Tokens {
     let mut lexer = Lexer {
         text,
-        start,
+        file,
         at: 0,
         out: Tokens::default(),
         modes: Vec::new(),
@@ -38,29 +31,29 @@ pub fn run(text: &str, start: u32, problems: &mut Problems) -> Tokens {
 
 /// What the lexer is inside of.
 #[derive(Clone, Copy)]
-enum Mode {
+pub(super) enum Mode {
     /// A text, opened by this token.
     Text { quote: Quote, token: usize, n_reports: usize, n_trivia: usize, n_docs: usize },
     /// A hole, with so many braces open in it, opened at this token.
     Hole { braces: u32, token: usize },
 }
 
-struct Lexer<'a> {
-    text: &'a str,
-    start: u32,
-    at: usize,
-    out: Tokens,
-    modes: Vec<Mode>,
+pub(super) struct Lexer<'a> {
+    pub(super) text: &'a str,
+    pub(super) file: FileId,
+    pub(super) at: usize,
+    pub(super) out: Tokens,
+    pub(super) modes: Vec<Mode>,
     /// The index of the outermost text that must end on its line.
-    line_bound: Option<usize>,
+    pub(super) line_bound: Option<usize>,
     /// Whether a `.`, `(` or `[` here would go on with the expression before it.
-    glued: bool,
+    pub(super) glued: bool,
     /// Whether nothing but space was on this line yet.
-    fresh: bool,
+    pub(super) fresh: bool,
     /// Whether the last token was `key` or `set` with an `of` to come.
-    after_key: bool,
-    reports: Vec<Diagnostic>,
-    n_retries: u32,
+    pub(super) after_key: bool,
+    pub(super) reports: Vec<Diagnostic>,
+    pub(super) n_retries: u32,
 }
 
 impl<'a> Lexer<'a> {
@@ -84,22 +77,22 @@ impl<'a> Lexer<'a> {
         self.push(TokenKind::End, 0);
     }
 
-    fn rest(&self) -> &'a str {
+    pub(super) fn rest(&self) -> &'a str {
         &self.text[self.at..]
     }
 
-    fn span(&self, from: usize, to: usize) -> Span {
-        Span::new(self.start + from as u32, self.start + to as u32)
+    pub(super) fn span(&self, from: usize, to: usize) -> Span {
+        Span::new(self.file, from as u32, to as u32)
     }
 
-    fn report(&mut self, report: Diagnostic) {
+    pub(super) fn report(&mut self, report: Diagnostic) {
         if self.reports.len() < MAX_REPORTS {
             self.reports.push(report);
         }
     }
 
     /// Adds a token of so many bytes.
-    fn push(&mut self, kind: TokenKind, len: usize) {
+    pub(super) fn push(&mut self, kind: TokenKind, len: usize) {
         let at = self.span(self.at, self.at + len);
         self.out.code.push(Token { kind, at, fresh: self.fresh });
         self.at += len;
@@ -109,7 +102,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// Adds a token that a `.`, `(` or `[` may be glued to.
-    fn push_glue(&mut self, kind: TokenKind, len: usize) {
+    pub(super) fn push_glue(&mut self, kind: TokenKind, len: usize) {
         self.push(kind, len);
         self.glued = true;
     }
@@ -192,8 +185,8 @@ impl<'a> Lexer<'a> {
     /// A `;`: at the end of a line it is nothing, before more it separates.
     fn semicolon(&mut self) {
         let rest = self.rest();
-        let behind = rest[1..].trim_start_matches([' ', '\t', '\r']);
-        if behind.is_empty() || behind.starts_with(['\n', '#', '}']) {
+        let after = rest[1..].trim_start_matches([' ', '\t', '\r']);
+        if after.is_empty() || after.starts_with(['\n', '#', '}']) {
             self.report(errors::semicolon(
                 self.span(self.at, self.at + 1),
                 "leave it out: a definition ends with its line",
@@ -256,12 +249,12 @@ impl<'a> Lexer<'a> {
     }
 
     fn dot(&mut self) {
-        let behind = &self.rest()[1..];
-        if behind.starts_with('.') {
+        let after = &self.rest()[1..];
+        if after.starts_with('.') {
             return self.push(TokenKind::Sign(Sign::Range), 2);
         }
-        match word::name_length(behind) {
-            0 if self.glued && Quote::of(behind).is_some() => self.push(TokenKind::DotText, 1),
+        match word::name_length(after) {
+            0 if self.glued && Quote::of(after).is_some() => self.push(TokenKind::DotText, 1),
             0 => self.push(TokenKind::Sign(Sign::Dot), 1),
             len if self.glued => self.push_glue(TokenKind::Dot, 1 + len),
             len => self.push_glue(TokenKind::Variant, 1 + len),
@@ -381,7 +374,7 @@ impl<'a> Lexer<'a> {
             Some(i) => (i, true),
             None => (line.len(), false),
         };
-        // Inside the hole of a text the line's end closes both; one report is enough.
+        // Inside an interpolation the line's end closes both; one report is enough.
         if !closed && self.line_bound.is_none() {
             self.spoil(self.at, self.at + 1 + len);
             self.report(errors::open_text(self.span(self.at, self.at + 1), Quote::Raw, None));
@@ -395,133 +388,12 @@ impl<'a> Lexer<'a> {
     }
 
     /// Reports the characters of a text or a comment that nobody can see.
-    fn unseen(&mut self, from: usize, to: usize) {
+    pub(super) fn unseen(&mut self, from: usize, to: usize) {
         let text = &self.text[from..to];
         let unseen = text.char_indices().filter(|(_, c)| is_unseen(*c));
         for (at, c) in unseen {
             self.report(errors::unseen(self.span(from + at, from + at + c.len_utf8()), c));
         }
-    }
-
-    /// From here to the end of the text, to its next hole, or to where it must be given up.
-    fn text_piece(&mut self, quote: Quote) {
-        let bytes = self.text.as_bytes();
-        let from = self.at;
-        let mut at = from;
-        while let Some(byte) = bytes.get(at) {
-            match byte {
-                b'"' if quote == Quote::Plain || self.text[at..].starts_with("\"\"\"") => {
-                    self.chunk(from, at);
-                    self.modes.pop();
-                    if self.line_bound == Some(self.modes.len()) {
-                        self.line_bound = None;
-                    }
-                    return self.push_glue(TokenKind::TextClose, quote.as_str().len());
-                }
-                b'$' if bytes.get(at + 1) == Some(&b'{') => {
-                    self.chunk(from, at);
-                    self.modes.push(Mode::Hole { braces: 0, token: self.out.code.len() });
-                    return self.push(TokenKind::HoleOpen, 2);
-                }
-                b'\n' if self.line_bound.is_some() => {
-                    let cr = usize::from(at > from && bytes[at - 1] == b'\r');
-                    self.chunk(from, at - cr);
-                    return self.give_up_line();
-                }
-                b'\\' => at += self.escape(at),
-                _ => at += 1,
-            }
-        }
-        self.chunk(from, bytes.len());
-    }
-
-    fn chunk(&mut self, from: usize, to: usize) {
-        if to > from {
-            self.unseen(from, to);
-            self.push(TokenKind::TextChunk, to - from);
-        }
-    }
-
-    /// The length of an escape, good or bad.
-    fn escape(&mut self, at: usize) -> usize {
-        let rest = &self.text[at..];
-        if let Ok((behind, _)) = escape(rest) {
-            return rest.len() - behind.len();
-        }
-        let Some(next) = rest[1..].chars().next().filter(|c| !matches!(c, '\n' | '\r')) else {
-            // The end of the line is the report; in a block nothing else says so.
-            if self.line_bound.is_none() {
-                self.report(errors::bad_escape(self.span(at, at + 1), "\\"));
-            }
-            return 1;
-        };
-        let len = 1 + next.len_utf8();
-        self.report(errors::bad_escape(self.span(at, at + len), &rest[..len]));
-        len
-    }
-
-    /// A text in one pair of quotes did not end on its line.
-    fn give_up_line(&mut self) {
-        if let Some(outer) = self.line_bound {
-            self.give_up(outer);
-        }
-    }
-
-    /// Marks the line of an open text. The opening quote may be the one that is missing, so what looked wrong before it
-    /// on its line says nothing.
-    fn spoil(&mut self, open: usize, end: usize) {
-        let line = self.text[..open].rfind('\n').map_or(0, |i| i + 1);
-        let line = self.span(line, end);
-        while self.reports.last().is_some_and(|report| report.at.start >= line.start) {
-            self.reports.pop();
-        }
-        self.out.spoilt.push(line);
-    }
-
-    /// A `"""` never ended: it is taken to end before the first line that is not indented deeper than its own.
-    fn give_up_block(&mut self) {
-        let Some(Mode::Text { token, n_reports, n_trivia, n_docs, .. }) = self.modes.first().copied() else {
-            return self.modes.clear();
-        };
-        let report_count = self.reports.len();
-        let open = (self.out.code[token].at.start - self.start) as usize;
-        let end = block_end(self.text, open);
-        self.give_up(0);
-        self.n_retries += 1;
-        if self.n_retries > MAX_RETRIES || end >= self.text.len() {
-            return;
-        }
-        let report = self.reports.split_off(report_count);
-        self.reports.truncate(n_reports);
-        self.reports.extend(report);
-        self.out.trivia.truncate(n_trivia);
-        self.out.docs.truncate(n_docs);
-        self.out.code.truncate(token + 1);
-        self.at = open + Quote::Block.as_str().len();
-        self.chunk(self.at, end);
-        self.push(TokenKind::TextClose, 0);
-        self.fresh = true;
-    }
-
-    /// Reports the text at this place of the stack and closes all that is open in it.
-    fn give_up(&mut self, outer: usize) {
-        let Some(Mode::Text { quote, token, .. }) = self.modes.get(outer).copied() else { return };
-        let hole = match self.modes.get(outer + 1) {
-            Some(Mode::Hole { token, .. }) => Some(self.out.code[*token].at),
-            _ => None,
-        };
-        if quote == Quote::Plain {
-            self.spoil((self.out.code[token].at.start - self.start) as usize, self.at);
-        }
-        self.report(errors::open_text(self.out.code[token].at, quote, hole));
-        self.out.code[token].kind = TokenKind::TextOpen { broken: true };
-        while self.modes.len() > outer {
-            match self.modes.pop() {
-                Some(Mode::Hole { .. }) => self.push(TokenKind::HoleClose, 0),
-                _ => self.push(TokenKind::TextClose, 0),
-            }
-        }
-        self.line_bound = None;
     }
 }
 
@@ -530,20 +402,4 @@ impl<'a> Lexer<'a> {
 fn is_unseen(c: char) -> bool {
     let turns = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     turns || c.is_control() && !matches!(c, '\n' | '\r' | '\t')
-}
-
-/// Where an open `"""` at `open` is taken to end.
-fn block_end(text: &str, open: usize) -> usize {
-    let indent = |line: &str| line.bytes().take_while(|b| matches!(b, b' ' | b'\t')).count();
-    let line_start = text[..open].rfind('\n').map_or(0, |i| i + 1);
-    let own = indent(&text[line_start..]);
-    let mut at = text[open..].find('\n').map_or(text.len(), |i| open + i + 1);
-    while at < text.len() {
-        let line = text[at..].split_inclusive('\n').next().unwrap_or_default();
-        if !line.trim().is_empty() && indent(line) <= own {
-            break;
-        }
-        at += line.len();
-    }
-    at
 }

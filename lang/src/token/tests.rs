@@ -5,7 +5,7 @@ use super::*;
 /// The tokens of a text, one word each.
 fn kinds(text: &str) -> String {
     let mut problems = Problems::default();
-    let tokens = lex(text, 0, &mut problems);
+    let tokens = lex(text, FileId(0), &mut problems);
     let word = |token: &Token| match token.kind {
         TokenKind::Word => "word".to_owned(),
         TokenKind::Keyword(keyword) => keyword.as_str().to_owned(),
@@ -72,13 +72,13 @@ fn no_byte_is_lost() {
     for text in texts {
         for end in (0..=text.len()).filter(|end| text.is_char_boundary(*end)) {
             let text = &text[..end];
-            let tokens = lex(text, 7, &mut Problems::default());
-            let mut at = 7;
+            let tokens = lex(text, FileId(7), &mut Problems::default());
+            let mut at = 0;
             for token in tokens.lossless() {
-                assert_eq!(token.at.start, at, "{text:?}: {token:?}");
+                assert_eq!((token.at.file, token.at.start), (FileId(7), at), "{text:?}: {token:?}");
                 at = token.at.end;
             }
-            assert_eq!(at as usize, 7 + text.len(), "{text:?}");
+            assert_eq!(at as usize, text.len(), "{text:?}");
         }
     }
 }

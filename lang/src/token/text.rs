@@ -58,7 +58,7 @@ pub fn escape(text: &str) -> IResult<&str, char> {
     .parse(text)
 }
 
-/// The pieces of a text between its holes, as written, become what they say. An escape that is none stays as it is: it
+/// The pieces of a text between its interpolations, as written, become what they say. An escape that is none stays as it is: it
 /// was reported when the text was cut into tokens.
 pub fn cook(quote: Quote, mut chunks: Vec<&str>, opens: bool, closes: bool) -> Vec<String> {
     let mut indent = "";

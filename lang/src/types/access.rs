@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 impl Checker<'_> {
     /// Whether nobody declares a name.
-    pub(super) fn is_unknown(&self, name: &str, cx: &Cx) -> bool {
+    pub(super) fn is_unknown(&self, name: &str, cx: &Ctx) -> bool {
         let special = matches!(
             (name, cx.this, cx.key, cx.it),
             ("self", Some(_), _, _) | ("key", _, Some(_), _) | ("it", _, _, Some(_))
@@ -26,7 +26,13 @@ impl Checker<'_> {
     }
 
     /// The report of a name that nobody declares, where a value of some type may be wanted.
-    pub(super) fn no_such_name(&mut self, name: &str, at: Span, wanted: Option<TyId>, cx: &Cx) -> Diagnostic {
+    pub(super) fn no_such_name(
+        &mut self,
+        name: &str,
+        at: Span,
+        wanted: Option<TyId>,
+        cx: &Ctx,
+    ) -> Diagnostic {
         let mut known: Vec<String> = cx.vars.iter().map(|(n, _)| n.to_string()).collect();
         known.extend(self.visible(cx.file, |d| matches!(d, Decl::Let(_))));
         known.extend(self.types.record(self.root).fields.iter().map(|f| f.name.to_string()));
@@ -40,17 +46,17 @@ impl Checker<'_> {
         if diagnostic.help.is_some() { diagnostic } else { diagnostic.help_opt(self.key_meant(name, wanted)) }
     }
 
-    pub(super) fn name(&mut self, name: &Arc<str>, at: Span, cx: &mut Cx) -> (Ex, TyId) {
+    pub(super) fn name(&mut self, name: &Arc<str>, at: Span, cx: &mut Ctx) -> (TypedExpr, TyId) {
         if let Some((_, var)) = cx.vars.iter().rev().find(|(n, _)| n == name) {
             return match var {
-                Var::Slot(slot, ty) => (Ex { at, kind: Ek::Local(*slot) }, *ty),
-                Var::Shared(ex, ty, n) => (Ex { at, kind: Ek::Shared(ex.clone(), *n) }, *ty),
+                Var::Slot(slot, ty) => (TypedExpr { at, kind: TypedKind::Local(*slot) }, *ty),
+                Var::Shared(ex, ty, n) => (TypedExpr { at, kind: TypedKind::Shared(ex.clone(), *n) }, *ty),
             };
         }
         match (&**name, cx.this, cx.key, cx.it) {
-            ("self", Some(ty), _, _) => return (Ex { at, kind: Ek::This }, ty),
-            ("key", _, Some(ty), _) => return (Ex { at, kind: Ek::Key }, ty),
-            ("it", _, _, Some(ty)) => return (Ex { at, kind: Ek::It }, ty),
+            ("self", Some(ty), _, _) => return (TypedExpr { at, kind: TypedKind::This }, ty),
+            ("key", _, Some(ty), _) => return (TypedExpr { at, kind: TypedKind::Key }, ty),
+            ("it", _, _, Some(ty)) => return (TypedExpr { at, kind: TypedKind::It }, ty),
             _ => {}
         }
         let root = self.types.record(self.root).find(name);
@@ -61,13 +67,13 @@ impl Checker<'_> {
                     return self.fail_typed(at, errors::ambiguous(at, name, &places));
                 }
                 let ty = self.let_type(id, at);
-                (Ex { at, kind: Ek::Global(id) }, ty)
+                (TypedExpr { at, kind: TypedKind::Global(id) }, ty)
             }
             Found::Many(places) => self.fail_typed(at, errors::ambiguous(at, name, &places)),
             _ => match root {
                 Some(i) => {
                     let ty = self.types.record(self.root).fields[i as usize].place.ty;
-                    (Ex { at, kind: Ek::Root(i) }, ty)
+                    (TypedExpr { at, kind: TypedKind::Root(i) }, ty)
                 }
                 None => {
                     let diagnostic = self.no_such_name(name, at, None, cx);
@@ -77,7 +83,13 @@ impl Checker<'_> {
         }
     }
 
-    pub(super) fn field(&mut self, inner: &ast::Expr, name: &ast::Name, at: Span, cx: &mut Cx) -> (Ex, TyId) {
+    pub(super) fn field(
+        &mut self,
+        inner: &ast::Expr,
+        name: &ast::Name,
+        at: Span,
+        cx: &mut Ctx,
+    ) -> (TypedExpr, TyId) {
         let (inner, ty) = self.infer(inner, cx);
         match self.types.get(ty).clone() {
             Ty::Error(why) => self.error(at, why),
@@ -86,7 +98,7 @@ impl Checker<'_> {
                 match record.find(&name.text) {
                     Some(i) => {
                         let ty = record.fields[i as usize].place.ty;
-                        (Ex { at, kind: Ek::Field(Box::new(inner), rec, i) }, ty)
+                        (TypedExpr { at, kind: TypedKind::Field(Box::new(inner), rec, i) }, ty)
                     }
                     None => {
                         let owner = self.types.name(ty);
@@ -98,13 +110,14 @@ impl Checker<'_> {
                             &owner,
                             Some(record.at),
                             record.fields.iter().map(|f| &*f.name),
-                        );
+                        )
+                        .help_opt(self.renamed(&name.text, rec));
                         self.fail_typed(at, diagnostic)
                     }
                 }
             }
             Ty::Map(..) | Ty::Tree => {
-                let key = Ex { at: name.at, kind: Ek::Const(Value::Str(name.text.clone())) };
+                let key = TypedExpr { at: name.at, kind: TypedKind::Const(Value::Str(name.text.clone())) };
                 self.index_by(inner, ty, key, at)
             }
             _ => self.property(inner, ty, name, at),
@@ -112,11 +125,21 @@ impl Checker<'_> {
     }
 
     /// `M.k`, `M."k"`, `T.k` with a text.
-    pub(super) fn index_by(&mut self, inner: Ex, ty: TyId, key: Ex, at: Span) -> (Ex, TyId) {
+    pub(super) fn index_by(
+        &mut self,
+        inner: TypedExpr,
+        ty: TyId,
+        key: TypedExpr,
+        at: Span,
+    ) -> (TypedExpr, TyId) {
         match self.types.get(ty).clone() {
             Ty::Error(why) => self.error(at, why),
-            Ty::Map(_, value) => (Ex { at, kind: Ek::MapGet(Box::new(inner), Box::new(key), false) }, value),
-            Ty::Tree => (Ex { at, kind: Ek::TreeGet(Box::new(inner), Box::new(key)) }, TyId::TREE),
+            Ty::Map(_, value) => {
+                (TypedExpr { at, kind: TypedKind::MapGet(Box::new(inner), Box::new(key), false) }, value)
+            }
+            Ty::Tree => {
+                (TypedExpr { at, kind: TypedKind::TreeGet(Box::new(inner), Box::new(key)) }, TyId::TREE)
+            }
             _ => {
                 let found = self.types.name(ty);
                 let wanted = "a record, map or Tree before the `.`";
@@ -125,21 +148,27 @@ impl Checker<'_> {
         }
     }
 
-    pub(super) fn index(&mut self, inner: &ast::Expr, key: &ast::Expr, at: Span, cx: &mut Cx) -> (Ex, TyId) {
+    pub(super) fn index(
+        &mut self,
+        inner: &ast::Expr,
+        key: &ast::Expr,
+        at: Span,
+        cx: &mut Ctx,
+    ) -> (TypedExpr, TyId) {
         let (inner, ty) = self.infer(inner, cx);
         match self.types.get(ty).clone() {
             Ty::Map(key_ty, value) => {
                 let identity = self.map_identity(&inner);
                 let (key, known) = self.map_key(key, key_ty, identity, cx);
-                (Ex { at, kind: Ek::MapGet(Box::new(inner), Box::new(key), known) }, value)
+                (TypedExpr { at, kind: TypedKind::MapGet(Box::new(inner), Box::new(key), known) }, value)
             }
             Ty::Tree => {
                 let key = self.tree_key(key, cx);
-                (Ex { at, kind: Ek::TreeGet(Box::new(inner), Box::new(key)) }, TyId::TREE)
+                (TypedExpr { at, kind: TypedKind::TreeGet(Box::new(inner), Box::new(key)) }, TyId::TREE)
             }
             Ty::List(item) => {
-                let key = self.check(key, &Place::plain(TyId::INT), cx);
-                (Ex { at, kind: Ek::ListGet(Box::new(inner), Box::new(key)) }, item)
+                let key = self.check(key, &RefinedType::plain(TyId::INT), cx);
+                (TypedExpr { at, kind: TypedKind::ListGet(Box::new(inner), Box::new(key)) }, item)
             }
             Ty::Error(why) => {
                 self.look_at([key], why, cx);
@@ -161,13 +190,13 @@ impl Checker<'_> {
         key: &ast::Expr,
         key_ty: TyId,
         identity: Option<KeyOf>,
-        cx: &mut Cx,
-    ) -> (Ex, bool) {
+        cx: &mut Ctx,
+    ) -> (TypedExpr, bool) {
         if let ExprKind::Variant { name, args } = &key.kind
             && args.is_empty()
             && !matches!(self.types.get(key_ty), Ty::Key(_))
         {
-            return (Ex { at: key.at, kind: Ek::Const(Value::Str(name.text.clone())) }, false);
+            return (TypedExpr { at: key.at, kind: TypedKind::Const(Value::Str(name.text.clone())) }, false);
         }
         if let ExprKind::Name(name) = &key.kind
             && self.is_unknown(name, cx)
@@ -181,7 +210,7 @@ impl Checker<'_> {
         if needs_push(key)
             || matches!(key.kind, ExprKind::Text(_)) && matches!(self.types.get(key_ty), Ty::Key(_))
         {
-            return (self.check(key, &Place::plain(key_ty), cx), false);
+            return (self.check(key, &RefinedType::plain(key_ty), cx), false);
         }
         if let ExprKind::Text(text) = &key.kind {
             let ex = self.key_text(text, cx);
@@ -197,14 +226,14 @@ impl Checker<'_> {
     }
 
     /// The key of a Tree: a text or a key.
-    pub fn tree_key(&mut self, key: &ast::Expr, cx: &mut Cx) -> Ex {
+    pub fn tree_key(&mut self, key: &ast::Expr, cx: &mut Ctx) -> TypedExpr {
         match &key.kind {
             ExprKind::Variant { name, args } => {
                 if let Some(arg) = args.first() {
                     let why = self.problems.push(errors::payload_of_key(arg.value.at));
                     self.look_at(args.iter().map(|a| &a.value), why, cx);
                 }
-                return Ex { at: key.at, kind: Ek::Const(Value::Str(name.text.clone())) };
+                return TypedExpr { at: key.at, kind: TypedKind::Const(Value::Str(name.text.clone())) };
             }
             ExprKind::Text(text) => return self.key_text(text, cx),
             _ => {}

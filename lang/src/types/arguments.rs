@@ -14,10 +14,10 @@ impl Checker<'_> {
         &mut self,
         name: &ast::Name,
         args: &[ast::Arg],
-        place: &Place,
+        place: &RefinedType,
         at: Span,
-        cx: &mut Cx,
-    ) -> Ex {
+        cx: &mut Ctx,
+    ) -> TypedExpr {
         match self.types.get(place.ty).clone() {
             Ty::Enum(id) => {
                 let def = self.types.enumeration(id).clone();
@@ -27,30 +27,30 @@ impl Checker<'_> {
                     let diagnostic = errors::unknown_variant(name.at, &name.text, &owner, def.at, known);
                     let why = self.problems.push(diagnostic);
                     self.look_at(args.iter().map(|a| &a.value), why, cx);
-                    return Ex { at, kind: Ek::Error(why) };
+                    return TypedExpr { at, kind: TypedKind::Error(why) };
                 };
                 let payload = &def.variants[index as usize].1;
                 if payload.is_empty() && args.is_empty() {
-                    return Ex { at, kind: Ek::Const(Value::Enum(index, None)) };
+                    return TypedExpr { at, kind: TypedKind::Const(Value::Enum(index, None)) };
                 }
                 let params: Vec<_> = payload
                     .iter()
                     .map(|f| (f.name.clone(), f.place.clone(), f.default.as_ref().map(|d| (**d).clone())))
                     .collect();
                 let all = self.arguments(&format!(".{}", name.text), &params, args, at, def.at, cx);
-                Ex { at, kind: Ek::Variant(id, index, all.into()) }
+                TypedExpr { at, kind: TypedKind::Variant(id, index, all.into()) }
             }
             Ty::Key(key) => {
                 if let Some(arg) = args.first() {
                     let why = self.problems.push(errors::payload_of_key(arg.value.at));
                     self.look_at(args.iter().map(|a| &a.value), why, cx);
                 }
-                let inner = Ex { at, kind: Ek::Const(Value::Str(name.text.clone())) };
-                Ex { at, kind: Ek::KeyName(key, Box::new(inner)) }
+                let inner = TypedExpr { at, kind: TypedKind::Const(Value::Str(name.text.clone())) };
+                TypedExpr { at, kind: TypedKind::KeyName(key, Box::new(inner)) }
             }
             Ty::Error(why) => {
                 self.look_at(args.iter().map(|a| &a.value), why, cx);
-                Ex { at, kind: Ek::Error(why) }
+                TypedExpr { at, kind: TypedKind::Error(why) }
             }
             _ => {
                 let wanted = self.types.name(place.ty);
@@ -58,7 +58,7 @@ impl Checker<'_> {
                 let found = format!("the variant `.{}`", name.text);
                 let why = self.problems.push(errors::mismatch(at, &wanted, &found, help));
                 self.look_at(args.iter().map(|a| &a.value), why, cx);
-                Ex { at, kind: Ek::Error(why) }
+                TypedExpr { at, kind: TypedKind::Error(why) }
             }
         }
     }
@@ -67,13 +67,13 @@ impl Checker<'_> {
     pub fn arguments(
         &mut self,
         what: &str,
-        params: &[(Arc<str>, Place, Option<Ex>)],
+        params: &[(Arc<str>, RefinedType, Option<TypedExpr>)],
         args: &[ast::Arg],
         at: Span,
         declared_at: Span,
-        cx: &mut Cx,
-    ) -> Vec<Ex> {
-        let mut given: Vec<Option<Ex>> = vec![None; params.len()];
+        cx: &mut Ctx,
+    ) -> Vec<TypedExpr> {
+        let mut given: Vec<Option<TypedExpr>> = vec![None; params.len()];
         for (i, arg) in args.iter().enumerate() {
             let index = match &arg.name {
                 Some(name) => match params.iter().position(|(n, ..)| *n == name.text) {
@@ -113,9 +113,9 @@ impl Checker<'_> {
         for (given, (name, place, default)) in given.iter_mut().zip(params) {
             if given.is_none() {
                 let is_opt = matches!(self.types.get(place.ty), Ty::Opt(_));
-                let none = || is_opt.then_some(Ex { at, kind: Ek::Const(Value::None) });
+                let none = || is_opt.then_some(TypedExpr { at, kind: TypedKind::Const(Value::None) });
                 let of = || format!("{what}({name})");
-                *given = default.clone().map(|default| self.demanded(default, place, of)).or_else(none);
+                *given = default.clone().map(|default| self.refined(default, place, of)).or_else(none);
             }
         }
         let missing = given.iter().zip(params).filter(|(given, _)| given.is_none());
@@ -125,6 +125,9 @@ impl Checker<'_> {
         }
         let message = format!("`{what}` lacks {}", missing.join(", "));
         let why = self.problems.push(errors::wrong_arguments(at, message, Some(declared_at), None));
-        given.into_iter().map(|given| given.unwrap_or(Ex { at, kind: Ek::Error(why) })).collect()
+        given
+            .into_iter()
+            .map(|given| given.unwrap_or(TypedExpr { at, kind: TypedKind::Error(why) }))
+            .collect()
     }
 }

@@ -15,7 +15,13 @@ use std::sync::Arc;
 
 impl Checker<'_> {
     /// `f(…)`, `x.f(…)`.
-    pub fn call(&mut self, callee: &ast::Expr, args: &[ast::Arg], at: Span, cx: &mut Cx) -> (Ex, TyId) {
+    pub fn call(
+        &mut self,
+        callee: &ast::Expr,
+        args: &[ast::Arg],
+        at: Span,
+        cx: &mut Ctx,
+    ) -> (TypedExpr, TyId) {
         match &callee.kind {
             ExprKind::Name(name) => {
                 match self.find_fn(cx.file, name, callee.at) {
@@ -62,12 +68,12 @@ impl Checker<'_> {
     }
 
     /// A call of what was reported: its arguments are looked at all the same.
-    fn no_call(&mut self, args: &[ast::Arg], why: Reported, at: Span, cx: &mut Cx) -> (Ex, TyId) {
+    fn no_call(&mut self, args: &[ast::Arg], why: Reported, at: Span, cx: &mut Ctx) -> (TypedExpr, TyId) {
         self.look_at(args.iter().map(|a| &a.value), why, cx);
         self.error(at, why)
     }
 
-    fn call_fn(&mut self, id: u32, args: &[ast::Arg], at: Span, cx: &mut Cx) -> (Ex, TyId) {
+    fn call_fn(&mut self, id: u32, args: &[ast::Arg], at: Span, cx: &mut Ctx) -> (TypedExpr, TyId) {
         let tree = &self.fn_decls[id as usize].tree;
         let (declared_at, name) = (tree.name.at, tree.name.text.clone());
         let FnSig { params, result, .. } = self.fn_sigs[id as usize].clone();
@@ -78,13 +84,13 @@ impl Checker<'_> {
             with_defaults.push((name, place, default));
         }
         let all = self.arguments(&name, &with_defaults, args, at, declared_at, cx);
-        (Ex { at, kind: Ek::Call(FnId(id), all.into()) }, result)
+        (TypedExpr { at, kind: TypedKind::Call(FnId(id), all.into()) }, result)
     }
 
     /// The default of a parameter, checked once. It sees the file of the function and nothing else, in a frame of its own.
-    pub fn param_default(&mut self, id: u32, index: usize, used_at: Span) -> Option<Ex> {
+    pub fn param_default(&mut self, id: u32, index: usize, used_at: Span) -> Option<TypedExpr> {
         let default = self.fn_sigs[id as usize].defaults[index].clone()?;
-        let shared = |ex: Arc<Ex>| Ex { at: ex.at, kind: Ek::Shared(ex, 0) };
+        let shared = |ex: Arc<TypedExpr>| TypedExpr { at: ex.at, kind: TypedKind::Shared(ex, 0) };
         match default.state {
             State::Done(ex) => Some(shared(ex)),
             State::Busy => {
@@ -96,21 +102,21 @@ impl Checker<'_> {
                 self.set_default(id, index, State::Busy);
                 let file = self.fn_decls[id as usize].file;
                 let place = self.fn_sigs[id as usize].params[index].place.clone();
-                let ex = Arc::new(self.check(&default.tree, &place, &mut Cx::new(file)));
+                let ex = Arc::new(self.check(&default.tree, &place, &mut Ctx::new(file)));
                 self.set_default(id, index, State::Done(ex.clone()));
                 Some(shared(ex))
             }
         }
     }
 
-    fn set_default(&mut self, id: u32, index: usize, state: State<Arc<Ex>>) {
+    fn set_default(&mut self, id: u32, index: usize, state: State<Arc<TypedExpr>>) {
         if let Some(default) = &mut self.fn_sigs[id as usize].defaults[index] {
             default.state = state;
         }
     }
 
     /// A property of a literal of the domain: `timeout.seconds`.
-    pub fn property(&mut self, inner: Ex, ty: TyId, name: &ast::Name, at: Span) -> (Ex, TyId) {
+    pub fn property(&mut self, inner: TypedExpr, ty: TyId, name: &ast::Name, at: Span) -> (TypedExpr, TyId) {
         let owner = self.types.name(ty);
         let full = format!("{owner}.{}", name.text);
         if let Some(index) = self.builtins.find(&full)
@@ -118,7 +124,10 @@ impl Checker<'_> {
         {
             let result = self.builtins.get(index).schemes[0].result.clone();
             if let Some(result) = self.sig_type(&result, &[]) {
-                return (Ex { at, kind: Ek::Builtin(index, Box::new([inner]), Box::new([ty])) }, result);
+                return (
+                    TypedExpr { at, kind: TypedKind::Builtin(index, Box::new([inner]), Box::new([ty])) },
+                    result,
+                );
             }
         }
         let prefix = format!("{owner}.");
@@ -137,8 +146,8 @@ impl Checker<'_> {
         item: &ast::Expr,
         each: &ast::Generator,
         at: Span,
-        cx: &mut Cx,
-    ) -> (Ex, TyId) {
+        cx: &mut Ctx,
+    ) -> (TypedExpr, TyId) {
         let (n_vars, n_slots) = (cx.vars.len(), cx.n_slots);
         let each = self.generator(each, cx);
         let name = match &callee.kind {
@@ -154,7 +163,7 @@ impl Checker<'_> {
             return self.error(at, why);
         };
         let (item, item_ty) = if matches!(&*name, "all" | "any") {
-            (self.check(item, &Place::plain(TyId::BOOL), cx), TyId::BOOL)
+            (self.condition(item, cx), TyId::BOOL)
         } else {
             self.infer(item, cx)
         };
@@ -162,22 +171,28 @@ impl Checker<'_> {
         cx.n_slots = n_slots;
         let list = self.types.list(item_ty);
         let at_item = item.at;
-        let listed = Ex { at: at_item, kind: Ek::ListFor(Box::new(each.clone()), Box::new(item.clone())) };
+        let listed = TypedExpr {
+            at: at_item,
+            kind: TypedKind::ListFor(Box::new(each.clone()), Box::new(item.clone())),
+        };
         let (applied, result) = self.apply(index, vec![Some((listed, list))], &[], at, cx);
-        if matches!(applied.kind, Ek::Error(_)) {
+        if matches!(applied.kind, TypedKind::Error(_)) {
             return (applied, result);
         }
-        (Ex { at, kind: Ek::BuiltinFor(index, Box::new(each), Box::new(item), item_ty) }, result)
+        (
+            TypedExpr { at, kind: TypedKind::BuiltinFor(index, Box::new(each), Box::new(item), item_ty) },
+            result,
+        )
     }
 
     fn call_builtin(
         &mut self,
         index: u16,
-        receiver: Option<(Ex, TyId)>,
+        receiver: Option<(TypedExpr, TyId)>,
         args: &[ast::Arg],
         at: Span,
-        cx: &mut Cx,
-    ) -> (Ex, TyId) {
+        cx: &mut Ctx,
+    ) -> (TypedExpr, TyId) {
         let builtins = self.builtins;
         let builtin = builtins.get(index);
         for arg in args {
@@ -204,7 +219,7 @@ impl Checker<'_> {
             "digest" => return self.digest(index, args, at, cx),
             _ => {}
         }
-        let mut given: Vec<Option<(Ex, TyId)>> = receiver.into_iter().map(Some).collect();
+        let mut given: Vec<Option<(TypedExpr, TyId)>> = receiver.into_iter().map(Some).collect();
         let mut trees: Vec<&ast::Expr> = Vec::new();
         for arg in args {
             trees.push(&arg.value);
@@ -217,11 +232,11 @@ impl Checker<'_> {
     fn apply(
         &mut self,
         index: u16,
-        given: Vec<Option<(Ex, TyId)>>,
+        given: Vec<Option<(TypedExpr, TyId)>>,
         trees: &[&ast::Expr],
         at: Span,
-        cx: &mut Cx,
-    ) -> (Ex, TyId) {
+        cx: &mut Ctx,
+    ) -> (TypedExpr, TyId) {
         let builtins = self.builtins;
         let builtin = builtins.get(index);
         if let Some(why) = given.iter().flatten().find_map(|(_, ty)| self.types.failed(*ty)) {
@@ -263,7 +278,7 @@ impl Checker<'_> {
                             );
                             return self.error(at, why);
                         };
-                        all.push(self.check(trees[i - shift], &Place::plain(wanted), cx));
+                        all.push(self.check(trees[i - shift], &RefinedType::plain(wanted), cx));
                         types.push(wanted);
                     }
                 }
@@ -271,7 +286,7 @@ impl Checker<'_> {
             let Some(result) = self.sig_type(&scheme.result, &vars) else {
                 return self.fail_typed(at, Diagnostic::bug(at, format!("`{}` has no type", builtin.name)));
             };
-            return (Ex { at, kind: Ek::Builtin(index, all.into(), types.into()) }, result);
+            return (TypedExpr { at, kind: TypedKind::Builtin(index, all.into(), types.into()) }, result);
         }
         let found: Vec<String> = given
             .iter()
@@ -339,7 +354,7 @@ impl Checker<'_> {
     }
 
     /// `secret(name)`: a key of the map `secrets` where the root has one, else a text.
-    fn secret(&mut self, index: u16, args: &[ast::Arg], at: Span, cx: &mut Cx) -> (Ex, TyId) {
+    fn secret(&mut self, index: u16, args: &[ast::Arg], at: Span, cx: &mut Ctx) -> (TypedExpr, TyId) {
         let wanted = self.builtins.get(index).schemes[0].params.len();
         if args.len() != wanted {
             let message = format!(
@@ -352,14 +367,14 @@ impl Checker<'_> {
         }
         let key = KeyOf::Root(vec![Arc::from("secrets")].into());
         let ty = if self.map_of(&key).is_some() { self.types.intern(Ty::Key(key)) } else { TyId::STR };
-        let mut all = vec![self.check(&args[0].value, &Place::plain(ty), cx)];
+        let mut all = vec![self.check(&args[0].value, &RefinedType::plain(ty), cx)];
         if let Some(part) = args.get(1) {
-            all.push(self.check(&part.value, &Place::plain(TyId::STR), cx));
+            all.push(self.check(&part.value, &RefinedType::plain(TyId::STR), cx));
         }
-        (Ex { at, kind: Ek::Builtin(index, all.into(), Box::new([ty])) }, TyId::SECRET)
+        (TypedExpr { at, kind: TypedKind::Builtin(index, all.into(), Box::new([ty])) }, TyId::SECRET)
     }
 
-    fn digest(&mut self, index: u16, args: &[ast::Arg], at: Span, cx: &mut Cx) -> (Ex, TyId) {
+    fn digest(&mut self, index: u16, args: &[ast::Arg], at: Span, cx: &mut Ctx) -> (TypedExpr, TyId) {
         let [arg] = args else {
             let why =
                 self.problems.push(errors::wrong_arguments(at, "`digest` takes 1 argument", None, None));
@@ -371,7 +386,7 @@ impl Checker<'_> {
             let wanted = format!("a digest: {found} may hold a secret");
             return self.fail_typed(at, errors::secret_leak(arg.value.at, None, &wanted));
         }
-        (Ex { at, kind: Ek::Builtin(index, Box::new([ex]), Box::new([ty])) }, TyId::STR)
+        (TypedExpr { at, kind: TypedKind::Builtin(index, Box::new([ex]), Box::new([ty])) }, TyId::STR)
     }
 
     /// `template("x", v)` and `file("x")`: the name is a literal, read now.
@@ -381,8 +396,8 @@ impl Checker<'_> {
         index: u16,
         args: &[ast::Arg],
         at: Span,
-        cx: &mut Cx,
-    ) -> (Ex, TyId) {
+        cx: &mut Ctx,
+    ) -> (TypedExpr, TyId) {
         let wanted = if name == "template" { 2 } else { 1 };
         if args.len() != wanted {
             let message = format!("`{name}` takes {wanted} argument{}", if wanted == 1 { "" } else { "s" });
@@ -400,29 +415,29 @@ impl Checker<'_> {
             let why = self.problems.push(diagnostic);
             return self.no_call(args, why, at, cx);
         };
-        let value = args.get(1).map(|a| self.check(&a.value, &Place::plain(TyId::TREE), cx));
+        let value = args.get(1).map(|a| self.check(&a.value, &RefinedType::plain(TyId::TREE), cx));
         let file = match self.read_text(&path, args[0].value.at, cx) {
             Ok(file) => file,
             Err(why) => return self.error(at, why),
         };
         let source = self.files.sources.file(file);
-        let (file_name, text, start) = (source.name.clone(), source.text.clone(), source.start);
+        let (file_name, text) = (source.name.clone(), source.text.clone());
         match value {
-            None => (Ex { at, kind: Ek::Const(Value::Str(text)) }, TyId::STR),
+            None => (TypedExpr { at, kind: TypedKind::Const(Value::Str(text)) }, TyId::STR),
             Some(value) => {
-                let constant = |v: Value| Ex { at, kind: Ek::Const(v) };
+                let constant = |v: Value| TypedExpr { at, kind: TypedKind::Const(v) };
                 let all = vec![
                     constant(Value::Str(file_name)),
                     constant(Value::Str(text)),
-                    constant(Value::Int(i64::from(start))),
+                    constant(Value::Int(i64::from(file.0))),
                     value,
                 ];
-                (Ex { at, kind: Ek::Builtin(index, all.into(), Box::new([])) }, TyId::TREE)
+                (TypedExpr { at, kind: TypedKind::Builtin(index, all.into(), Box::new([])) }, TyId::TREE)
             }
         }
     }
 
-    fn read_text(&mut self, path: &str, at: Span, cx: &Cx) -> Result<FileId, Reported> {
+    fn read_text(&mut self, path: &str, at: Span, cx: &Ctx) -> Result<FileId, Reported> {
         let source = self.files.sources.file(cx.file);
         let layer = source.layer;
         let full = super::load::join(&source.name, path);

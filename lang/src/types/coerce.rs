@@ -10,25 +10,25 @@ use crate::source::Span;
 
 impl Checker<'_> {
     /// A list or a set; of constants, it is one.
-    pub fn list(&mut self, all: Vec<Ex>, set: bool, at: Span) -> Ex {
-        if all.iter().all(|e| matches!(e.kind, Ek::Const(_))) {
+    pub fn list(&mut self, all: Vec<TypedExpr>, set: bool, at: Span) -> TypedExpr {
+        if all.iter().all(|e| matches!(e.kind, TypedKind::Const(_))) {
             let values: Vec<Value> = all
                 .into_iter()
                 .filter_map(|e| match e.kind {
-                    Ek::Const(v) => Some(v),
+                    TypedKind::Const(v) => Some(v),
                     _ => None,
                 })
                 .collect();
             let value = if set { to_set(values) } else { Value::List(values.into()) };
-            return Ex { at, kind: Ek::Const(value) };
+            return TypedExpr { at, kind: TypedKind::Const(value) };
         }
-        let ex = Ex { at, kind: Ek::List(all.into()) };
-        if set { Ex { at, kind: Ek::ToSet(Box::new(ex)) } } else { ex }
+        let ex = TypedExpr { at, kind: TypedKind::List(all.into()) };
+        if set { TypedExpr { at, kind: TypedKind::ToSet(Box::new(ex)) } } else { ex }
     }
 
     /// Makes a value of one type stand where another is wanted, or reports why it cannot.
-    pub fn coerce(&mut self, ex: Ex, from: TyId, to: TyId) -> Ex {
-        if self.types.same(from, to) || matches!(ex.kind, Ek::Error(_)) {
+    pub fn coerce(&mut self, ex: TypedExpr, from: TyId, to: TyId) -> TypedExpr {
+        if self.types.same(from, to) || matches!(ex.kind, TypedKind::Error(_)) {
             return ex;
         }
         let at = ex.at;
@@ -42,7 +42,7 @@ impl Checker<'_> {
                 }
                 _ => false,
             };
-            return if changes { Ex { at, kind: Ek::ToTree(Box::new(ex), from) } } else { ex };
+            return if changes { TypedExpr { at, kind: TypedKind::ToTree(Box::new(ex), from) } } else { ex };
         }
         let (wanted, found) = (self.types.name(to), self.types.name(from));
         let help = self.instead(&ex, from, to);

@@ -50,10 +50,10 @@ pub fn too_many_files(at: Span, limit: usize) -> Diagnostic {
     Diagnostic::error(Code::FileTooLarge, at, format!("more than {limit} files in one description"))
 }
 
-/// Files use each other in a circle.
+/// Files use each other in a cycle.
 pub fn use_cycle(at: Span, name: &str, chain: &[Span]) -> Diagnostic {
-    let mut out = Diagnostic::error(Code::UseCycle, at, format!("`{name}` uses itself"))
-        .here("which closes the circle");
+    let mut out =
+        Diagnostic::error(Code::UseCycle, at, format!("`{name}` uses itself")).here("which closes the cycle");
     for other in chain.iter().filter(|c| **c != at) {
         out = out.label(*other, "used here");
     }
@@ -100,7 +100,7 @@ pub fn no_such_type<'a>(at: Span, name: &str, known: impl IntoIterator<Item = &'
 /// A type that contains itself.
 pub fn recursive_type(at: Span, name: &str) -> Diagnostic {
     Diagnostic::error(Code::RecursiveType, at, format!("the type `{name}` contains itself"))
-        .help("break the circle: refer to the other by `key of` a map instead")
+        .help("break the cycle: refer to the other by `key of` a map instead")
 }
 
 /// A type used where it cannot stand.

@@ -24,10 +24,15 @@ pub fn needs_push(e: &ast::Expr) -> bool {
 }
 
 impl Checker<'_> {
+    /// Checks an expression that is true or false.
+    pub fn condition(&mut self, e: &ast::Expr, cx: &mut Ctx) -> TypedExpr {
+        self.check(e, &RefinedType::plain(TyId::BOOL), cx)
+    }
+
     /// Checks an expression against a place: its type, and, for literals, its conditions.
-    pub fn check(&mut self, e: &ast::Expr, place: &Place, cx: &mut Cx) -> Ex {
+    pub fn check(&mut self, e: &ast::Expr, place: &RefinedType, cx: &mut Ctx) -> TypedExpr {
         let ex = self.check_inner(e, place, cx);
-        if let Ek::Const(value) = &ex.kind
+        if let TypedKind::Const(value) = &ex.kind
             && !place.wheres().is_empty()
             && !matches!(value, Value::None | Value::Error(_))
         {
@@ -36,16 +41,16 @@ impl Checker<'_> {
         ex
     }
 
-    fn check_inner(&mut self, e: &ast::Expr, place: &Place, cx: &mut Cx) -> Ex {
+    fn check_inner(&mut self, e: &ast::Expr, place: &RefinedType, cx: &mut Ctx) -> TypedExpr {
         let at = e.at;
         let inner_ty = self.types.unwrap(place.ty);
-        let inner = Place { ty: inner_ty, refine: place.refine.clone() };
+        let inner = RefinedType { ty: inner_ty, refine: place.refine.clone() };
         let want = self.types.get(inner_ty).clone();
         let is_opt = inner_ty != place.ty;
         match &e.kind {
             ExprKind::None => {
                 if is_opt || matches!(want, Ty::Tree | Ty::Error(_)) {
-                    return Ex { at, kind: Ek::Const(Value::None) };
+                    return TypedExpr { at, kind: TypedKind::Const(Value::None) };
                 }
                 let name = self.types.name(place.ty);
                 let help = format!("only a `{name}?` can be `none`");
@@ -58,22 +63,22 @@ impl Checker<'_> {
             }
             ExprKind::Text(text) if let Ty::Key(key) = &want => {
                 let name = self.key_text(text, cx);
-                Ex { at, kind: Ek::KeyName(key.clone(), Box::new(name)) }
+                TypedExpr { at, kind: TypedKind::KeyName(key.clone(), Box::new(name)) }
             }
             ExprKind::List(items) => match want {
                 Ty::Error(why) => {
                     let place = self.anywhere(why);
                     items.iter().for_each(|i| drop(self.check(i, &place, cx)));
-                    Ex { at, kind: Ek::Error(why) }
+                    TypedExpr { at, kind: TypedKind::Error(why) }
                 }
                 Ty::List(item) | Ty::Set(item) => {
                     let item_place = inner.item(item);
-                    let all: Vec<Ex> = items.iter().map(|i| self.check(i, &item_place, cx)).collect();
+                    let all: Vec<TypedExpr> = items.iter().map(|i| self.check(i, &item_place, cx)).collect();
                     self.list(all, matches!(want, Ty::Set(_)), at)
                 }
                 Ty::Tree => {
-                    let place = Place::plain(TyId::TREE);
-                    let all: Vec<Ex> = items.iter().map(|i| self.check(i, &place, cx)).collect();
+                    let place = RefinedType::plain(TyId::TREE);
+                    let all: Vec<TypedExpr> = items.iter().map(|i| self.check(i, &place, cx)).collect();
                     self.list(all, false, at)
                 }
                 _ => {
@@ -81,7 +86,7 @@ impl Checker<'_> {
                     let help = self.instead_of_list(items, place.ty);
                     let why = self.problems.push(errors::mismatch(at, &wanted, "a list", help));
                     self.look_at(items, why, cx);
-                    Ex { at, kind: Ek::Error(why) }
+                    TypedExpr { at, kind: TypedKind::Error(why) }
                 }
             },
             ExprKind::ListFor(item, each) => {
@@ -96,14 +101,18 @@ impl Checker<'_> {
                 let item = self.check(item, &inner.item(item_ty), cx);
                 cx.vars.truncate(n_vars);
                 cx.n_slots = n_slots;
-                let ex = Ex { at, kind: Ek::ListFor(Box::new(each), Box::new(item)) };
-                if matches!(want, Ty::Set(_)) { Ex { at, kind: Ek::ToSet(Box::new(ex)) } } else { ex }
+                let ex = TypedExpr { at, kind: TypedKind::ListFor(Box::new(each), Box::new(item)) };
+                if matches!(want, Ty::Set(_)) {
+                    TypedExpr { at, kind: TypedKind::ToSet(Box::new(ex)) }
+                } else {
+                    ex
+                }
             }
             ExprKind::Body(body) => match want {
                 Ty::Record(_) | Ty::Map(..) | Ty::Tree => self.body_value(body, &inner, cx),
                 Ty::Error(why) => {
                     self.body_partial(body, &inner, cx);
-                    Ex { at, kind: Ek::Error(why) }
+                    TypedExpr { at, kind: TypedKind::Error(why) }
                 }
                 _ => {
                     let name = self.types.name(place.ty);
@@ -111,56 +120,56 @@ impl Checker<'_> {
                     let why = self.problems.push(errors::mismatch(at, &name, "a record", help));
                     let place = self.anywhere(why);
                     self.body_partial(body, &place, cx);
-                    Ex { at, kind: Ek::Error(why) }
+                    TypedExpr { at, kind: TypedKind::Error(why) }
                 }
             },
             ExprKind::If(cond, then, otherwise) => {
-                let cond = self.check(cond, &Place::plain(TyId::BOOL), cx);
+                let cond = self.condition(cond, cx);
                 let then = self.check(then, place, cx);
                 let otherwise = self.check(otherwise, place, cx);
-                Ex { at, kind: Ek::If(Box::new(cond), Box::new(then), Box::new(otherwise)) }
+                TypedExpr { at, kind: TypedKind::If(Box::new(cond), Box::new(then), Box::new(otherwise)) }
             }
             ExprKind::Match(subject, arms) => self.match_expr(subject, arms, Some(place), at, cx).0,
             ExprKind::Bin(BinOp::Else, a, b) => {
                 let wanted = self.types.opt(place.ty);
                 let (left, left_ty) = if needs_push(a) {
-                    (self.check(a, &Place::plain(wanted), cx), wanted)
+                    (self.check(a, &RefinedType::plain(wanted), cx), wanted)
                 } else {
                     self.infer(a, cx)
                 };
                 let left = self.else_left(left, left_ty, a.at, place.ty);
                 let right = self.check(b, place, cx);
-                Ex { at, kind: Ek::Else(Box::new(left), Box::new(right)) }
+                TypedExpr { at, kind: TypedKind::Else(Box::new(left), Box::new(right)) }
             }
-            ExprKind::Bin(BinOp::Merge, a, b) if matches!(want, Ty::Tree) => {
+            ExprKind::Bin(BinOp::Merge, a, b) if matches!(want, Ty::Tree | Ty::Map(..)) => {
                 let left = self.check(a, &inner, cx);
                 let right = self.check(b, &inner, cx);
-                Ex { at, kind: Ek::Merge(Box::new(left), Box::new(right)) }
+                TypedExpr { at, kind: TypedKind::Merge(Box::new(left), Box::new(right)) }
             }
             _ => self.infer_then(e, place, cx),
         }
     }
 
     /// Looks for mistakes in what stands where nothing is known of what is wanted.
-    pub fn look_at<'e>(&mut self, all: impl IntoIterator<Item = &'e ast::Expr>, why: Reported, cx: &mut Cx) {
+    pub fn look_at<'e>(&mut self, all: impl IntoIterator<Item = &'e ast::Expr>, why: Reported, cx: &mut Ctx) {
         let place = self.anywhere(why);
         for e in all {
             self.check(e, &place, cx);
         }
     }
 
-    fn infer_then(&mut self, e: &ast::Expr, place: &Place, cx: &mut Cx) -> Ex {
+    fn infer_then(&mut self, e: &ast::Expr, place: &RefinedType, cx: &mut Ctx) -> TypedExpr {
         let (ex, ty) = self.infer(e, cx);
         self.coerce(ex, ty, place.ty)
     }
 
     /// Finds the type of an expression.
-    pub fn infer(&mut self, e: &ast::Expr, cx: &mut Cx) -> (Ex, TyId) {
+    pub fn infer(&mut self, e: &ast::Expr, cx: &mut Ctx) -> (TypedExpr, TyId) {
         let at = e.at;
         match &e.kind {
             ExprKind::Error(why) => self.error(at, *why),
             ExprKind::Lit(lit) => self.literal(lit, at),
-            ExprKind::Bool(b) => (Ex { at, kind: Ek::Const(Value::Bool(*b)) }, TyId::BOOL),
+            ExprKind::Bool(b) => (TypedExpr { at, kind: TypedKind::Const(Value::Bool(*b)) }, TyId::BOOL),
             ExprKind::None => self.fail_typed(at, errors::needs_type(at, "`none`")),
             ExprKind::Text(text) => self.text(text, cx),
             ExprKind::Name(name) => self.name(name, at, cx),
@@ -177,7 +186,7 @@ impl Checker<'_> {
                 cx.vars.truncate(n_vars);
                 cx.n_slots = n_slots;
                 let ty = self.types.list(ty);
-                (Ex { at, kind: Ek::ListFor(Box::new(each), Box::new(item)) }, ty)
+                (TypedExpr { at, kind: TypedKind::ListFor(Box::new(each), Box::new(item)) }, ty)
             }
             ExprKind::Body(body) => self.infer_body(body, cx),
             ExprKind::Field(inner, name) => self.field(inner, name, at, cx),
@@ -190,33 +199,39 @@ impl Checker<'_> {
             ExprKind::Call(callee, args) => self.call(callee, args, at, cx),
             ExprKind::CallFor(callee, item, each) => self.call_for(callee, item, each, at, cx),
             ExprKind::Not(inner) => {
-                let inner = self.check(inner, &Place::plain(TyId::BOOL), cx);
-                (Ex { at, kind: Ek::Not(Box::new(inner)) }, TyId::BOOL)
+                let inner = self.condition(inner, cx);
+                (TypedExpr { at, kind: TypedKind::Not(Box::new(inner)) }, TyId::BOOL)
             }
             ExprKind::Neg(inner) => self.negate(inner, at, cx),
             ExprKind::Bin(op, a, b) => self.binary(*op, a, b, at, cx),
             ExprKind::If(cond, then, otherwise) => {
-                let cond = self.check(cond, &Place::plain(TyId::BOOL), cx);
+                let cond = self.condition(cond, cx);
                 let (then, otherwise, ty) = self.both(then, otherwise, cx);
-                (Ex { at, kind: Ek::If(Box::new(cond), Box::new(then), Box::new(otherwise)) }, ty)
+                (
+                    TypedExpr {
+                        at,
+                        kind: TypedKind::If(Box::new(cond), Box::new(then), Box::new(otherwise)),
+                    },
+                    ty,
+                )
             }
             ExprKind::Match(subject, arms) => self.match_expr(subject, arms, None, at, cx),
         }
     }
 
     /// Two expressions of one type: the one whose type can be seen decides.
-    fn both(&mut self, a: &ast::Expr, b: &ast::Expr, cx: &mut Cx) -> (Ex, Ex, TyId) {
+    fn both(&mut self, a: &ast::Expr, b: &ast::Expr, cx: &mut Ctx) -> (TypedExpr, TypedExpr, TyId) {
         if needs_push(a) {
             let (right, ty) = self.infer(b, cx);
-            let left = self.check(a, &Place::plain(ty), cx);
+            let left = self.check(a, &RefinedType::plain(ty), cx);
             return (left, right, ty);
         }
         let (left, ty) = self.infer(a, cx);
-        let right = self.check(b, &Place::plain(ty), cx);
+        let right = self.check(b, &RefinedType::plain(ty), cx);
         (left, right, ty)
     }
 
-    fn literal(&mut self, lit: &Lit, at: Span) -> (Ex, TyId) {
+    fn literal(&mut self, lit: &Lit, at: Span) -> (TypedExpr, TyId) {
         let (value, ty) = match lit {
             Lit::Int(n) => (Value::Int(*n), TyId::INT),
             Lit::Float(n) => (Value::Float(*n), TyId::FLOAT),
@@ -229,13 +244,13 @@ impl Checker<'_> {
             },
             Lit::Mac(mac) => (Value::Str(mac.clone()), TyId::STR),
         };
-        (Ex { at, kind: Ek::Const(value) }, ty)
+        (TypedExpr { at, kind: TypedKind::Const(value) }, ty)
     }
 
-    /// A text; a Secret when a hole is one.
-    pub fn text(&mut self, text: &ast::Text, cx: &mut Cx) -> (Ex, TyId) {
+    /// A text; a Secret when an interpolation is one.
+    pub fn text(&mut self, text: &ast::Text, cx: &mut Ctx) -> (TypedExpr, TyId) {
         if let Some(plain) = text.literal() {
-            return (Ex { at: text.at, kind: Ek::Const(Value::Str(plain)) }, TyId::STR);
+            return (TypedExpr { at: text.at, kind: TypedKind::Const(Value::Str(plain)) }, TyId::STR);
         }
         let mut secret = false;
         let mut pieces = Vec::new();
@@ -251,11 +266,11 @@ impl Checker<'_> {
             });
         }
         let ty = if secret { TyId::SECRET } else { TyId::STR };
-        (Ex { at: text.at, kind: Ek::Text(pieces.into(), secret) }, ty)
+        (TypedExpr { at: text.at, kind: TypedKind::Text(pieces.into(), secret) }, ty)
     }
 
     /// A text where a key stands: none of it may be secret.
-    pub fn key_text(&mut self, text: &ast::Text, cx: &mut Cx) -> Ex {
+    pub fn key_text(&mut self, text: &ast::Text, cx: &mut Ctx) -> TypedExpr {
         let (ex, ty) = self.text(text, cx);
         if ty != TyId::SECRET {
             return ex;
@@ -291,7 +306,7 @@ impl Checker<'_> {
         }
     }
 
-    fn infer_list(&mut self, items: &[ast::Expr], at: Span, cx: &mut Cx) -> (Ex, TyId) {
+    fn infer_list(&mut self, items: &[ast::Expr], at: Span, cx: &mut Ctx) -> (TypedExpr, TyId) {
         // The type of the first item that shows one decides.
         let Some(shows) = items.iter().position(|i| !needs_push(i)) else {
             let why = self.problems.push(errors::needs_type(at, "this list"));
@@ -299,21 +314,25 @@ impl Checker<'_> {
             return self.error(at, why);
         };
         let (first, ty) = self.infer(&items[shows], cx);
-        let place = Place::plain(ty);
-        let mut all: Vec<Ex> = items[..shows].iter().map(|i| self.check(i, &place, cx)).collect();
+        let place = RefinedType::plain(ty);
+        let mut all: Vec<TypedExpr> = items[..shows].iter().map(|i| self.check(i, &place, cx)).collect();
         all.push(first);
         all.extend(items[shows + 1..].iter().map(|i| self.check(i, &place, cx)));
         let ty = self.types.list(ty);
         (self.list(all, false, at), ty)
     }
 
-    fn negate(&mut self, inner: &ast::Expr, at: Span, cx: &mut Cx) -> (Ex, TyId) {
+    fn negate(&mut self, inner: &ast::Expr, at: Span, cx: &mut Ctx) -> (TypedExpr, TyId) {
         let (ex, ty) = self.infer(inner, cx);
         match (&ex.kind, self.types.get(ty)) {
-            (Ek::Const(Value::Int(n)), _) => (Ex { at, kind: Ek::Const(Value::Int(-n)) }, ty),
-            (Ek::Const(Value::Float(n)), _) => (Ex { at, kind: Ek::Const(Value::Float(-n)) }, ty),
+            (TypedKind::Const(Value::Int(n)), _) => {
+                (TypedExpr { at, kind: TypedKind::Const(Value::Int(-n)) }, ty)
+            }
+            (TypedKind::Const(Value::Float(n)), _) => {
+                (TypedExpr { at, kind: TypedKind::Const(Value::Float(-n)) }, ty)
+            }
             (_, Ty::Int | Ty::Float | Ty::Duration | Ty::Error(_)) => {
-                (Ex { at, kind: Ek::Neg(Box::new(ex)) }, ty)
+                (TypedExpr { at, kind: TypedKind::Neg(Box::new(ex)) }, ty)
             }
             _ => {
                 let found = self.types.name(ty);
@@ -322,7 +341,7 @@ impl Checker<'_> {
         }
     }
 
-    fn else_left(&mut self, left: Ex, ty: TyId, at: Span, wanted: TyId) -> Ex {
+    fn else_left(&mut self, left: TypedExpr, ty: TyId, at: Span, wanted: TyId) -> TypedExpr {
         match self.types.get(ty).clone() {
             Ty::Opt(inner) => self.coerce(left, inner, wanted),
             Ty::Error(_) => left,
@@ -335,9 +354,9 @@ impl Checker<'_> {
     }
 }
 
-/// The hole of a text that makes it a secret.
-pub(super) fn secret_hole(ex: &Ex) -> Option<Span> {
-    let Ek::Text(pieces, _) = &ex.kind else { return None };
+/// The interpolation of a text that makes it a secret.
+pub(super) fn secret_hole(ex: &TypedExpr) -> Option<Span> {
+    let TypedKind::Text(pieces, _) = &ex.kind else { return None };
     pieces.iter().find_map(|piece| match piece {
         Piece::Hole(hole, TyId::SECRET) => Some(hole.at),
         _ => None,

@@ -1,7 +1,7 @@
 //! The typed tree: names resolved, every literal of its type, definitions taken apart. What the checker yields
 //! and evaluation reads.
 
-use super::ty::{EnumId, KeyOf, Place, RecId, TyId, Types};
+use super::ty::{EnumId, KeyOf, RecId, RefinedType, TyId, Types};
 use crate::diag::Reported;
 use crate::live::Value;
 use crate::rank::Uses;
@@ -27,11 +27,11 @@ pub struct DefId(pub u32);
 
 /// A typed expression.
 #[derive(Clone, Debug)]
-pub struct Ex {
+pub struct TypedExpr {
     /// Where it was written.
     pub at: Span,
     /// What it is.
-    pub kind: Ek,
+    pub kind: TypedKind,
 }
 
 /// How `in` looks.
@@ -51,25 +51,25 @@ pub enum Piece {
     /// Plain.
     Text(Arc<str>),
     /// A hole and the type of what it holds.
-    Hole(Ex, TyId),
+    Hole(TypedExpr, TyId),
 }
 
 /// A place that is no leaf of the tree.
 #[derive(Clone, Debug)]
-pub struct Demand {
+pub struct Refinement {
     /// Its type and conditions.
-    pub place: Place,
+    pub place: RefinedType,
     /// What it is called.
     pub of: Arc<str>,
 }
 
 /// What a typed expression is.
 #[derive(Clone, Debug)]
-pub enum Ek {
+pub enum TypedKind {
     /// Failed, and was reported.
     Error(Reported),
     /// A value that has to meet the conditions of a place.
-    Demand(Box<Ex>, Arc<Demand>),
+    Refinement(Box<TypedExpr>, Arc<Refinement>),
     /// A finished value.
     Const(Value),
     /// A variable by slot.
@@ -77,7 +77,7 @@ pub enum Ek {
     /// A `let` of a file.
     Global(u32),
     /// A `let` of a body: an expression over the first slots around it, and how many these are.
-    Shared(Arc<Ex>, u32),
+    Shared(Arc<TypedExpr>, u32),
     /// A field of the root.
     Root(u32),
     /// `self`
@@ -87,57 +87,57 @@ pub enum Ek {
     /// `it`
     It,
     /// A field of a record.
-    Field(Box<Ex>, RecId, u32),
+    Field(Box<TypedExpr>, RecId, u32),
     /// `M[k]`; the flag says that the key is known to be there.
-    MapGet(Box<Ex>, Box<Ex>, bool),
+    MapGet(Box<TypedExpr>, Box<TypedExpr>, bool),
     /// A child of a Tree.
-    TreeGet(Box<Ex>, Box<Ex>),
+    TreeGet(Box<TypedExpr>, Box<TypedExpr>),
     /// `list[i]`
-    ListGet(Box<Ex>, Box<Ex>),
+    ListGet(Box<TypedExpr>, Box<TypedExpr>),
     /// A key by name, looked up when evaluated.
-    KeyName(KeyOf, Box<Ex>),
+    KeyName(KeyOf, Box<TypedExpr>),
     /// A variant.
-    Variant(EnumId, u32, Box<[Ex]>),
-    /// A text with holes; a Secret if a hole is one.
+    Variant(EnumId, u32, Box<[TypedExpr]>),
+    /// A text with interpolations; a Secret if an interpolation is one.
     Text(Box<[Piece]>, bool),
     /// `[a, b]`
-    List(Box<[Ex]>),
+    List(Box<[TypedExpr]>),
     /// `[e for …]`
-    ListFor(Box<Gen>, Box<Ex>),
+    ListFor(Box<Gen>, Box<TypedExpr>),
     /// A list that becomes a set.
-    ToSet(Box<Ex>),
+    ToSet(Box<TypedExpr>),
     /// Braces in value position: a record, map or tree of the type.
     Body(TyId, Box<[BodyEntry]>),
     /// A value of the type that becomes a Tree.
-    ToTree(Box<Ex>, TyId),
+    ToTree(Box<TypedExpr>, TyId),
     /// `not`
-    Not(Box<Ex>),
+    Not(Box<TypedExpr>),
     /// `-e`
-    Neg(Box<Ex>),
+    Neg(Box<TypedExpr>),
     /// `and`
-    And(Box<Ex>, Box<Ex>),
+    And(Box<TypedExpr>, Box<TypedExpr>),
     /// `or`
-    Or(Box<Ex>, Box<Ex>),
+    Or(Box<TypedExpr>, Box<TypedExpr>),
     /// A comparison or arithmetic on values of the type.
-    Bin(BinOp, Box<Ex>, Box<Ex>, TyId),
+    Bin(BinOp, Box<TypedExpr>, Box<TypedExpr>, TyId),
     /// `x in e`
-    In(InKind, Box<Ex>, Box<Ex>),
+    In(InKind, Box<TypedExpr>, Box<TypedExpr>),
     /// `x in a..b`
-    InRange(Box<Ex>, Box<Ex>, Box<Ex>),
+    InRange(Box<TypedExpr>, Box<TypedExpr>, Box<TypedExpr>),
     /// `a ?? b`
-    Else(Box<Ex>, Box<Ex>),
+    Else(Box<TypedExpr>, Box<TypedExpr>),
     /// `a & b`
-    Merge(Box<Ex>, Box<Ex>),
+    Merge(Box<TypedExpr>, Box<TypedExpr>),
     /// `if c then a else b`
-    If(Box<Ex>, Box<Ex>, Box<Ex>),
+    If(Box<TypedExpr>, Box<TypedExpr>, Box<TypedExpr>),
     /// `match`
-    Match(Box<Ex>, Box<[ArmH]>),
+    Match(Box<TypedExpr>, Box<[ArmH]>),
     /// A call of a function.
-    Call(FnId, Box<[Ex]>),
+    Call(FnId, Box<[TypedExpr]>),
     /// A call of a builtin by its place in the table, with the types of its arguments.
-    Builtin(u16, Box<[Ex]>, Box<[TyId]>),
+    Builtin(u16, Box<[TypedExpr]>, Box<[TyId]>),
     /// A builtin over a generator; the texts of the bound names are for witnesses.
-    BuiltinFor(u16, Box<Gen>, Box<Ex>, TyId),
+    BuiltinFor(u16, Box<Gen>, Box<TypedExpr>, TyId),
 }
 
 /// The head of a loop or comprehension.
@@ -146,7 +146,7 @@ pub struct Gen {
     /// The loops, outermost first.
     pub binds: Vec<BindH>,
     /// The condition.
-    pub cond: Option<Ex>,
+    pub cond: Option<TypedExpr>,
     /// Where.
     pub at: Span,
 }
@@ -176,7 +176,14 @@ pub struct BindH {
     /// The names, for messages.
     pub names: (Arc<str>, Option<Arc<str>>),
     /// What is looped over.
-    pub source: Ex,
+    pub source: TypedExpr,
+}
+
+impl BindH {
+    /// How many slots there are once its names are bound.
+    pub fn n_slots(&self) -> u32 {
+        self.slot + 1 + u32::from(self.names.1.is_some())
+    }
 }
 
 /// One arm.
@@ -185,7 +192,7 @@ pub struct ArmH {
     /// What it matches.
     pub pattern: PatH,
     /// Its value.
-    pub value: Ex,
+    pub value: TypedExpr,
 }
 
 /// What an arm matches.
@@ -207,11 +214,11 @@ pub enum BodyEntry {
     /// A loop.
     For(Box<Gen>, Box<[BodyEntry]>),
     /// A guard.
-    If(Box<Ex>, Box<[BodyEntry]>, Box<[BodyEntry]>),
+    If(Box<TypedExpr>, Box<[BodyEntry]>, Box<[BodyEntry]>),
     /// A path that was reported.
     Failed(Reported),
     /// A path and a value.
-    Set(Box<[StepH]>, Ex, Span),
+    Set(Box<[StepH]>, TypedExpr, Span),
 }
 
 /// A step of a path.
@@ -220,7 +227,7 @@ pub enum StepH {
     /// A known name.
     Name(Arc<str>),
     /// A computed key; `adds` is false where a `key of` this very map stands.
-    Computed(Arc<Ex>, bool),
+    Computed(Arc<TypedExpr>, bool),
 }
 
 /// One level of a chain of loops and guards.
@@ -231,7 +238,7 @@ pub enum GroupKind {
     /// A loop.
     Loop(BindH),
     /// A guard; `expect` is false in an `else`.
-    Guard(Arc<Ex>, bool),
+    Guard(Arc<TypedExpr>, bool),
 }
 
 /// A chain of loops and guards.
@@ -257,7 +264,7 @@ pub enum Given {
     /// Takes away.
     None,
     /// A value, whole.
-    Value(Arc<Ex>),
+    Value(Arc<TypedExpr>),
 }
 
 /// A definition after taking apart.
@@ -295,11 +302,11 @@ pub struct Func {
     /// Its parameters in slots from 0.
     pub params: Vec<FnParam>,
     /// The lets: slot is position after the parameters.
-    pub lets: Vec<Ex>,
+    pub lets: Vec<TypedExpr>,
     /// The value.
-    pub value: Ex,
+    pub value: TypedExpr,
     /// The result's place.
-    pub result: Place,
+    pub result: RefinedType,
 }
 
 /// A parameter.
@@ -308,20 +315,20 @@ pub struct FnParam {
     /// Its name.
     pub name: Arc<str>,
     /// Its place.
-    pub place: Place,
+    pub place: RefinedType,
 }
 
 /// A line of a check.
 #[derive(Clone, Debug)]
 pub enum CheckH {
     /// A let into a slot.
-    Let(u32, Ex),
-    /// A demand.
-    Require(Ex, Option<Ex>, Span),
+    Let(u32, TypedExpr),
+    /// A refinement.
+    Require(TypedExpr, Option<TypedExpr>, Span),
     /// A loop.
     For(Gen, Vec<CheckH>),
     /// A condition.
-    If(Ex, Vec<CheckH>),
+    If(TypedExpr, Vec<CheckH>),
 }
 
 /// A check.
@@ -353,7 +360,7 @@ pub struct TestDef {
     /// As [`Program::key_names`], of what it gives and expects.
     pub key_names: Vec<(KeyOf, Arc<str>, Span)>,
     /// What it expects: conditions.
-    pub expects: Vec<Ex>,
+    pub expects: Vec<TypedExpr>,
 }
 
 /// Stands for the file of what a test gives: one that uses all others. Which id that is, is known when the test is laid over a program.
@@ -369,13 +376,13 @@ pub struct Program {
     /// The record of the root.
     pub root: RecId,
     /// The conditions, each with its place.
-    pub wheres: Vec<Ex>,
+    pub wheres: Vec<TypedExpr>,
     /// The `##` words of the declaration that each condition stands in.
     pub where_docs: Vec<Option<Arc<str>>>,
     /// The functions.
     pub funcs: Vec<Func>,
     /// The `let`s of files.
-    pub globals: Vec<Ex>,
+    pub globals: Vec<TypedExpr>,
     /// The chains.
     pub groups: Vec<Group>,
     /// The definitions.
@@ -385,7 +392,7 @@ pub struct Program {
     /// The tests, of all files.
     pub tests: Vec<TestDef>,
     /// The expression whose value was asked for, if its type is right.
-    pub asked: Option<(Ex, TyId)>,
+    pub asked: Option<(TypedExpr, TyId)>,
     /// Its text among the sources, also if its type is wrong.
     pub asked_in: Option<FileId>,
     /// Which file uses which.

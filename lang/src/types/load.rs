@@ -4,7 +4,7 @@ use super::errors;
 use crate::diag::Problems;
 use crate::rank::Uses;
 use crate::source::{FileId, Layer, ReadError, Source, SourceMap, Span, World};
-use crate::syntax::{self, ast};
+use crate::syntax::{Parsed, ast};
 use std::sync::Arc;
 
 /// A file and what it uses.
@@ -37,9 +37,22 @@ const MAX_FILES: usize = 4096;
 /// # Errors
 /// The reason why an entry could not be read; everything else goes to `problems`.
 pub fn load(world: &dyn World, entries: &[&str], problems: &mut Problems) -> Result<Files, ReadError> {
+    load_again(world, entries, &mut Parsed::default(), problems)
+}
+
+/// The same where texts were parsed before: what has not changed since is not parsed again.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_again(
+    world: &dyn World,
+    entries: &[&str],
+    parsed: &mut Parsed,
+    problems: &mut Problems,
+) -> Result<Files, ReadError> {
     let texts = entries.iter().map(|entry| world.read(entry)).collect::<Result<Vec<_>, _>>()?;
     let mut files = Files::default();
-    let mut loader = Loader { world, files: &mut files, problems, open: Vec::new() };
+    let mut loader = Loader { world, files: &mut files, parsed, problems, open: Vec::new() };
     let mut asked = Vec::new();
     for (entry, text) in entries.iter().zip(texts) {
         let is_it = |it: &Source| *it.name == **entry && it.layer == Layer::Site;
@@ -52,12 +65,14 @@ pub fn load(world: &dyn World, entries: &[&str], problems: &mut Problems) -> Res
     let direct = files.all.iter().map(|f| f.uses.clone()).collect();
     let is_site: Vec<bool> = files.all.iter().map(|f| f.layer == Layer::Site).collect();
     files.uses = Uses::new(direct, &is_site, asked);
+    parsed.forget_unread();
     Ok(files)
 }
 
 struct Loader<'a> {
     world: &'a dyn World,
     files: &'a mut Files,
+    parsed: &'a mut Parsed,
     problems: &'a mut Problems,
     /// The files that are being read, with the `use` that led from each to the next.
     open: Vec<(FileId, Span)>,
@@ -66,8 +81,7 @@ struct Loader<'a> {
 impl Loader<'_> {
     fn add(&mut self, name: &str, text: Arc<str>, layer: Layer) -> FileId {
         let id = self.files.sources.add(name, text.clone(), layer);
-        let start = self.files.sources.file(id).start;
-        let tree = Arc::new(syntax::parse(&text, start, self.problems));
+        let tree = self.parsed.file(&text, id, self.problems);
         self.files.all.push(Loaded { tree: tree.clone(), uses: Vec::new(), layer });
         for item in &tree.items {
             if let ast::ItemKind::Use { name: used, quoted } = &item.kind {

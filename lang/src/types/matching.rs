@@ -14,10 +14,10 @@ impl Checker<'_> {
         &mut self,
         subject: &ast::Expr,
         arms: &[ast::Arm],
-        place: Option<&Place>,
+        place: Option<&RefinedType>,
         at: Span,
-        cx: &mut Cx,
-    ) -> (Ex, TyId) {
+        cx: &mut Ctx,
+    ) -> (TypedExpr, TyId) {
         let (ex, ty) = self.infer(subject, cx);
         let mut done: Vec<Option<ArmH>> = vec![None; arms.len()];
         let result = match (place, arms.iter().position(|arm| !needs_push(&arm.value))) {
@@ -26,7 +26,7 @@ impl Checker<'_> {
             (None, Some(shows)) => {
                 let (arm, found) = self.arm(&arms[shows], ty, None, cx);
                 done[shows] = Some(arm);
-                Place::plain(found)
+                RefinedType::plain(found)
             }
             (None, None) => {
                 let why = self.problems.push(errors::needs_type(at, "this match"));
@@ -42,11 +42,17 @@ impl Checker<'_> {
         if let Err(why) = self.exhaustive(ty, &out, at) {
             out.push(ArmH { pattern: PatH::Error(why), value: self.error(at, why).0 });
         }
-        (Ex { at, kind: Ek::Match(Box::new(ex), out.into()) }, result.ty)
+        (TypedExpr { at, kind: TypedKind::Match(Box::new(ex), out.into()) }, result.ty)
     }
 
     /// One arm, checked against the place of all; without one, it gives the type.
-    fn arm(&mut self, arm: &ast::Arm, subject: TyId, place: Option<&Place>, cx: &mut Cx) -> (ArmH, TyId) {
+    fn arm(
+        &mut self,
+        arm: &ast::Arm,
+        subject: TyId,
+        place: Option<&RefinedType>,
+        cx: &mut Ctx,
+    ) -> (ArmH, TyId) {
         let (n_vars, n_slots) = (cx.vars.len(), cx.n_slots);
         let pattern = self.pattern(&arm.pattern, subject, cx);
         let (value, ty) = match place {
@@ -88,7 +94,7 @@ impl Checker<'_> {
         Err(self.problems.push(errors::bad_match(at, message, Some(help))))
     }
 
-    fn pattern(&mut self, pattern: &ast::Pattern, ty: TyId, cx: &mut Cx) -> PatH {
+    fn pattern(&mut self, pattern: &ast::Pattern, ty: TyId, cx: &mut Ctx) -> PatH {
         let inner = self.types.unwrap(ty);
         match pattern {
             ast::Pattern::None(at) => {
@@ -153,7 +159,7 @@ impl Checker<'_> {
     }
 
     /// A pattern that was reported: its names are known all the same.
-    fn broken(&mut self, names: &[ast::Name], why: Reported, cx: &mut Cx) -> PatH {
+    fn broken(&mut self, names: &[ast::Name], why: Reported, cx: &mut Ctx) -> PatH {
         let ty = self.types.error(why);
         for name in names {
             cx.bind(&name.text, ty);

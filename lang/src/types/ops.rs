@@ -34,16 +34,26 @@ pub fn symbol(op: BinOp) -> &'static str {
 
 impl Checker<'_> {
     /// `a op b`.
-    pub fn binary(&mut self, op: BinOp, a: &ast::Expr, b: &ast::Expr, at: Span, cx: &mut Cx) -> (Ex, TyId) {
+    pub fn binary(
+        &mut self,
+        op: BinOp,
+        a: &ast::Expr,
+        b: &ast::Expr,
+        at: Span,
+        cx: &mut Ctx,
+    ) -> (TypedExpr, TyId) {
         match op {
             BinOp::And | BinOp::Or => {
-                let place = Place::plain(TyId::BOOL);
-                let left = Box::new(self.check(a, &place, cx));
-                let right = Box::new(self.check(b, &place, cx));
+                let left = Box::new(self.condition(a, cx));
+                let right = Box::new(self.condition(b, cx));
                 (
-                    Ex {
+                    TypedExpr {
                         at,
-                        kind: if op == BinOp::And { Ek::And(left, right) } else { Ek::Or(left, right) },
+                        kind: if op == BinOp::And {
+                            TypedKind::And(left, right)
+                        } else {
+                            TypedKind::Or(left, right)
+                        },
                     },
                     TyId::BOOL,
                 )
@@ -51,18 +61,18 @@ impl Checker<'_> {
             BinOp::In => self.is_in(a, b, at, cx),
             BinOp::NotIn => {
                 let (ex, ty) = self.is_in(a, b, at, cx);
-                (Ex { at, kind: Ek::Not(Box::new(ex)) }, ty)
+                (TypedExpr { at, kind: TypedKind::Not(Box::new(ex)) }, ty)
             }
             BinOp::Eq | BinOp::Ne => self.equal(op, a, b, at, cx),
             BinOp::Lt | BinOp::Le | BinOp::Gt | BinOp::Ge => self.ordered(op, a, b, at, cx),
             BinOp::Else => self.otherwise(a, b, at, cx),
             BinOp::Merge => self.merged(a, b, at, cx),
             BinOp::Range => {
-                let place = Place::plain(TyId::INT);
+                let place = RefinedType::plain(TyId::INT);
                 let left = self.check(a, &place, cx);
                 let right = self.check(b, &place, cx);
                 let ty = self.types.list(TyId::INT);
-                (Ex { at, kind: Ek::Bin(op, Box::new(left), Box::new(right), TyId::INT) }, ty)
+                (TypedExpr { at, kind: TypedKind::Bin(op, Box::new(left), Box::new(right), TyId::INT) }, ty)
             }
             BinOp::Add | BinOp::Sub | BinOp::Mul | BinOp::Div | BinOp::Rem => {
                 self.arithmetic(op, a, b, at, cx)
@@ -71,7 +81,13 @@ impl Checker<'_> {
     }
 
     /// Both sides of a comparison: the one whose type can be seen decides.
-    fn sides(&mut self, a: &ast::Expr, b: &ast::Expr, at: Span, cx: &mut Cx) -> (Ex, Ex, TyId) {
+    fn sides(
+        &mut self,
+        a: &ast::Expr,
+        b: &ast::Expr,
+        at: Span,
+        cx: &mut Ctx,
+    ) -> (TypedExpr, TypedExpr, TyId) {
         if needs_push(a) && needs_push(b) {
             let why = self.problems.push(errors::needs_type(at, "either side"));
             self.look_at([a, b], why, cx);
@@ -80,14 +96,14 @@ impl Checker<'_> {
         }
         if needs_push(a) {
             let (right, ty) = self.infer(b, cx);
-            let left = self.check(a, &Place::plain(ty), cx);
+            let left = self.check(a, &RefinedType::plain(ty), cx);
             return (left, right, ty);
         }
         let (left, ty) = self.infer(a, cx);
         if let ExprKind::Name(name) = &b.kind
             && self.is_unknown(name, cx)
         {
-            let right = self.check(b, &Place::plain(ty), cx);
+            let right = self.check(b, &RefinedType::plain(ty), cx);
             return (left, right, ty);
         }
         // A key beside a text: the text is looked up as a key.
@@ -96,7 +112,7 @@ impl Checker<'_> {
         if key_right && matches!(a.kind, ExprKind::Text(_)) {
             let (right, right_ty) = self.infer(b, cx);
             if matches!(self.types.get(right_ty), Ty::Key(_)) {
-                let left = self.check(a, &Place::plain(right_ty), cx);
+                let left = self.check(a, &RefinedType::plain(right_ty), cx);
                 return (left, right, right_ty);
             }
             let right = self.coerce(right, right_ty, ty);
@@ -109,7 +125,7 @@ impl Checker<'_> {
                     let message = format!("this {name} is never `none`");
                     self.fail(b.at, errors::bad_operator(b.at, message, None))
                 }
-                _ => self.check(b, &Place::plain(ty), cx),
+                _ => self.check(b, &RefinedType::plain(ty), cx),
             };
             return (left, right, ty);
         }
@@ -121,17 +137,31 @@ impl Checker<'_> {
         (left, right, ty)
     }
 
-    fn equal(&mut self, op: BinOp, a: &ast::Expr, b: &ast::Expr, at: Span, cx: &mut Cx) -> (Ex, TyId) {
+    fn equal(
+        &mut self,
+        op: BinOp,
+        a: &ast::Expr,
+        b: &ast::Expr,
+        at: Span,
+        cx: &mut Ctx,
+    ) -> (TypedExpr, TyId) {
         let (left, right, ty) = self.sides(a, b, at, cx);
         if self.types.holds_secret(ty) {
             let name = self.types.name(ty);
             let message = format!("a {name} cannot be compared: it may hold a Secret");
             return self.fail_typed(at, errors::bad_operator(at, message, None));
         }
-        (Ex { at, kind: Ek::Bin(op, Box::new(left), Box::new(right), ty) }, TyId::BOOL)
+        (TypedExpr { at, kind: TypedKind::Bin(op, Box::new(left), Box::new(right), ty) }, TyId::BOOL)
     }
 
-    fn ordered(&mut self, op: BinOp, a: &ast::Expr, b: &ast::Expr, at: Span, cx: &mut Cx) -> (Ex, TyId) {
+    fn ordered(
+        &mut self,
+        op: BinOp,
+        a: &ast::Expr,
+        b: &ast::Expr,
+        at: Span,
+        cx: &mut Ctx,
+    ) -> (TypedExpr, TyId) {
         let (left, right, ty) = self.sides(a, b, at, cx);
         let fine = matches!(
             self.types.get(ty),
@@ -142,22 +172,28 @@ impl Checker<'_> {
             let message = format!("`{}` does not go with {name}", symbol(op));
             return self.fail_typed(at, errors::bad_operator(at, message, None));
         }
-        (Ex { at, kind: Ek::Bin(op, Box::new(left), Box::new(right), ty) }, TyId::BOOL)
+        (TypedExpr { at, kind: TypedKind::Bin(op, Box::new(left), Box::new(right), ty) }, TyId::BOOL)
     }
 
-    fn is_in(&mut self, a: &ast::Expr, b: &ast::Expr, at: Span, cx: &mut Cx) -> (Ex, TyId) {
+    fn is_in(&mut self, a: &ast::Expr, b: &ast::Expr, at: Span, cx: &mut Ctx) -> (TypedExpr, TyId) {
         if let ExprKind::Bin(BinOp::Range, from, to) = &b.kind {
-            let place = Place::plain(TyId::INT);
+            let place = RefinedType::plain(TyId::INT);
             let item = self.check(a, &place, cx);
             let from = self.check(from, &place, cx);
             let to = self.check(to, &place, cx);
-            return (Ex { at, kind: Ek::InRange(Box::new(item), Box::new(from), Box::new(to)) }, TyId::BOOL);
+            return (
+                TypedExpr { at, kind: TypedKind::InRange(Box::new(item), Box::new(from), Box::new(to)) },
+                TyId::BOOL,
+            );
         }
         if needs_push(b) {
             let (item, ty) = self.infer(a, cx);
             let list = self.types.list(ty);
-            let all = self.check(b, &Place::plain(list), cx);
-            return (Ex { at, kind: Ek::In(InKind::List, Box::new(item), Box::new(all)) }, TyId::BOOL);
+            let all = self.check(b, &RefinedType::plain(list), cx);
+            return (
+                TypedExpr { at, kind: TypedKind::In(InKind::List, Box::new(item), Box::new(all)) },
+                TyId::BOOL,
+            );
         }
         let (all, ty) = self.infer(b, cx);
         let (kind, item) = match self.types.get(ty).clone() {
@@ -169,7 +205,7 @@ impl Checker<'_> {
                     self.look_at([a], why, cx);
                     return self.error(at, why);
                 }
-                (InKind::List, self.check(a, &Place::plain(item), cx))
+                (InKind::List, self.check(a, &RefinedType::plain(item), cx))
             }
             Ty::Map(key, _) => {
                 let identity = self.map_identity(&all);
@@ -193,21 +229,21 @@ impl Checker<'_> {
                 return self.error(at, why);
             }
         };
-        (Ex { at, kind: Ek::In(kind, Box::new(item), Box::new(all)) }, TyId::BOOL)
+        (TypedExpr { at, kind: TypedKind::In(kind, Box::new(item), Box::new(all)) }, TyId::BOOL)
     }
 
     /// What is asked for in a map need not be there, so a text or variant is not looked up.
-    fn member_key(&mut self, a: &ast::Expr, key: TyId, identity: Option<KeyOf>, cx: &mut Cx) -> Ex {
+    fn member_key(&mut self, a: &ast::Expr, key: TyId, identity: Option<KeyOf>, cx: &mut Ctx) -> TypedExpr {
         match &a.kind {
             ExprKind::Variant { name, args } if args.is_empty() => {
-                Ex { at: a.at, kind: Ek::Const(crate::live::Value::Str(name.text.clone())) }
+                TypedExpr { at: a.at, kind: TypedKind::Const(crate::live::Value::Str(name.text.clone())) }
             }
             ExprKind::Text(text) => self.key_text(text, cx),
             _ => self.map_key(a, key, identity, cx).0,
         }
     }
 
-    fn otherwise(&mut self, a: &ast::Expr, b: &ast::Expr, at: Span, cx: &mut Cx) -> (Ex, TyId) {
+    fn otherwise(&mut self, a: &ast::Expr, b: &ast::Expr, at: Span, cx: &mut Ctx) -> (TypedExpr, TyId) {
         let (left, ty) = self.infer(a, cx);
         let inner = match self.types.get(ty).clone() {
             Ty::Opt(inner) => inner,
@@ -233,15 +269,15 @@ impl Checker<'_> {
             }
             let ty = if self.types.same(right_ty, ty) { ty } else { inner };
             let right = self.coerce(right, right_ty, ty);
-            return (Ex { at, kind: Ek::Else(Box::new(left), Box::new(right)) }, ty);
+            return (TypedExpr { at, kind: TypedKind::Else(Box::new(left), Box::new(right)) }, ty);
         }
-        let right = self.check(b, &Place::plain(inner), cx);
-        (Ex { at, kind: Ek::Else(Box::new(left), Box::new(right)) }, inner)
+        let right = self.check(b, &RefinedType::plain(inner), cx);
+        (TypedExpr { at, kind: TypedKind::Else(Box::new(left), Box::new(right)) }, inner)
     }
 
-    fn merged(&mut self, a: &ast::Expr, b: &ast::Expr, at: Span, cx: &mut Cx) -> (Ex, TyId) {
+    fn merged(&mut self, a: &ast::Expr, b: &ast::Expr, at: Span, cx: &mut Ctx) -> (TypedExpr, TyId) {
         let (left, right, ty) = if needs_push(a) && needs_push(b) {
-            let place = Place::plain(TyId::TREE);
+            let place = RefinedType::plain(TyId::TREE);
             (self.check(a, &place, cx), self.check(b, &place, cx), TyId::TREE)
         } else if needs_push(a) {
             let (right, ty) = self.infer(b, cx);
@@ -256,25 +292,31 @@ impl Checker<'_> {
             };
             (left, right, ty)
         };
-        if !matches!(self.types.get(ty), Ty::Tree | Ty::Record(_) | Ty::Error(_)) {
+        if !matches!(self.types.get(ty), Ty::Tree | Ty::Record(_) | Ty::Map(..) | Ty::Error(_)) {
             let found = self.types.name(ty);
-            let help =
-                "`&` merges two Trees or two records of one type; maps merge as definitions".to_string();
+            let help = "`&` merges two Trees, or two records or two maps of one type".to_string();
             let message = format!("`&` does not go with {found}");
             return self.fail_typed(at, errors::bad_operator(at, message, Some(help)));
         }
-        (Ex { at, kind: Ek::Merge(Box::new(left), Box::new(right)) }, ty)
+        (TypedExpr { at, kind: TypedKind::Merge(Box::new(left), Box::new(right)) }, ty)
     }
 
     /// A literal on one side of `&`: the other side has the rest of its fields.
-    fn partial(&mut self, e: &ast::Expr, ty: TyId, cx: &mut Cx) -> Ex {
+    fn partial(&mut self, e: &ast::Expr, ty: TyId, cx: &mut Ctx) -> TypedExpr {
         match &e.kind {
-            ExprKind::Body(body) => self.body_partial(body, &Place::plain(ty), cx),
-            _ => self.check(e, &Place::plain(ty), cx),
+            ExprKind::Body(body) => self.body_partial(body, &RefinedType::plain(ty), cx),
+            _ => self.check(e, &RefinedType::plain(ty), cx),
         }
     }
 
-    fn arithmetic(&mut self, op: BinOp, a: &ast::Expr, b: &ast::Expr, at: Span, cx: &mut Cx) -> (Ex, TyId) {
+    fn arithmetic(
+        &mut self,
+        op: BinOp,
+        a: &ast::Expr,
+        b: &ast::Expr,
+        at: Span,
+        cx: &mut Ctx,
+    ) -> (TypedExpr, TyId) {
         use BinOp::{Add, Div, Mul, Rem, Sub};
         let (left, x) = self.infer(a, cx);
         let (right, y) = self.infer(b, cx);
@@ -297,7 +339,7 @@ impl Checker<'_> {
             _ => None,
         };
         match result {
-            Some(ty) => (Ex { at, kind: Ek::Bin(op, Box::new(left), Box::new(right), x) }, ty),
+            Some(ty) => (TypedExpr { at, kind: TypedKind::Bin(op, Box::new(left), Box::new(right), x) }, ty),
             None => {
                 let (p, q) = (self.types.name(x), self.types.name(y));
                 let help = match (self.types.get(x), self.types.get(y)) {

@@ -29,7 +29,7 @@ pub(super) const MOST_NAMES: usize = 256;
 
 impl Checker<'_> {
     /// The place that a written type describes.
-    pub fn place(&mut self, ty: &ast::TypeExpr, file: FileId) -> Place {
+    pub fn place(&mut self, ty: &ast::TypeExpr, file: FileId) -> RefinedType {
         self.place_for(ty, file, None)
     }
 
@@ -39,7 +39,7 @@ impl Checker<'_> {
         ty: &ast::TypeExpr,
         file: FileId,
         declared: Option<(RecId, Arc<str>)>,
-    ) -> Place {
+    ) -> RefinedType {
         let mut place = match &ty.base {
             TypeBase::Error(why) => self.anywhere(*why),
             TypeBase::Named(path) => self.named(path, ty.at, file),
@@ -52,11 +52,14 @@ impl Checker<'_> {
                 self.around(item, Ty::Set)
             }
             TypeBase::Map(key, value) => self.map(key, value, file),
-            TypeBase::Key(path) => Place::plain(self.key_of(path, ty.at, file)),
+            TypeBase::Key(path) => RefinedType::plain(self.key_of(path, ty.at, file)),
             TypeBase::Record(fields) => {
                 let id = declared.as_ref().map(|(id, _)| *id).unwrap_or_else(|| self.new_record(None, ty.at));
                 self.add_fields(id, fields, file);
-                Place::plain(self.types.intern(Ty::Record(id)))
+                RefinedType::plain(self.types.intern(Ty::Record(id)))
+            }
+            TypeBase::Extended(path, fields) => {
+                self.extended(path, fields, ty.at, file, declared.map(|(id, _)| id))
             }
             TypeBase::Enum(variants) => {
                 self.enumeration(variants, ty.at, file, declared.map(|(_, name)| name))
@@ -76,12 +79,15 @@ impl Checker<'_> {
         place
     }
 
-    fn around(&mut self, item: Place, make: fn(TyId) -> Ty) -> Place {
+    fn around(&mut self, item: RefinedType, make: fn(TyId) -> Ty) -> RefinedType {
         let ty = self.types.intern(make(item.ty));
-        Place { ty, refine: item.refine.map(|r| Arc::new(Refine { item: Some(r), ..Refine::default() })) }
+        RefinedType {
+            ty,
+            refine: item.refine.map(|r| Arc::new(Refine { item: Some(r), ..Refine::default() })),
+        }
     }
 
-    fn optional(&mut self, inner: Place, at: Span) -> Place {
+    fn optional(&mut self, inner: RefinedType, at: Span) -> RefinedType {
         if matches!(self.types.get(inner.ty), Ty::Opt(_)) {
             self.problems.push(errors::bad_type_use(
                 at,
@@ -90,10 +96,10 @@ impl Checker<'_> {
             ));
             return inner;
         }
-        Place { ty: self.types.opt(inner.ty), refine: inner.refine }
+        RefinedType { ty: self.types.opt(inner.ty), refine: inner.refine }
     }
 
-    fn map(&mut self, key: &ast::TypeExpr, value: &ast::TypeExpr, file: FileId) -> Place {
+    fn map(&mut self, key: &ast::TypeExpr, value: &ast::TypeExpr, file: FileId) -> RefinedType {
         let key_place = self.place(key, file);
         let value_place = self.place(value, file);
         if !matches!(self.types.get(key_place.ty), Ty::Str | Ty::Key(_) | Ty::Error(_)) {
@@ -115,10 +121,10 @@ impl Checker<'_> {
         let refine = (key_place.refine.is_some() || value_place.refine.is_some()).then(|| {
             Arc::new(Refine { wheres: Vec::new(), key: key_place.refine, item: value_place.refine })
         });
-        Place { ty, refine }
+        RefinedType { ty, refine }
     }
 
-    fn named(&mut self, path: &[ast::Name], at: Span, file: FileId) -> Place {
+    pub(super) fn named(&mut self, path: &[ast::Name], at: Span, file: FileId) -> RefinedType {
         let [first] = path else {
             let help = Some("did you mean `key of …`?");
             let why = self.problems.push(errors::bad_type_use(at, "a type has no parts", help));
@@ -131,7 +137,7 @@ impl Checker<'_> {
                 self.anywhere(why)
             }
             _ => match BASIC.iter().find(|(name, _)| *name == &*first.text) {
-                Some((_, ty)) => Place::plain(*ty),
+                Some((_, ty)) => RefinedType::plain(*ty),
                 None => {
                     let diagnostic = self.no_such_type(first, file);
                     let why = self.problems.push(diagnostic);
@@ -150,7 +156,7 @@ impl Checker<'_> {
     }
 
     /// The meaning of a declared type.
-    pub fn declared(&mut self, id: u32, used_at: Span) -> Place {
+    pub fn declared(&mut self, id: u32, used_at: Span) -> RefinedType {
         let decl = self.type_decls[id as usize].clone();
         match decl.state {
             State::Done(place) => place,
@@ -183,7 +189,7 @@ impl Checker<'_> {
         at: Span,
         file: FileId,
         name: Option<Arc<str>>,
-    ) -> Place {
+    ) -> RefinedType {
         let id = EnumId(self.types.enums.len() as u32);
         self.types.enums.push(EnumDef { name, at, variants: Vec::new() });
         let mut all: Vec<(Arc<str>, Vec<FieldDef>)> = Vec::new();
@@ -196,6 +202,12 @@ impl Checker<'_> {
                     &variant.name.text,
                     *first,
                 ));
+                for param in &variant.params {
+                    let place = self.place(&param.ty, file);
+                    if let Some(default) = &param.default {
+                        self.todo_defaults.push((Owner::Nobody(None, place), 0, default.clone(), file));
+                    }
+                }
                 continue;
             }
             first_at.insert(variant.name.text.clone(), variant.name.at);
@@ -222,12 +234,18 @@ impl Checker<'_> {
             all.push((variant.name.text.clone(), payload));
         }
         self.types.enums[id.0 as usize].variants = all;
-        Place::plain(self.types.intern(Ty::Enum(id)))
+        RefinedType::plain(self.types.intern(Ty::Enum(id)))
     }
 
     /// A record without fields yet.
     pub fn new_record(&mut self, name: Option<Arc<str>>, at: Span) -> RecId {
-        self.types.records.push(RecordDef { name, at, fields: Vec::new(), index: IndexMap::new() });
+        self.types.records.push(RecordDef {
+            name,
+            at,
+            base: None,
+            fields: Vec::new(),
+            index: IndexMap::new(),
+        });
         RecId(self.types.records.len() as u32 - 1)
     }
 
@@ -245,7 +263,7 @@ impl Checker<'_> {
         id: RecId,
         name: &ast::Name,
         doc: Option<Arc<str>>,
-        place: Place,
+        place: RefinedType,
         default: Option<&ast::Expr>,
         file: FileId,
     ) {
@@ -253,6 +271,9 @@ impl Checker<'_> {
         if let Some(first) = record.find(&name.text) {
             let first = record.fields[first as usize].at;
             self.problems.push(errors::duplicate(name.at, "the field", &name.text, first));
+            if let Some(default) = default {
+                self.todo_defaults.push((Owner::Nobody(Some(id), place), 0, default.clone(), file));
+            }
             return;
         }
         let index = record.fields.len() as u32;
@@ -278,6 +299,7 @@ impl Checker<'_> {
             return self.types.error(why);
         };
         if let Found::One(Decl::Type(id), _) = self.find(file, &first.text, |d| matches!(d, Decl::Type(_))) {
+            let id = path.get(1).map_or(id, |field| self.declares(id, &field.text));
             let Some(record) = self.type_decls[id as usize].record else {
                 let message = format!("`{}` is no record", first.text);
                 let why = self.problems.push(errors::bad_type_use(at, message, None));

@@ -61,7 +61,7 @@ pub struct TypeDecl {
     /// Its record or enum, made beforehand, so that `key of T.field` can name it.
     pub record: Option<RecId>,
     /// What it means.
-    pub state: State<Place>,
+    pub state: State<RefinedType>,
 }
 
 /// A function's declaration.
@@ -81,7 +81,7 @@ pub struct FnSig {
     /// The defaults of the parameters that have one.
     pub defaults: Vec<Option<ParamDefault>>,
     /// Its result.
-    pub result: Place,
+    pub result: RefinedType,
 }
 
 /// The default of a parameter.
@@ -90,7 +90,7 @@ pub struct ParamDefault {
     /// What was written.
     pub tree: Arc<ast::Expr>,
     /// Its value, the same for all calls.
-    pub state: State<Arc<Ex>>,
+    pub state: State<Arc<TypedExpr>>,
 }
 
 /// A `let` of a file.
@@ -110,12 +110,12 @@ pub enum Var {
     /// In a slot.
     Slot(u32, TyId),
     /// A `let` of a body.
-    Shared(Arc<Ex>, TyId, u32),
+    Shared(Arc<TypedExpr>, TyId, u32),
 }
 
 /// What can be seen where an expression stands.
 #[derive(Clone, Debug)]
-pub struct Cx {
+pub struct Ctx {
     /// The file.
     pub file: FileId,
     /// Variables, innermost last.
@@ -132,10 +132,10 @@ pub struct Cx {
     pub expected: bool,
 }
 
-impl Cx {
+impl Ctx {
     /// Nothing but the file.
-    pub fn new(file: FileId) -> Cx {
-        Cx { file, vars: Vec::new(), n_slots: 0, this: None, key: None, it: None, expected: false }
+    pub fn new(file: FileId) -> Ctx {
+        Ctx { file, vars: Vec::new(), n_slots: 0, this: None, key: None, it: None, expected: false }
     }
 
     /// Binds a variable to a new slot.
@@ -174,9 +174,9 @@ pub struct Checker<'a> {
     /// Lets of files.
     pub let_decls: Vec<LetDecl>,
     /// Their values, once they are checked.
-    pub globals: Vec<Option<Ex>>,
+    pub globals: Vec<Option<TypedExpr>>,
     /// Conditions, once they are checked.
-    pub wheres: Vec<Option<Ex>>,
+    pub wheres: Vec<Option<TypedExpr>>,
     /// Conditions that wait for their check: what was written, the type of `it`, the file.
     pub todo_wheres: Vec<(WhereId, ast::Expr, TyId, FileId)>,
     /// The `##` words of each condition's declaration.
@@ -187,6 +187,10 @@ pub struct Checker<'a> {
     pub todo_defaults: Vec<(Owner, u32, ast::Expr, FileId)>,
     /// `key of` paths that must be maps of the root.
     pub todo_keys: Vec<(Vec<Arc<str>>, Span)>,
+    /// Records whose base may still get fields; nothing once all declarations are known.
+    pub todo_bases: Option<Vec<RecId>>,
+    /// Records that have the fields of another, their base, and how many.
+    pub inherited: Vec<(RecId, RecId, u32)>,
     /// Chains.
     pub groups: Vec<Group>,
     /// Definitions.
@@ -196,7 +200,7 @@ pub struct Checker<'a> {
     /// Tests.
     pub tests: Vec<TestDef>,
     /// The expression whose value is asked for.
-    pub asked: Option<(Ex, TyId)>,
+    pub asked: Option<(TypedExpr, TyId)>,
     /// Literals with conditions.
     pub literals: Vec<(Vec<WhereId>, Value, Span)>,
     /// Texts read by `file` and `template`: by path.
@@ -209,7 +213,7 @@ pub struct Checker<'a> {
     pub defaulted: std::collections::BTreeSet<(RecId, u32)>,
     /// Reports.
     pub problems: Problems,
-    /// The lets whose type is being found, for the report of a circle.
+    /// The lets whose type is being found, for the report of a cycle.
     pub open_lets: Vec<u32>,
     /// What the modules of the library lend, once it was asked for: kind, name, module.
     pub lending: Option<Vec<(Lends, Arc<str>, String)>>,
@@ -218,12 +222,14 @@ pub struct Checker<'a> {
 use crate::live::Value;
 
 /// Whose field a default belongs to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub enum Owner {
     /// A record.
     Record(RecId),
     /// A variant of an enum.
     Variant(EnumId, u32),
+    /// Nobody: the name was declared before, by this record if by one. What it was to be is looked at for mistakes of its own.
+    Nobody(Option<RecId>, RefinedType),
 }
 
 /// What a look-up found.
@@ -298,37 +304,37 @@ impl Checker<'_> {
     }
 
     /// Reports a mistake: the node that stands for it.
-    pub fn fail(&mut self, at: Span, diagnostic: Diagnostic) -> Ex {
-        Ex { at, kind: Ek::Error(self.problems.push(diagnostic)) }
+    pub fn fail(&mut self, at: Span, diagnostic: Diagnostic) -> TypedExpr {
+        TypedExpr { at, kind: TypedKind::Error(self.problems.push(diagnostic)) }
     }
 
     /// Reports a mistake where a type is asked for too.
-    pub fn fail_typed(&mut self, at: Span, diagnostic: Diagnostic) -> (Ex, TyId) {
+    pub fn fail_typed(&mut self, at: Span, diagnostic: Diagnostic) -> (TypedExpr, TyId) {
         let why = self.problems.push(diagnostic);
         self.error(at, why)
     }
 
     /// The node and the type of what was reported before.
-    pub fn error(&mut self, at: Span, why: Reported) -> (Ex, TyId) {
-        (Ex { at, kind: Ek::Error(why) }, self.types.error(why))
+    pub fn error(&mut self, at: Span, why: Reported) -> (TypedExpr, TyId) {
+        (TypedExpr { at, kind: TypedKind::Error(why) }, self.types.error(why))
     }
 
     /// The place of what was reported before: whatever stands there is looked at for mistakes of its own.
-    pub fn anywhere(&mut self, why: Reported) -> Place {
-        Place::plain(self.types.error(why))
+    pub fn anywhere(&mut self, why: Reported) -> RefinedType {
+        RefinedType::plain(self.types.error(why))
     }
 
     /// The path of the root map that an expression names, or the field of a named record.
-    pub fn map_identity(&self, ex: &Ex) -> Option<KeyOf> {
+    pub fn map_identity(&self, ex: &TypedExpr) -> Option<KeyOf> {
         match &ex.kind {
-            Ek::Root(i) => {
+            TypedKind::Root(i) => {
                 Some(KeyOf::Root(vec![self.types.record(self.root).fields[*i as usize].name.clone()].into()))
             }
-            Ek::Field(inner, rec, i) => {
+            TypedKind::Field(inner, rec, i) => {
                 let record = self.types.record(*rec);
                 let name = record.fields[*i as usize].name.clone();
                 if record.name.is_some() {
-                    return Some(KeyOf::Nominal(*rec, name));
+                    return Some(self.types.nominal(*rec, name));
                 }
                 match self.map_identity(inner)? {
                     KeyOf::Root(path) => Some(KeyOf::Root(path.iter().cloned().chain([name]).collect())),

@@ -6,7 +6,7 @@ use super::scope::*;
 use super::ty::*;
 use crate::diag::nearest;
 use crate::live::Value;
-use crate::source::Span;
+use crate::source::{FileId, Span};
 use crate::syntax::ast::{self, ExprKind, Lit};
 use crate::syntax::{literal, number_meant};
 
@@ -26,11 +26,11 @@ impl Checker<'_> {
     }
 
     /// What to write where a value of one type stands and another is wanted.
-    pub(super) fn instead(&self, ex: &Ex, from: TyId, to: TyId) -> Option<String> {
+    pub(super) fn instead(&self, ex: &TypedExpr, from: TyId, to: TyId) -> Option<String> {
         let text = self.shown(ex.at);
         let target = self.types.unwrap(to);
         let constant = match &ex.kind {
-            Ek::Const(value) => Some(value),
+            TypedKind::Const(value) => Some(value),
             _ => None,
         };
         if let Some(Value::Str(plain)) = constant
@@ -257,7 +257,7 @@ impl Checker<'_> {
             .then(|| format!("a key begins with a dot: write `.{name}`"))
     }
 
-    /// What to write in the hole of a text where something may be `none`.
+    /// What to write in the interpolation of a text where something may be `none`.
     pub(super) fn hole_of_optional(&self, at: Span, inner: TyId) -> String {
         let text = self.shown(at);
         match self.types.get(inner) {
@@ -284,6 +284,21 @@ impl Checker<'_> {
         })
     }
 
+    /// What a field of the record is called now that the library once called so, by its file `renamed`: on each line an old name and a new one,
+    /// which may go on to a field within, and what else is to be told.
+    pub(super) fn renamed(&self, name: &str, record: RecId) -> Option<String> {
+        let table = self.world.library("renamed")?;
+        let mut rows = table.lines().filter_map(|line| line.split_once(' '));
+        let is_field = |now: &str| {
+            let first = now.split(['.', ' ']).next().unwrap_or(now);
+            self.types.record(record).find(first).is_some()
+        };
+        let (_, now) = rows.find(|(old, now)| *old == name && is_field(now))?;
+        let (now, more) =
+            now.split_once(' ').map_or((now, String::new()), |(now, it)| (now, format!(" {it}")));
+        Some(format!("`{name}` is called `{now}`{more} now"))
+    }
+
     /// The modules of the library that would make an unknown name known.
     pub(super) fn modules_with(&mut self, wanted: Lends, name: &str) -> Vec<String> {
         if self.lending.is_none() {
@@ -291,7 +306,8 @@ impl Checker<'_> {
             for module in self.world.library_modules() {
                 let Some(text) = self.world.library(&format!("{module}.kl")) else { continue };
                 // A module with a mistake offers what could be read of it; the mistake is reported where it is used.
-                let tree = crate::syntax::parse(&text, 0, &mut crate::diag::Problems::default());
+                let tree =
+                    crate::syntax::parse(&text, FileId::default(), &mut crate::diag::Problems::default());
                 for item in &tree.items {
                     let lends = match &item.kind {
                         ast::ItemKind::Option { path, .. } => {
@@ -351,11 +367,15 @@ fn truth(word: &str) -> Option<&'static str> {
 }
 
 /// A literal has to stand in parentheses before its property can be asked for.
-fn grouped(ex: &Ex, text: &str) -> String {
+fn grouped(ex: &TypedExpr, text: &str) -> String {
     match &ex.kind {
-        Ek::Local(_) | Ek::Global(_) | Ek::Root(_) | Ek::This | Ek::It | Ek::Field(..) | Ek::MapGet(..) => {
-            text.into()
-        }
+        TypedKind::Local(_)
+        | TypedKind::Global(_)
+        | TypedKind::Root(_)
+        | TypedKind::This
+        | TypedKind::It
+        | TypedKind::Field(..)
+        | TypedKind::MapGet(..) => text.into(),
         _ => format!("({text})"),
     }
 }

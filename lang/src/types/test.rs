@@ -1,10 +1,9 @@
 //! Tests: what they give is checked as definitions, what they expect as conditions. Nothing of them is part of the description.
 
-use super::body::Meta;
+use super::define::Meta;
 use super::errors;
 use super::hir::*;
 use super::scope::*;
-use super::ty::*;
 use crate::diag::Code;
 use crate::source::FileId;
 use crate::syntax::ast::{self, Op};
@@ -21,7 +20,7 @@ impl Checker<'_> {
 
     fn test(&mut self, file: FileId, title: &ast::Text, body: &[ast::TestItem]) {
         let plain = title.literal().unwrap_or_else(|| {
-            self.problems.push(errors::bad_path(title.at, "the title of a test has no holes", None));
+            self.problems.push(errors::bad_path(title.at, "the title of a test has no interpolations", None));
             "".into()
         });
         if let Some(first) = self.tests.iter().find(|t| t.file == file && t.title == plain) {
@@ -38,11 +37,11 @@ impl Checker<'_> {
                     let root = self.root_spot();
                     let meta =
                         Meta { file: GIVEN, strength: crate::rank::SITE, op: Op::Set, group: GroupId(0) };
-                    self.entries(&body.entries, &root, &[], meta, true, &mut Cx::new(file));
+                    self.entries(&body.entries, &root, &[], meta, true, &mut Ctx::new(file));
                 }
                 ast::TestItem::Expect(cond) => {
-                    let mut cx = Cx { expected: true, ..Cx::new(file) };
-                    expects.push(self.check(cond, &Place::plain(TyId::BOOL), &mut cx));
+                    let mut cx = Ctx { expected: true, ..Ctx::new(file) };
+                    expects.push(self.condition(cond, &mut cx));
                 }
             }
         }

@@ -1,6 +1,6 @@
-//! Types: interned, so that equal types are equal ids. A `where` belongs to a [`Place`], never to a type.
+//! Types: interned, so that equal types are equal ids. A `where` belongs to a [`RefinedType`], never to a type.
 
-use super::hir::{Ex, WhereId};
+use super::hir::{TypedExpr, WhereId};
 use crate::diag::Reported;
 use crate::source::{FileId, Span};
 use indexmap::IndexSet;
@@ -55,7 +55,7 @@ pub enum Ty {
 
 /// A type and the conditions that a value must meet to stand at this place.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct RefinedType {
     /// The type.
     pub ty: TyId,
     /// The conditions here and inside.
@@ -73,20 +73,20 @@ pub struct Refine {
     pub item: Option<Arc<Refine>>,
 }
 
-impl Place {
+impl RefinedType {
     /// A place without conditions.
-    pub fn plain(ty: TyId) -> Place {
-        Place { ty, refine: None }
+    pub fn plain(ty: TyId) -> RefinedType {
+        RefinedType { ty, refine: None }
     }
 
     /// The place of what lies inside, with its type.
-    pub fn item(&self, ty: TyId) -> Place {
-        Place { ty, refine: self.refine.as_ref().and_then(|r| r.item.clone()) }
+    pub fn item(&self, ty: TyId) -> RefinedType {
+        RefinedType { ty, refine: self.refine.as_ref().and_then(|r| r.item.clone()) }
     }
 
     /// The place of the keys, with their type.
-    pub fn key(&self, ty: TyId) -> Place {
-        Place { ty, refine: self.refine.as_ref().and_then(|r| r.key.clone()) }
+    pub fn key(&self, ty: TyId) -> RefinedType {
+        RefinedType { ty, refine: self.refine.as_ref().and_then(|r| r.key.clone()) }
     }
 
     /// The conditions on the value itself.
@@ -107,9 +107,9 @@ pub struct FieldDef {
     /// Its documentation.
     pub doc: Option<Arc<str>>,
     /// Its type and conditions.
-    pub place: Place,
+    pub place: RefinedType,
     /// Its default; `self`, `key` may be read in it.
-    pub default: Option<Arc<Ex>>,
+    pub default: Option<Arc<TypedExpr>>,
 }
 
 /// A record type.
@@ -119,6 +119,8 @@ pub struct RecordDef {
     pub name: Option<Arc<str>>,
     /// Where it is declared.
     pub at: Span,
+    /// The record that it extends; its fields come first.
+    pub base: Option<RecId>,
     /// Its fields in order.
     pub fields: Vec<FieldDef>,
     /// Positions by name.
@@ -207,6 +209,7 @@ impl Types {
     }
 
     /// The type of an id.
+    #[inline]
     pub fn get(&self, id: TyId) -> &Ty {
         &self.all[id.0 as usize]
     }
@@ -217,11 +220,36 @@ impl Types {
     }
 
     /// A record.
+    #[inline]
     pub fn record(&self, id: RecId) -> &RecordDef {
         &self.records[id.0 as usize]
     }
 
+    /// Whether a record is another one or extends it.
+    pub fn extends(&self, id: RecId, base: RecId) -> bool {
+        let mut at = Some(id);
+        while let Some(here) = at {
+            if here == base {
+                return true;
+            }
+            at = self.record(here).base;
+        }
+        false
+    }
+
+    /// The map that a field of a record is, named by the record that declares the field.
+    pub fn nominal(&self, id: RecId, field: Arc<str>) -> KeyOf {
+        let mut owner = id;
+        while let Some(base) =
+            self.record(owner).base.filter(|base| self.record(*base).find(&field).is_some())
+        {
+            owner = base;
+        }
+        KeyOf::Nominal(owner, field)
+    }
+
     /// An enum.
+    #[inline]
     pub fn enumeration(&self, id: EnumId) -> &EnumDef {
         &self.enums[id.0 as usize]
     }
@@ -240,6 +268,7 @@ impl Types {
     }
 
     /// What lies in an optional, or the type itself.
+    #[inline]
     pub fn unwrap(&self, id: TyId) -> TyId {
         match self.get(id) {
             Ty::Opt(inner) => *inner,
@@ -299,6 +328,7 @@ impl Types {
             (Ty::Opt(x), Ty::Opt(y)) => self.fits(*x, *y),
             (_, Ty::Opt(y)) => self.fits(a, *y),
             (_, Ty::Tree) => self.fits_tree(a),
+            (Ty::Record(x), Ty::Record(y)) => self.extends(*x, *y),
             (Ty::List(x), Ty::List(y)) => *y == TyId::TREE && self.fits_tree(*x),
             _ => false,
         }

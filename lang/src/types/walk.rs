@@ -1,72 +1,75 @@
 //! Visits every expression inside an expression.
 
-use super::hir::{BodyEntry, Ek, Ex, Gen, Piece, StepH};
+use super::hir::{BodyEntry, Gen, Piece, StepH, TypedExpr, TypedKind};
 
-impl Ex {
+impl TypedExpr {
     /// Calls `see` for this expression and for all inside it.
-    pub fn walk(&self, see: &mut dyn FnMut(&Ex)) {
+    pub fn walk(&self, see: &mut dyn FnMut(&TypedExpr)) {
         see(self);
         match &self.kind {
-            Ek::Error(_)
-            | Ek::Const(_)
-            | Ek::Local(_)
-            | Ek::Global(_)
-            | Ek::Root(_)
-            | Ek::This
-            | Ek::Key
-            | Ek::It => {}
-            Ek::Shared(e, _) => e.walk(see),
-            Ek::Demand(e, _) => e.walk(see),
-            Ek::Field(e, ..)
-            | Ek::KeyName(_, e)
-            | Ek::ToSet(e)
-            | Ek::ToTree(e, _)
-            | Ek::Not(e)
-            | Ek::Neg(e) => e.walk(see),
-            Ek::MapGet(a, b, _)
-            | Ek::TreeGet(a, b)
-            | Ek::ListGet(a, b)
-            | Ek::And(a, b)
-            | Ek::Or(a, b)
-            | Ek::Bin(_, a, b, _)
-            | Ek::In(_, a, b)
-            | Ek::Else(a, b)
-            | Ek::Merge(a, b) => {
+            TypedKind::Error(_)
+            | TypedKind::Const(_)
+            | TypedKind::Local(_)
+            | TypedKind::Global(_)
+            | TypedKind::Root(_)
+            | TypedKind::This
+            | TypedKind::Key
+            | TypedKind::It => {}
+            TypedKind::Shared(e, _) => e.walk(see),
+            TypedKind::Refinement(e, _) => e.walk(see),
+            TypedKind::Field(e, ..)
+            | TypedKind::KeyName(_, e)
+            | TypedKind::ToSet(e)
+            | TypedKind::ToTree(e, _)
+            | TypedKind::Not(e)
+            | TypedKind::Neg(e) => e.walk(see),
+            TypedKind::MapGet(a, b, _)
+            | TypedKind::TreeGet(a, b)
+            | TypedKind::ListGet(a, b)
+            | TypedKind::And(a, b)
+            | TypedKind::Or(a, b)
+            | TypedKind::Bin(_, a, b, _)
+            | TypedKind::In(_, a, b)
+            | TypedKind::Else(a, b)
+            | TypedKind::Merge(a, b) => {
                 a.walk(see);
                 b.walk(see);
             }
-            Ek::InRange(a, b, c) | Ek::If(a, b, c) => {
+            TypedKind::InRange(a, b, c) | TypedKind::If(a, b, c) => {
                 a.walk(see);
                 b.walk(see);
                 c.walk(see);
             }
-            Ek::Variant(_, _, all) | Ek::List(all) | Ek::Call(_, all) | Ek::Builtin(_, all, _) => {
+            TypedKind::Variant(_, _, all)
+            | TypedKind::List(all)
+            | TypedKind::Call(_, all)
+            | TypedKind::Builtin(_, all, _) => {
                 all.iter().for_each(|e| e.walk(see));
             }
-            Ek::Text(pieces, _) => pieces.iter().for_each(|p| {
+            TypedKind::Text(pieces, _) => pieces.iter().for_each(|p| {
                 if let Piece::Hole(e, _) = p {
                     e.walk(see);
                 }
             }),
-            Ek::ListFor(each, e) => {
+            TypedKind::ListFor(each, e) => {
                 each.walk(see);
                 e.walk(see);
             }
-            Ek::BuiltinFor(_, each, e, _) => {
+            TypedKind::BuiltinFor(_, each, e, _) => {
                 each.walk(see);
                 e.walk(see);
             }
-            Ek::Match(e, arms) => {
+            TypedKind::Match(e, arms) => {
                 e.walk(see);
                 arms.iter().for_each(|a| a.value.walk(see));
             }
-            Ek::Body(_, entries) => entries.iter().for_each(|e| e.walk(see)),
+            TypedKind::Body(_, entries) => entries.iter().for_each(|e| e.walk(see)),
         }
     }
 }
 
 impl Gen {
-    fn walk(&self, see: &mut dyn FnMut(&Ex)) {
+    fn walk(&self, see: &mut dyn FnMut(&TypedExpr)) {
         self.binds.iter().for_each(|b| b.source.walk(see));
         if let Some(cond) = &self.cond {
             cond.walk(see);
@@ -75,7 +78,7 @@ impl Gen {
 }
 
 impl BodyEntry {
-    fn walk(&self, see: &mut dyn FnMut(&Ex)) {
+    fn walk(&self, see: &mut dyn FnMut(&TypedExpr)) {
         match self {
             BodyEntry::For(each, entries) => {
                 each.walk(see);

@@ -2,39 +2,14 @@
 //! them from it.
 
 use super::engine::Engine;
-use super::memo::{Cur, EnvId};
+use super::memo::{Cursor, EnvId};
 use super::pass::Pass;
-use super::why::Line;
+use super::why::{Claim, Says};
 use crate::merge::trie::TrieId;
-use crate::source::Span;
 use crate::syntax::ast::Op;
 use crate::types::hir::{DefId, Given, GroupId, GroupKind};
 use std::cmp::Reverse;
 use std::sync::Arc;
-
-/// A definition that ends at a place, or replaces what is around it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Claim {
-    /// Where it stands.
-    pub line: Line,
-    /// What it says.
-    pub says: Says,
-}
-
-/// What a definition says of a place.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Says {
-    /// `none`: it takes the place away.
-    Takes,
-    /// `:=`: it drops what is weaker, here or around the place.
-    Replaces,
-    /// It gives the place.
-    Gives,
-    /// It would give the place, but this guard does not hold.
-    Unless(Span),
-    /// It would give the place, but this loop does not come to it.
-    Beside(Span),
-}
 
 /// A place in the index on the way, and what keeps definitions there from having instances.
 #[derive(Clone, Copy)]
@@ -95,7 +70,7 @@ impl Engine {
                 continue;
             }
             let mut found = Vec::new();
-            pass.instances(Cur { trie, group, env, star: Some(*id), rule: 0 }, key, &mut found);
+            pass.instances(Cursor { trie, group, env, star: Some(*id), rule: 0 }, key, &mut found);
             let reached = |(group, env)| Reached { trie: star.target, group, env, blocked: None };
             out.extend(found.iter().copied().map(reached));
             // A key that a loop does not come to is another key; only what lies below a key that is meant is told.

@@ -1,79 +1,20 @@
 //! Checks of the whole tree. One that fails is evaluated once more, and what it reads then is noted: its report shows the lines
 //! that the values come from. Its words are in `errors`.
 
-use super::context::Doing;
 use super::errors;
-use super::eval::Frame;
+use super::format;
+use super::frame::Frame;
 use super::memo::{NO_DEF, Src};
 use super::pass::Pass;
-use super::slot::Spot;
+use super::state::{Doing, Evidence, Location, Read, Witness};
 use crate::diag::Reported;
 use crate::live::Value;
 use crate::source::Span;
-use crate::types::hir::{CheckDef, CheckH, Ex};
+use crate::types::hir::{CheckDef, CheckH, TypedExpr};
 use std::sync::Arc;
-
-/// What is noted while a check that failed is evaluated again.
-#[derive(Debug, Default)]
-pub struct Evidence {
-    /// Whether calls and guards that are remembered are evaluated again too, and no read is forgotten.
-    deep: bool,
-    /// How many guards are being evaluated.
-    n_guards: usize,
-    /// Leaves that were read in the rounds that are open, the last one last.
-    reads: Vec<Read>,
-    /// Rounds of a generator that prove the check wrong, in words, and where the generator is.
-    rounds: Vec<(String, Span)>,
-}
-
-/// A leaf that was read.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Read {
-    /// Where its value was written.
-    pub at: Span,
-    /// Its path and its value, in words.
-    pub text: String,
-    /// It.
-    pub leaf: Doing,
-    /// Whether it was read to find out whether a definition counts.
-    pub guarded: bool,
-}
 
 /// The most reads that are noted when none is forgotten.
 const NOTED: usize = 1000;
-
-impl Evidence {
-    /// Evidence of all that is read.
-    pub(super) fn deep() -> Evidence {
-        Evidence { deep: true, ..Evidence::default() }
-    }
-
-    /// The leaves that were read, in order.
-    pub(super) fn into_reads(self) -> Vec<Read> {
-        self.reads
-    }
-}
-
-/// Something that proves a check wrong.
-#[derive(Debug)]
-pub struct Witness {
-    /// It in words.
-    pub text: String,
-    /// The rounds of the generator that it is made of.
-    pub rounds: Vec<usize>,
-}
-
-impl Evidence {
-    /// What was read, in words.
-    pub fn reads(&self) -> &[Read] {
-        &self.reads
-    }
-
-    /// Rounds of a generator that prove it, in words.
-    pub fn rounds(&self) -> &[(String, Span)] {
-        &self.rounds
-    }
-}
 
 impl Pass<'_> {
     /// Evaluates all checks, and reports those that fail.
@@ -127,7 +68,7 @@ impl Pass<'_> {
     }
 
     /// Reports a demand that does not hold, once there is evidence.
-    fn report_check(&mut self, check: &CheckDef, at: Span, message: Option<&Ex>, frame: &mut Frame) {
+    fn report_check(&mut self, check: &CheckDef, at: Span, message: Option<&TypedExpr>, frame: &mut Frame) {
         let Some(evidence) = &mut self.evidence else { return };
         let (rounds, reads) = (std::mem::take(&mut evidence.rounds), evidence.reads.clone());
         let detail = message.map(|it| self.eval(it, frame));
@@ -159,22 +100,22 @@ impl Pass<'_> {
     }
 
     /// Notes a leaf that was read.
-    pub(super) fn note(&mut self, spot: Spot<'_>, value: &Value, src: Src) {
+    pub(super) fn note(&mut self, location: Location<'_>, value: &Value, src: Src) {
         if !self.wants_evidence() {
             return;
         }
-        let path = self.spot_path(spot);
+        let path = self.location_path(location);
         let text = match value {
             Value::Bool(_) | Value::Int(_) | Value::Str(_) | Value::Ip(_) | Value::Cidr(_) => {
-                format!("{path} is {}", super::settle::plain(value))
+                format!("{path} is {}", format::plain(value))
             }
             // A default that cannot be told in a word tells nothing.
             _ if src.def == NO_DEF && !self.looks_deep() => return,
             _ => path,
         };
-        let leaf = match spot {
-            Spot::Field(id, field) => Doing::Field(id, field),
-            Spot::Entry(id, key) => Doing::Entry(id, key.clone()),
+        let leaf = match location {
+            Location::Field(id, field) => Doing::Field(id, field),
+            Location::Entry(id, key) => Doing::Entry(id, key.clone()),
         };
         if let Some(evidence) = self.evidence.as_mut().filter(|it| !it.deep || it.reads.len() < NOTED) {
             let guarded = evidence.n_guards > 0;

@@ -1,11 +1,11 @@
 //! What was going on when something is reported: in which part or leaf, through which calls, and which lines of the site had been
 //! read. Decides nothing about values.
 
-use super::check::{Evidence, Read};
 use super::errors;
-use super::eval::Frame;
-use super::memo::{EnvId, Keys, Kind};
-use super::pass::{Open, Pass};
+use super::frame::Frame;
+use super::memo::{Keys, Kind};
+use super::pass::Pass;
+use super::state::{Calling, Doing, Evidence, Open, Read};
 use crate::diag::{Code, Diagnostic, Label};
 use crate::live::{NodeId, Value};
 use crate::source::{Layer, Span};
@@ -13,36 +13,6 @@ use crate::types::hir::{GroupId, GroupKind};
 use crate::types::ty::Ty;
 use std::collections::VecDeque;
 use std::sync::Arc;
-
-/// A call that is being evaluated.
-#[derive(Debug)]
-pub struct Calling {
-    /// Where it is written.
-    at: Span,
-    /// How much was open when it began: what is opened below it is evaluated for whoever reads it.
-    n_open: usize,
-    /// What was reported in it, as far as it would be reported again.
-    made: Vec<Diagnostic>,
-}
-
-/// Something that can be evaluated again to see what it reads.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Doing {
-    /// A field of a record.
-    Field(NodeId, u32),
-    /// An entry of a map or Tree.
-    Entry(NodeId, Arc<str>),
-    /// The keys of a map.
-    Keys(NodeId),
-    /// Values given whole at a node.
-    Wholes(NodeId),
-    /// A guard.
-    Guard(GroupId, EnvId),
-    /// The collection of a loop.
-    Loop(GroupId, EnvId),
-    /// A `let` of a file.
-    Global(u32),
-}
 
 /// How many reports of one call are kept for those who call it in the same way.
 const KEPT: usize = 8;
@@ -201,7 +171,7 @@ impl Pass<'_> {
 
     fn is_site(&self, at: Span) -> bool {
         let sources = &self.eng.program.sources;
-        sources.file(sources.file_of(at.start)).layer == Layer::Site
+        sources.file(at.file).layer == Layer::Site
     }
 
     pub(super) fn shows_site(&self, diagnostic: &Diagnostic) -> bool {
@@ -287,7 +257,7 @@ impl Pass<'_> {
         let program = &self.eng.program;
         let group = |id: &GroupId| &program.groups[id.0 as usize].kind;
         match doing {
-            Doing::Field(id, field) => drop(self.find_field(*id, *field)),
+            Doing::Field(id, field) => self.field_again(*id, *field),
             Doing::Entry(id, key) => drop(self.find_entry(*id, key)),
             Doing::Keys(id) => drop(self.find_keys(*id)),
             Doing::Wholes(id) => drop(self.find_wholes(*id)),

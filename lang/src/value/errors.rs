@@ -1,6 +1,6 @@
 //! The words of the reports of merging and evaluation.
 
-use super::check::Read;
+use super::state::Read;
 use super::taken::{Elsewhere, Missed};
 use crate::diag::{Code, Diagnostic, Severity, did_you_mean};
 use crate::rank::{self, strength_name};
@@ -20,7 +20,7 @@ pub fn conflict(path: &str, places: &[(Span, u8)]) -> Diagnostic {
     let mut out = Diagnostic::error(Code::Conflict, at, format!("two values for `{path}`"))
         .here(strength_name(strength).to_string());
     for (other, strength) in sorted.iter().skip(1).take(N_SHOWN) {
-        out = out.label(*other, format!("{}: neither wins", strength_name(*strength)));
+        out = out.label(*other, format!("{}: ambiguous", strength_name(*strength)));
     }
     if let Some(more) = sorted.len().checked_sub(N_SHOWN + 2) {
         out.message += &format!(", and {} more lines", more + 1);
@@ -66,7 +66,7 @@ pub fn absent_key<'a>(
     let near = did_you_mean(key, known.iter().copied()).or(to_add);
     let help = near.unwrap_or_else(|| known_keys(map, key, known));
     let mut of = map.to_string();
-    super::pass::push_step(&mut of, key);
+    super::format::push_step(&mut of, key);
     Diagnostic::error(Code::AbsentKey, at, format!("no `{key}` in `{map}`")).help(help).tells_of(of)
 }
 
@@ -126,7 +126,7 @@ pub fn absent_on_path<'a>(
 ) -> Diagnostic {
     let known: Vec<&str> = known.into_iter().collect();
     let mut path = map.to_string();
-    super::pass::push_step(&mut path, key);
+    super::format::push_step(&mut path, key);
     let help = did_you_mean(key, known)
         .unwrap_or_else(|| format!("a path refines, it adds no key: to add it write `{path} = {{}}`"));
     Diagnostic::error(Code::AbsentKey, at, format!("`{path}` is not there to be refined")).help(help)

@@ -1,49 +1,20 @@
 //! What a test expects, evaluated on the description with what the test gives. What only the caller of the language knows, it is
 //! asked for: texts that it makes of values, and what was reported in the end. Words are in `errors`.
 
-use super::check::Evidence;
+use super::caller::{Answer, Asked, Caller};
 use super::errors;
-use super::eval::Frame;
+use super::frame::Frame;
 use super::pass::Pass;
+use super::state::Evidence;
 use crate::data::{Data, Origin};
 use crate::diag::{Code, Diagnostic, Severity};
 use crate::live::Value;
 use crate::source::Span;
 use crate::syntax::ast::BinOp;
-use crate::types::hir::{CheckDef, Ek, Ex, TestDef};
+use crate::types::hir::{CheckDef, TestDef, TypedExpr, TypedKind};
 use crate::types::ops::symbol;
-use crate::types::ty::{Place, TyId};
+use crate::types::ty::{RefinedType, TyId};
 use std::sync::Arc;
-
-/// What the caller of the language answers a test.
-pub trait Caller {
-    /// The text that the caller makes of a value, which was written as `name`.
-    fn rendered(&self, name: &str, value: &Data) -> Answer;
-
-    /// The text of a file that the caller makes of the part of the description at a path.
-    fn built(&self, path: &[String], file: &str) -> Answer;
-
-    /// All that was reported of the description with what the test gives.
-    fn reports(&self) -> &[Diagnostic];
-}
-
-/// An answer of the caller.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Answer {
-    /// The text.
-    Text(String),
-    /// There is none, for this reason, and perhaps a next step.
-    Refused(String, Option<String>),
-    /// There is none, for a reason that was reported.
-    Failed,
-}
-
-/// What expectations ask, while they are evaluated.
-pub struct Asked<'p> {
-    caller: &'p dyn Caller,
-    /// Which reports a test expects, by their place in [`Caller::reports`].
-    expected: Vec<bool>,
-}
 
 /// How a test ended.
 #[derive(Debug, Default)]
@@ -113,7 +84,7 @@ impl<'p> Pass<'p> {
     }
 
     /// Says why an expectation does not hold: it is evaluated once more, and what it reads is noted.
-    fn not_held(&mut self, test: &TestDef, ex: &Ex) -> Failure {
+    fn not_held(&mut self, test: &TestDef, ex: &TypedExpr) -> Failure {
         // What goes wrong here went wrong before.
         let before = std::mem::take(&mut self.problems);
         let ex = self.broken_part(ex);
@@ -122,8 +93,8 @@ impl<'p> Pass<'p> {
         let evidence = self.evidence.take().unwrap_or_default();
         let (sides, subject) = (self.sides(ex), self.subject(ex));
         let words = match (&sides, &ex.kind) {
-            (Some((left, right)), Ek::Bin(op, ..)) => Self::compared(*op, left, right),
-            (_, Ek::Not(_)) => "this is true after `not`".to_owned(),
+            (Some((left, right)), TypedKind::Bin(op, ..)) => Self::compared(*op, left, right),
+            (_, TypedKind::Not(_)) => "this is true after `not`".to_owned(),
             _ => "this is false".to_owned(),
         };
         self.problems = before;
@@ -132,8 +103,8 @@ impl<'p> Pass<'p> {
     }
 
     /// The part of an `and` that is false.
-    fn broken_part<'e>(&mut self, ex: &'e Ex) -> &'e Ex {
-        let Ek::And(a, b) = &ex.kind else { return ex };
+    fn broken_part<'e>(&mut self, ex: &'e TypedExpr) -> &'e TypedExpr {
+        let TypedKind::And(a, b) = &ex.kind else { return ex };
         match self.eval(a, &mut Frame::of(Arc::from([]))) {
             Value::Bool(false) => self.broken_part(a),
             _ => self.broken_part(b),
@@ -141,24 +112,24 @@ impl<'p> Pass<'p> {
     }
 
     /// The values of both sides of a comparison.
-    fn sides(&mut self, ex: &Ex) -> Option<(Data, Data)> {
-        let Ek::Bin(_, a, b, ty) = &ex.kind else { return None };
+    fn sides(&mut self, ex: &TypedExpr) -> Option<(Data, Data)> {
+        let TypedKind::Bin(_, a, b, ty) = &ex.kind else { return None };
         let (left, right) = (self.side(a, *ty), self.side(b, *ty));
         (!left.is_error() && !right.is_error()).then_some((left, right))
     }
 
-    fn side(&mut self, ex: &Ex, ty: TyId) -> Data {
+    fn side(&mut self, ex: &TypedExpr, ty: TyId) -> Data {
         let value = self.eval(ex, &mut Frame::of(Arc::from([])));
-        self.force_value(&value, &Place::plain(ty), Origin { at: ex.at, through: None }, None)
+        self.force_value(&value, &RefinedType::plain(ty), Origin { at: ex.at, through: None }, None)
     }
 
     /// The first argument of a builtin, if it is a text of several lines.
-    fn subject(&mut self, ex: &Ex) -> Option<Arc<str>> {
+    fn subject(&mut self, ex: &TypedExpr) -> Option<Arc<str>> {
         let ex = match &ex.kind {
-            Ek::Not(inner) => inner,
+            TypedKind::Not(inner) => inner,
             _ => ex,
         };
-        let Ek::Builtin(_, args, _) = &ex.kind else { return None };
+        let TypedKind::Builtin(_, args, _) = &ex.kind else { return None };
         match self.eval(args.first()?, &mut Frame::of(Arc::from([]))) {
             Value::Str(text) if text.contains('\n') => Some(text),
             _ => None,
@@ -180,7 +151,7 @@ impl<'p> Pass<'p> {
             _ => "this value".to_owned(),
         };
         let before = self.n_noted();
-        let data = self.force_value(value, &Place::plain(ty), Origin { at, through: None }, None);
+        let data = self.force_value(value, &RefinedType::plain(ty), Origin { at, through: None }, None);
         // The whole file was read; which leaf of it decides is not seen here.
         self.forget(before);
         let answer = self.asked.as_ref().map(|it| it.caller.rendered(&name, &data));

@@ -2,13 +2,15 @@
 //! reported.
 
 use super::errors;
-use super::memo::{Cur, Keys, Kind, NO_DEF, Slot, Src};
+use super::memo::{Cursor, Keys, Kind, NO_DEF, Plan, Slot, Src};
 use super::pass::Pass;
+use super::plain::plain_kind;
 use crate::data::{Data, DataKind, Origin, TemplateCall};
+use crate::diag::Reported;
 use crate::live::{NodeId, Value};
 use crate::merge::trie::TrieId;
-use crate::source::Span;
-use crate::types::ty::{KeyOf, Place, Ty, TyId};
+use crate::source::{Point, Span};
+use crate::types::ty::{KeyOf, RecId, RefinedType, Ty, TyId};
 use std::sync::Arc;
 
 impl Pass<'_> {
@@ -22,33 +24,57 @@ impl Pass<'_> {
 
     /// A field of a record of the tree, with all below.
     pub fn force_field(&mut self, id: NodeId, field: u32) -> Data {
-        self.wholes(id);
-        let value = self.field(id, field);
-        let Kind::Record(rec, ..) = &self.node(id).kind else {
+        let Kind::Record(rec, plan, _) = &self.node(id).kind else {
             let at = self.first_at(id);
-            let kind = DataKind::Error(self.failure(at, &[&value]));
-            return Data { kind, origin: Origin { at, through: None } };
+            let reported = self.failure(at, &[]);
+            return self.error_data(reported, Origin { at, through: None });
         };
-        let def = &self.eng.program.types.record(*rec).fields[field as usize];
-        let origin = match self.field_slot(id, field) {
-            Slot::Value(_, src) => self.origin(src),
-            Slot::Child(child) => Origin { at: self.first_at(child), through: None },
-            _ => Origin { at: def.at, through: None },
-        };
-        if def.place.refine.is_none()
-            && is_scalar(&value)
-            && !matches!(value, Value::Str(_) | Value::Enum(..))
-        {
-            return Data { kind: self.scalar(&value, origin.at), origin };
+        let (rec, plan) = (*rec, plan.clone());
+        self.force_field_of(id, field, rec, &plan)
+    }
+
+    fn force_field_of(&mut self, id: NodeId, field: u32, rec: RecId, plan: &Plan) -> Data {
+        if !self.has_no_wholes(id) {
+            self.wholes(id);
         }
+        if let Some(data) = &plan.fields[field as usize].fixed_data
+            && !(self.any_broken || self.is_observed())
+            && self.has_no_wholes(id)
+        {
+            return data.clone();
+        }
+        if self.is_observed() {
+            self.field(id, field);
+        } else if matches!(self.field_slot(id, field), Slot::Unset) {
+            self.fill_field(id, field, rec, plan);
+        }
+        let program = &self.eng.program;
+        let def = &program.types.record(rec).fields[field as usize];
+        let (value, origin) = match self.field_slot(id, field) {
+            Slot::Value(value, src) => {
+                let origin = self.origin(*src);
+                if let Some(kind) = plain_kind(&program.types, value, def.place.ty, &self.no_payload) {
+                    return Data { kind, origin };
+                }
+                (value.clone(), origin)
+            }
+            Slot::Child(child) => (Value::Node(*child), Origin { at: self.first_at(*child), through: None }),
+            _ => (self.field(id, field), Origin { at: def.at, through: None }),
+        };
         self.force_value(&value, &def.place, origin, Some(id))
     }
 
-    fn force_entry(&mut self, id: NodeId, key: &Arc<str>, place: &Place) -> Data {
+    /// Data that failed.
+    fn error_data(&mut self, reported: Reported, origin: Origin) -> Data {
+        self.failed_at.get_or_insert(origin.at);
+        Data { kind: DataKind::Error(reported), origin }
+    }
+
+    fn force_entry(&mut self, id: NodeId, key: &Arc<str>, place: &RefinedType) -> Data {
         let value = self.entry(id, key);
         let origin = match self.entry_slot(id, key) {
-            Slot::Value(_, src) => self.origin(src),
-            Slot::Child(child) => Origin { at: self.first_at(child), through: None },
+            Slot::Value(_, src) => self.origin(*src),
+            Slot::Child(child) => Origin { at: self.first_at(*child), through: None },
             _ => Origin { at: self.first_at(id), through: None },
         };
         self.force_value(&value, place, origin, Some(id))
@@ -58,7 +84,7 @@ impl Pass<'_> {
     pub fn force_value(
         &mut self,
         value: &Value,
-        place: &Place,
+        place: &RefinedType,
         origin: Origin,
         around: Option<NodeId>,
     ) -> Data {
@@ -67,7 +93,13 @@ impl Pass<'_> {
 
     /// Counts what lies in a value, which becomes data too, and forces it one level deeper.
     #[inline(never)]
-    fn force_deep(&mut self, value: &Value, place: &Place, origin: Origin, around: Option<NodeId>) -> Data {
+    fn force_deep(
+        &mut self,
+        value: &Value,
+        place: &RefinedType,
+        origin: Origin,
+        around: Option<NodeId>,
+    ) -> Data {
         let n_inner = match value {
             Value::List(items) => items.len(),
             Value::Dict(dict) => dict.entries.len(),
@@ -76,13 +108,13 @@ impl Pass<'_> {
         let forced = self.make(2 * n_inner as u64, origin.at).and_then(|()| {
             self.nested(|_| origin.at, |pass| pass.force_in::<true>(value, place, origin, around))
         });
-        forced.unwrap_or_else(|reported| Data { kind: DataKind::Error(reported), origin })
+        forced.unwrap_or_else(|reported| self.error_data(reported, origin))
     }
 
     fn force_in<const COUNTED: bool>(
         &mut self,
         value: &Value,
-        place: &Place,
+        place: &RefinedType,
         origin: Origin,
         around: Option<NodeId>,
     ) -> Data {
@@ -91,9 +123,9 @@ impl Pass<'_> {
         }
         let types = &self.eng.program.types;
         let ty = types.unwrap(place.ty);
-        let inner = Place { ty, refine: place.refine.clone() };
+        let inner = RefinedType { ty, refine: place.refine.clone() };
         let kind = match (value, types.get(ty)) {
-            (Value::Error(reported), _) => DataKind::Error(*reported),
+            (Value::Error(reported), _) => return self.error_data(*reported, origin),
             (Value::None, _) => DataKind::None,
             (Value::Str(text), Ty::Key(key)) => {
                 if let (KeyOf::Nominal(rec, field), Some(around)) = (key, around) {
@@ -121,7 +153,7 @@ impl Pass<'_> {
                 DataKind::List(items.iter().map(|i| self.force_value(i, &place, origin, around)).collect())
             }
             (Value::List(items), _) => {
-                let place = Place::plain(TyId::TREE);
+                let place = RefinedType::plain(TyId::TREE);
                 DataKind::List(items.iter().map(|i| self.force_value(i, &place, origin, around)).collect())
             }
             (Value::Node(id), _) => return self.force_node(*id, origin),
@@ -141,7 +173,7 @@ impl Pass<'_> {
             (Value::Dict(dict), _) => {
                 let (item, is_map) = match types.get(ty) {
                     Ty::Map(_, item) => (inner.item(*item), true),
-                    _ => (Place::plain(TyId::TREE), false),
+                    _ => (RefinedType::plain(TyId::TREE), false),
                 };
                 let of = types.keys_of_another(ty).cloned();
                 let mut all = Vec::with_capacity(dict.entries.len());
@@ -157,13 +189,9 @@ impl Pass<'_> {
             }
             (Value::Template(call), _) => {
                 let at = Origin { at: call.at, through: None };
-                let value = self.force_value(&call.value, &Place::plain(TyId::TREE), at, around);
-                let call = TemplateCall {
-                    name: call.name.clone(),
-                    text: call.text.clone(),
-                    start: call.start,
-                    value,
-                };
+                let value = self.force_value(&call.value, &RefinedType::plain(TyId::TREE), at, around);
+                let call =
+                    TemplateCall { name: call.name.clone(), text: call.text.clone(), file: call.file, value };
                 DataKind::Template(Arc::new(call))
             }
             (other, _) => self.scalar(other, origin.at),
@@ -190,20 +218,24 @@ impl Pass<'_> {
             Value::Size(bytes) => DataKind::Size(*bytes),
             Value::Secret(parts) => DataKind::Secret(parts.clone()),
             Value::None => DataKind::None,
-            other => DataKind::Error(self.failure(at, &[other])),
+            other => {
+                self.failed_at.get_or_insert(at);
+                DataKind::Error(self.failure(at, &[other]))
+            }
         }
     }
 
     fn force_node(&mut self, id: NodeId, origin: Origin) -> Data {
         let id = self.canon(id);
         let kind = match &self.node(id).kind {
-            Kind::Record(rec, ..) => {
-                let fields = &self.eng.program.types.record(*rec).fields;
-                if let Err(reported) = self.make(2 * fields.len() as u64, origin.at) {
-                    return Data { kind: DataKind::Error(reported), origin };
+            Kind::Record(rec, plan, _) => {
+                let (rec, plan) = (*rec, plan.clone());
+                self.look_at_whole(id);
+                if let Err(reported) = self.make(2 * plan.fields.len() as u64, origin.at) {
+                    return self.error_data(reported, origin);
                 }
-                let all: Arc<[(Arc<str>, Data)]> = (0..fields.len())
-                    .map(|i| (fields[i].name.clone(), self.force_field(id, i as u32)))
+                let all: Arc<[(Arc<str>, Data)]> = (0..plan.fields.len())
+                    .map(|i| (plan.fields[i].name.clone(), self.force_field_of(id, i as u32, rec, &plan)))
                     .collect();
                 self.whole_holds(id, "this record");
                 DataKind::Record(all)
@@ -212,7 +244,7 @@ impl Pass<'_> {
                 let value = *value;
                 let keys = self.keys(id);
                 if let Err(reported) = self.make(2 * keys.present.len() as u64, origin.at) {
-                    return Data { kind: DataKind::Error(reported), origin };
+                    return self.error_data(reported, origin);
                 }
                 self.keys_hold(id, &keys);
                 self.absent_below(id);
@@ -224,9 +256,9 @@ impl Pass<'_> {
             Kind::Tree(..) => {
                 let keys = self.keys(id);
                 if let Err(reported) = self.make(2 * keys.present.len() as u64, origin.at) {
-                    return Data { kind: DataKind::Error(reported), origin };
+                    return self.error_data(reported, origin);
                 }
-                let place = Place::plain(TyId::TREE);
+                let place = RefinedType::plain(TyId::TREE);
                 DataKind::Tree(
                     keys.present.iter().map(|k| (k.clone(), self.force_entry(id, k, &place))).collect(),
                 )
@@ -263,7 +295,7 @@ impl Pass<'_> {
         loop {
             if let Kind::Record(found, ..) = &self.node(at).kind {
                 let found = *found;
-                if found == rec {
+                if self.eng.program.types.extends(found, rec) {
                     return Some(at);
                 }
                 if let Some(named) = self.named_owner(rec, found, at) {
@@ -288,7 +320,8 @@ impl Pass<'_> {
         let types = &self.eng.program.types;
         for (i, field) in types.record(found).fields.iter().enumerate() {
             let Ty::Key(KeyOf::Root(path)) = types.get(field.place.ty) else { continue };
-            let holds = self.eng.program.map_value(path).is_some_and(|v| types.get(v) == &Ty::Record(rec));
+            let is_wanted = |ty| matches!(types.get(ty), Ty::Record(found) if types.extends(*found, rec));
+            let holds = self.eng.program.map_value(path).is_some_and(is_wanted);
             if !holds {
                 continue;
             }
@@ -309,42 +342,48 @@ impl Pass<'_> {
         if keys.failed.is_some() {
             return;
         }
-        let (curs, own_key) = (self.node(id).curs.clone(), self.node(id).key.clone());
+        let (cursors, own_key) = (self.node(id).cursors.clone(), self.node(id).key.clone());
         let mut instances = Vec::new();
-        for cur in curs.iter() {
-            let place = self.eng.trie.node(cur.trie);
+        for cursor in cursors.iter() {
+            let place = self.eng.trie.node(cursor.trie);
             if place.names.is_empty() && place.stars.is_empty() {
                 continue;
             }
             instances.clear();
-            self.instances(*cur, &own_key, &mut instances);
+            self.instances(*cursor, &own_key, &mut instances);
             for (group, env) in instances.clone() {
                 for (name, below) in &place.names {
                     if !keys.has(name) {
-                        self.report_through(id, name, *below, Cur { group, env, ..*cur }, (&keys, false));
+                        self.report_through(
+                            id,
+                            name,
+                            *below,
+                            Cursor { group, env, ..*cursor },
+                            (&keys, false),
+                        );
                     }
                 }
                 for star in &place.stars {
-                    self.star_through(id, *star, Cur { group, env, ..*cur }, &keys);
+                    self.star_through(id, *star, Cursor { group, env, ..*cursor }, &keys);
                 }
             }
         }
     }
 
-    fn star_through(&mut self, id: NodeId, star: crate::merge::trie::StarId, cur: Cur, keys: &Keys) {
+    fn star_through(&mut self, id: NodeId, star: crate::merge::trie::StarId, cursor: Cursor, keys: &Keys) {
         let (star_group, target) = {
             let star = self.eng.trie.star(star);
             (star.group, star.target)
         };
-        let cur = Cur { rule: self.rule_of(id, cur, star), ..cur };
-        let Cur { group, env, .. } = cur;
+        let cursor = Cursor { rule: self.rule_of(id, cursor, star), ..cursor };
+        let Cursor { group, env, .. } = cursor;
         let groups = &self.eng.program.groups;
         if groups[star_group.0 as usize].depth <= groups[group.0 as usize].depth {
             let value = self.star_key(star, group, env);
             if let Value::Str(key) = value
                 && !keys.has(&key)
             {
-                self.report_through(id, &key, target, cur, (keys, false));
+                self.report_through(id, &key, target, cursor, (keys, false));
             }
             return;
         }
@@ -359,7 +398,7 @@ impl Pass<'_> {
                         id,
                         key,
                         target,
-                        Cur { group: star_group, env: *env, ..cur },
+                        Cursor { group: star_group, env: *env, ..cursor },
                         (keys, false),
                     );
                 }
@@ -373,17 +412,18 @@ impl Pass<'_> {
         id: NodeId,
         key: &Arc<str>,
         below: TrieId,
-        cur: Cur,
+        cursor: Cursor,
         (keys, is_optional): (&Keys, bool),
     ) {
         let mut found = Vec::new();
-        self.defs_below(below, cur.group, cur.env, &mut found);
+        self.defs_below(below, cursor.group, cursor.env, &mut found);
         let path = self.path(id);
         let defs = &self.eng.program.defs;
         found.sort_by_key(|(def, _)| {
-            (defs[def.0 as usize].at.start, std::cmp::Reverse(defs[def.0 as usize].at.end))
+            let at = defs[def.0 as usize].at;
+            (at.first(), std::cmp::Reverse(at.end))
         });
-        let mut until = 0;
+        let mut until = Point::default();
         let cuts = self.node(id).cuts.clone();
         for (def, gone) in found {
             // What `:=` replaced refines nothing, nor what a stronger `none` took away; that itself refines nothing either.
@@ -391,15 +431,15 @@ impl Pass<'_> {
             let ends = self.eng.trie.node(below).ends.contains(&def);
             let takes = ends && (is_optional || gone && keys.lost(key));
             let is_taken = keys.taken_by(key).iter().any(|by| by.beats(rank, uses));
-            if takes || is_taken || cuts.iter().any(|cut| cut.drops(rank, cur.rule, uses)) {
+            if takes || is_taken || cuts.iter().any(|cut| cut.drops(rank, cursor.rule, uses)) {
                 continue;
             }
             let def = &defs[def.0 as usize];
             // What was taken apart from one definition is one mistake.
-            if def.at.end <= until {
+            if def.at.after() <= until {
                 continue;
             }
-            until = def.at.end;
+            until = def.at.after();
             // A definition that ends at the key itself adds it, unless it comes by a key of this very map.
             let names = keys.present.iter().map(|k| &**k);
             let (at, report) = (def.at, errors::absent_on_path(def.at, &path, key, names));

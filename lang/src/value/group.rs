@@ -1,16 +1,52 @@
 //! Loops and guards around definitions: which instances there are, found from the front or backwards by key.
 
+use super::frame::Frame;
 use super::memo::*;
-use super::pass::{Open, Pass};
+use super::pass::Pass;
+use super::state::{Instances, Open};
 use crate::diag::Reported;
 use crate::live::{NodeId, Value};
 use crate::merge::trie::StarId;
 use crate::types::hir::{BindKind, GroupId, GroupKind};
 use std::sync::Arc;
 
-use super::eval::Frame;
-
 impl Pass<'_> {
+    /// The instances of a chain that extend one of its prefixes, if there is at most one.
+    pub(super) fn extend_one(&mut self, from: GroupId, env: EnvId, to: GroupId) -> Instances {
+        let groups = &self.eng.program.groups;
+        let depth = groups[from.0 as usize].depth;
+        let group = &groups[to.0 as usize];
+        if from == to || group.depth <= depth {
+            return Instances::One(env);
+        }
+        let count = |envs: &[EnvId]| match envs {
+            [] => Instances::None,
+            [env] => Instances::One(*env),
+            _ => Instances::Several,
+        };
+        // One guard or loop, or none: by far the most.
+        let found = match &group.kind {
+            GroupKind::Guard(..) if group.parent == from => match self.guard(to, env) {
+                true => Instances::One(env),
+                false => Instances::None,
+            },
+            GroupKind::Loop(_) if group.parent == from => {
+                let rounds = self.run_loop(to, env);
+                match self.work(rounds.len() as u64, group.at) {
+                    Ok(()) => count(&rounds),
+                    Err(_) => Instances::None,
+                }
+            }
+            _ => {
+                let mut envs = Vec::new();
+                self.extend(from, env, to, &mut envs);
+                return count(&envs);
+            }
+        };
+        self.unsure = self.unsure.or(self.group_failed(to, env));
+        found
+    }
+
     /// The instances of a chain that extend one of its prefixes, appended to `out`. Errors make none.
     pub fn extend(&mut self, from: GroupId, env: EnvId, to: GroupId, out: &mut Vec<EnvId>) {
         if from == to {
@@ -48,7 +84,10 @@ impl Pass<'_> {
 
     /// That it is not known what a guard or a loop makes, if it is not.
     fn group_failed(&self, id: GroupId, env: EnvId) -> Option<Reported> {
-        let failed = |memo: &Memo| memo.failed_groups.get(&(id, env)).copied();
+        let failed = |memo: &Memo| match memo.failed_groups.is_empty() {
+            true => None,
+            false => memo.failed_groups.get(&(id, env)).copied(),
+        };
         failed(&self.memo).or_else(|| self.base.and_then(failed))
     }
 
@@ -69,7 +108,7 @@ impl Pass<'_> {
         let GroupKind::Guard(cond, expect) = &self.eng.program.groups[id.0 as usize].kind else {
             return true;
         };
-        self.memo.guards.insert((id, env), Once::Busy);
+        let (known, _) = self.memo.guards.insert_full((id, env), Once::Busy);
         self.involve(self.eng.program.groups[id.0 as usize].at);
         self.open.push(Open::Guard(id, env));
         let value = self.guarding(|pass| pass.eval(cond, &mut Frame::of(pass.env(env))));
@@ -79,7 +118,8 @@ impl Pass<'_> {
             self.memo.failed_groups.insert((id, env), reported);
         }
         let holds = matches!(value, Value::Bool(b) if b == *expect);
-        self.memo.guards.insert((id, env), Once::Done(holds));
+        // Whatever was decided in between stands after it.
+        self.memo.guards[known] = Once::Done(holds);
         holds
     }
 
@@ -99,11 +139,11 @@ impl Pass<'_> {
         let GroupKind::Loop(bind) = &self.eng.program.groups[id.0 as usize].kind else {
             return Arc::from([]);
         };
-        self.memo.loops.insert((id, env), Once::Busy);
+        let (known, _) = self.memo.loops.insert_full((id, env), Once::Busy);
         self.involve(self.eng.program.groups[id.0 as usize].at);
         self.open.push(Open::Loop(id, env));
         let outer = self.env(env);
-        let source = self.eval(&bind.source, &mut Frame::of(outer.clone()));
+        let source = self.eval_head(&bind.source, &mut Frame::of(outer.clone()));
         self.memo.is_unsure |= source.is_error();
         let items = self.bound(bind.kind, &source, &bind.source);
         self.open.pop();
@@ -131,7 +171,7 @@ impl Pass<'_> {
             made.push(self.add_env(values.into()));
         }
         let made: Arc<[EnvId]> = made.into();
-        self.memo.loops.insert((id, env), Once::Done(made.clone()));
+        self.memo.loops[known] = Once::Done(made.clone());
         made
     }
 
@@ -140,7 +180,7 @@ impl Pass<'_> {
         &mut self,
         kind: BindKind,
         source: &Value,
-        ex: &crate::types::hir::Ex,
+        ex: &crate::types::hir::TypedExpr,
     ) -> Result<Vec<(Value, Value)>, Reported> {
         if let Value::List(all) = source {
             self.work(all.len() as u64, ex.at)?;
@@ -169,39 +209,39 @@ impl Pass<'_> {
     }
 
     /// The instances of a cursor at a node with this key: itself, or those of its computed step that give the key.
-    pub fn instances(&mut self, cur: Cur, key: &Arc<str>, out: &mut Vec<(GroupId, EnvId)>) {
-        let Some(star) = cur.star else {
-            out.push((cur.group, cur.env));
+    pub fn instances(&mut self, cursor: Cursor, key: &Arc<str>, out: &mut Vec<(GroupId, EnvId)>) {
+        let Some(star) = cursor.star else {
+            out.push((cursor.group, cursor.env));
             return;
         };
         let groups = &self.eng.program.groups;
         let star_group = self.eng.trie.star(star).group;
-        if groups[star_group.0 as usize].depth <= groups[cur.group.0 as usize].depth {
-            let value = self.star_key(star, cur.group, cur.env);
+        if groups[star_group.0 as usize].depth <= groups[cursor.group.0 as usize].depth {
+            let value = self.star_key(star, cursor.group, cursor.env);
             self.unsure = self.unsure.or(value.failed());
             if value.as_str().is_some_and(|v| v == key) {
-                out.push((cur.group, cur.env));
+                out.push((cursor.group, cursor.env));
             }
             return;
         }
-        let index = self.star_index(star, cur.group, cur.env);
+        let index = self.star_index(star, cursor.group, cursor.env);
         if let Some(found) = index.get(key) {
             out.extend(found.iter().map(|env| (star_group, *env)));
         }
     }
 
     /// The instances of a cursor's open step that give a key, if they were found before.
-    pub fn known_instances(&self, cur: Cur, key: &Arc<str>) -> Option<(GroupId, &[EnvId])> {
-        let star = cur.star?;
+    pub fn known_instances(&self, cursor: Cursor, key: &Arc<str>) -> Option<(GroupId, &[EnvId])> {
+        let star = cursor.star?;
         // Of a step that failed it is not known to which keys it leads: whoever reads below it asks again.
-        let failed = |memo: &Memo| memo.failed_stars.contains_key(&(star, cur.env));
+        let failed = |memo: &Memo| memo.failed_stars.contains_key(&(star, cursor.env));
         if failed(&self.memo) || self.base.is_some_and(failed) {
             return None;
         }
         let known = self
             .base
-            .and_then(|b| b.stars.get(&(star, cur.env)))
-            .or_else(|| self.memo.stars.get(&(star, cur.env)))?;
+            .and_then(|b| b.stars.get(&(star, cursor.env)))
+            .or_else(|| self.memo.stars.get(&(star, cursor.env)))?;
         let Once::Done(index) = known else { return None };
         Some((self.eng.trie.star(star).group, index.get(key).map_or(&[], Vec::as_slice)))
     }

@@ -1,18 +1,18 @@
 //! Lists and sets that grow and shrink: `+=` and `-=` on the strongest `=`.
 
 use super::errors;
-use super::eval::Frame;
-use super::leaf::Cand;
+use super::frame::Frame;
+use super::leaf::Candidate;
 use super::memo::*;
 use super::pass::Pass;
-use super::slot::Spot;
+use super::state::Location;
 use super::taken::Missed;
 use crate::live::{Items, Value, to_set};
 use crate::rank::{self, Rank};
 use crate::source::FileId;
 use crate::syntax::ast::Op;
-use crate::types::hir::{DefId, Ek, Ex, Given};
-use crate::types::ty::{Place, Refine, Ty};
+use crate::types::hir::{DefId, Given, TypedExpr, TypedKind};
+use crate::types::ty::{Refine, RefinedType, Ty};
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -20,17 +20,17 @@ impl Pass<'_> {
     /// A list or set with `+=` and `-=`.
     pub(super) fn grown(
         &mut self,
-        spot: Spot<'_>,
-        place: &Place,
-        ends: &[(Cur, DefId)],
-        wholes: &[Whole],
-        default: Option<&Arc<Ex>>,
+        location: Location<'_>,
+        place: &RefinedType,
+        ends: &[(Cursor, DefId)],
+        wholes: &[Composite],
+        default: Option<&Arc<TypedExpr>>,
     ) -> (Value, Src) {
         let program = &self.eng.program;
         let changes = |d: DefId| matches!(program.defs[d.0 as usize].op, Op::Add | Op::Remove);
         let (parts, bases): (Vec<_>, Vec<_>) = ends.iter().copied().partition(|(_, d)| changes(*d));
-        let winners = self.winners(spot, &bases, wholes);
-        let (base, base_src) = self.agreed(spot, place, &winners, &bases, default);
+        let winners = self.winners(location, &bases, wholes);
+        let (base, base_src) = self.agreed(location, place, &winners, &bases, default);
         if base.is_error() {
             return (base, base_src);
         }
@@ -42,17 +42,17 @@ impl Pass<'_> {
         let replaced = winners
             .all
             .iter()
-            .any(|c| matches!(c, Cand::Def(d, ..) if program.defs[d.0 as usize].op == Op::Replace));
-        let cuts = self.node(spot.node()).cuts.clone();
+            .any(|c| matches!(c, Candidate::Def(d, ..) if program.defs[d.0 as usize].op == Op::Replace));
+        let cuts = self.node(location.node()).cuts.clone();
         let mut live: Vec<(DefId, EnvId)> = Vec::new();
-        for (cur, def) in parts {
+        for (cursor, def) in parts {
             let rank = self.rank(def);
-            if cuts.iter().any(|cut| cut.drops(rank, cur.rule, &program.uses)) {
+            if cuts.iter().any(|cut| cut.drops(rank, cursor.rule, &program.uses)) {
                 continue;
             }
-            let key = self.leaf_key(spot, cur, def);
+            let key = self.leaf_key(location, cursor, def);
             let mut instances = Vec::new();
-            self.instances(cur, &key, &mut instances);
+            self.instances(cursor, &key, &mut instances);
             let mut envs = Vec::new();
             for (group, env) in instances {
                 self.extend(group, env, program.defs[def.0 as usize].group, &mut envs);
@@ -78,7 +78,7 @@ impl Pass<'_> {
             .refine
             .as_ref()
             .map(|all| Arc::new(Refine { wheres: Vec::new(), key: all.key.clone(), item: all.item.clone() }));
-        let added = Place { ty: place.ty, refine: of_items };
+        let added = RefinedType { ty: place.ty, refine: of_items };
         let mut items: Vec<Value> = base.items().map(|l| l.to_vec()).unwrap_or_default();
         let mut gone: Vec<(DefId, Items)> = Vec::new();
         let mut last = base_src;
@@ -87,10 +87,10 @@ impl Pass<'_> {
             for (id, env) in live.iter().filter(|(d, _)| program.defs[d.0 as usize].op == wanted) {
                 let def = &program.defs[id.0 as usize];
                 let Given::Value(ex) = &def.given else { continue };
-                let mut frame = Frame::at(self.env(*env), spot.node());
+                let mut frame = Frame::at(self.env(*env), location.node());
                 let mut value = self.eval(ex, &mut frame);
                 if wanted == Op::Add {
-                    value = self.demand(spot, &added, value, def.value_at, None);
+                    value = self.check_refinement(location, &added, value, def.value_at, None);
                 }
                 let Value::List(more) = value else {
                     return (self.failed(def.value_at, &[&value]), base_src);
@@ -119,22 +119,28 @@ impl Pass<'_> {
         if let Err(reported) = self.work((items.len() as u64).saturating_mul(n_rounds), last.at) {
             return (Value::Error(reported), base_src);
         }
-        self.taken_items(spot, place, &gone, &items);
-        self.trace_grown(spot, base_src, traced, &items);
+        self.taken_items(location, place, &gone, &items);
+        self.trace_grown(location, base_src, traced, &items);
         let mut gone: Vec<&Value> = gone.iter().flat_map(|(_, more)| more.iter()).collect();
         gone.sort_by(|a, b| a.order(b));
         items.retain(|i| gone.binary_search_by(|g| g.order(i)).is_err());
         let set = matches!(program.types.get(program.types.unwrap(place.ty)), Ty::Set(_));
         let value = if set { to_set(items) } else { Value::List(items.into()) };
-        (self.demand(spot, place, value, last.at, None), last)
+        (self.check_refinement(location, place, value, last.at, None), last)
     }
 
     /// Remembers, while it is traced, what a list is made of.
-    fn trace_grown(&mut self, spot: Spot<'_>, base: Src, parts: Vec<(DefId, Op, Items)>, items: &[Value]) {
+    fn trace_grown(
+        &mut self,
+        location: Location<'_>,
+        base: Src,
+        parts: Vec<(DefId, Op, Items)>,
+        items: &[Value],
+    ) {
         if self.trace.is_none() {
             return;
         }
-        let path = self.spot_path(spot);
+        let path = self.location_path(location);
         let is_there = |item: &&Value| items.iter().any(|it| it.order(item) == Ordering::Equal);
         let touched = |op: Op, all: Items| match op {
             Op::Remove => all.iter().filter(is_there).cloned().collect(),
@@ -143,13 +149,19 @@ impl Pass<'_> {
         let parts =
             parts.into_iter().map(|(def, op, all)| (def, op, Value::List(touched(op, all)))).collect();
         if let Some(trace) = &mut self.trace {
-            trace.grown.push((path, super::why::Grown { base, parts }));
+            trace.grown.push((path, super::state::Grown { base, parts }));
         }
     }
 
     /// Notes for each `-=` whether what it takes away was there: each item that is written, and of a list that is computed
     /// any one.
-    fn taken_items(&mut self, spot: Spot<'_>, place: &Place, gone: &[(DefId, Items)], items: &[Value]) {
+    fn taken_items(
+        &mut self,
+        location: Location<'_>,
+        place: &RefinedType,
+        gone: &[(DefId, Items)],
+        items: &[Value],
+    ) {
         if gone.is_empty() {
             return;
         }
@@ -165,7 +177,7 @@ impl Pass<'_> {
             let def = &self.eng.program.defs[id.0 as usize];
             let Given::Value(ex) = &def.given else { continue };
             let missed = |pass: &Self, name: &str| {
-                let path = pass.spot_path(spot);
+                let path = pass.location_path(location);
                 let known: Vec<String> = sorted.iter().map(|i| pass.shown(i, item_ty)).collect();
                 let help = errors::known_items(&path, name, known.iter().map(String::as_str));
                 Missed { part: None, path, help: Some(help), is_key: false }
@@ -185,10 +197,10 @@ impl Pass<'_> {
 }
 
 /// Whether a list is written item by item.
-fn is_written(ex: &Ex) -> bool {
+fn is_written(ex: &TypedExpr) -> bool {
     match &ex.kind {
-        Ek::Const(_) | Ek::List(_) => true,
-        Ek::ToSet(inner) => is_written(inner),
+        TypedKind::Const(_) | TypedKind::List(_) => true,
+        TypedKind::ToSet(inner) => is_written(inner),
         _ => false,
     }
 }

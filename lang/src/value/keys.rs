@@ -2,10 +2,11 @@
 
 use super::errors;
 use super::memo::*;
-use super::pass::{Open, Pass};
+use super::pass::Pass;
+use super::state::{Instances, Open};
 use super::taken::Missed;
 use crate::live::{NodeId, Value};
-use crate::merge::trie::TrieId;
+use crate::merge::trie::{Star, TrieId};
 use crate::rank::{self, Rank};
 use crate::source::Span;
 use crate::types::hir::{DefId, Given, GroupId};
@@ -23,9 +24,6 @@ struct Claim {
 
 /// What a claim takes, in elements.
 const CLAIM_ELEMENTS: usize = 4;
-
-/// A key that a loop or a computed step adds, and the rounds that do.
-type Added = (Arc<str>, Vec<(GroupId, EnvId)>);
 
 impl Pass<'_> {
     /// The keys of a map or Tree of the tree.
@@ -76,7 +74,7 @@ impl Pass<'_> {
     /// Who says what of the keys of a map or Tree.
     fn claims(&mut self, id: NodeId) -> Map<Arc<str>, Vec<Claim>> {
         let tree = matches!(self.node(id).kind, Kind::Tree(..));
-        let (curs, key) = (self.node(id).curs.clone(), self.node(id).key.clone());
+        let (cursors, key) = (self.node(id).cursors.clone(), self.node(id).key.clone());
         let wholes = self.wholes(id);
         let mut claims: Map<Arc<str>, Vec<Claim>> = Map::default();
         for whole in wholes.iter() {
@@ -107,15 +105,23 @@ impl Pass<'_> {
                         }
                     }
                 }
+                Value::Thunk(_) => {
+                    for (key, value, at) in self.parts_of(&whole.value) {
+                        let gone = self.takes_away(value);
+                        let claim =
+                            Claim { rank: whole.rank, rule: whole.rule, at, def: whole.src.def, gone };
+                        claims.entry(key).or_default().push(claim);
+                    }
+                }
                 _ => {}
             }
         }
         let mut found = Vec::new();
-        for cur in curs.iter() {
+        for cursor in cursors.iter() {
             found.clear();
-            self.instances(*cur, &key, &mut found);
+            self.instances(*cursor, &key, &mut found);
             for (group, env) in found.clone() {
-                self.claims_below(id, Cur { group, env, ..*cur }, tree, &mut claims);
+                self.claims_below(id, Cursor { group, env, ..*cursor }, tree, &mut claims);
             }
         }
         // Whoever tells of one key asks for those of all.
@@ -141,11 +147,16 @@ impl Pass<'_> {
             true => claims.iter().filter_map(given).collect(),
             false => Vec::new(),
         };
+        let cuts = self.node(id).cuts.clone();
         for (key, claims) in claims {
             if !tree {
                 self.taken_keys(id, &key, &claims, &all);
             }
-            let cuts = self.node(id).cuts.clone();
+            // By far the most: one says that it is there, and nobody replaces anything.
+            if let ([Claim { gone: false, .. }], true) = (claims.as_slice(), cuts.is_empty()) {
+                keys.present.push(key);
+                continue;
+            }
             let live: Vec<&Claim> =
                 claims.iter().filter(|c| !self.is_cut(&cuts, c.rank, c.rule, c.def)).collect();
             let uses = &self.eng.program.uses;
@@ -188,17 +199,23 @@ impl Pass<'_> {
         }
     }
 
-    fn claims_below(&mut self, id: NodeId, cur: Cur, tree: bool, claims: &mut Map<Arc<str>, Vec<Claim>>) {
-        let Cur { group, env, .. } = cur;
-        let place = self.eng.trie.node(cur.trie);
+    fn claims_below(
+        &mut self,
+        id: NodeId,
+        cursor: Cursor,
+        tree: bool,
+        claims: &mut Map<Arc<str>, Vec<Claim>>,
+    ) {
+        let Cursor { group, env, .. } = cursor;
+        let place = self.eng.trie.node(cursor.trie);
         for (key, below) in &place.names {
             let below_node = self.eng.trie.node(*below);
             for def in &below_node.ends {
-                self.claim(key, *def, cur, claims);
+                self.claim(key, *def, cursor, claims);
             }
             // In a Tree every path adds, whether or not something ends at the key.
             if tree {
-                self.claim_through(key, *below, cur, claims);
+                self.claim_through(key, *below, cursor, claims);
             }
         }
         for star in &place.stars {
@@ -211,37 +228,42 @@ impl Pass<'_> {
             if !star_def.adds && !target.takes_away {
                 continue;
             }
-            let rule = self.rule_of(id, cur, *star);
+            let rule = self.rule_of(id, cursor, *star);
+            let here = Cursor { rule, ..cursor };
             let groups = &self.eng.program.groups;
-            let known: Vec<Added> =
-                if groups[star_def.group.0 as usize].depth <= groups[group.0 as usize].depth {
-                    let value = self.star_key(*star, group, env);
-                    match value {
-                        Value::Str(key) => vec![(key, vec![(group, env)])],
-                        other => {
-                            self.unsure = self.unsure.or(other.failed());
-                            Vec::new()
-                        }
-                    }
-                } else {
-                    let index = self.star_index(*star, group, env);
-                    let one = |(k, envs): (&Arc<str>, &Vec<EnvId>)| {
-                        (k.clone(), envs.iter().map(|e| (star_def.group, *e)).collect())
-                    };
-                    index.iter().map(one).collect()
-                };
-            for (key, instances) in known {
-                for (group, env) in instances {
-                    if tree {
-                        self.claim_through(&key, star_def.target, Cur { group, env, rule, ..cur }, claims);
-                    }
-                    for def in &target.ends {
-                        let takes = matches!(self.eng.program.defs[def.0 as usize].given, Given::None);
-                        if star_def.adds || takes {
-                            self.claim(&key, *def, Cur { group, env, rule, ..cur }, claims);
-                        }
-                    }
+            if groups[star_def.group.0 as usize].depth <= groups[group.0 as usize].depth {
+                match self.star_key(*star, group, env) {
+                    Value::Str(key) => self.claims_of(star_def, &key, here, tree, claims),
+                    other => self.unsure = self.unsure.or(other.failed()),
                 }
+                continue;
+            }
+            let index = self.star_index(*star, group, env);
+            for (key, envs) in index.iter() {
+                for env in envs {
+                    let here = Cursor { group: star_def.group, env: *env, ..here };
+                    self.claims_of(star_def, key, here, tree, claims);
+                }
+            }
+        }
+    }
+
+    /// What the definitions after a computed step say of a key that it gives.
+    fn claims_of(
+        &mut self,
+        star: &Star,
+        key: &Arc<str>,
+        cursor: Cursor,
+        tree: bool,
+        claims: &mut Map<Arc<str>, Vec<Claim>>,
+    ) {
+        if tree {
+            self.claim_through(key, star.target, cursor, claims);
+        }
+        for def in &self.eng.trie.node(star.target).ends {
+            let takes = matches!(self.eng.program.defs[def.0 as usize].given, Given::None);
+            if star.adds || takes {
+                self.claim(key, *def, cursor, claims);
             }
         }
     }
@@ -264,15 +286,13 @@ impl Pass<'_> {
         }
     }
 
-    fn claim(&mut self, key: &Arc<str>, id: DefId, cur: Cur, claims: &mut Map<Arc<str>, Vec<Claim>>) {
+    fn claim(&mut self, key: &Arc<str>, id: DefId, cursor: Cursor, claims: &mut Map<Arc<str>, Vec<Claim>>) {
         let def = &self.eng.program.defs[id.0 as usize];
-        let mut out = Vec::new();
-        self.extend(cur.group, cur.env, def.group, &mut out);
-        if !out.is_empty() {
+        if !matches!(self.extend_one(cursor.group, cursor.env, def.group), Instances::None) {
             let gone = matches!(def.given, Given::None);
             claims.entry(key.clone()).or_default().push(Claim {
                 rank: self.rank(id),
-                rule: cur.rule,
+                rule: cursor.rule,
                 at: def.at,
                 def: id,
                 gone,
@@ -284,17 +304,17 @@ impl Pass<'_> {
         &mut self,
         key: &Arc<str>,
         below: TrieId,
-        cur: Cur,
+        cursor: Cursor,
         claims: &mut Map<Arc<str>, Vec<Claim>>,
     ) {
         let mut all = Vec::new();
-        self.defs_below(below, cur.group, cur.env, &mut all);
+        self.defs_below(below, cursor.group, cursor.env, &mut all);
         for (id, gone) in all {
             if !gone {
                 let def = &self.eng.program.defs[id.0 as usize];
                 claims.entry(key.clone()).or_default().push(Claim {
                     rank: self.rank(id),
-                    rule: cur.rule,
+                    rule: cursor.rule,
                     at: def.at,
                     def: id,
                     gone: false,

@@ -1,42 +1,42 @@
 //! One leaf: which definition wins, and its value at its place.
 
 use super::errors;
-use super::eval::Frame;
+use super::frame::Frame;
 use super::memo::*;
 use super::pass::Pass;
-use super::slot::Spot;
+use super::state::Location;
 use crate::live::{NodeId, Value};
 use crate::rank::{self, Rank};
 use crate::source::Span;
-use crate::types::hir::{DefId, Ek, Ex, Given};
-use crate::types::ty::{Place, Ty, TyId};
+use crate::types::hir::{DefId, Given, TypedExpr, TypedKind};
+use crate::types::ty::{RefinedType, Ty, TyId};
 use std::cmp::Ordering;
 use std::sync::Arc;
 
 /// A definition that may give a leaf: itself in an environment, or the part of a value given whole.
 #[derive(Clone, Debug)]
-pub enum Cand {
+pub enum Candidate {
     /// A definition ending here.
     Def(DefId, EnvId, Rule),
     /// A part of a value.
-    Whole(Whole),
+    Composite(Composite),
 }
 
 /// Candidates that no other beats, among definitions that are sorted by strength.
 #[derive(Clone, Debug, Default)]
 pub struct Winners {
     /// Those that won; none leaves the default.
-    pub all: Vec<Cand>,
+    pub all: Vec<Candidate>,
     /// From where on definitions have less strength.
     pub weaker: usize,
 }
 
 impl Pass<'_> {
     /// The value on which equally strong definitions agree, or a report that they do not.
-    pub(super) fn agree(&mut self, spot: Spot<'_>, tops: Vec<(Rank, Src, Value)>) -> (Value, Src) {
+    pub(super) fn resolve(&mut self, location: Location<'_>, tops: Vec<(Rank, Src, Value)>) -> (Value, Src) {
         // Which of equal ones is told as the origin does not depend on the order in which files were read.
         let sources = &self.eng.program.sources;
-        let place = |at: Span| (&sources.file(sources.file_of(at.start)).name, at.start);
+        let place = |at: Span| (&sources.file(at.file).name, at.start);
         let (_, src, first) = tops.iter().min_by_key(|top| place(top.1.at)).unwrap_or(&tops[0]).clone();
         // What failed was told; whether the rest agrees with it nobody knows.
         if let Some(reported) = tops.iter().find_map(|(_, _, value)| value.failed()) {
@@ -44,7 +44,7 @@ impl Pass<'_> {
         }
         for (_, _, other) in &tops {
             if first.order(other) != Ordering::Equal {
-                let path = self.spot_path(spot);
+                let path = self.location_path(location);
                 let places: Vec<(Span, u8)> =
                     tops.iter().map(|(rank, src, _)| (src.at, rank.strength)).collect();
                 return (self.fail(errors::conflict(&path, &places)), src);
@@ -56,24 +56,29 @@ impl Pass<'_> {
     /// A leaf.
     pub(super) fn leaf(
         &mut self,
-        spot: Spot<'_>,
-        place: &Place,
-        ends: &[(Cur, DefId)],
-        wholes: &[Whole],
+        location: Location<'_>,
+        place: &RefinedType,
+        ends: &[(Cursor, DefId)],
+        wholes: &[Composite],
         adds: bool,
-        default: Option<&Arc<Ex>>,
+        default: Option<&Arc<TypedExpr>>,
     ) -> (Value, Src) {
         if adds {
-            return self.grown(spot, place, ends, wholes, default);
+            return self.grown(location, place, ends, wholes, default);
         }
-        let winners = self.winners(spot, ends, wholes);
-        self.agreed(spot, place, &winners, ends, default)
+        let winners = self.winners(location, ends, wholes);
+        self.agreed(location, place, &winners, ends, default)
     }
 
     /// Those that no other beats, of the definitions ending at a leaf and the parts of values given whole.
-    pub(super) fn winners(&mut self, spot: Spot<'_>, ends: &[(Cur, DefId)], wholes: &[Whole]) -> Winners {
+    pub(super) fn winners(
+        &mut self,
+        location: Location<'_>,
+        ends: &[(Cursor, DefId)],
+        wholes: &[Composite],
+    ) -> Winners {
         let program = &self.eng.program;
-        let cuts_empty = self.node(spot.node()).cuts.is_empty();
+        let cuts_empty = self.node(location.node()).cuts.is_empty();
         let mut i = 0;
         let mut strength = rank::FORCE + 1;
         loop {
@@ -82,37 +87,37 @@ impl Pass<'_> {
             let next_whole = wholes.iter().map(|w| w.rank.strength).filter(|s| *s < strength).max();
             let Some(class) = next_end.max(next_whole) else { return Winners::default() };
             strength = class;
-            let mut all: Vec<Cand> = Vec::new();
-            while let Some((cur, def)) = ends.get(i) {
+            let mut all: Vec<Candidate> = Vec::new();
+            while let Some((cursor, def)) = ends.get(i) {
                 if program.defs[def.0 as usize].strength != class {
                     break;
                 }
                 i += 1;
-                if cur.star.is_none() && cur.group == program.defs[def.0 as usize].group {
-                    all.push(Cand::Def(*def, cur.env, cur.rule));
+                if cursor.star.is_none() && cursor.group == program.defs[def.0 as usize].group {
+                    all.push(Candidate::Def(*def, cursor.env, cursor.rule));
                     continue;
                 }
-                let key = self.leaf_key(spot, *cur, *def);
+                let key = self.leaf_key(location, *cursor, *def);
                 let mut instances = Vec::new();
-                self.instances(*cur, &key, &mut instances);
+                self.instances(*cursor, &key, &mut instances);
                 let to = program.defs[def.0 as usize].group;
                 let mut envs = Vec::new();
                 for (group, env) in instances {
                     self.extend(group, env, to, &mut envs);
                 }
-                all.extend(envs.into_iter().map(|env| Cand::Def(*def, env, cur.rule)));
+                all.extend(envs.into_iter().map(|env| Candidate::Def(*def, env, cursor.rule)));
             }
-            all.extend(wholes.iter().filter(|w| w.rank.strength == class).cloned().map(Cand::Whole));
+            all.extend(wholes.iter().filter(|w| w.rank.strength == class).cloned().map(Candidate::Composite));
             if !cuts_empty {
-                let cuts = self.node(spot.node()).cuts.clone();
-                all.retain(|c| !self.is_cut(&cuts, self.cand_rank(c), cand_rule(c), cand_def(c)));
+                let cuts = self.node(location.node()).cuts.clone();
+                all.retain(|c| !self.is_cut(&cuts, self.cand_rank(c), cand_rule(c), candidate_def(c)));
             }
             if all.is_empty() {
                 continue;
             }
             if all.len() > 1 {
                 let top = rank::strongest(all.iter().map(|c| self.cand_rank(c)), &program.uses);
-                let (won, lost): (Vec<Cand>, Vec<Cand>) =
+                let (won, lost): (Vec<Candidate>, Vec<Candidate>) =
                     all.into_iter().partition(|c| top.contains(&self.cand_rank(c)));
                 self.note_by_use(&won, &lost);
                 all = won;
@@ -124,33 +129,33 @@ impl Pass<'_> {
     /// The value of the winners, on which they have to agree; of none, the default.
     pub(super) fn agreed(
         &mut self,
-        spot: Spot<'_>,
-        place: &Place,
+        location: Location<'_>,
+        place: &RefinedType,
         winners: &Winners,
-        ends: &[(Cur, DefId)],
-        default: Option<&Arc<Ex>>,
+        ends: &[(Cursor, DefId)],
+        default: Option<&Arc<TypedExpr>>,
     ) -> (Value, Src) {
-        let Some(first) = winners.all.first() else { return self.default_leaf(spot, place, default) };
+        let Some(first) = winners.all.first() else { return self.default_leaf(location, place, default) };
         for won in &winners.all {
             self.note_losers(won, &ends[winners.weaker..]);
         }
         if winners.all.len() == 1 {
-            return self.landed(spot, place, first);
+            return self.eval_candidate(location, place, first);
         }
         let mut values = Vec::with_capacity(winners.all.len());
-        for cand in &winners.all {
-            let (value, src) = self.landed(spot, place, cand);
-            values.push((self.cand_rank(cand), src, self.settled_for_compare(value, place.ty, src.at)));
+        for candidate in &winners.all {
+            let (value, src) = self.eval_candidate(location, place, candidate);
+            values.push((self.cand_rank(candidate), src, self.settled_for_compare(value, place.ty, src.at)));
         }
-        self.agree(spot, values)
+        self.resolve(location, values)
     }
 
     /// Which key a cursor's open step is matched with: the record's own, or the entry's.
-    pub(super) fn leaf_key(&self, spot: Spot<'_>, cur: Cur, def: DefId) -> Arc<str> {
-        match spot {
-            Spot::Field(node, _) => self.node(node).key.clone(),
-            Spot::Entry(node, key) => {
-                let own = cur
+    pub(super) fn leaf_key(&self, location: Location<'_>, cursor: Cursor, def: DefId) -> Arc<str> {
+        match location {
+            Location::Field(node, _) => self.node(node).key.clone(),
+            Location::Entry(node, key) => {
+                let own = cursor
                     .star
                     .is_some_and(|s| self.eng.trie.node(self.eng.trie.star(s).target).ends.contains(&def));
                 if own { key.clone() } else { self.node(node).key.clone() }
@@ -159,20 +164,20 @@ impl Pass<'_> {
     }
 
     /// Notes which candidates won only because their file happens to use that of another one.
-    fn note_by_use(&mut self, won: &[Cand], lost: &[Cand]) {
-        for cand in lost {
-            let (rank, def) = (self.cand_rank(cand), cand_def(cand));
+    fn note_by_use(&mut self, won: &[Candidate], lost: &[Candidate]) {
+        for candidate in lost {
+            let (rank, def) = (self.cand_rank(candidate), candidate_def(candidate));
             for by in won {
                 if !self.is_by_use(self.cand_rank(by), rank) {
                     continue;
                 }
-                let agree = match (self.plain_value(by), self.plain_value(cand)) {
+                let agree = match (self.plain_value(by), self.plain_value(candidate)) {
                     (Some(a), Some(b)) => a.order(b) == Ordering::Equal,
                     _ => false,
                 };
                 // Of several one is told.
                 if !agree {
-                    self.memo.by_use.insert((cand_def(by), def), ());
+                    self.memo.by_use.insert((candidate_def(by), def), ());
                     break;
                 }
             }
@@ -203,30 +208,30 @@ impl Pass<'_> {
     }
 
     /// The value of a candidate where nothing has to be evaluated for it.
-    fn plain_value<'c>(&'c self, cand: &'c Cand) -> Option<&'c Value> {
-        match cand {
-            Cand::Def(id, ..) => match &self.eng.program.defs[id.0 as usize].given {
+    fn plain_value<'c>(&'c self, candidate: &'c Candidate) -> Option<&'c Value> {
+        match candidate {
+            Candidate::Def(id, ..) => match &self.eng.program.defs[id.0 as usize].given {
                 Given::Value(ex) => match &ex.kind {
-                    Ek::Const(value) => Some(value),
+                    TypedKind::Const(value) => Some(value),
                     _ => None,
                 },
                 Given::None => Some(&Value::None),
                 Given::Exists => None,
             },
-            Cand::Whole(whole) => Some(&whole.value),
+            Candidate::Composite(whole) => Some(&whole.value),
         }
     }
 
-    pub(super) fn cand_rank(&self, cand: &Cand) -> Rank {
-        match cand {
-            Cand::Def(def, ..) => self.rank(*def),
-            Cand::Whole(whole) => whole.rank,
+    pub(super) fn cand_rank(&self, candidate: &Candidate) -> Rank {
+        match candidate {
+            Candidate::Def(def, ..) => self.rank(*def),
+            Candidate::Composite(whole) => whole.rank,
         }
     }
 
     /// Remembers which definitions of the winner's own file lost, for the warning about dead ones.
-    pub(super) fn note_losers(&mut self, winner: &Cand, weaker: &[(Cur, DefId)]) {
-        let Cand::Def(winner, ..) = winner else { return };
+    pub(super) fn note_losers(&mut self, winner: &Candidate, weaker: &[(Cursor, DefId)]) {
+        let Candidate::Def(winner, ..) = winner else { return };
         self.note_weaker(*winner, weaker.iter().map(|(_, def)| *def));
     }
 
@@ -243,19 +248,25 @@ impl Pass<'_> {
     }
 
     /// The value of a candidate at its place, its conditions tried.
-    pub(super) fn landed(&mut self, spot: Spot<'_>, place: &Place, cand: &Cand) -> (Value, Src) {
-        match cand {
-            Cand::Def(id, env, _) => {
+    pub(super) fn eval_candidate(
+        &mut self,
+        location: Location<'_>,
+        place: &RefinedType,
+        candidate: &Candidate,
+    ) -> (Value, Src) {
+        match candidate {
+            Candidate::Def(id, env, _) => {
                 let def = &self.eng.program.defs[id.0 as usize];
                 self.win(*id);
                 self.involve(def.at);
                 let src = Src { def: *id, at: def.at };
                 let value = match &def.given {
                     Given::Value(ex) => match &ex.kind {
-                        Ek::Const(value) => self.constant(value, ex.at),
+                        TypedKind::Const(value) => self.constant(value, ex.at),
                         _ => {
-                            let mut frame = Frame::at(self.env(*env), spot.node());
-                            self.eval(ex, &mut frame)
+                            let mut frame = Frame::at(self.env(*env), location.node());
+                            let value = self.eval_head(ex, &mut frame);
+                            self.forced(value)
                         }
                     },
                     Given::None => Value::None,
@@ -264,14 +275,14 @@ impl Pass<'_> {
                 if def.known_good {
                     return (value, src);
                 }
-                (self.demand(spot, place, value, def.value_at, None), src)
+                (self.check_refinement(location, place, value, def.value_at, None), src)
             }
-            Cand::Whole(whole) => {
-                let value = whole.value.clone();
+            Candidate::Composite(whole) => {
+                let value = self.forced(whole.value.clone());
                 let through =
                     (whole.src.def != NO_DEF).then(|| self.eng.program.defs[whole.src.def.0 as usize].at);
                 self.win(whole.src.def);
-                let value = self.demand(spot, place, value, whole.src.at, through);
+                let value = self.check_refinement(location, place, value, whole.src.at, through);
                 (value, whole.src)
             }
         }
@@ -279,12 +290,12 @@ impl Pass<'_> {
 
     pub(super) fn default_leaf(
         &mut self,
-        spot: Spot<'_>,
-        place: &Place,
-        default: Option<&Arc<Ex>>,
+        location: Location<'_>,
+        place: &RefinedType,
+        default: Option<&Arc<TypedExpr>>,
     ) -> (Value, Src) {
         let Some(default) = default else {
-            let at = self.first_at(spot.node());
+            let at = self.first_at(location.node());
             let src = Src { def: NO_DEF, at };
             match self.eng.program.types.get(place.ty) {
                 Ty::Opt(_) => return (Value::None, src),
@@ -292,9 +303,9 @@ impl Pass<'_> {
                 Ty::Error(reported) => return (Value::Error(*reported), src),
                 _ => {}
             }
-            let path = self.spot_path(spot);
-            let (declared_at, used_at) = match spot {
-                Spot::Field(node, field) => {
+            let path = self.location_path(location);
+            let (declared_at, used_at) = match location {
+                Location::Field(node, field) => {
                     let Kind::Record(rec, ..) = &self.node(node).kind else {
                         return (self.failed(at, &[]), src);
                     };
@@ -302,9 +313,9 @@ impl Pass<'_> {
                     // An option is missing as a whole: no definition around it says more than its declaration.
                     (declared_at, if node == NodeId(0) { declared_at } else { self.first_at(node) })
                 }
-                Spot::Entry(node, _) => (at, self.first_at(node)),
+                Location::Entry(node, _) => (at, self.first_at(node)),
             };
-            let broken = self.wholes(spot.node()).iter().find_map(|w| w.value.failed());
+            let broken = self.wholes(location.node()).iter().find_map(|w| w.value.failed());
             let reported =
                 broken.unwrap_or_else(|| self.report(errors::missing(&path, used_at, declared_at)));
             return (Value::Error(reported), src);
@@ -312,33 +323,33 @@ impl Pass<'_> {
         let src = Src { def: NO_DEF, at: default.at };
         self.involve(default.at);
         let value = match &default.kind {
-            Ek::Const(value) => return (self.constant(value, default.at), src),
+            TypedKind::Const(value) => return (self.constant(value, default.at), src),
             _ => {
-                let mut frame = Frame::at(self.nothing.clone(), spot.node());
-                frame.this = Some(Value::Node(spot.node()));
+                let mut frame = Frame::at(self.nothing.clone(), location.node());
+                frame.this = Some(Value::Node(location.node()));
                 self.eval(default, &mut frame)
             }
         };
-        (self.demand(spot, place, value, default.at, None), src)
+        (self.check_refinement(location, place, value, default.at, None), src)
     }
 
     pub(super) fn settled_for_compare(&mut self, value: Value, ty: TyId, at: Span) -> Value {
-        if self.is_leaf(ty) { value } else { self.settle(&value, ty, at) }
+        if self.is_leaf(ty) { value } else { self.materialize(&value, ty, at) }
     }
 }
 
 /// The definition of a candidate.
-fn cand_def(cand: &Cand) -> DefId {
-    match cand {
-        Cand::Def(def, ..) => *def,
-        Cand::Whole(whole) => whole.src.def,
+fn candidate_def(candidate: &Candidate) -> DefId {
+    match candidate {
+        Candidate::Def(def, ..) => *def,
+        Candidate::Composite(whole) => whole.src.def,
     }
 }
 
 /// How a candidate came to its place.
-fn cand_rule(cand: &Cand) -> Rule {
-    match cand {
-        Cand::Def(.., rule) => *rule,
-        Cand::Whole(whole) => whole.rule,
+fn cand_rule(candidate: &Candidate) -> Rule {
+    match candidate {
+        Candidate::Def(.., rule) => *rule,
+        Candidate::Composite(whole) => whole.rule,
     }
 }

@@ -1,19 +1,18 @@
 //! What a pass remembers: nodes of the tree, environments of loops, guards that were decided. Grows only; the
 //! shared one is frozen before the passes of the parts begin.
 
+use super::fields::Fields;
+use crate::data::Data;
 use crate::diag::{Diagnostic, Reported};
 use crate::live::{NodeId, Value};
 use crate::merge::trie::{StarId, TrieId};
 use crate::rank::{Rank, Uses};
 use crate::source::Span;
 use crate::types::hir::{DefId, GroupId};
-use crate::types::ty::{Place, RecId, TyId};
-use indexmap::IndexMap;
-use rustc_hash::FxBuildHasher;
+use crate::types::ty::{RecId, RefinedType, TyId};
 use std::sync::Arc;
 
-/// A map whose order is that of insertion, with a fast hash.
-pub type Map<K, V> = IndexMap<K, V, FxBuildHasher>;
+pub use super::map::Map;
 
 /// The values that the loops around a definition have bound.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -33,7 +32,7 @@ pub struct Src {
 
 /// A place in the index of definitions as seen from one node.
 #[derive(Clone, Copy, Debug)]
-pub struct Cur {
+pub struct Cursor {
     /// The place.
     pub trie: TrieId,
     /// How much of the chain is bound.
@@ -70,7 +69,7 @@ impl Cut {
 
 /// A value given whole at a node or above it, as far as it lies at this node.
 #[derive(Clone, Debug)]
-pub struct Whole {
+pub struct Composite {
     /// Its rank.
     pub rank: Rank,
     /// Where it comes from.
@@ -144,7 +143,7 @@ pub enum Once<T> {
 #[derive(Clone, Debug)]
 pub struct Node {
     /// Its type and conditions; never optional.
-    pub place: Place,
+    pub place: RefinedType,
     /// What it lies in; the root lies in itself.
     pub parent: NodeId,
     /// Its field's name or key.
@@ -152,15 +151,15 @@ pub struct Node {
     /// Whether `key` is the key of a map.
     pub entry: bool,
     /// The definitions at and below it.
-    pub curs: Arc<[Cur]>,
+    pub cursors: Arc<[Cursor]>,
     /// Values given whole above it.
-    pub above: Arc<[Whole]>,
+    pub above: Arc<[Composite]>,
     /// `:=` at or above it.
     pub cuts: Arc<[Cut]>,
     /// How many nodes it lies in.
     pub depth: u16,
     /// All values given whole, those at it among them.
-    pub wholes: Once<Arc<[Whole]>>,
+    pub wholes: Once<Arc<[Composite]>>,
     /// What is below.
     pub kind: Kind,
 }
@@ -169,7 +168,7 @@ pub struct Node {
 #[derive(Clone, Debug)]
 pub enum Kind {
     /// A record.
-    Record(RecId, Arc<Plan>, Vec<Slot>),
+    Record(RecId, Arc<Plan>, Fields),
     /// A map; the type of its values.
     Map(TyId, Once<Arc<Keys>>, Map<Arc<str>, Slot>),
     /// A Tree.
@@ -184,18 +183,22 @@ pub struct Plan {
 }
 
 /// The definitions of one field.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct FieldPlan {
+    /// Its name, which only this pass holds: two threads that count who holds one text wait for each other.
+    pub name: Arc<str>,
     /// Cursor and the place of the field below it.
     pub below: Vec<(u32, TrieId)>,
     /// Cursor and definition ending at the field, strongest first.
     pub ends: Vec<(u32, DefId)>,
     /// Whether an operator other than `=` and its like is among them.
     pub adds: bool,
-    /// Whether no two of them are equally strong, and none adds.
+    /// Whether none of them adds.
     pub simple: bool,
     /// A leaf that nobody defines: its constant default.
     pub fixed: Option<(Value, Src)>,
+    /// What nobody defines and has a default of literals, read: what whoever reads all fields gets at once.
+    pub fixed_data: Option<Data>,
 }
 
 /// The instances of a computed step by key.

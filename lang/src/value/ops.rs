@@ -1,6 +1,7 @@
 //! Operators on values.
 
 use super::budget::within;
+use super::builtins::move_ip;
 use super::errors;
 use super::pass::Pass;
 use crate::diag::Reported;
@@ -10,7 +11,6 @@ use crate::syntax::ast::BinOp;
 use crate::types::hir::InKind;
 use crate::types::ty::{Ty, TyId};
 use std::cmp::Ordering;
-use std::net::IpAddr;
 
 /// The most items that a range may have.
 const RANGE_BUDGET: i64 = 1_000_000;
@@ -79,7 +79,7 @@ impl Pass<'_> {
             {
                 return Ok(x == y);
             }
-            let (a, b) = (self.settle(a, ty, at), self.settle(b, ty, at));
+            let (a, b) = (self.materialize(a, ty, at), self.materialize(b, ty, at));
             self.walk(a.measure(), at)?;
             return match a.failed().or(b.failed()) {
                 Some(reported) => Err(reported),
@@ -171,24 +171,6 @@ impl Pass<'_> {
             (true, _) => self.fail(errors::arithmetic(at, "division by zero")),
             (false, Some(value)) => value,
             (false, None) => self.fail(errors::arithmetic(at, "the result is too large")),
-        }
-    }
-}
-
-/// An address moved by a number.
-pub fn move_ip(ip: IpAddr, by: i64) -> Option<IpAddr> {
-    match ip {
-        IpAddr::V4(ip) => {
-            let moved = i64::from(u32::from(ip)).checked_add(by)?;
-            Some(IpAddr::V4(u32::try_from(moved).ok()?.into()))
-        }
-        IpAddr::V6(ip) => {
-            let moved = if by < 0 {
-                u128::from(ip).checked_sub(u128::from(by.unsigned_abs()))?
-            } else {
-                u128::from(ip).checked_add(by as u128)?
-            };
-            Some(IpAddr::V6(moved.into()))
         }
     }
 }

@@ -52,7 +52,7 @@ impl<'a> Overrides<'a> {
     pub fn new(engine: &'a Engine, shared: &'a Shared, over: &'a Side, under: &'a Side) -> Self {
         let below = |side: &Side| below(&engine.trie, &engine.program, side);
         let (over_below, under_below) = (below(over), below(under));
-        Self { engine, pass: super::pass(engine, shared), over, under, over_below, under_below }
+        Self { engine, pass: Pass::over(engine, shared), over, under, over_below, under_below }
     }
 
     /// Whether anything at a path or below it may be the overriding side's.
@@ -167,7 +167,7 @@ fn is_whole(def: &Def) -> bool {
     matches!(def.given, Given::Value(_))
 }
 
-/// Says of each place of the index whether a definition of a side ends there or below. A place stands behind that which it is below.
+/// Says of each place of the index whether a definition of a side ends there or below. A place stands after that which it is below.
 fn below(trie: &Trie, program: &Program, side: &Side) -> Vec<bool> {
     let mut below = vec![false; trie.nodes.len()];
     for (idx, node) in trie.nodes.iter().enumerate().rev() {

@@ -2,43 +2,18 @@
 //! by in turn is another question.
 
 use super::engine::Engine;
-use super::memo::{Kind, Map};
-use super::pass::{Open, Pass};
-use super::slot::Spot;
+use super::memo::Kind;
+use super::pass::Pass;
+use super::state::{Location, Open, Reader, Watch};
 use crate::live::NodeId;
-use crate::source::Span;
 use crate::types::hir::CheckDef;
 use std::sync::Arc;
-
-/// Something that reads a value.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Reader {
-    /// Where it is written.
-    pub at: Span,
-    /// The path of the leaf, or the loop, guard, `let` or check in words.
-    pub what: String,
-}
-
-/// What is noted while everything is evaluated.
-#[derive(Debug, Default)]
-pub struct Watch {
-    path: String,
-    key: Arc<str>,
-    /// The readers, each once.
-    readers: Map<Reader, ()>,
-    /// All reads.
-    n_reads: usize,
-    /// Calls in which it was read: who calls again what is remembered reads it, too.
-    calls: Map<(u32, Arc<[u8]>), ()>,
-    /// The check that is being evaluated.
-    check: Option<Reader>,
-}
 
 impl Engine {
     /// Everything that reads the value at a path, in the order of where it is written.
     pub fn readers(&self, steps: &[String]) -> Vec<Reader> {
         let mut path = String::new();
-        steps.iter().for_each(|step| super::pass::push_step(&mut path, step));
+        steps.iter().for_each(|step| super::format::push_step(&mut path, step));
         let key = steps.last().map_or("", |it| it).into();
         let mut pass = Pass::new(self, None);
         pass.watch = Some(Watch { path, key, ..Watch::default() });
@@ -55,18 +30,18 @@ impl Engine {
 
 impl Pass<'_> {
     /// Notes a read, if it is one of what is watched.
-    pub(super) fn watched(&mut self, spot: Spot<'_>) {
+    pub(super) fn watched(&mut self, location: Location<'_>) {
         let Some(watch) = &self.watch else { return };
-        let has_name = match spot {
-            Spot::Entry(_, key) => **key == *watch.key,
-            Spot::Field(node, field) => match &self.node(node).kind {
+        let has_name = match location {
+            Location::Entry(_, key) => **key == *watch.key,
+            Location::Field(node, field) => match &self.node(node).kind {
                 Kind::Record(rec, ..) => {
                     *self.eng.program.types.record(*rec).fields[field as usize].name == *watch.key
                 }
                 _ => false,
             },
         };
-        if has_name && self.spot_path(spot) == watch.path {
+        if has_name && self.location_path(location) == watch.path {
             self.note_reader();
         }
     }

@@ -3,8 +3,8 @@
 use crate::data::{Data, DataKind, Encode, SecretPart};
 use std::fmt::Write as _;
 
-pub use super::pass::push_step;
-pub use super::settle::{duration, float, size};
+pub use super::format::push_step;
+pub use super::format::{duration, float, ipv4, size};
 
 /// The longest text that [`short`] gives, in characters.
 const SHORT: usize = 48;

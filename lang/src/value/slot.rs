@@ -1,40 +1,24 @@
 //! Fields and entries of the tree: read once, remembered, and what was given whole above them. Who wins is in `leaf`.
 
-use super::eval::Frame;
-use super::leaf::Cand;
+use super::frame::Frame;
+use super::leaf::Candidate;
 use super::memo::*;
-use super::pass::{Open, Pass};
+use super::pass::Pass;
+use super::state::{Instances, Location, Open};
 use crate::live::{NodeId, Value};
 use crate::merge::trie::{StarId, TrieId};
 use crate::source::Span;
 use crate::syntax::ast::Op;
-use crate::types::hir::{DefId, Ex, Given};
-use crate::types::ty::{Place, TyId};
+use crate::types::hir::{DefId, Given, TypedExpr};
+use crate::types::ty::{RecId, RefinedType, TyId};
 use std::sync::Arc;
 
-/// Where a leaf is, for its reports.
-#[derive(Clone, Copy, Debug)]
-pub enum Spot<'a> {
-    /// A field of a record.
-    Field(NodeId, u32),
-    /// An entry of a map or Tree.
-    Entry(NodeId, &'a Arc<str>),
-}
-
-impl Spot<'_> {
-    pub(super) fn node(self) -> NodeId {
-        match self {
-            Spot::Field(node, _) | Spot::Entry(node, _) => node,
-        }
-    }
-}
-
 impl Pass<'_> {
-    /// The path of a spot as it is written.
-    pub fn spot_path(&self, spot: Spot<'_>) -> String {
-        match spot {
-            Spot::Field(node, field) => self.field_path(node, field),
-            Spot::Entry(node, key) => self.entry_path(node, key),
+    /// The path of a location as it is written.
+    pub fn location_path(&self, location: Location<'_>) -> String {
+        match location {
+            Location::Field(node, field) => self.field_path(node, field),
+            Location::Entry(node, key) => self.entry_path(node, key),
         }
     }
 
@@ -42,75 +26,91 @@ impl Pass<'_> {
     pub fn field(&mut self, id: NodeId, field: u32) -> Value {
         let id = self.canon(id);
         if self.watch.is_some() {
-            self.watched(Spot::Field(id, field));
+            self.watched(Location::Field(id, field));
         }
         match self.field_slot(id, field) {
             Slot::Value(value, src) => {
-                self.traced(Spot::Field(id, field));
-                self.note(Spot::Field(id, field), &value, src);
+                let (value, src) = (value.clone(), *src);
+                if self.is_observed() {
+                    self.traced(Location::Field(id, field));
+                    self.note(Location::Field(id, field), &value, src);
+                }
                 return value;
             }
-            Slot::Child(child) => return Value::Node(child),
+            Slot::Child(child) => return Value::Node(*child),
             Slot::Busy => return Value::Error(self.cycle(Open::Field(id, field), None)),
             Slot::Unset => {}
         }
-        self.traced(Spot::Field(id, field));
-        if let Kind::Record(_, plan, _) = &self.node(id).kind
-            && let Some((value, src)) = &plan.fields[field as usize].fixed
+        let Kind::Record(rec, plan, _) = &self.node(id).kind else {
+            return self.failed(self.first_at(id), &[]);
+        };
+        let (rec, plan) = (*rec, plan.clone());
+        self.fill_field(id, field, rec, &plan);
+        match self.field_slot(id, field) {
+            Slot::Value(value, _) => value.clone(),
+            Slot::Child(child) => Value::Node(*child),
+            Slot::Unset | Slot::Busy => self.failed(self.first_at(id), &[]),
+        }
+    }
+
+    /// Finds a field of a record that nobody has read yet.
+    pub(super) fn fill_field(&mut self, id: NodeId, field: u32, rec: RecId, plan: &Plan) {
+        self.traced(Location::Field(id, field));
+        if let Some((value, src)) = &plan.fields[field as usize].fixed
             && self.has_no_wholes(id)
         {
-            let (value, src) = (self.constant(value, src.at), *src);
-            self.set_field(id, field, Slot::Value(value.clone(), src));
-            return value;
+            let value = self.constant(value, src.at);
+            self.set_field(id, field, Slot::Value(value, *src));
+            return;
         }
         self.set_field(id, field, Slot::Busy);
         self.open.push(Open::Field(id, field));
-        let slot = self.deeper(id, |pass| pass.find_field(id, field));
+        let slot = self.deeper(id, |pass| pass.find_field(id, field, rec, plan));
         self.open.pop();
-        self.set_field(id, field, slot.clone());
-        match slot {
-            Slot::Value(value, _) => value,
-            Slot::Child(child) => Value::Node(child),
-            Slot::Unset | Slot::Busy => self.failed(self.first_at(id), &[]),
-        }
+        self.set_field(id, field, slot);
     }
 
     /// An entry of a map or Tree of the tree that is known to be there.
     pub fn entry(&mut self, id: NodeId, key: &Arc<str>) -> Value {
         let id = self.canon(id);
         if self.watch.is_some() {
-            self.watched(Spot::Entry(id, key));
+            self.watched(Location::Entry(id, key));
         }
         match self.entry_slot(id, key) {
             Slot::Value(value, src) => {
-                self.traced(Spot::Entry(id, key));
-                self.note(Spot::Entry(id, key), &value, src);
+                let (value, src) = (value.clone(), *src);
+                if self.is_observed() {
+                    self.traced(Location::Entry(id, key));
+                    self.note(Location::Entry(id, key), &value, src);
+                }
                 return value;
             }
-            Slot::Child(child) => return Value::Node(self.canon(child)),
+            Slot::Child(child) => return Value::Node(self.canon(*child)),
             Slot::Busy => return Value::Error(self.cycle(Open::Entry(id, 0), Some(key))),
             Slot::Unset => {}
         }
-        self.traced(Spot::Entry(id, key));
+        self.traced(Location::Entry(id, key));
         self.set_entry(id, key, Slot::Busy);
         self.open.push(Open::Entry(id, self.open_names.len() as u32));
         self.open_names.push(key.clone());
         let slot = self.deeper(id, |pass| pass.find_entry(id, key));
         self.open.pop();
         self.open_names.pop();
-        self.set_entry(id, key, slot.clone());
-        match slot {
-            Slot::Value(value, _) => value,
-            Slot::Child(child) => Value::Node(child),
+        let value = match &slot {
+            Slot::Value(value, _) => value.clone(),
+            Slot::Child(child) => Value::Node(*child),
             Slot::Unset | Slot::Busy => self.failed(self.first_at(id), &[]),
-        }
+        };
+        self.set_entry(id, key, slot);
+        value
     }
 
-    pub(super) fn traced(&mut self, spot: Spot<'_>) {
+    #[inline]
+    pub(super) fn traced(&mut self, location: Location<'_>) {
         if self.trace.is_some() {
-            let (path, key, depth) = (self.spot_path(spot), self.spot_key(spot), self.open.len());
+            let (path, key, depth) = (self.location_path(location), self.spot_key(location), self.open.len());
             if let Some(trace) = &mut self.trace {
-                trace.reads.push(super::why::Traced { depth, node: spot.node(), key, path });
+                trace.reads.push(super::state::Traced { depth, node: location.node(), key, path });
             }
         }
     }
@@ -137,73 +137,79 @@ impl Pass<'_> {
         }
     }
 
-    pub(super) fn find_field(&mut self, id: NodeId, field: u32) -> Slot {
+    fn find_field(&mut self, id: NodeId, field: u32, rec: RecId, plan: &Plan) -> Slot {
         let program = &self.eng.program;
-        let Kind::Record(rec, plan, _) = &self.node(id).kind else {
-            let at = self.first_at(id);
-            return Slot::Value(self.failed(at, &[]), Src { def: NO_DEF, at });
-        };
-        let (rec, plan) = (*rec, plan.clone());
         let def = &program.types.record(rec).fields[field as usize];
         let fields = &plan.fields[field as usize];
         if !self.is_leaf(def.place.ty) {
-            let below: Vec<(Cur, TrieId)> = {
-                let curs = &self.node(id).curs;
-                fields.below.iter().map(|(i, t)| (curs[*i as usize], *t)).collect()
+            let below: Vec<(Cursor, TrieId)> = {
+                let cursors = &self.node(id).cursors;
+                fields.below.iter().map(|(i, t)| (cursors[*i as usize], *t)).collect()
             };
             let default = def.default.as_ref().map(|d| (d.clone(), d.at));
-            return self.child(Spot::Field(id, field), &def.name, &def.place, &below, default);
+            return self.child(Location::Field(id, field), &def.name, &def.place, &below, default);
         }
-        let spot = Spot::Field(id, field);
-        if let Some((value, src)) = self.quick_leaf(spot, id, &def.place, fields, def.default.as_ref()) {
+        let location = Location::Field(id, field);
+        if let Some((value, src)) = self.quick_leaf(location, id, &def.place, fields, def.default.as_ref()) {
             return Slot::Value(value, src);
         }
         let wholes = self.parts(id, &def.name);
         let mut ends = Vec::with_capacity(fields.ends.len());
         {
-            let curs = &self.node(id).curs;
-            ends.extend(fields.ends.iter().map(|(i, d)| (curs[*i as usize], *d)));
+            let cursors = &self.node(id).cursors;
+            ends.extend(fields.ends.iter().map(|(i, d)| (cursors[*i as usize], *d)));
         }
-        let (value, src) = self.leaf(spot, &def.place, &ends, &wholes, fields.adds, def.default.as_ref());
+        let (value, src) = self.leaf(location, &def.place, &ends, &wholes, fields.adds, def.default.as_ref());
         Slot::Value(value, src)
     }
 
-    /// The frequent case: nothing given whole, nothing replaced or added, and one candidate for each strength.
+    /// The frequent case: nothing given whole, nothing replaced or added, and one candidate of the greatest strength.
     pub(super) fn quick_leaf(
         &mut self,
-        spot: Spot<'_>,
+        location: Location<'_>,
         id: NodeId,
-        place: &Place,
+        place: &RefinedType,
         fields: &FieldPlan,
-        default: Option<&Arc<Ex>>,
+        default: Option<&Arc<TypedExpr>>,
     ) -> Option<(Value, Src)> {
-        if !fields.simple || !self.node(id).cuts.is_empty() || !self.wholes(id).is_empty() {
+        if !fields.simple || !self.node(id).cuts.is_empty() {
             return None;
         }
-        for (i, (cur, def)) in fields.ends.iter().enumerate() {
-            let cur = self.node(id).curs[*cur as usize];
-            let to = self.eng.program.defs[def.0 as usize].group;
-            let env = if cur.star.is_some() {
-                return None;
-            } else if cur.group == to {
-                cur.env
-            } else {
-                let mut envs = Vec::new();
-                self.extend(cur.group, cur.env, to, &mut envs);
-                match envs.as_slice() {
-                    [] => continue,
-                    [env] => *env,
-                    _ => return None,
-                }
-            };
-            self.note_weaker(*def, fields.ends[i + 1..].iter().map(|(_, d)| *d));
-            return Some(self.landed(spot, place, &Cand::Def(*def, env, cur.rule)));
+        if !self.has_no_wholes(id) && !self.wholes(id).is_empty() {
+            return None;
         }
-        Some(self.default_leaf(spot, place, default))
+        let defs = &self.eng.program.defs;
+        let mut found: Option<(DefId, EnvId, Rule)> = None;
+        let mut weaker = fields.ends.len();
+        for (i, (cursor, def)) in fields.ends.iter().enumerate() {
+            let (strength, to) = (defs[def.0 as usize].strength, defs[def.0 as usize].group);
+            if let Some((stronger, ..)) = found
+                && defs[stronger.0 as usize].strength != strength
+            {
+                weaker = i;
+                break;
+            }
+            let cursor = self.node(id).cursors[*cursor as usize];
+            if cursor.star.is_some() {
+                return None;
+            }
+            match self.extend_one(cursor.group, cursor.env, to) {
+                Instances::None => {}
+                Instances::One(env) if found.is_none() => found = Some((*def, env, cursor.rule)),
+                // Who wins of several is not decided here.
+                Instances::One(_) | Instances::Several => return None,
+            }
+        }
+        let Some((def, env, rule)) = found else { return Some(self.default_leaf(location, place, default)) };
+        self.note_weaker(def, fields.ends[weaker..].iter().map(|(_, d)| *d));
+        Some(self.eval_candidate(location, place, &Candidate::Def(def, env, rule)))
     }
 
     /// The parts of the values given whole that lie at one key or field.
-    pub(super) fn parts(&mut self, id: NodeId, key: &Arc<str>) -> Vec<Whole> {
+    pub(super) fn parts(&mut self, id: NodeId, key: &Arc<str>) -> Vec<Composite> {
+        if self.has_no_wholes(id) {
+            return Vec::new();
+        }
         let wholes = self.wholes(id);
         let mut out = Vec::new();
         for whole in wholes.iter() {
@@ -211,7 +217,7 @@ impl Pass<'_> {
                 Value::Dict(dict) => {
                     if let Some(entry) = dict.get(key) {
                         let src = Src { def: whole.src.def, at: entry.at };
-                        out.push(Whole { src, value: entry.value.clone(), ..*whole });
+                        out.push(Composite { src, value: entry.value.clone(), ..*whole });
                     }
                 }
                 Value::Node(other) => {
@@ -221,7 +227,7 @@ impl Pass<'_> {
                         let known = self.broken_wholes.get(&id).copied();
                         let reported = known.unwrap_or_else(|| self.cycle(Open::Wholes(id), None));
                         self.broken_wholes.insert(id, reported);
-                        out.push(Whole { value: Value::Error(reported), ..whole.clone() });
+                        out.push(Composite { value: Value::Error(reported), ..whole.clone() });
                         continue;
                     }
                     self.open_parts.push((id, key.clone()));
@@ -231,7 +237,12 @@ impl Pass<'_> {
                     self.open_parts.pop();
                     let written = written.unwrap_or_else(|over| Some((Value::Error(over), whole.src.at)));
                     if let Some((value, at)) = written {
-                        out.push(Whole { src: Src { def: whole.src.def, at }, value, ..*whole });
+                        out.push(Composite { src: Src { def: whole.src.def, at }, value, ..*whole });
+                    }
+                }
+                Value::Thunk(_) => {
+                    if let Some((value, at)) = self.part_at(&whole.value, key) {
+                        out.push(Composite { src: Src { def: whole.src.def, at }, value, ..*whole });
                     }
                 }
                 Value::Error(_) => out.push(whole.clone()),
@@ -243,6 +254,7 @@ impl Pass<'_> {
 
     /// The value of a field or entry of another node and where it was written, if it was and is no default of its own.
     pub fn written(&mut self, id: NodeId, key: &Arc<str>) -> Option<(Value, Span)> {
+        self.look_at_whole(id);
         match &self.node(id).kind {
             Kind::Record(rec, plan, _) => {
                 let (rec, plan) = (*rec, plan.clone());
@@ -257,7 +269,7 @@ impl Pass<'_> {
                 let value = self.field(id, field);
                 match self.field_slot(id, field) {
                     Slot::Value(_, src) => Some((value, src.at)),
-                    Slot::Child(child) => Some((value, self.first_at(child))),
+                    Slot::Child(child) => Some((value, self.first_at(*child))),
                     _ => Some((value, self.first_at(id))),
                 }
             }
@@ -277,18 +289,18 @@ impl Pass<'_> {
 
     /// Whether a definition whose loops and guards let it be ends at a field of a node or goes through it.
     fn is_given_below(&mut self, id: NodeId, below: &[(u32, TrieId)]) -> bool {
-        let (curs, key, cuts) =
-            (self.node(id).curs.clone(), self.node(id).key.clone(), self.node(id).cuts.clone());
+        let (cursors, key, cuts) =
+            (self.node(id).cursors.clone(), self.node(id).key.clone(), self.node(id).cuts.clone());
         let mut found = Vec::new();
-        for (cur, place) in below {
-            let cur = curs[*cur as usize];
+        for (cursor, place) in below {
+            let cursor = cursors[*cursor as usize];
             let mut instances = Vec::new();
-            self.instances(cur, &key, &mut instances);
+            self.instances(cursor, &key, &mut instances);
             for (group, env) in instances {
                 self.defs_below(*place, group, env, &mut found);
             }
             let uses = &self.eng.program.uses;
-            found.retain(|(def, _)| !cuts.iter().any(|cut| cut.drops(self.rank(*def), cur.rule, uses)));
+            found.retain(|(def, _)| !cuts.iter().any(|cut| cut.drops(self.rank(*def), cursor.rule, uses)));
             if !found.is_empty() {
                 return true;
             }
@@ -297,6 +309,7 @@ impl Pass<'_> {
     }
 
     /// Whether it is known that nothing was given whole at or above a node.
+    #[inline]
     pub(super) fn has_no_wholes(&self, id: NodeId) -> bool {
         match &self.node(id).wholes {
             Once::Done(all) => all.is_empty(),
@@ -305,7 +318,7 @@ impl Pass<'_> {
     }
 
     /// All values given whole at or above a node, as far as they lie at it.
-    pub fn wholes(&mut self, id: NodeId) -> Arc<[Whole]> {
+    pub fn wholes(&mut self, id: NodeId) -> Arc<[Composite]> {
         let id = self.canon(id);
         match self.wholes_state(id) {
             Once::Done(wholes) => return wholes,
@@ -316,7 +329,7 @@ impl Pass<'_> {
             Once::Unset => {}
         }
         let node = self.node(id);
-        let any = node.curs.iter().any(|c| self.eng.trie.node(c.trie).whole);
+        let any = node.cursors.iter().any(|c| self.eng.trie.node(c.trie).whole);
         if !any {
             let above = node.above.clone();
             self.set_wholes(id, Once::Done(above.clone()));
@@ -330,19 +343,19 @@ impl Pass<'_> {
         out
     }
 
-    pub(super) fn find_wholes(&mut self, id: NodeId) -> Arc<[Whole]> {
-        let (curs, key, mut out) =
-            (self.node(id).curs.clone(), self.node(id).key.clone(), self.node(id).above.to_vec());
+    pub(super) fn find_wholes(&mut self, id: NodeId) -> Arc<[Composite]> {
+        let (cursors, key, mut out) =
+            (self.node(id).cursors.clone(), self.node(id).key.clone(), self.node(id).above.to_vec());
         let cuts = self.node(id).cuts.clone();
-        for cur in curs.iter().filter(|c| self.eng.trie.node(c.trie).whole) {
+        for cursor in cursors.iter().filter(|c| self.eng.trie.node(c.trie).whole) {
             let mut instances = Vec::new();
-            self.instances(*cur, &key, &mut instances);
+            self.instances(*cursor, &key, &mut instances);
             for (group, env) in instances {
-                for def_id in &self.eng.trie.node(cur.trie).ends {
+                for def_id in &self.eng.trie.node(cursor.trie).ends {
                     let def = &self.eng.program.defs[def_id.0 as usize];
                     let Given::Value(ex) = &def.given else { continue };
                     // What `:=` drops is not even evaluated.
-                    if self.is_cut(&cuts, self.rank(*def_id), cur.rule, *def_id) {
+                    if self.is_cut(&cuts, self.rank(*def_id), cursor.rule, *def_id) {
                         continue;
                     }
                     let mut envs = Vec::new();
@@ -351,18 +364,26 @@ impl Pass<'_> {
                     let src = Src { def: *def_id, at: def.at };
                     if let Some(reported) = std::mem::replace(&mut self.unsure, before) {
                         let value = Value::Error(reported);
-                        out.push(Whole { rank: self.rank(*def_id), src, value, rule: cur.rule });
+                        out.push(Composite { rank: self.rank(*def_id), src, value, rule: cursor.rule });
                     }
                     for env in envs {
                         let mut frame = Frame::at(self.env(env), id);
                         self.involve(def.at);
-                        let value = self.eval(ex, &mut frame);
-                        out.push(Whole { rank: self.rank(*def_id), src, value, rule: cur.rule });
+                        let value = self.eval_head(ex, &mut frame);
+                        out.push(Composite { rank: self.rank(*def_id), src, value, rule: cursor.rule });
                     }
                 }
             }
         }
         out.into()
+    }
+
+    /// A field of a record, evaluated again though it may be known.
+    pub(super) fn field_again(&mut self, id: NodeId, field: u32) {
+        if let Kind::Record(rec, plan, _) = &self.node(id).kind {
+            let (rec, plan) = (*rec, plan.clone());
+            self.find_field(id, field, rec, &plan);
+        }
     }
 
     pub(super) fn find_entry(&mut self, id: NodeId, key: &Arc<str>) -> Slot {
@@ -372,56 +393,57 @@ impl Pass<'_> {
             _ => TyId::TREE,
         };
         let place = if value_ty == TyId::TREE && node_place.ty == TyId::TREE {
-            Place::plain(TyId::TREE)
+            RefinedType::plain(TyId::TREE)
         } else {
             node_place.item(value_ty)
         };
-        let (curs, own_key) = (self.node(id).curs.clone(), self.node(id).key.clone());
+        let (cursors, own_key) = (self.node(id).cursors.clone(), self.node(id).key.clone());
         let mut below = Vec::new();
         let mut instances = Vec::new();
-        for cur in curs.iter() {
-            let names = self.eng.trie.node(cur.trie).names.get(key).copied();
-            let stars = &self.eng.trie.node(cur.trie).stars;
+        for cursor in cursors.iter() {
+            let names = self.eng.trie.node(cursor.trie).names.get(key).copied();
+            let stars = &self.eng.trie.node(cursor.trie).stars;
             if names.is_none() && stars.is_empty() {
                 continue;
             }
             instances.clear();
-            self.instances(*cur, &own_key, &mut instances);
+            self.instances(*cursor, &own_key, &mut instances);
             for (group, env) in instances.iter().copied() {
-                let here = Cur { trie: cur.trie, group, env, star: None, rule: cur.rule };
+                let here = Cursor { trie: cursor.trie, group, env, star: None, rule: cursor.rule };
                 if let Some(next) = names {
                     below.push((here, next));
                 }
                 for star in stars {
-                    let rule = self.rule_of(id, *cur, *star);
-                    below.push((Cur { star: Some(*star), rule, ..here }, self.eng.trie.star(*star).target));
+                    let rule = self.rule_of(id, *cursor, *star);
+                    below
+                        .push((Cursor { star: Some(*star), rule, ..here }, self.eng.trie.star(*star).target));
                 }
             }
         }
-        let spot = Spot::Entry(id, key);
+        let location = Location::Entry(id, key);
         if !self.is_leaf(value_ty) {
-            return self.child(spot, key, &place, &below, None);
+            return self.child(location, key, &place, &below, None);
         }
         let (ends, adds) = self.ends(&below);
         let wholes = self.parts(id, key);
-        let (value, src) = self.leaf(spot, &place, &ends, &wholes, adds, None);
+        let (value, src) = self.leaf(location, &place, &ends, &wholes, adds, None);
         Slot::Value(value, src)
     }
 
     /// How a computed step comes to the entries of a map.
-    pub(super) fn rule_of(&self, map: NodeId, cur: Cur, star: StarId) -> Rule {
-        if self.eng.trie.star(star).adds { cur.rule } else { self.node(map).depth.saturating_add(1) }
+    pub(super) fn rule_of(&self, map: NodeId, cursor: Cursor, star: StarId) -> Rule {
+        if self.eng.trie.star(star).adds { cursor.rule } else { self.node(map).depth.saturating_add(1) }
     }
 
     /// The definitions ending at places, strongest first.
-    pub(super) fn ends(&self, below: &[(Cur, TrieId)]) -> (Vec<(Cur, DefId)>, bool) {
+    pub(super) fn ends(&self, below: &[(Cursor, TrieId)]) -> (Vec<(Cursor, DefId)>, bool) {
         let program = &self.eng.program;
         let mut ends = Vec::new();
         let mut adds = false;
-        for (cur, place) in below {
+        for (cursor, place) in below {
             for def in &self.eng.trie.node(*place).ends {
                 adds |= matches!(program.defs[def.0 as usize].op, Op::Add | Op::Remove);
-                ends.push((*cur, *def));
+                ends.push((*cursor, *def));
             }
         }
         ends.sort_by_key(|(_, def)| (std::cmp::Reverse(program.defs[def.0 as usize].strength), *def));

@@ -50,6 +50,13 @@ fn params(all: &[Param], out: &mut Out) {
     }
 }
 
+fn fields(all: &[Field], out: &mut Out) {
+    for field in all {
+        ty(&field.ty, out);
+        field.default.iter().for_each(|e| expr(e, out));
+    }
+}
+
 fn ty(of: &TypeExpr, out: &mut Out) {
     match &of.base {
         TypeBase::Named(_) => out.push((Kind::Type, of.at)),
@@ -59,10 +66,11 @@ fn ty(of: &TypeExpr, out: &mut Out) {
             ty(key, out);
             ty(value, out);
         }
-        TypeBase::Record(fields) => fields.iter().for_each(|field| {
-            ty(&field.ty, out);
-            field.default.iter().for_each(|e| expr(e, out));
-        }),
+        TypeBase::Record(more) => fields(more, out),
+        TypeBase::Extended(_, more) => {
+            out.push((Kind::Type, of.at));
+            fields(more, out);
+        }
         TypeBase::Enum(variants) => variants.iter().for_each(|variant| params(&variant.params, out)),
     }
     of.refine.iter().for_each(|e| expr(e, out));

@@ -114,6 +114,14 @@ fn generator(g: &Generator) -> String {
     format!("for {}{cond}", join(&g.binds, bind, ", "))
 }
 
+fn fields(all: &[Field]) -> String {
+    let field = |f: &Field| {
+        let doc = f.doc.as_ref().map_or(String::new(), |doc| format!("##{doc:?} "));
+        format!("{doc}{} : {}{}", f.name.text, ty(&f.ty), or_default(&f.default))
+    };
+    format!("{{{}}}", join(all, field, ", "))
+}
+
 fn ty(t: &TypeExpr) -> String {
     let base = match &t.base {
         TypeBase::Named(path) => names(path),
@@ -121,13 +129,8 @@ fn ty(t: &TypeExpr) -> String {
         TypeBase::Set(element) => format!("set of {}", ty(element)),
         TypeBase::Key(path) => format!("key of {}", names(path)),
         TypeBase::Map(k, v) => format!("{{[{}]: {}}}", ty(k), ty(v)),
-        TypeBase::Record(fields) => {
-            let field = |f: &Field| {
-                let doc = f.doc.as_ref().map_or(String::new(), |doc| format!("##{doc:?} "));
-                format!("{doc}{} : {}{}", f.name.text, ty(&f.ty), or_default(&f.default))
-            };
-            format!("{{{}}}", join(fields, field, ", "))
-        }
+        TypeBase::Record(all) => fields(all),
+        TypeBase::Extended(path, all) => format!("{} & {}", names(path), fields(all)),
         TypeBase::Enum(variants) => {
             let variant = |v: &Variant| match v.params.as_slice() {
                 [] => v.name.text.to_string(),

@@ -2,17 +2,17 @@
 //! of that taken back.
 //!
 //! Level-triggered: given what holds, each adopted container is set aside or brought back, whatever was done of it before.
-//! How a container was is recorded before the first deed, and the record is cleared after the last.
+//! How a container was is recorded before the first action, and the record is cleared after the last.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::{AdoptError, Adopted, Before, Book, What};
-use crate::activate::layout::Layout;
-use crate::activate::podman::Tools;
-use crate::activate::stock::{Container, Deed};
-use crate::activate::systemd::{Job, Systemd};
-use crate::store::Manifest;
+use crate::machine::inventory::{Container, Deed};
+use crate::machine::layout::Layout;
+use crate::machine::podman::Tools;
+use crate::machine::systemd::{Job, Systemd};
+use crate::records::adopted::{AdoptError, Adopted, Before, Book, What};
+use store::Manifest;
 
 /// What the unit of an adopted container may take to stop or to start.
 const PATIENCE: Duration = Duration::from_secs(120);

@@ -7,12 +7,11 @@ use std::fs;
 use std::os::unix::fs::{chown, symlink};
 use std::path::{Path, PathBuf};
 
-use super::{AdoptError, Adopted, Book, What};
-use crate::activate::drift::evidence::{There, look};
-use crate::activate::generation::is_our_target;
-use crate::activate::layout::Layout;
-use crate::store::Digest;
-use crate::store::files::{self, FileError, failed};
+use crate::machine::evidence::{There, look};
+use crate::machine::layout::Layout;
+use crate::records::adopted::{AdoptError, Adopted, Book, What};
+use store::Digest;
+use store::files::{self, FileError, failed};
 
 /// Returns where a folder stands while a link of ours has its place.
 pub fn beside(path: &Path) -> PathBuf {
@@ -59,7 +58,7 @@ pub fn put_back(layout: &Layout, book: &Book, path: &Path) -> Result<bool, Adopt
         What::AsItIs | What::Container { .. } => return Ok(false),
         What::File { digest, uid, gid, mode } => put_back_file(layout, path, digest, (*uid, *gid), *mode)?,
         What::Link { target } => {
-            let is_ours = |it: &Path| fs::read_link(it).is_ok_and(|is| is_our_target(layout, &is));
+            let is_ours = |it: &Path| fs::read_link(it).is_ok_and(|is| layout.is_our_target(&is));
             if !files::link_over(path, target, is_ours)? {
                 return Err(AdoptError::Changed { path: path.to_owned() });
             }

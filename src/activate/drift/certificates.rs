@@ -6,9 +6,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
-use super::{Finding, Kind};
-use crate::secrets::vault::{certificates, days, renewal};
-use crate::store::Manifest;
+use crate::records::finding::{Finding, Kind};
+use secrets::vault::{certificates, days, renewal};
+use store::Manifest;
 
 /// Less than this is soon: enough for whoever looks once a week.
 const SOON: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -49,8 +49,8 @@ pub fn soon(manifest: &Manifest, now: SystemTime) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::secrets::generate::generate;
-    use crate::store::manifest::{SecretKind, parse_manifest};
+    use secrets::generate::generate;
+    use store::manifest::{SecretKind, parse_manifest};
 
     const DAY: Duration = Duration::from_secs(24 * 3600);
 

@@ -1,15 +1,15 @@
-//! Containers against the generation: those of others under our names, stamps, images by digest, those nobody knows.
+//! Containers against the generation: those of others under our names, labels of what they were made from, images by digest, those nobody knows.
 //!
 //! Judges by one list of all containers and one of all images; asks no container anything.
 
 use std::collections::BTreeMap;
 
-use super::evidence::of_container;
 use super::units::{States, may_be_left};
-use super::{Finding, Kind};
-use crate::activate::stock::{Container, Image, UNIT_LABEL};
-use crate::store::Manifest;
-use crate::store::manifest::{Unit, UnitKind};
+use crate::machine::evidence::of_container;
+use crate::machine::inventory::{Container, Image, UNIT_LABEL};
+use crate::records::finding::{Finding, Kind};
+use store::Manifest;
+use store::manifest::{Unit, UnitKind};
 
 fn short(text: &str) -> &str {
     text.get(..12).unwrap_or(text)
@@ -41,7 +41,7 @@ pub fn foreign(manifest: &Manifest, containers: &[Container]) -> Vec<Finding> {
 }
 
 /// Looks whether each running container was made from the definition that holds.
-pub fn stamps(manifest: &Manifest, containers: &[Container]) -> Vec<Finding> {
+pub fn completions(manifest: &Manifest, containers: &[Container]) -> Vec<Finding> {
     let wanted = by_container(manifest);
     let mut findings = Vec::new();
     for it in containers.iter().filter(|it| it.is_ours() && it.is_running()) {

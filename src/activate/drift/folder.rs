@@ -5,14 +5,14 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::evidence::{There, look};
-use super::{Finding, Kind};
-use crate::activate::generation::{self, HostText, LISTING, Record};
-use crate::activate::layout::Layout;
-use crate::secrets::deliver::access_differs;
-use crate::store::files::{self, FileError};
-use crate::store::tree::{FOLDERS, Listing};
-use crate::store::{Closure, Digest};
+use crate::machine::evidence::{There, look};
+use crate::machine::layout::Layout;
+use crate::records::finding::{Finding, Kind};
+use crate::records::generation::{self, GUARDS, HostText, LISTING, Record};
+use secrets::deliver::access_differs;
+use store::files::{self, FileError};
+use store::tree::{FOLDERS, Listing};
+use store::{Closure, Digest};
 
 const WRITTEN: &str = "the file that was written with the generation";
 
@@ -75,7 +75,11 @@ fn added(root: &Path, listing: &Listing) -> Result<Vec<PathBuf>, FileError> {
 pub fn host_part(layout: &Layout, record: &Record, closure: &Closure) -> Result<Vec<Finding>, FileError> {
     let host = layout.generation(record.number).join("host");
     let mut findings = Vec::new();
+    let has_guards = files::exists(&host.join(GUARDS));
     for HostText { path, bytes, owner, mode } in generation::host_texts(closure) {
+        if path.starts_with(GUARDS) && !has_guards {
+            continue;
+        }
         let path = host.join(path);
         let there = look(&path)?;
         let is_it = matches!(&there, There::File { bytes: is, mode: m, .. } if *is == *bytes && *m == mode);

@@ -1,25 +1,27 @@
-//! Places outside the generation's folder: links of the host, rendered folders, the generator, kernel settings, stamps.
+//! Places outside the generation's folder: links of the host, rendered folders, the generator, kernel settings, completion records.
 //!
 //! Of rendered files it tells which differ and never what stands in them.
 
-use super::evidence::{There, look};
-use super::{Finding, Kind};
-use crate::activate::failure::Refusal;
-use crate::activate::layout::Layout;
-use crate::activate::memory::{Memory, places};
-use crate::activate::podman::Tools;
-use crate::activate::stamps::{self, Stamp};
-use crate::activate::switch::chain;
-use crate::activate::{generation, kernel};
-use crate::secrets::{Vault, deliver};
-use crate::store::files::{self, FileError};
-use crate::store::manifest::{Delivery, TaskClass};
-use crate::store::{Closure, Manifest};
+use crate::adopt::links;
+use crate::failure::Refusal;
+use crate::machine::evidence::{There, look};
+use crate::machine::kernel;
+use crate::machine::layout::Layout;
+use crate::machine::memory::{Memory, places};
+use crate::machine::podman::Tools;
+use crate::records::completions::{self, Completion};
+use crate::records::error_report::error_chain;
+use crate::records::finding::{Finding, Kind};
+use crate::records::generation;
+use secrets::{Vault, deliver};
+use store::files::{self, FileError};
+use store::manifest::{Delivery, TaskClass};
+use store::{Closure, Manifest};
 
 /// Looks whether each place that the generation wants holds its link.
 pub fn links(layout: &Layout, closure: &Closure) -> Result<Vec<Finding>, FileError> {
     let mut findings = Vec::new();
-    for (path, target) in generation::wanted_links(layout, closure) {
+    for (path, target) in links::wanted_links(layout, closure) {
         let there = look(&path)?;
         if there != There::Link(target.clone()) {
             let expected = format!("a link to {}", target.display());
@@ -57,7 +59,7 @@ pub fn rendered(layout: &Layout, closure: &Closure) -> Vec<Finding> {
                 let what = if is_gone { "nothing" } else { "what cannot be compared" };
                 findings.push(
                     Finding::new(Kind::Rendered, name, format!("the files of {owner}"))
-                        .found(format!("{what}: {}", chain(&error)))
+                        .found(format!("{what}: {}", error_chain(&error)))
                         .help("mend that, then `systemctl restart kolla-lang-files.service` renders what is missing"),
                 );
                 continue;
@@ -88,7 +90,7 @@ pub fn memory(layout: &Layout, memory: &mut dyn Memory, manifest: &Manifest) -> 
         let is_used = files::names(&folder).is_ok_and(|it| !it.is_empty());
         let (found, help) = match memory.is_memory(&folder) {
             Ok(true) => continue,
-            Err(error) => (chain(&error), "mend that, and look again"),
+            Err(error) => (error_chain(&error), "mend that, and look again"),
             Ok(false) if is_used => (
                 "a folder whose files may be swapped, and which containers have mounted".to_owned(),
                 "it becomes memory with the next boot",
@@ -140,9 +142,9 @@ pub fn settings(layout: &Layout, manifest: &Manifest) -> Vec<Finding> {
     findings
 }
 
-/// Looks whether each task of the generation has a stamp that counts.
+/// Looks whether each task of the generation has a completion record that counts.
 pub fn tasks(layout: &Layout, tools: &mut dyn Tools, manifest: &Manifest) -> Result<Vec<Finding>, Refusal> {
-    let known = stamps::of(manifest, &stamps::done(layout, tools)?);
+    let known = completions::of(manifest, &completions::done(layout, tools)?);
     // Within a rollout they wait for its end.
     let is_waiting = files::exists(&layout.rollout());
     let mut findings = Vec::new();
@@ -151,9 +153,9 @@ pub fn tasks(layout: &Layout, tools: &mut dyn Tools, manifest: &Manifest) -> Res
             continue;
         }
         let found = match known.get(name) {
-            Some(Stamp::Done) => continue,
-            Some(Stamp::Doubtful(why)) => why.clone(),
-            None => "no stamp of it".to_owned(),
+            Some(Completion::Done) => continue,
+            Some(Completion::Doubtful(why)) => why.clone(),
+            None => "no completion record of it".to_owned(),
         };
         let finding = Finding::new(Kind::Task, name, format!("done once, as `{}`", task.once));
         findings.push(finding.found(found).help("`kolla-lang switch` runs it, or says why it must not"));

@@ -6,21 +6,20 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
-use super::certificates::Certificate;
-use super::{Finding, Kind, certificates, containers, folder, places, units};
-use crate::activate::adopt::Book;
-use crate::activate::adopt::What;
-use crate::activate::adopt::containers::{kept_name, wanted};
-use crate::activate::enrol;
-use crate::activate::failure::Refusal;
-use crate::activate::generation::{self, Record};
-use crate::activate::layout::Layout;
-use crate::activate::part::Enrolled;
-use crate::activate::podman::Tools;
-use crate::activate::stock::Container;
-use crate::activate::switch::{Held, chain};
-use crate::activate::systemd::Systemd;
-use crate::store::{Closure, Manifest, lock};
+use super::certificates::{self, Certificate};
+use super::{containers, folder, places, units};
+use crate::adopt::containers::{kept_name, wanted};
+use crate::failure::Refusal;
+use crate::machine::inventory::Container;
+use crate::machine::layout::Layout;
+use crate::machine::podman::Tools;
+use crate::machine::systemd::Systemd;
+use crate::records::adopted::{Book, What};
+use crate::records::error_report::error_chain;
+use crate::records::finding::{Finding, Kind};
+use crate::records::generation::{self, CurrentGeneration, LaterVolume, Record};
+use crate::records::part::Enrolled;
+use store::{Closure, Manifest, lock};
 
 /// How a host is.
 #[derive(Debug, Clone, Serialize)]
@@ -55,7 +54,7 @@ pub fn status(layout: &Layout, systemd: &mut dyn Systemd, tools: &mut dyn Tools)
         version: 1,
         generation: None,
         transit,
-        rollout: enrol::load(layout)?,
+        rollout: Enrolled::load(layout)?,
         certificates: Vec::new(),
         findings: Vec::new(),
     };
@@ -70,10 +69,11 @@ pub fn status(layout: &Layout, systemd: &mut dyn Systemd, tools: &mut dyn Tools)
         return Ok(status);
     };
     let record = generation::load_record(layout, number)?;
+    status.findings.extend(forward(&record));
     status.findings.extend(folder::edited(layout, &record)?);
     match generation::load_closure(layout, number) {
         Ok(closure) => {
-            let held = Held { number, closure };
+            let held = CurrentGeneration { number, closure };
             let found = compare(layout, systemd, tools, &record, &held.closure, &containers)?;
             status.findings.extend(found);
             status.certificates = certificates::all(&held.closure.manifest);
@@ -82,13 +82,28 @@ pub fn status(layout: &Layout, systemd: &mut dyn Systemd, tools: &mut dyn Tools)
         // Which of its files was edited is told above; nothing can be compared with what is left.
         Err(error) => status.findings.push(
             Finding::new(Kind::Edited, layout.name(&layout.generation(number)), "a generation")
-                .found(chain(&error))
+                .found(error_chain(&error))
                 .help("switch to the description again with `--adopt` of each edited file, or roll back"),
         ),
     }
     status.generation = Some(record);
     book.mark(&mut status.findings);
     Ok(status)
+}
+
+/// Tells what a way back holds forward.
+fn forward(record: &Record) -> Vec<Finding> {
+    let finding = |it: &LaterVolume| {
+        let LaterVolume { volume, has, reads, units } = it;
+        Finding::new(
+            Kind::Forward,
+            volume,
+            format!("format {reads}, as {} of the generation before reads", units.join(", ")),
+        )
+        .found(format!("format {has}, so its units go on as the switch tried them that went back"))
+        .help(format!("switch to a description of format {has} or a later one"))
+    };
+    record.forward.iter().flat_map(|it| &it.volumes).map(finding).collect()
 }
 
 fn compare(
@@ -111,7 +126,7 @@ fn compare(
     findings.extend(units::down(manifest, &states));
     findings.extend(units::unknown(layout, manifest)?);
     findings.extend(containers::foreign(manifest, all));
-    findings.extend(containers::stamps(manifest, all));
+    findings.extend(containers::completions(manifest, all));
     findings.extend(containers::absent(manifest, &states, all));
     findings.extend(containers::unknown(manifest, all));
     findings.extend(containers::images(manifest, all, &tools.images()?));
@@ -151,7 +166,7 @@ fn nobody_knows(layout: &Layout, all: &[Container]) -> Result<Vec<Finding>, Refu
     };
     let mut findings: Vec<Finding> = ours.map(finding).collect();
     let path = layout.at("/run/systemd/generator");
-    for name in crate::store::files::names(&path)? {
+    for name in store::files::names(&path)? {
         if std::fs::read_link(path.join(&name)).is_ok_and(|it| it.starts_with("/etc/kolla-lang")) {
             findings.push(Finding::new(Kind::Unknown, name, "no unit of ours").found("one").help("reboot"));
         }
@@ -188,7 +203,7 @@ pub fn forbids(
     layout: &Layout,
     states: &units::States,
     tools: &mut dyn Tools,
-    from: Option<&Held>,
+    from: Option<&CurrentGeneration>,
     to: &Closure,
 ) -> Result<Vec<Finding>, Refusal> {
     let mut findings = Vec::new();
@@ -201,7 +216,7 @@ pub fn forbids(
     let all = tools.containers()?;
     findings.extend(containers::foreign(&to.manifest, &all));
     if let Some(old) = old {
-        findings.extend(containers::stamps(old, &all));
+        findings.extend(containers::completions(old, &all));
     }
     Book::load(layout)?.mark(&mut findings);
     findings.retain(|it| it.kind.forbids_a_switch() && !it.adopted);

@@ -4,18 +4,16 @@
 //! what holds for all services of a distribution holds for ours. Everything else that changes a unit of ours is.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
-use super::evidence::look;
-use super::{Finding, Kind};
-use crate::activate::generation::FILES_SERVICE_NAME;
-use crate::activate::layout::Layout;
-use crate::activate::names::is_of_others;
-use crate::activate::perform::describe;
-use crate::activate::systemd::{Systemd, SystemdError, UnitState};
-use crate::store::Manifest;
-use crate::store::files::{self, FileError};
-use crate::store::manifest::{Change, Unit, UnitKind};
+use crate::machine::evidence::look;
+use crate::machine::layout::Layout;
+use crate::machine::owner::{GENERATED, is_made_of_ours, is_of_others};
+use crate::machine::systemd::{Systemd, SystemdError, UnitState};
+use crate::records::finding::{Finding, Kind};
+use crate::records::generation::{FILES_SERVICE_NAME, GUARD};
+use store::files::{self, FileError};
+use store::manifest::{Change, Unit, UnitKind};
+use store::{Closure, Manifest};
 
 /// States of units by name.
 pub type States = BTreeMap<String, UnitState>;
@@ -55,17 +53,31 @@ pub fn down(manifest: &Manifest, states: &States) -> Vec<Finding> {
         let runs = manifest.units.get(name).filter(should_run).is_none() || state.active == "active";
         if !runs {
             let help = format!("`systemctl status {name}` says why, `systemctl start {name}` tries again");
-            findings.push(Finding::new(Kind::Down, name, "active").found(describe(state)).help(help));
+            findings.push(Finding::new(Kind::Down, name, "active").found(state.words()).help(help));
         }
     }
     findings
+}
+
+/// Says in words what of a committed generation should run and does not.
+pub fn what_is_down(systemd: &mut dyn Systemd, closure: &Closure) -> Result<Vec<String>, SystemdError> {
+    let mut down = Vec::new();
+    let containers =
+        closure.manifest.units.iter().filter(|(_, unit)| unit.boot && unit.kind == UnitKind::Container);
+    for (name, _) in containers {
+        let state = systemd.state(name)?;
+        if state.active != "active" {
+            down.push(format!("{name} should run and is {}", state.words()));
+        }
+    }
+    Ok(down)
 }
 
 /// Looks for files of others that change units of ours: those systemd has read, and those it would read.
 pub fn drop_ins(layout: &Layout, states: &States) -> Result<Vec<Finding>, FileError> {
     let mut changes: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
     for (unit, state) in states {
-        for path in state.drop_ins.iter().filter(|path| !is_shipped(path)) {
+        for path in state.drop_ins.iter().filter(|path| !is_shipped(path) && !is_guard(path, unit)) {
             changes.entry(path.clone()).or_default().insert(unit);
         }
         // A unit that is not loaded yet has none that systemd would tell of.
@@ -95,6 +107,11 @@ fn is_shipped(path: &str) -> bool {
     ["/usr/lib/systemd/", "/lib/systemd/"].iter().any(|folder| path.starts_with(folder))
 }
 
+/// Says whether a drop-in is the one by which our generator has systemd ask before a unit starts.
+fn is_guard(path: &str, unit: &str) -> bool {
+    path == format!("{GENERATED}/{unit}.d/{GUARD}")
+}
+
 /// Looks for units made of a generation's files that the committed one does not have.
 pub fn unknown(layout: &Layout, manifest: &Manifest) -> Result<Vec<Finding>, FileError> {
     let folder = layout.at("/run/systemd/generator");
@@ -111,15 +128,6 @@ pub fn unknown(layout: &Layout, manifest: &Manifest) -> Result<Vec<Finding>, Fil
         }
     }
     Ok(findings)
-}
-
-/// Says whether a file of a unit was made of a generation, by our generator or by Quadlet. What cannot be read is not told from what
-/// others made.
-pub fn is_made_of_ours(path: &Path) -> bool {
-    let text = files::read_if_there(path).ok().flatten().unwrap_or_default();
-    let is_made =
-        String::from_utf8_lossy(&text).lines().any(|line| line.starts_with("SourcePath=/etc/kolla-lang/"));
-    is_made || std::fs::read_link(path).is_ok_and(|it| it.starts_with("/etc/kolla-lang"))
 }
 
 /// Says whether a unit may go on as an earlier generation made it.

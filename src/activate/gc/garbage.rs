@@ -4,16 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{GcError, Item, Kind, Place, Roots};
-use crate::activate::generation;
-use crate::activate::history::{self, End};
-use crate::activate::journal;
-use crate::activate::layout::Layout;
-use crate::activate::podman::Tools;
-use crate::store::files::{self, FileError};
-use crate::store::manifest::Delivery;
-use crate::store::sweep::{Sweep, Unreached};
-use crate::store::{Digest, Manifest};
+use super::{GcError, Item, Kind, Removal, Roots};
+use crate::machine::layout::Layout;
+use crate::machine::podman::Tools;
+use crate::records::history::{self, End};
+use crate::records::{generation, journal};
+use store::files::{self, FileError};
+use store::manifest::Delivery;
+use store::sweep::{Sweep, Unreached};
+use store::{Digest, Manifest};
 
 /// Lists what goes, in the order in which it must.
 ///
@@ -34,7 +33,7 @@ pub fn find(
         if !roots.generations.contains_key(&number) {
             let path = layout.generation(number);
             let (name, bytes) = (number.to_string(), size(&path)?);
-            items.push(Item { kind: Kind::Generation, name, bytes, place: Place::Generation(number) });
+            items.push(Item { kind: Kind::Generation, name, bytes, place: Removal::Generation(number) });
         }
     }
     let mut records = Vec::new();
@@ -47,9 +46,9 @@ pub fn find(
         let closures: BTreeSet<Digest> = records.iter().map(|it| it.closure.clone()).collect();
         let clouds: BTreeSet<Digest> = records.iter().filter_map(|it| it.cloud.clone()).collect();
         for Unreached { path, bytes } in store.unreached(&closures, &clouds, keep)? {
-            let is_build = path.parent().is_some_and(|it| it.ends_with("builds"));
+            let is_build = path.parent().is_some_and(|it| it.ends_with("builds") || it.ends_with("cache"));
             let kind = if is_build { Kind::Build } else { Kind::Object };
-            items.push(Item { kind, name: layout.name(&path), bytes, place: Place::Path(path) });
+            items.push(Item { kind, name: layout.name(&path), bytes, place: Removal::Path(path) });
         }
     }
     items.extend(leftovers(layout)?);
@@ -94,7 +93,7 @@ fn networks(tools: &mut dyn Tools, kept: &Manifests) -> Result<Vec<Item>, GcErro
     let wanted: BTreeSet<&String> =
         kept.values().flat_map(|it| it.units.values()).filter_map(|unit| unit.network.as_ref()).collect();
     let gone = tools.networks()?.into_iter().filter(|name| !wanted.contains(name));
-    Ok(gone.map(|name| Item { kind: Kind::Network, name, bytes: 0, place: Place::Podman }).collect())
+    Ok(gone.map(|name| Item { kind: Kind::Network, name, bytes: 0, place: Removal::Podman }).collect())
 }
 
 /// Lists images that generations which go have named, and no kept one has. An image that no generation named is none of ours.
@@ -109,7 +108,7 @@ fn images(tools: &mut dyn Tools, kept: &Manifests, old: &Manifests) -> Result<Ve
     let is_removable = |name: &&String| all.iter().any(|it| it.is_named(name) && !it.is_read_only);
     let gone = named.into_iter().filter(is_removable);
     Ok(gone
-        .map(|name| Item { kind: Kind::Image, name: name.clone(), bytes: 0, place: Place::Podman })
+        .map(|name| Item { kind: Kind::Image, name: name.clone(), bytes: 0, place: Removal::Podman })
         .collect())
 }
 
@@ -127,7 +126,7 @@ fn journals(layout: &Layout, roots: &Roots, keep: usize) -> Result<Vec<Item>, Gc
     let mut items = Vec::new();
     for path in closed.into_iter().filter(|it| !stays.contains(it)) {
         let (name, bytes) = (layout.name(&path), size(&path)?);
-        items.push(Item { kind: Kind::Journal, name, bytes, place: Place::Path(path) });
+        items.push(Item { kind: Kind::Journal, name, bytes, place: Removal::Path(path) });
     }
     Ok(items)
 }
@@ -142,7 +141,7 @@ fn others(
     let mut items = Vec::new();
     for name in files::names(folder)?.into_iter().filter(|it| !it.starts_with('.') && !wanted.contains(it)) {
         let path = folder.join(name);
-        items.push(Item { kind, name: layout.name(&path), bytes: size(&path)?, place: Place::Path(path) });
+        items.push(Item { kind, name: layout.name(&path), bytes: size(&path)?, place: Removal::Path(path) });
     }
     Ok(items)
 }
@@ -163,7 +162,7 @@ fn leftovers(layout: &Layout) -> Result<Vec<Item>, FileError> {
         for name in files::names(&folder)?.iter().filter(|it| it.starts_with(".tmp-")) {
             let path = folder.join(name);
             let (name, bytes) = (layout.name(&path), size(&path)?);
-            items.push(Item { kind: Kind::Leftover, name, bytes, place: Place::Path(path) });
+            items.push(Item { kind: Kind::Leftover, name, bytes, place: Removal::Path(path) });
         }
     }
     Ok(items)

@@ -1,7 +1,7 @@
 //! Removes what no root refers to: generations with their journals, engines, rendered folders, objects of the store, images and
 //! networks.
 //!
-//! Never volumes, never secrets, never what was adopted, never a stamp. First all that is to go is listed, then it goes; what
+//! Never volumes, never secrets, never what was adopted, never a completion record. First all that is to go is listed, then it goes; what
 //! refers to something goes before it, except for a generation: it goes last, since it alone knows its images.
 
 pub mod garbage;
@@ -12,14 +12,15 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::adopt::AdoptError;
-use super::generation;
-use super::layout::Layout;
-use super::podman::{ToolError, Tools};
-use crate::store::StoreError;
-use crate::store::files::{self, FileError};
-use crate::store::sealed::SealedError;
+use super::machine::layout::Layout;
+use super::machine::podman::Tools;
+use super::machine::tool::ToolError;
+use super::records::adopted::AdoptError;
+use super::records::generation;
 pub use roots::Roots;
+use store::StoreError;
+use store::files::{self, FileError};
+use store::sealed::SealedError;
 
 /// How many committed generations are kept where nobody says otherwise.
 pub const KEEP: usize = 5;
@@ -34,7 +35,7 @@ pub struct Item {
     /// How many bytes that frees, as far as it is known.
     pub bytes: u64,
     #[serde(skip)]
-    place: Place,
+    place: Removal,
 }
 
 /// Says what kind of thing goes.
@@ -72,13 +73,13 @@ impl Kind {
 
 /// What is done to make it go.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Place {
+enum Removal {
     Path(PathBuf),
     Generation(u64),
     Podman,
 }
 
-/// Why garbage could not be told from what is kept. Nothing was removed.
+/// Why garbage could not be told from what is kept. Only what has removed nothing returns this; what removes returns [`RemoveError`].
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]
 pub enum GcError {
@@ -98,8 +99,18 @@ pub enum GcError {
     Adopt(#[from] AdoptError),
 }
 
+/// Why one thing could not be removed, when others may have been.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum RemoveError {
+    #[error(transparent)]
+    Tool(#[from] ToolError),
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
 /// Removes what was listed, in the order it was listed, and returns what could not be removed.
-pub fn collect(layout: &Layout, tools: &mut dyn Tools, items: &[Item]) -> Vec<(Item, GcError)> {
+pub fn collect(layout: &Layout, tools: &mut dyn Tools, items: &[Item]) -> Vec<(Item, RemoveError)> {
     let mut problems = Vec::new();
     for item in items {
         if let Err(error) = remove(layout, tools, item) {
@@ -109,12 +120,12 @@ pub fn collect(layout: &Layout, tools: &mut dyn Tools, items: &[Item]) -> Vec<(I
     problems
 }
 
-fn remove(layout: &Layout, tools: &mut dyn Tools, item: &Item) -> Result<(), GcError> {
+fn remove(layout: &Layout, tools: &mut dyn Tools, item: &Item) -> Result<(), RemoveError> {
     match (&item.place, item.kind) {
-        (Place::Generation(number), _) => generation::remove(layout, *number)?,
-        (Place::Podman, Kind::Network) => tools.remove_network(&item.name)?,
-        (Place::Podman, _) => tools.remove_image(&item.name)?,
-        (Place::Path(path), _) => match fs::symlink_metadata(path) {
+        (Removal::Generation(number), _) => generation::remove(layout, *number)?,
+        (Removal::Podman, Kind::Network) => tools.remove_network(&item.name)?,
+        (Removal::Podman, _) => tools.remove_image(&item.name)?,
+        (Removal::Path(path), _) => match fs::symlink_metadata(path) {
             Ok(metadata) if metadata.is_dir() => {
                 // Its name goes first, so that half of a folder is never taken for one.
                 let gone = path.with_file_name(format!(

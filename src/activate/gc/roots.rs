@@ -4,16 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::GcError;
-use crate::activate::enrol;
-use crate::activate::generation;
-use crate::activate::history;
-use crate::activate::journal::{Reader, Record};
-use crate::activate::layout::Layout;
-use crate::activate::listed::{Listed, list};
-use crate::activate::part::Enrolled;
-use crate::activate::pins;
-use crate::activate::podman::Tools;
-use crate::store::files;
+use crate::machine::layout::Layout;
+use crate::machine::podman::Tools;
+use crate::records::journal::{Reader, Record};
+use crate::records::listed::{Listed, list};
+use crate::records::part::Enrolled;
+use crate::records::{generation, history, pins};
+use store::files;
 
 /// What must stay.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,7 +41,7 @@ impl Roots {
         for pin in pins::load(layout)? {
             roots.hold(Some(pin.number), &format!("is pinned as `{}`", pin.name));
         }
-        if let Some(Enrolled { lead, from, to, .. }) = enrol::load(layout)? {
+        if let Some(Enrolled { lead, from, to, .. }) = Enrolled::load(layout)? {
             let closures = [from.as_ref(), Some(&to)];
             let is_of_it =
                 |it: &&Listed| it.record.as_ref().is_some_and(|it| closures.contains(&Some(&it.closure)));

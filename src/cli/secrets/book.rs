@@ -13,13 +13,13 @@ use super::super::host::{Answer, complain, complain_of};
 use super::super::report::{self, Warnings};
 use super::super::say::{say, say_wrong};
 use super::super::{secrets_of, terminal};
-use crate::secrets::file::{Entry, SecretsFile};
-use crate::secrets::generate::{Parts, generate, new_id};
-use crate::secrets::kept::Kept;
-use crate::secrets::seal::{Ask, OpenError, PrivateKeys, check_public, open, seal};
-use crate::secrets::wanted::{Trouble, Wanted, Who, compare};
-use crate::store::lock::{Lock, try_lock};
-use crate::store::manifest::SecretKind;
+use secrets::file::{Entry, SecretsFile};
+use secrets::generate::{Parts, generate, new_id};
+use secrets::kept::Kept;
+use secrets::seal::{Ask, OpenError, PrivateKeys, check_public, open, seal};
+use secrets::wanted::{EntryError, Wanted, Who, compare};
+use store::lock::{Lock, try_lock};
+use store::manifest::SecretKind;
 
 /// The secrets of a cloud. Whoever wants to change them too waits for it to be dropped.
 pub struct Book {
@@ -139,8 +139,9 @@ impl Book {
         let is_public = |(part, _): &(&String, &String)| kind.is_public(part);
         let public =
             parts.iter().filter(is_public).map(|(part, value)| (part.clone(), value.clone())).collect();
-        self.fresh.insert(name.to_owned(), parts.clone());
-        self.seal(&Kept::new(name, version, id, parts), kind, public, &today())?;
+        let kept = Kept::new(name, version, id, parts);
+        self.seal(&kept, kind, public, &today())?;
+        self.fresh.insert(name.to_owned(), kept.parts);
         Ok(version)
     }
 
@@ -172,11 +173,17 @@ impl Book {
         if let Some(parts) = self.fresh.get(name) {
             return Ok(parts.clone());
         }
-        Ok(self.read(name)?.parts.clone())
+        Ok(self.read(name)?.parts)
     }
 
     /// Encrypts a secret as it is to those who may read it now.
-    pub fn seal(&mut self, kept: &Kept, kind: SecretKind, public: Parts, made: &str) -> Result<(), Exit> {
+    pub fn seal(
+        &mut self,
+        kept: &Kept,
+        kind: SecretKind,
+        public: BTreeMap<String, String>,
+        made: &str,
+    ) -> Result<(), Exit> {
         let name = kept.name.clone();
         let wanted = self.wanted(&name)?;
         let unknown: Vec<String> = wanted.without_key().map(ToString::to_string).collect();
@@ -186,7 +193,7 @@ impl Book {
                 unknown.join(", ")
             );
             say_wrong!(
-                "  help: give `hosts.<name>.ssh.key`, as `ssh-keyscan -t ed25519` prints it behind the host's name"
+                "  help: give `hosts.<name>.ssh.key`, as `ssh-keyscan -t ed25519` prints it after the host's name"
             );
             return Err(Exit::Refused);
         }
@@ -242,7 +249,7 @@ impl Book {
     }
 
     /// Returns what is wrong with a secret.
-    pub fn trouble(&self, name: &str) -> Option<Trouble> {
+    pub fn trouble(&self, name: &str) -> Option<EntryError> {
         compare(&self.file, &self.wanted).remove(name)
     }
 }
@@ -261,7 +268,7 @@ fn lock(description: &Path) -> Result<Option<Lock>, Exit> {
 }
 
 /// The private keys of whoever runs this, where SSH looks for them first.
-fn own_keys() -> Vec<PathBuf> {
+pub fn own_keys() -> Vec<PathBuf> {
     let Some(home) = std::env::var_os("HOME").map(PathBuf::from) else { return Vec::new() };
     ["id_ed25519", "id_rsa"].map(|name| home.join(".ssh").join(name)).into()
 }

@@ -17,12 +17,12 @@ use super::super::say::say_wrong;
 use super::super::secrets_of::how_to_give;
 use super::super::terminal;
 use super::book::{Book, no_part};
-use crate::secrets::generate::{Parts, hashed};
-use crate::secrets::given::{self, GivenError};
-use crate::secrets::wanted::Trouble;
-use crate::store::manifest::SecretKind;
-use crate::store::secret::PartNames;
-use crate::store::{files, lock};
+use secrets::generate::{Parts, hashed};
+use secrets::given::{self, GivenError};
+use secrets::wanted::EntryError;
+use store::manifest::SecretKind;
+use store::secret::PartNames;
+use store::{files, lock};
 
 /// Which secret is changed.
 #[derive(Debug, Args)]
@@ -172,14 +172,14 @@ fn parts_before(book: &Book, name: &str, kind: &SecretKind) -> Result<Parts, Exi
         }
         return Err(Exit::Refused);
     }
-    if book.trouble(name) == Some(Trouble::GiveAnew) {
+    if book.trouble(name) == Some(EntryError::GiveAnew) {
         say_wrong!(
             "error: the secret `{name}` is something else than what is described now: all its parts must be given"
         );
         say_wrong!("  help: {}", how_to_give(name));
         return Err(Exit::Refused);
     }
-    if book.trouble(name) == Some(Trouble::Kind) {
+    if book.trouble(name) == Some(EntryError::Kind) {
         say_wrong!("error: the secret `{name}` is something else than what is described now");
         say_wrong!("  help: run `kolla-lang secrets rotate {name}` first");
         return Err(Exit::Refused);
@@ -201,7 +201,7 @@ fn with_part(name: &str, kind: &SecretKind, parts: Parts, part: &str, new: &str)
             say_wrong!("  help: `kolla-lang secrets edit {name} password` makes it anew");
             return Err(Exit::Refused);
         }
-        _ => drop(parts.insert(part.to_owned(), new.to_owned())),
+        _ => parts.insert(part.to_owned(), new.to_owned()),
     }
     Ok(parts)
 }

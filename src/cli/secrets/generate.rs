@@ -3,13 +3,13 @@
 use super::super::exit::Exit;
 use super::super::host::Answer;
 use super::book::Book;
-use crate::secrets::wanted::{Trouble, compare};
+use secrets::wanted::{EntryError, compare};
 
 /// Runs the command.
 pub fn run(book: &mut Book, answer: Answer) -> Result<(), Exit> {
     book.require_operators()?;
     let troubles = compare(&book.file, &book.wanted);
-    let missing = troubles.into_iter().filter(|(_, trouble)| *trouble == Trouble::NotMade);
+    let missing = troubles.into_iter().filter(|(_, trouble)| *trouble == EntryError::NotMade);
     let mut missing: Vec<String> = missing.map(|(name, _)| name).collect();
     book.in_order(&mut missing);
     for name in &missing {

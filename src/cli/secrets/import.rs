@@ -11,9 +11,9 @@ use super::super::exit::Exit;
 use super::super::host::{Answer, complain};
 use super::super::say::say_wrong;
 use super::book::Book;
-use crate::secrets::generate::{Parts, hashed};
-use crate::store::files;
-use crate::store::manifest::SecretKind;
+use secrets::generate::{Parts, hashed};
+use store::files;
+use store::manifest::SecretKind;
 
 /// What is taken over.
 #[derive(Debug, Args)]
@@ -144,7 +144,7 @@ fn text(value: &serde_yaml_ng::Value) -> Result<String, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::manifest::Alphabet;
+    use store::manifest::Alphabet;
 
     fn told(kind: &SecretKind, yaml: &str) -> Result<Parts, &'static str> {
         parts_of(kind, &serde_yaml_ng::from_str(yaml).unwrap_or_else(|error| panic!("{error}")))

@@ -9,8 +9,8 @@ use super::super::exit::Exit;
 use super::super::host::Answer;
 use super::super::say::say;
 use super::book::{Book, kind_word};
-use crate::secrets::generate::expires;
-use crate::secrets::wanted::compare;
+use secrets::generate::expires;
+use secrets::wanted::compare;
 
 /// Runs the command.
 pub fn run(book: &Book, answer: Answer) -> Result<(), Exit> {

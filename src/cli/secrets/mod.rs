@@ -15,6 +15,7 @@ use clap::{Args, Subcommand};
 
 use super::exit::Exit;
 use super::host::Answer;
+pub use book::own_keys;
 use book::{Book, Purpose};
 
 /// Make, show, change and re-encrypt the secrets of a cloud

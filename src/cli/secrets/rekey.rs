@@ -3,13 +3,13 @@
 use super::super::exit::Exit;
 use super::super::host::Answer;
 use super::book::Book;
-use crate::secrets::wanted::{Trouble, compare};
+use secrets::wanted::{EntryError, compare};
 
 /// Runs the command.
 pub fn run(book: &mut Book, answer: Answer) -> Result<(), Exit> {
     book.require_operators()?;
     let troubles = compare(&book.file, &book.wanted);
-    let wrong = troubles.into_iter().filter(|(_, trouble)| matches!(trouble, Trouble::Readers { .. }));
+    let wrong = troubles.into_iter().filter(|(_, trouble)| matches!(trouble, EntryError::Readers { .. }));
     let wrong: Vec<String> = wrong.map(|(name, _)| name).collect();
     for name in &wrong {
         let kept = book.read(name)?;

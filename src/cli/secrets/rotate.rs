@@ -7,8 +7,8 @@ use super::super::host::{Answer, complain};
 use super::super::say::say_wrong;
 use super::super::secrets_of::how_to_give;
 use super::book::Book;
-use crate::secrets::generate::turned;
-use crate::store::manifest::SecretKind;
+use secrets::generate::turned;
+use store::manifest::SecretKind;
 
 /// Which secrets are made anew.
 #[derive(Debug, Args)]

@@ -1,9 +1,9 @@
 //! What differs between two values, as lines for people: leaf by leaf with its path, items of lists and lines of texts as a diff.
 
+use activate::lines;
 use kl::data::{Data, DataKind};
 use kl::value::expect::Failure;
 use kl::value::show;
-use similar::{ChangeTag, TextDiff};
 use std::collections::BTreeMap;
 
 /// The most lines that are shown of one difference.
@@ -47,20 +47,7 @@ fn between(left: &Data, right: &Data) -> Vec<String> {
 }
 
 fn of_texts(left: &str, right: &str) -> Vec<String> {
-    let diff = TextDiff::from_lines(left, right);
-    let mut out = Vec::new();
-    for hunk in diff.unified_diff().context_radius(2).iter_hunks() {
-        out.push(hunk.header().to_string().trim_end().to_owned());
-        for change in hunk.iter_changes() {
-            let sign = match change.tag() {
-                ChangeTag::Delete => '-',
-                ChangeTag::Insert => '+',
-                ChangeTag::Equal => ' ',
-            };
-            out.push(format!("{sign}{}", change.value().trim_end_matches('\n')));
-        }
-    }
-    out
+    lines::compare(left, right).hunks().lines().map(str::to_owned).collect()
 }
 
 /// The leaves of a value by their paths within it; items of a list by their positions.

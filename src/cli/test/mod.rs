@@ -63,7 +63,7 @@ struct Ran<'a> {
 impl Ran<'_> {
     /// The place of its title, and the title.
     fn name(&self) -> String {
-        format!("{} {}", self.suite.typed.checked.sources().place(self.test.at.start), self.test.title)
+        format!("{} {}", self.suite.typed.checked.sources().place(self.test.at), self.test.title)
     }
 }
 
@@ -193,7 +193,7 @@ fn as_json(ran: &Ran<'_>) -> Value {
     json!({
         "file": &*sources.file(ran.test.file).name,
         "title": &*ran.test.title,
-        "line": sources.position(ran.test.at.start).line,
+        "line": sources.position(ran.test.at.first()).line,
         "passed": ran.judged.passed(),
         "failures": failures,
         "unexpected": report::as_json(&ran.judged.unexpected, sources),

@@ -6,13 +6,15 @@ use kl::Compiled;
 use kl::data::Data;
 use kl::diag::{Diagnostic, Problems, Severity, did_you_mean};
 use kl::types::hir::TestDef;
-use kl::value::expect::{Answer, Caller, Judged};
+use kl::value::caller::{Answer, Caller};
+use kl::value::expect::Judged;
 
 use super::super::build::{Made, make_quietly};
 use super::super::describe::{Described, PARTITION, Typed};
-use crate::model::decode_file;
-use crate::render::document::render_file;
-use crate::store::shown::named;
+use model::decode_file;
+use render::document::render_file;
+use store::Closure;
+use store::shown::named;
 
 /// Runs one test.
 pub fn judge(typed: &Typed, test: &TestDef, jobs: usize) -> Judged {
@@ -50,7 +52,7 @@ pub fn each<T: Sync, R: Send>(all: &[T], jobs: usize, one: impl Fn(&T, usize) ->
 /// What a test may ask about its description.
 struct Asked<'a> {
     compiled: &'a Compiled,
-    made: &'a Made,
+    made: &'a Made<Closure>,
 }
 
 impl Caller for Asked<'_> {

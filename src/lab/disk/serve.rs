@@ -17,8 +17,8 @@ use fuser::{
 
 use super::cache::CachedDisk;
 use super::{DISK, POWER};
-use crate::lab::LabError;
-use crate::lab::error::file;
+use crate::LabError;
+use crate::error::file;
 
 const ROOT: u64 = 1;
 const DISK_NODE: u64 = 2;

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use ssh_key::{Algorithm, LineEnding, PrivateKey, rand_core::OsRng};
 
-use super::{GenerateError, Parts, random};
+use super::parts::{GenerateError, Parts, random};
 
 /// Makes an Ed25519 key pair, each half as OpenSSH keeps it in a file.
 pub(super) fn key_pair() -> Result<Parts, GenerateError> {

@@ -3,42 +3,20 @@
 //! Stores nothing.
 
 mod keys;
+mod parts;
 mod password;
 mod x509;
 
-use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 pub use keys::turned;
+pub use parts::{GenerateError, Parts};
 pub use password::hashed;
 pub use x509::expires;
 
-use crate::store::manifest::SecretKind;
-
-/// The parts of a secret by name; the only part of a secret without parts has the empty name.
-pub type Parts = BTreeMap<String, String>;
-
-/// Why no secret could be made.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say it")]
-pub enum GenerateError {
-    #[error("the kernel gives no random numbers")]
-    Random(#[source] getrandom::Error),
-    #[error("cannot make a key pair")]
-    KeyPair(#[source] ssh_key::Error),
-    #[error("cannot hash a password")]
-    Hash(#[source] bcrypt::BcryptError),
-    #[error("cannot make a certificate")]
-    Certificate(#[source] rcgen::Error),
-    #[error("it is given and not made")]
-    Given,
-    #[error("its authority `{authority}` is not there")]
-    NoAuthority { authority: String },
-    #[error("its authority `{authority}` is no authority that can be read")]
-    BadAuthority { authority: String },
-    #[error("its authority `{authority}` has expired")]
-    Expired { authority: String },
-}
+use parts::random;
+use store::manifest::SecretKind;
+use zeroize::Zeroizing;
 
 /// Makes a new secret. `given` has the parts of the secrets that others are made from, by name: of authorities.
 pub fn generate(kind: &SecretKind, given: &dyn Fn(&str) -> Option<Parts>) -> Result<Parts, GenerateError> {
@@ -46,7 +24,9 @@ pub fn generate(kind: &SecretKind, given: &dyn Fn(&str) -> Option<Parts>) -> Res
     let now = SystemTime::now();
     Ok(match kind {
         SecretKind::Password { length, alphabet } => whole(password::password(*length, *alphabet)?),
-        SecretKind::Bcrypt { length, alphabet } => hashed(&password::password(*length, *alphabet)?)?,
+        SecretKind::Bcrypt { length, alphabet } => {
+            hashed(&Zeroizing::new(password::password(*length, *alphabet)?))?
+        }
         SecretKind::Uuid => whole(uuid::Builder::from_random_bytes(random()?).into_uuid().to_string()),
         SecretKind::SshKey => keys::key_pair()?,
         SecretKind::Fernet { count } => keys::fernet_keys(*count)?,
@@ -69,17 +49,11 @@ pub fn new_id() -> Result<String, GenerateError> {
     Ok(format!("{:016x}", u64::from_be_bytes(random()?)))
 }
 
-fn random<const N: usize>() -> Result<[u8; N], GenerateError> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(GenerateError::Random)?;
-    Ok(bytes)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::manifest::Alphabet;
-    use crate::store::secret::PartNames;
+    use store::manifest::Alphabet;
+    use store::secret::PartNames;
 
     fn make(kind: &SecretKind) -> Parts {
         let authority = SecretKind::Authority { subject: "ca".into(), valid_secs: 7200 };

@@ -1,7 +1,7 @@
 //! Passwords of several alphabets, and their hashes.
 
-use super::{GenerateError, Parts, random};
-use crate::store::manifest::Alphabet;
+use super::parts::{GenerateError, Parts, random};
+use store::manifest::Alphabet;
 
 /// How often a hash is hashed: two to the power of this. It is `DefaultCost` of golang.org/x/crypto/bcrypt, with which
 /// Prometheus verifies passwords.
@@ -10,7 +10,8 @@ const COST: u32 = 10;
 /// Makes characters of an alphabet, each as likely as any other.
 pub(super) fn password(length: u32, alphabet: Alphabet) -> Result<String, GenerateError> {
     let characters = characters(alphabet);
-    let mut text = String::new();
+    // Room for all of it from the start: a string that grows would leave copies of the secret behind.
+    let mut text = String::with_capacity(length as usize);
     while text.len() < length as usize {
         let more = random::<64>()?.into_iter().filter_map(|byte| chosen(byte, &characters));
         text.extend(more.take(length as usize - text.len()));

@@ -2,6 +2,7 @@
 //!
 //! Revokes nothing: a certificate is made anew before it ends.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,7 +12,7 @@ use rcgen::{
 };
 use x509_parser::pem::parse_x509_pem;
 
-use super::{GenerateError, Parts, random};
+use super::parts::{GenerateError, Parts, random};
 
 /// How long before its making a certificate begins: as far as clocks of hosts may be behind.
 const SKEW: Duration = Duration::from_secs(3600);
@@ -92,7 +93,7 @@ pub(super) fn certificate(
 }
 
 /// Returns when the certificate among the parts of a secret ends; nothing of parts without one that can be read.
-pub fn expires(parts: &Parts) -> Option<SystemTime> {
+pub fn expires(parts: &BTreeMap<String, String>) -> Option<SystemTime> {
     let (_, pem) = parse_x509_pem(parts.get("certificate")?.as_bytes()).ok()?;
     let ends = pem.parse_x509().ok()?.validity().not_after.timestamp();
     UNIX_EPOCH.checked_add(Duration::from_secs(u64::try_from(ends).ok()?))
@@ -226,7 +227,7 @@ mod tests {
         let issuer = ok(Issuer::read("site/ca", &authority));
         let names = ["a".repeat(63) + ".example"];
         let at = |now| certificate(&issuer, &names, &[], 24 * HOUR, now);
-        assert_eq!(expires(&ok(at(now() + 40 * HOUR))), Some(now() + 48 * HOUR));
+        assert_eq!(expires(&ok::<Parts>(at(now() + 40 * HOUR))), Some(now() + 48 * HOUR));
         assert!(
             matches!(at(now() + 48 * HOUR), Err(GenerateError::Expired { authority }) if authority == "site/ca")
         );

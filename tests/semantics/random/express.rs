@@ -7,7 +7,7 @@ use super::schema::{KEYS, LIMIT, MapKey, Schema, T};
 #[derive(Clone, Debug)]
 pub struct Env {
     pub vars: Vec<(String, T)>,
-    /// Only the first so many options, so that circles are rare.
+    /// Only the first so many options, so that cycles are rare.
     pub limit: usize,
     /// Whether the file sees the functions and lets of the schema.
     pub sees: bool,
@@ -246,8 +246,11 @@ pub fn expr(draw: &mut Draw<'_>, schema: &Schema, env: &Env, ty: &T, depth: usiz
 /// A path that has the type.
 fn read(draw: &mut Draw<'_>, schema: &Schema, env: &Env, ty: &T) -> Option<String> {
     let wanted = ty.plain();
-    let fits =
-        |found: &T| found.plain() == wanted || matches!(&wanted, T::Opt(inner) if **inner == found.plain());
+    let fits = |found: &T| {
+        found.plain() == wanted
+            || matches!(&wanted, T::Opt(inner) if **inner == found.plain())
+            || schema.extends(found, &wanted)
+    };
     let all: Vec<String> =
         readable(schema, env).into_iter().filter(|(_, t)| fits(t)).map(|(p, _)| p).collect();
     if all.is_empty() { None } else { Some(draw.pick(&all).clone()) }
@@ -456,6 +459,10 @@ fn made(draw: &mut Draw<'_>, schema: &Schema, env: &Env, ty: &T, depth: usize) -
         T::Rec(i) => {
             let left = read(draw, schema, env, ty)?;
             format!("({left} & {})", record(draw, schema, env, *i, depth, true))
+        }
+        T::Map(..) => {
+            let (left, right) = (read(draw, schema, env, ty)?, map(draw, schema, env, ty, depth));
+            if draw.chance(80) { format!("({left} & {right})") } else { format!("({right} & {left})") }
         }
         T::Tree => match draw.below(3) {
             0 => format!("({} & {})", tree(draw, schema, env, 1), tree(draw, schema, env, 1)),

@@ -76,6 +76,8 @@ pub struct Field {
 #[derive(Clone, Debug)]
 pub struct Rec {
     pub name: String,
+    /// The record that it extends, by its number.
+    pub base: Option<usize>,
     pub fields: Vec<Field>,
     /// A condition on the whole record.
     pub cond: String,
@@ -114,6 +116,10 @@ pub struct Schema {
 pub const KEYS: [&str; 5] = ["k1", "k2", "k3", "x-1", "n3"];
 pub const LIMIT: i64 = 20;
 
+/// Names of fields: a record that extends another has its own.
+const OWN: [[&str; 4]; 3] = [["a", "b", "c", "d"], ["f", "g", "h", "i"], ["j", "l", "u", "w"]];
+const MORE: [&str; 3] = ["e", "e1", "e2"];
+
 pub fn schema(draw: &mut Draw<'_>) -> Schema {
     let mut out = Schema::default();
     for i in 0..draw.below(3) {
@@ -127,18 +133,21 @@ pub fn schema(draw: &mut Draw<'_>) -> Schema {
     }
     for i in 0..draw.below(3) {
         let name = ["Host", "Disk", "Pair"][i].to_owned();
-        let mut rec = Rec { name, fields: Vec::new(), cond: String::new(), more: Vec::new() };
-        for j in 0..1 + draw.below(4) {
+        let base = (i > 0 && draw.chance(40)).then(|| draw.below(i));
+        let mut rec = Rec { name, base, fields: Vec::new(), cond: String::new(), more: Vec::new() };
+        let names = if base.is_some() { OWN[i] } else { OWN[0] };
+        for name in names.into_iter().take(1 + draw.below(4)) {
             let ty = field_type(draw, &out, i);
-            let field = field(draw, &out, &rec, ["a", "b", "c", "d"][j], ty, true);
+            let field = field(draw, &out, &rec, name, ty, true);
             rec.fields.push(field);
         }
-        if draw.chance(15) && rec.fields.len() > 1 && rec.fields[..2].iter().all(|f| f.ty.plain() == T::Int) {
+        let is_plain = base.is_none() && rec.fields.len() > 1;
+        if draw.chance(15) && is_plain && rec.fields[..2].iter().all(|f| f.ty.plain() == T::Int) {
             rec.cond = " where it.a <= it.b".into();
         }
         if draw.chance(15) {
             let ty = basic(draw);
-            let mut more = field(draw, &out, &rec, "e", ty, false);
+            let mut more = field(draw, &out, &rec, MORE[i], ty, false);
             if more.default.is_none() {
                 more.default = super::express::default(draw, &out, &more.ty);
             }
@@ -150,7 +159,13 @@ pub fn schema(draw: &mut Draw<'_>) -> Schema {
     for i in 0..2 + draw.below(5) {
         let name = ["p", "q", "r", "s", "t", "u", "v"][i];
         let ty = option_type(draw, &out);
-        let rec = Rec { name: String::new(), fields: Vec::new(), cond: String::new(), more: Vec::new() };
+        let rec = Rec {
+            name: String::new(),
+            base: None,
+            fields: Vec::new(),
+            cond: String::new(),
+            more: Vec::new(),
+        };
         let made = field(draw, &out, &rec, name, ty, false);
         if let T::Map(key, _) = &made.ty {
             let keys = match key {
@@ -313,7 +328,9 @@ impl Schema {
         }
         for rec in &self.recs {
             let fields: Vec<String> = rec.fields.iter().map(|f| self.field_text(f)).collect();
-            out.push(format!("{public}type {} = {{ {} }}{}", rec.name, fields.join(", "), rec.cond));
+            let base = rec.base.map_or(String::new(), |base| format!("{} & ", self.recs[base].name));
+            let fields = fields.join(", ");
+            out.push(format!("{public}type {} = {base}{{ {fields} }}{}", rec.name, rec.cond));
             for more in &rec.more {
                 out.push(format!("type {} += {{ {} }}", rec.name, self.field_text(more)));
             }
@@ -337,8 +354,24 @@ impl Schema {
         out
     }
 
-    /// All fields of a record, with those that were added.
+    /// All fields of a record, with those of its base and those that were added.
     pub fn fields(&self, rec: usize) -> impl Iterator<Item = &Field> {
-        self.recs[rec].fields.iter().chain(&self.recs[rec].more)
+        let mut all: Vec<&Field> =
+            self.recs[rec].base.map_or_else(Vec::new, |base| self.fields(base).collect());
+        all.extend(self.recs[rec].fields.iter().chain(&self.recs[rec].more));
+        all.into_iter()
+    }
+
+    /// Whether a type is a record that extends the other one.
+    pub fn extends(&self, ty: &T, base: &T) -> bool {
+        let (T::Rec(from), T::Rec(base)) = (ty, base) else { return false };
+        let mut at = *from;
+        while let Some(next) = self.recs[at].base {
+            if next == *base {
+                return true;
+            }
+            at = next;
+        }
+        false
     }
 }

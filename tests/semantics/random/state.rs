@@ -68,7 +68,7 @@ fn helpers(draw: &mut Draw<'_>, schema: &mut Schema) {
         let mut env = Env { vars: Vec::new(), limit: if draw.chance(20) { 1 } else { 0 }, sees: false };
         let mut params = Vec::new();
         for name in ["g", "h"].into_iter().take(draw.below(3)) {
-            let ty = draw.pick(&[T::Int, T::Str, T::Bool, T::Small, T::Word]).clone();
+            let ty = parameter(draw, schema);
             env = env.with(name, ty.clone());
             let cond = if draw.chance(20) { condition(draw, &ty) } else { String::new() };
             params.push((name.to_owned(), ty, cond));
@@ -87,6 +87,15 @@ fn helpers(draw: &mut Draw<'_>, schema: &mut Schema) {
         let ty = draw.pick(&[T::Int, T::Small, T::Str, T::List(Box::new(T::Int))]).clone();
         let text = expr(draw, schema, &Env::empty(), &ty, 2);
         schema.lets.push((format!("l{i}"), ty, text));
+    }
+}
+
+/// The type of a parameter: of some, what a function reads is a part of it.
+fn parameter(draw: &mut Draw<'_>, schema: &Schema) -> T {
+    match draw.below(8) {
+        0 => T::Tree,
+        1 if !schema.recs.is_empty() => T::Rec(draw.below(schema.recs.len())),
+        _ => draw.pick(&[T::Int, T::Str, T::Bool, T::Small, T::Word]).clone(),
     }
 }
 

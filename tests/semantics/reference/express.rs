@@ -209,9 +209,9 @@ impl Machine<'_> {
                 _ => Val::Error,
             },
             BinOp::Merge => {
-                let place = self.program.infer(a, scope);
-                let left = self.synth(a, scope);
-                let right = self.check(b, &place, scope);
+                let seen = if needs_push(a) { b } else { a };
+                let place = self.program.infer(seen, scope);
+                let (left, right) = (self.check(a, &place, scope), self.check(b, &place, scope));
                 self.merged(&left, &right)
             }
             BinOp::Range => match (self.synth(a, scope), self.synth(b, scope)) {
@@ -416,7 +416,7 @@ impl Machine<'_> {
             // Of several that agree, the first by file and line.
             let first = |(_, at): &(Val, kl::source::Span)| {
                 let sources = &self.program.sources;
-                (sources.file(sources.file_of(at.start)).name.clone(), at.start)
+                (sources.file(at.file).name.clone(), at.start)
             };
             if let Some(written) = self.written(path, &name).into_iter().min_by_key(first) {
                 dict.insert(name, written);

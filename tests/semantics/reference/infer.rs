@@ -175,6 +175,7 @@ impl Program {
         match op {
             BinOp::Else if needs_push(a) => self.infer(b, scope),
             BinOp::Else => self.infer(a, scope).there(),
+            BinOp::Merge if needs_push(a) => self.infer(b, scope),
             BinOp::Merge => self.infer(a, scope),
             BinOp::Range => list(Place::of(Ty::Int)),
             BinOp::Add | BinOp::Sub | BinOp::Mul | BinOp::Div | BinOp::Rem => {

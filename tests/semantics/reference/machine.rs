@@ -310,7 +310,7 @@ impl<'p> Machine<'p> {
                     if needs_push(a) { self.check(a, &wanted, scope) } else { self.coerced(a, place, scope) };
                 if matches!(left, Val::None) { self.check(b, place, scope) } else { left }
             }
-            (ExprKind::Bin(BinOp::Merge, a, b), Ty::Tree) => {
+            (ExprKind::Bin(BinOp::Merge, a, b), Ty::Tree | Ty::Map(..)) => {
                 let (a, b) = (self.check(a, place, scope), self.check(b, place, scope));
                 self.merged(&a, &b)
             }

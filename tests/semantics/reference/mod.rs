@@ -15,14 +15,14 @@ pub mod tree;
 pub mod values;
 
 use kl::diag::Code;
-use print::Seen;
+use print::ObservedUnit;
 use program::{File, Name, Program};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
 /// What a description means.
 pub struct Meaning {
-    pub root: Vec<(Name, Seen)>,
+    pub root: Vec<(Name, ObservedUnit)>,
     pub codes: BTreeSet<Code>,
     /// Whether a guard, a loop or a computed key failed: what it would add is not known.
     pub doubted: bool,

@@ -17,24 +17,24 @@ pub enum Shape {
     None,
     /// Anything without parts, in words.
     Scalar(String),
-    Enum(Name, Vec<(Name, Seen)>),
-    List(Vec<Seen>),
-    Set(Vec<Seen>),
-    Record(Vec<(Name, Seen)>),
-    Map(Vec<(Name, Seen)>),
-    Tree(Vec<(Name, Seen)>),
+    Enum(Name, Vec<(Name, ObservedUnit)>),
+    List(Vec<ObservedUnit>),
+    Set(Vec<ObservedUnit>),
+    Record(Vec<(Name, ObservedUnit)>),
+    Map(Vec<(Name, ObservedUnit)>),
+    Tree(Vec<(Name, ObservedUnit)>),
 }
 
 /// A printed value and the places that it may come from; none where no place is asked for.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Seen {
+pub struct ObservedUnit {
     pub shape: Shape,
     pub origins: Vec<Origin>,
 }
 
 impl Machine<'_> {
     /// The fields of the root, and every check.
-    pub fn print(&mut self) -> Vec<(Name, Seen)> {
+    pub fn print(&mut self) -> Vec<(Name, ObservedUnit)> {
         let root = self.program.root.clone();
         let all = root.fields.iter().map(|f| (f.name.clone(), self.at(&vec![f.name.clone()]))).collect();
         for (file, tree) in self.program.trees.iter().enumerate() {
@@ -79,20 +79,20 @@ impl Machine<'_> {
     }
 
     /// A place of the tree with all below.
-    fn at(&mut self, path: &Path) -> Seen {
+    fn at(&mut self, path: &Path) -> ObservedUnit {
         if path.len() > DEEPEST {
             self.endless = true;
-            return Seen { shape: Shape::Error, origins: Vec::new() };
+            return ObservedUnit { shape: Shape::Error, origins: Vec::new() };
         }
         let leaf = self.leaf(path);
         match self.program.place_at(path) {
             Some(place) => self.seen(&leaf.value, &place, &leaf.origins, path),
-            None => Seen { shape: Shape::Error, origins: Vec::new() },
+            None => ObservedUnit { shape: Shape::Error, origins: Vec::new() },
         }
     }
 
-    fn seen(&mut self, value: &Val, place: &Place, origins: &[Origin], path: &Path) -> Seen {
-        let one = |shape| Seen { shape, origins: origins.to_vec() };
+    fn seen(&mut self, value: &Val, place: &Place, origins: &[Origin], path: &Path) -> ObservedUnit {
+        let one = |shape| ObservedUnit { shape, origins: origins.to_vec() };
         let inner = |machine: &mut Self, key: &Name| {
             let mut below = path.clone();
             below.push(key.clone());
@@ -182,7 +182,7 @@ impl Machine<'_> {
     }
 
     /// A reference to another place, inside a list or a value.
-    fn elsewhere(&mut self, of: &Path, place: &Place, origins: &[Origin], path: &Path) -> Seen {
+    fn elsewhere(&mut self, of: &Path, place: &Place, origins: &[Origin], path: &Path) -> ObservedUnit {
         let settled = self.settled(&Val::Node(of.clone()), place);
         let mut seen = self.seen(&settled, place, origins, path);
         forget(&mut seen);
@@ -222,7 +222,7 @@ fn inner_origin(outer: &Origin, at: kl::source::Span) -> Origin {
     Origin { at, through: Some(outer.through.unwrap_or(outer.at)) }
 }
 
-fn forget(seen: &mut Seen) {
+fn forget(seen: &mut ObservedUnit) {
     seen.origins.clear();
     match &mut seen.shape {
         Shape::Enum(_, all) | Shape::Record(all) | Shape::Map(all) | Shape::Tree(all) => {

@@ -173,7 +173,7 @@ impl Program {
 
     /// The mistake that was made on purpose in the line of a place.
     pub fn planted_at(&self, at: Span) -> Option<Code> {
-        let at = self.sources.position(at.start);
+        let at = self.sources.position(at.first());
         let found =
             self.planted.iter().find(|(file, line, _)| (*file, *line) == (at.file.0 as usize, at.line));
         found.map(|(.., code)| *code)
@@ -239,6 +239,14 @@ impl Program {
             }
             ast::TypeBase::Record(fields) => {
                 Place::of(Ty::Record(Rc::new(Record { name: None, fields: self.fields(fields, file) })))
+            }
+            ast::TypeBase::Extended(path, more) => {
+                let mut place = self.named(&path[0].text, file);
+                if let Ty::Record(base) = &place.ty {
+                    let fields = base.fields.iter().cloned().chain(self.fields(more, file)).collect();
+                    place.ty = Ty::Record(Rc::new(Record { name: None, fields }));
+                }
+                place
             }
             ast::TypeBase::Enum(variants) => {
                 let variant = |v: &ast::Variant| {
@@ -339,8 +347,7 @@ impl Loader<'_> {
         let file = &self.files[index];
         let layer = if file.library { Layer::Library } else { Layer::Site };
         let id = self.program.sources.add(&file.name, file.text.as_str().into(), layer);
-        let start = self.program.sources.file(id).start;
-        let tree = Rc::new(syntax::parse(&file.text, start, &mut self.problems));
+        let tree = Rc::new(syntax::parse(&file.text, id, &mut self.problems));
         let here = id.0 as usize;
         self.program.trees.push(tree.clone());
         self.program.library.push(file.library);

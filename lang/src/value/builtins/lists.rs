@@ -1,16 +1,10 @@
 //! Lists, sets and maps, and the functions that check a whole cloud.
 
-use super::super::budget::within;
-use super::super::check::Witness;
-use super::super::errors;
-use super::super::pass::Pass;
-use super::Builtin;
-use crate::diag::Reported;
-use crate::live::{Items, Value, to_set};
-use crate::source::Span;
-use crate::types::ty::TyId;
+use super::super::budget::Exceeded;
+use super::builtin::{Builtin, Call, Failure, Made, Question};
+use crate::live::{Value, to_set};
+use crate::types::ty::{Ty, TyId};
 use std::cmp::Ordering;
-use std::sync::Arc;
 
 const G: &str = "Lists, sets and maps";
 
@@ -33,22 +27,22 @@ pub(super) static ALL: [Builtin; 17] = [
         last,
     )
     .quick(),
-    Builtin::new(
+    Builtin::asked(
         G,
         "get",
         "({[K]: V}, Key) -> V? or (Tree, Key) -> Tree",
         "The value of a key, `none` if it is not there.",
         ("get(ports, \"https\") ?? 443", "443"),
-        get,
+        Question::Get,
     )
     .quick(),
-    Builtin::new(
+    Builtin::asked(
         G,
         "count",
         "([T]) -> Int or (set of T) -> Int or ({[K]: V}) -> Int or (Str) -> Int",
         "How many items, keys, or characters of a text.",
         ("count([7, 8, 9])", "3"),
-        count,
+        Question::Count,
     ),
     Builtin::new(
         G,
@@ -99,21 +93,21 @@ pub(super) static ALL: [Builtin; 17] = [
         ("flatten([[1], [2, 3]])", "[1, 2, 3]"),
         flatten,
     ),
-    Builtin::new(
+    Builtin::asked(
         G,
         "keys",
         "({[K]: V}) -> [K]",
         "The keys of a map, in order.",
         ("keys(ports)", "[\"http\", \"ssh\"]"),
-        keys,
+        Question::Keys,
     ),
-    Builtin::new(
+    Builtin::asked(
         G,
         "values",
         "({[K]: V}) -> [V]",
         "The values of a map, in the order of the keys.",
         ("values(ports)", "[80, 22]"),
-        values,
+        Question::Values,
     ),
     Builtin::new(
         G,
@@ -164,104 +158,74 @@ fn items(value: &Value) -> &[Value] {
     }
 }
 
-fn first(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
-    items(&args[0]).first().cloned().unwrap_or(Value::None)
+fn first(_: &mut Call<'_>, args: &[Value]) -> Made {
+    Ok(items(&args[0]).first().cloned().unwrap_or(Value::None))
 }
 
-fn last(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
-    items(&args[0]).last().cloned().unwrap_or(Value::None)
+fn last(_: &mut Call<'_>, args: &[Value]) -> Made {
+    Ok(items(&args[0]).last().cloned().unwrap_or(Value::None))
 }
 
-fn get(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
-    let Value::Str(key) = &args[1] else { return pass.failed(at, &[&args[0], &args[1]]) };
-    if within!(pass.has_key(&args[0], key, at)) { pass.entry_of(&args[0], key, at) } else { Value::None }
-}
-
-/// The keys of a map, counted as elements that are made. If not all are known, there are none.
-fn all_keys(pass: &mut Pass<'_>, map: &Value, at: Span) -> Result<Vec<Arc<str>>, Reported> {
-    match pass.keys_failed(map) {
-        Some(reported) => Err(reported),
-        None => pass.counted_keys(map, at),
-    }
-}
-
-fn count(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
-    Value::Int(match &args[0] {
-        Value::List(all) => all.len() as i64,
-        Value::Str(text) => text.chars().count() as i64,
-        map => within!(all_keys(pass, map, at)).len() as i64,
-    })
-}
-
-fn index(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
+fn index(_: &mut Call<'_>, args: &[Value]) -> Made {
     let found = items(&args[0]).iter().position(|i| i.order(&args[1]) == Ordering::Equal);
-    found.map_or(Value::None, |i| Value::Int(i as i64))
+    Ok(found.map_or(Value::None, |i| Value::Int(i as i64)))
 }
 
 /// Counts what sorting takes.
-fn sorting(pass: &mut Pass<'_>, value: &Value, at: Span) -> Result<(), Reported> {
+fn count_sorting(call: &mut Call<'_>, value: &Value) -> Result<(), Exceeded> {
     let n_rounds = u64::from((items(value).len() as u64 + 1).ilog2());
-    pass.work(value.measure().n_steps().saturating_mul(n_rounds), at)
+    call.budget.work(value.measure().n_steps().saturating_mul(n_rounds))
 }
 
-fn sort(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
-    within!(sorting(pass, &args[0], at));
-    within!(pass.make(items(&args[0]).len() as u64, at));
+fn sort(call: &mut Call<'_>, args: &[Value]) -> Made {
+    count_sorting(call, &args[0])?;
+    call.budget.make(items(&args[0]).len() as u64)?;
     let mut all = items(&args[0]).to_vec();
     all.sort_by(Value::order);
-    Value::List(all.into())
+    Ok(Value::List(all.into()))
 }
 
-fn reverse(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
-    within!(pass.make(items(&args[0]).len() as u64, at));
-    Value::List(items(&args[0]).iter().rev().cloned().collect())
+fn reverse(call: &mut Call<'_>, args: &[Value]) -> Made {
+    call.budget.make(items(&args[0]).len() as u64)?;
+    Ok(Value::List(items(&args[0]).iter().rev().cloned().collect()))
 }
 
-fn set(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
-    within!(sorting(pass, &args[0], at));
-    within!(pass.make(items(&args[0]).len() as u64, at));
-    to_set(items(&args[0]).to_vec())
+fn set(call: &mut Call<'_>, args: &[Value]) -> Made {
+    count_sorting(call, &args[0])?;
+    call.budget.make(items(&args[0]).len() as u64)?;
+    Ok(to_set(items(&args[0]).to_vec()))
 }
 
-fn list(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
-    args[0].clone()
+fn list(_: &mut Call<'_>, args: &[Value]) -> Made {
+    Ok(args[0].clone())
 }
 
-fn flatten(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+fn flatten(call: &mut Call<'_>, args: &[Value]) -> Made {
     let n_items = items(&args[0]).iter().map(|list| items(list).len() as u64).sum();
-    within!(pass.make(n_items, at));
-    Value::List(items(&args[0]).iter().flat_map(|l| items(l).to_vec()).collect())
+    call.budget.make(n_items)?;
+    Ok(Value::List(items(&args[0]).iter().flat_map(|l| items(l).to_vec()).collect()))
 }
 
-fn keys(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
-    Value::List(within!(all_keys(pass, &args[0], at)).into_iter().map(Value::Str).collect())
+fn all(_: &mut Call<'_>, args: &[Value]) -> Made {
+    Ok(Value::Bool(items(&args[0]).iter().all(|v| matches!(v, Value::Bool(true)))))
 }
 
-fn values(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
-    let keys = within!(all_keys(pass, &args[0], at));
-    Value::list(keys.iter().map(|k| pass.entry_of(&args[0], k, at)).collect())
+fn any(_: &mut Call<'_>, args: &[Value]) -> Made {
+    Ok(Value::Bool(items(&args[0]).iter().any(|v| matches!(v, Value::Bool(true)))))
 }
 
-fn all(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
-    Value::Bool(items(&args[0]).iter().all(|v| matches!(v, Value::Bool(true))))
-}
-
-fn any(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
-    Value::Bool(items(&args[0]).iter().any(|v| matches!(v, Value::Bool(true))))
-}
-
-fn unique(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
-    within!(sorting(pass, &args[0], at));
+fn unique(call: &mut Call<'_>, args: &[Value]) -> Made {
+    count_sorting(call, &args[0])?;
     let mut sorted: Vec<&Value> = items(&args[0]).iter().collect();
     sorted.sort_by(|a, b| a.order(b));
-    Value::Bool(sorted.windows(2).all(|w| w[0].order(w[1]) != Ordering::Equal))
+    Ok(Value::Bool(sorted.windows(2).all(|w| w[0].order(w[1]) != Ordering::Equal)))
 }
 
-fn disjoint(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+fn disjoint(call: &mut Call<'_>, args: &[Value]) -> Made {
     let all = items(&args[0]);
     if let Some(Value::Cidr(_)) = all.first() {
         // Each is compared with each.
-        within!(pass.work((all.len() as u64).saturating_mul(all.len() as u64) / 2, at));
+        call.budget.work((all.len() as u64).saturating_mul(all.len() as u64) / 2)?;
         let nets: Vec<_> =
             all.iter().filter_map(|v| if let Value::Cidr(n) = v { Some(n) } else { None }).collect();
         let clash = |i: usize| {
@@ -269,11 +233,12 @@ fn disjoint(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value 
                 .iter()
                 .any(|n| n.contains(&***n) && (n.contains(&**nets[i]) || nets[i].contains(&***n)))
         };
-        return Value::Bool(!(0..nets.len()).any(clash));
+        return Ok(Value::Bool(!(0..nets.len()).any(clash)));
     }
     let n_items = all.iter().map(|list| items(list).len() as u64).sum();
-    within!(sorting(pass, &args[0], at).and_then(|()| pass.make(n_items, at)));
-    pass.unmake(n_items);
+    count_sorting(call, &args[0])?;
+    call.budget.make(n_items)?;
+    call.budget.unmake(n_items);
     let mut sorted: Vec<&Value> = Vec::new();
     for list in all {
         let mut own: Vec<&Value> = items(list).iter().collect();
@@ -282,17 +247,16 @@ fn disjoint(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value 
         sorted.extend(own);
     }
     sorted.sort_by(|a, b| a.order(b));
-    Value::Bool(sorted.windows(2).all(|w| w[0].order(w[1]) != Ordering::Equal))
+    Ok(Value::Bool(sorted.windows(2).all(|w| w[0].order(w[1]) != Ordering::Equal)))
 }
 
-fn sum(pass: &mut Pass<'_>, args: &[Value], types: &[TyId], at: Span) -> Value {
+fn sum(call: &mut Call<'_>, args: &[Value]) -> Made {
     let all = items(&args[0]);
     let total = |f: fn(&Value) -> Option<i64>| all.iter().filter_map(f).try_fold(0i64, i64::checked_add);
     let found = match all.first() {
         Some(Value::Float(_)) => {
-            return Value::Float(
-                all.iter().filter_map(|v| if let Value::Float(n) = v { Some(n) } else { None }).sum(),
-            );
+            let numbers = all.iter().filter_map(|v| if let Value::Float(n) = v { Some(n) } else { None });
+            return Ok(Value::Float(numbers.sum()));
         }
         Some(Value::Size(_)) => {
             total(|v| if let Value::Size(n) = v { Some(*n) } else { None }).map(Value::Size)
@@ -301,17 +265,16 @@ fn sum(pass: &mut Pass<'_>, args: &[Value], types: &[TyId], at: Span) -> Value {
             total(|v| if let Value::Duration(n) = v { Some(*n) } else { None }).map(Value::Duration)
         }
         Some(_) => total(|v| if let Value::Int(n) = v { Some(*n) } else { None }).map(Value::Int),
-        None => Some(zero(pass, types)),
+        None => Some(zero(call)),
     };
-    found.unwrap_or_else(|| pass.fail(errors::arithmetic(at, "the sum is too large")))
+    found.ok_or_else(|| Failure::Arithmetic("the sum is too large".into()))
 }
 
 /// The sum of nothing, by the type of the items.
-fn zero(pass: &Pass<'_>, types: &[TyId]) -> Value {
-    let types_table = &pass.eng.program.types;
-    let item = types.first().map(|t| match types_table.get(*t) {
-        crate::types::ty::Ty::List(item) => *item,
-        _ => *t,
+fn zero(call: &Call<'_>) -> Value {
+    let item = call.of.first().map(|ty| match call.types.get(*ty) {
+        Ty::List(item) => *item,
+        _ => *ty,
     });
     match item {
         Some(TyId::FLOAT) => Value::Float(0.0),
@@ -319,56 +282,4 @@ fn zero(pass: &Pass<'_>, types: &[TyId]) -> Value {
         Some(TyId::DURATION) => Value::Duration(0),
         _ => Value::Int(0),
     }
-}
-
-/// What proves a check wrong: the rounds of a generator that break it, in words.
-pub fn witnesses(name: &str, items: &[Value], labels: &[String]) -> Vec<Witness> {
-    let mut out = Vec::new();
-    match name {
-        "all" => {
-            for (i, (item, label)) in items.iter().zip(labels).enumerate() {
-                if matches!(item, Value::Bool(false)) {
-                    out.push(Witness { text: format!("not for {label}"), rounds: vec![i] });
-                }
-            }
-        }
-        "unique" => {
-            let mut order: Vec<usize> = (0..items.len()).collect();
-            order.sort_by(|a, b| items[*a].order(&items[*b]).then(a.cmp(b)));
-            for pair in order.windows(2) {
-                if items[pair[0]].order(&items[pair[1]]) == Ordering::Equal {
-                    let value = super::super::settle::plain(&items[pair[0]]);
-                    let text = format!("{value} for {} and for {}", labels[pair[0]], labels[pair[1]]);
-                    out.push(Witness { text, rounds: pair.to_vec() });
-                }
-            }
-        }
-        "disjoint" => {
-            let as_items = |v: &Value| -> Items {
-                match v {
-                    Value::List(all) => all.clone(),
-                    other => vec![other.clone()].into(),
-                }
-            };
-            'outer: for (i, a) in items.iter().enumerate() {
-                for (j, b) in items.iter().enumerate().skip(i + 1) {
-                    let shared = match (a, b) {
-                        (Value::Cidr(x), Value::Cidr(y)) => x.contains(&**y) || y.contains(&**x),
-                        _ => as_items(a)
-                            .iter()
-                            .any(|x| as_items(b).iter().any(|y| x.order(y) == Ordering::Equal)),
-                    };
-                    if shared {
-                        let text = format!("{} and {} share something", labels[i], labels[j]);
-                        out.push(Witness { text, rounds: vec![i, j] });
-                        if out.len() > 5 {
-                            break 'outer;
-                        }
-                    }
-                }
-            }
-        }
-        _ => {}
-    }
-    out
 }

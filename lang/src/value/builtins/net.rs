@@ -1,12 +1,7 @@
 //! Addresses and networks.
 
-use super::super::errors;
-use super::super::ops::move_ip;
-use super::super::pass::Pass;
-use super::Builtin;
+use super::builtin::{Builtin, Call, Failure, Made};
 use crate::live::Value;
-use crate::source::Span;
-use crate::types::ty::TyId;
 use ipnet::IpNet;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -96,81 +91,90 @@ fn net(value: &Value) -> Option<&IpNet> {
     }
 }
 
-fn host(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
-    let (Some(net), Value::Int(n)) = (net(&args[0]), &args[1]) else {
-        return pass.failed(at, &[&args[0], &args[1]]);
-    };
+fn host(_: &mut Call<'_>, args: &[Value]) -> Made {
+    let (Some(net), Value::Int(n)) = (net(&args[0]), &args[1]) else { return Err(Failure::NotOfType) };
     match move_ip(net.network(), *n).filter(|ip| *n >= 0 && net.contains(ip)) {
-        Some(ip) => Value::Ip(ip),
-        None => pass.fail(errors::arithmetic(at, format!("{net} has no address number {n}"))),
+        Some(ip) => Ok(Value::Ip(ip)),
+        None => Err(Failure::Arithmetic(format!("{net} has no address number {n}"))),
     }
 }
 
-fn address(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
-    net(&args[0]).map_or_else(|| pass.failed(at, &[&args[0]]), |n| Value::Ip(n.network()))
+fn address(_: &mut Call<'_>, args: &[Value]) -> Made {
+    net(&args[0]).map(|n| Value::Ip(n.network())).ok_or(Failure::NotOfType)
 }
 
-fn last(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
-    net(&args[0]).map_or_else(|| pass.failed(at, &[&args[0]]), |n| Value::Ip(n.broadcast()))
+fn last(_: &mut Call<'_>, args: &[Value]) -> Made {
+    net(&args[0]).map(|n| Value::Ip(n.broadcast())).ok_or(Failure::NotOfType)
 }
 
-fn prefix(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
-    net(&args[0]).map_or_else(|| pass.failed(at, &[&args[0]]), |n| Value::Int(i64::from(n.prefix_len())))
+fn prefix(_: &mut Call<'_>, args: &[Value]) -> Made {
+    net(&args[0]).map(|n| Value::Int(i64::from(n.prefix_len()))).ok_or(Failure::NotOfType)
 }
 
-fn netmask(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
-    net(&args[0]).map_or_else(|| pass.failed(at, &[&args[0]]), |n| Value::Ip(n.netmask()))
+fn netmask(_: &mut Call<'_>, args: &[Value]) -> Made {
+    net(&args[0]).map(|n| Value::Ip(n.netmask())).ok_or(Failure::NotOfType)
 }
 
-fn subnet(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+fn subnet(_: &mut Call<'_>, args: &[Value]) -> Made {
     let (Some(net), Value::Int(prefix), Value::Int(n)) = (net(&args[0]), &args[1], &args[2]) else {
-        return pass.failed(at, &[&args[0], &args[1]]);
+        return Err(Failure::NotOfType);
     };
     let found = u8::try_from(*prefix)
         .ok()
         .and_then(|p| net.trunc().subnets(p).ok())
         .and_then(|mut all| usize::try_from(*n).ok().filter(|n| *n < 1 << 24).and_then(|n| all.nth(n)));
     match found {
-        Some(found) => Value::Cidr(Arc::new(found)),
-        None => {
-            pass.fail(errors::arithmetic(at, format!("{net} has no network number {n} with prefix {prefix}")))
-        }
+        Some(found) => Ok(Value::Cidr(Arc::new(found))),
+        None => Err(Failure::Arithmetic(format!("{net} has no network number {n} with prefix {prefix}"))),
     }
 }
 
-fn ip_version(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+fn ip_version(_: &mut Call<'_>, args: &[Value]) -> Made {
     match &args[0] {
-        Value::Ip(ip) => Value::Int(if ip.is_ipv4() { 4 } else { 6 }),
-        _ => pass.failed(at, &[&args[0]]),
+        Value::Ip(ip) => Ok(Value::Int(if ip.is_ipv4() { 4 } else { 6 })),
+        _ => Err(Failure::NotOfType),
     }
 }
 
-fn ip_numbers(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+fn ip_numbers(_: &mut Call<'_>, args: &[Value]) -> Made {
     match &args[0] {
         Value::Ip(IpAddr::V4(ip)) => {
-            Value::List(ip.octets().map(|it| Value::Int(i64::from(it))).into_iter().collect())
+            Ok(Value::List(ip.octets().map(|it| Value::Int(i64::from(it))).into_iter().collect()))
         }
         Value::Ip(IpAddr::V6(ip)) => {
-            Value::List(ip.segments().map(|it| Value::Int(i64::from(it))).into_iter().collect())
+            Ok(Value::List(ip.segments().map(|it| Value::Int(i64::from(it))).into_iter().collect()))
         }
-        _ => pass.failed(at, &[&args[0]]),
+        _ => Err(Failure::NotOfType),
     }
 }
 
-fn ip(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
-    let Value::Str(text) = &args[0] else { return pass.failed(at, &[&args[0]]) };
-    match text.parse() {
-        Ok(ip) => Value::Ip(ip),
-        Err(_) => pass.fail(errors::bad_text(at, format!("`{text}` is not an address"), None)),
-    }
+fn ip(_: &mut Call<'_>, args: &[Value]) -> Made {
+    let Value::Str(text) = &args[0] else { return Err(Failure::NotOfType) };
+    text.parse().map(Value::Ip).map_err(|_| Failure::Text(format!("`{text}` is not an address"), None))
 }
 
-fn cidr(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
-    let (Value::Ip(ip), Value::Int(prefix)) = (&args[0], &args[1]) else {
-        return pass.failed(at, &[&args[0], &args[1]]);
-    };
+fn cidr(_: &mut Call<'_>, args: &[Value]) -> Made {
+    let (Value::Ip(ip), Value::Int(prefix)) = (&args[0], &args[1]) else { return Err(Failure::NotOfType) };
     match u8::try_from(*prefix).ok().and_then(|p| IpNet::new(*ip, p).ok()) {
-        Some(net) => Value::Cidr(Arc::new(net)),
-        None => pass.fail(errors::arithmetic(at, format!("{prefix} is no length of a prefix"))),
+        Some(net) => Ok(Value::Cidr(Arc::new(net))),
+        None => Err(Failure::Arithmetic(format!("{prefix} is no length of a prefix"))),
+    }
+}
+
+/// An address moved by a number.
+pub fn move_ip(ip: IpAddr, by: i64) -> Option<IpAddr> {
+    match ip {
+        IpAddr::V4(ip) => {
+            let moved = i64::from(u32::from(ip)).checked_add(by)?;
+            Some(IpAddr::V4(u32::try_from(moved).ok()?.into()))
+        }
+        IpAddr::V6(ip) => {
+            let moved = if by < 0 {
+                u128::from(ip).checked_sub(u128::from(by.unsigned_abs()))?
+            } else {
+                u128::from(ip).checked_add(by as u128)?
+            };
+            Some(IpAddr::V6(moved.into()))
+        }
     }
 }

@@ -1,11 +1,7 @@
 //! Numbers, durations and sizes.
 
-use super::super::errors;
-use super::super::pass::Pass;
-use super::Builtin;
+use super::builtin::{Builtin, Call, Failure, Made};
 use crate::live::Value;
-use crate::source::Span;
-use crate::types::ty::TyId;
 use std::cmp::Ordering;
 
 const N: &str = "Numbers";
@@ -45,7 +41,7 @@ pub(super) static ALL: [Builtin; 16] = [
         "(Duration) -> Int",
         "In milliseconds.",
         ("(2s).ms", "2000"),
-        |p, a, _, at| duration(p, at, a, 1),
+        |_, args| duration(args, 1),
     ),
     Builtin::new(
         D,
@@ -53,7 +49,7 @@ pub(super) static ALL: [Builtin; 16] = [
         "(Duration) -> Int",
         "In whole seconds.",
         ("(4h).seconds", "14400"),
-        |p, a, _, at| duration(p, at, a, 1000),
+        |_, args| duration(args, 1000),
     ),
     Builtin::new(
         D,
@@ -61,7 +57,7 @@ pub(super) static ALL: [Builtin; 16] = [
         "(Duration) -> Int",
         "In whole minutes.",
         ("(4h).minutes", "240"),
-        |p, a, _, at| duration(p, at, a, 60_000),
+        |_, args| duration(args, 60_000),
     ),
     Builtin::new(
         D,
@@ -69,7 +65,7 @@ pub(super) static ALL: [Builtin; 16] = [
         "(Duration) -> Int",
         "In whole hours.",
         ("(4h).hours", "4"),
-        |p, a, _, at| duration(p, at, a, 3_600_000),
+        |_, args| duration(args, 3_600_000),
     ),
     Builtin::new(
         D,
@@ -77,19 +73,19 @@ pub(super) static ALL: [Builtin; 16] = [
         "(Duration) -> Int",
         "In whole days.",
         ("(48h).days", "2"),
-        |p, a, _, at| duration(p, at, a, 86_400_000),
+        |_, args| duration(args, 86_400_000),
     ),
-    Builtin::new(S, "Size.bytes", "(Size) -> Int", "In bytes.", ("(1KiB).bytes", "1024"), |p, a, _, at| {
-        size(p, at, a, 1)
+    Builtin::new(S, "Size.bytes", "(Size) -> Int", "In bytes.", ("(1KiB).bytes", "1024"), |_, args| {
+        size(args, 1)
     }),
-    Builtin::new(S, "Size.KiB", "(Size) -> Int", "In whole KiB.", ("(1MiB).KiB", "1024"), |p, a, _, at| {
-        size(p, at, a, 1 << 10)
+    Builtin::new(S, "Size.KiB", "(Size) -> Int", "In whole KiB.", ("(1MiB).KiB", "1024"), |_, args| {
+        size(args, 1 << 10)
     }),
-    Builtin::new(S, "Size.MiB", "(Size) -> Int", "In whole MiB.", ("(8GiB).MiB", "8192"), |p, a, _, at| {
-        size(p, at, a, 1 << 20)
+    Builtin::new(S, "Size.MiB", "(Size) -> Int", "In whole MiB.", ("(8GiB).MiB", "8192"), |_, args| {
+        size(args, 1 << 20)
     }),
-    Builtin::new(S, "Size.GiB", "(Size) -> Int", "In whole GiB.", ("(8GiB).GiB", "8"), |p, a, _, at| {
-        size(p, at, a, 1 << 30)
+    Builtin::new(S, "Size.GiB", "(Size) -> Int", "In whole GiB.", ("(8GiB).GiB", "8"), |_, args| {
+        size(args, 1 << 30)
     }),
     Builtin::new(
         S,
@@ -97,7 +93,7 @@ pub(super) static ALL: [Builtin; 16] = [
         "(Size) -> Int",
         "In whole MB, of 1000 kB each.",
         ("(2GB).MB", "2000"),
-        |p, a, _, at| size(p, at, a, 1_000_000),
+        |_, args| size(args, 1_000_000),
     ),
     Builtin::new(
         S,
@@ -105,58 +101,61 @@ pub(super) static ALL: [Builtin; 16] = [
         "(Size) -> Int",
         "In whole GB, of 1000 MB each.",
         ("(2TB).GB", "2000"),
-        |p, a, _, at| size(p, at, a, 1_000_000_000),
+        |_, args| size(args, 1_000_000_000),
     ),
 ];
 
-fn min(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
-    if args[0].order(&args[1]) == Ordering::Greater { args[1].clone() } else { args[0].clone() }
+fn min(_: &mut Call<'_>, args: &[Value]) -> Made {
+    let greater = args[0].order(&args[1]) == Ordering::Greater;
+    Ok(args[usize::from(greater)].clone())
 }
 
-fn max(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
-    if args[0].order(&args[1]) == Ordering::Less { args[1].clone() } else { args[0].clone() }
+fn max(_: &mut Call<'_>, args: &[Value]) -> Made {
+    let less = args[0].order(&args[1]) == Ordering::Less;
+    Ok(args[usize::from(less)].clone())
 }
 
-fn abs(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+fn abs(_: &mut Call<'_>, args: &[Value]) -> Made {
     match &args[0] {
-        Value::Int(n) => match n.checked_abs() {
-            Some(n) => Value::Int(n),
-            None => pass.fail(errors::arithmetic(at, "the result is too large")),
-        },
-        Value::Float(n) => Value::Float(n.abs()),
-        _ => pass.failed(at, &[&args[0]]),
+        Value::Int(n) => n.checked_abs().map(Value::Int).ok_or_else(too_large),
+        Value::Float(n) => Ok(Value::Float(n.abs())),
+        _ => Err(Failure::NotOfType),
     }
 }
 
-fn float(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+fn float(_: &mut Call<'_>, args: &[Value]) -> Made {
     match &args[0] {
-        Value::Int(n) => Value::Float(*n as f64),
-        _ => pass.failed(at, &[&args[0]]),
+        Value::Int(n) => Ok(Value::Float(*n as f64)),
+        _ => Err(Failure::NotOfType),
     }
 }
 
-fn int(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+fn int(_: &mut Call<'_>, args: &[Value]) -> Made {
     match &args[0] {
-        Value::Str(text) => match text.trim().parse() {
-            Ok(n) => Value::Int(n),
-            Err(_) => pass.fail(errors::bad_text(at, format!("`{text}` is not a number"), None)),
-        },
+        Value::Str(text) => {
+            let number = text.trim().parse().map(Value::Int);
+            number.map_err(|_| Failure::Text(format!("`{text}` is not a number"), None))
+        }
         // A Float has 53 bits: beyond that its whole part is no exact number.
-        Value::Float(n) if n.abs() < 9_007_199_254_740_992.0 => Value::Int(n.trunc() as i64),
-        _ => pass.fail(errors::arithmetic(at, "the result is too large")),
+        Value::Float(n) if n.abs() < 9_007_199_254_740_992.0 => Ok(Value::Int(n.trunc() as i64)),
+        _ => Err(too_large()),
     }
 }
 
-fn duration(pass: &mut Pass<'_>, at: Span, args: &[Value], unit: i64) -> Value {
+fn too_large() -> Failure {
+    Failure::Arithmetic("the result is too large".into())
+}
+
+fn duration(args: &[Value], unit: i64) -> Made {
     match &args[0] {
-        Value::Duration(ms) => Value::Int(ms / unit),
-        other => pass.failed(at, &[other]),
+        Value::Duration(ms) => Ok(Value::Int(ms / unit)),
+        _ => Err(Failure::NotOfType),
     }
 }
 
-fn size(pass: &mut Pass<'_>, at: Span, args: &[Value], unit: i64) -> Value {
+fn size(args: &[Value], unit: i64) -> Made {
     match &args[0] {
-        Value::Size(bytes) => Value::Int(bytes / unit),
-        other => pass.failed(at, &[other]),
+        Value::Size(bytes) => Ok(Value::Int(bytes / unit)),
+        _ => Err(Failure::NotOfType),
     }
 }

@@ -1,14 +1,10 @@
 //! Secrets: names now, texts on the host.
 
-use super::super::budget::within;
-use super::super::errors;
-use super::super::pass::Pass;
-use super::Builtin;
+use super::super::budget::Exceeded;
+use super::builtin::{Builtin, Call, Failure, Made};
 use crate::data::{Encode, SecretPart, encode_secret};
-use crate::diag::Reported;
 use crate::live::Value;
-use crate::source::Span;
-use crate::types::ty::TyId;
+use std::sync::Arc;
 
 const G: &str = "Secrets";
 
@@ -18,7 +14,7 @@ pub(super) static ALL: [Builtin; 5] = [
         "secret",
         "(Str) -> Secret",
         "The secret of a name; it is filled in on the host.",
-        ("1", "1"),
+        ("rendered(text_file(secret(\"shop/db\")))", "\"<secret shop/db>\""),
         secret,
     ),
     Builtin::new(
@@ -26,7 +22,7 @@ pub(super) static ALL: [Builtin; 5] = [
         "secret_part",
         "(Str, Str) -> Secret",
         "One part of a secret that has several, like the `key` of a certificate.",
-        ("1", "1"),
+        ("rendered(text_file(secret_part(\"shop/tls\", \"key\")))", "\"<secret shop/tls.key>\""),
         secret_part,
     ),
     Builtin::new(
@@ -55,72 +51,68 @@ pub(super) static ALL: [Builtin; 5] = [
     ),
 ];
 
-fn secret(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
-    args[0].as_str().map_or_else(|| pass.failed(at, &[&args[0]]), |name| Pass::secret_value(name, None))
-}
-
-fn secret_part(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
-    match (&args[0], &args[1]) {
-        (Value::Str(name), Value::Str(part)) => Pass::secret_value(name, Some(part.clone())),
-        _ => pass.failed(at, &[&args[0], &args[1]]),
+fn secret(_: &mut Call<'_>, args: &[Value]) -> Made {
+    match &args[0] {
+        Value::Str(name) => Ok(secret_value(name, None)),
+        _ => Err(Failure::NotOfType),
     }
 }
 
-fn encoded(
-    pass: &mut Pass<'_>,
-    value: &Value,
-    at: Span,
-    encode: &Encode,
-    plain: impl Fn(&str) -> String,
-) -> Value {
+fn secret_part(_: &mut Call<'_>, args: &[Value]) -> Made {
+    match (&args[0], &args[1]) {
+        (Value::Str(name), Value::Str(part)) => Ok(secret_value(name, Some(part.clone()))),
+        _ => Err(Failure::NotOfType),
+    }
+}
+
+fn encoded(call: &mut Call<'_>, value: &Value, encode: &Encode, plain: impl Fn(&str) -> String) -> Made {
     // Percent-encoding makes three characters of one.
-    within!(count(pass, value, 3, at));
+    count(call, value, 3)?;
     match value {
-        Value::Str(text) => Value::Str(plain(text).into()),
-        Value::Secret(parts) => match encode_secret(parts, encode, plain) {
-            Some(parts) => Value::Secret(parts),
-            None => encoded_already(pass, at),
-        },
-        other => pass.failed(at, &[other]),
+        Value::Str(text) => Ok(Value::Str(plain(text).into())),
+        Value::Secret(parts) => {
+            encode_secret(parts, encode, plain).map(Value::Secret).ok_or_else(encoded_already)
+        }
+        _ => Err(Failure::NotOfType),
     }
 }
 
 /// Counts what encoding makes, where one byte becomes up to so many.
-pub(super) fn count(pass: &mut Pass<'_>, value: &Value, times: u64, at: Span) -> Result<(), Reported> {
+pub(super) fn count(call: &mut Call<'_>, value: &Value, times: u64) -> Result<(), Exceeded> {
     let n_bytes = |text: &str| (text.len() as u64).saturating_mul(times);
     match value {
-        Value::Str(text) => pass.make_text(n_bytes(text), at),
+        Value::Str(text) => call.budget.make_text(n_bytes(text)),
         Value::Secret(parts) => parts.iter().try_for_each(|part| match part {
-            SecretPart::Text(text) => pass.make_text(n_bytes(text), at),
-            SecretPart::Name { .. } => pass.make(1, at),
+            SecretPart::Text(text) => call.budget.make_text(n_bytes(text)),
+            SecretPart::Name { .. } => call.budget.make(1),
         }),
         _ => Ok(()),
     }
 }
 
-pub(super) fn encoded_already(pass: &mut Pass<'_>, at: Span) -> Value {
+pub(super) fn encoded_already() -> Failure {
     let help = Some("encode each secret once, where it goes into its text");
-    pass.fail(errors::bad_text(at, "this secret is encoded already", help))
+    Failure::Text("this secret is encoded already".into(), help)
 }
 
-fn urlencode(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
-    encoded(pass, &args[0], at, &Encode::Url, percent)
+fn urlencode(call: &mut Call<'_>, args: &[Value]) -> Made {
+    encoded(call, &args[0], &Encode::Url, percent)
 }
 
-fn base64(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+fn base64(call: &mut Call<'_>, args: &[Value]) -> Made {
     if let Value::Secret(parts) = &args[0]
         && parts.len() > 1
     {
         // Base64 of a text is not the text of the base64 of its parts.
         let help = Some("encode the secret alone, outside of any text");
-        return pass.fail(errors::bad_text(at, "base64 of a text around a secret", help));
+        return Err(Failure::Text("base64 of a text around a secret".into(), help));
     }
-    encoded(pass, &args[0], at, &Encode::Base64, sixty_four)
+    encoded(call, &args[0], &Encode::Base64, sixty_four)
 }
 
-fn escape(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
-    let Value::Str(which) = &args[1] else { return pass.failed(at, &[&args[1]]) };
-    encoded(pass, &args[0], at, &Encode::Escape(which.clone()), |text| {
+fn escape(call: &mut Call<'_>, args: &[Value]) -> Made {
+    let Value::Str(which) = &args[1] else { return Err(Failure::NotOfType) };
+    encoded(call, &args[0], &Encode::Escape(which.clone()), |text| {
         let slash = |c: char| which.contains(c).then_some('\\');
         text.chars().flat_map(|c| slash(c).into_iter().chain([c])).collect()
     })
@@ -150,4 +142,14 @@ fn sixty_four(text: &str) -> String {
         }
     }
     out
+}
+
+/// A secret by name.
+fn secret_value(name: &Arc<str>, part: Option<Arc<str>>) -> Value {
+    Value::Secret(Arc::from([SecretPart::Name {
+        name: name.clone(),
+        part,
+        encode: Encode::Plain,
+        limits: Arc::from([]),
+    }]))
 }

@@ -1,13 +1,9 @@
 //! Texts, patterns, versions, digests and documents.
 
-use super::super::budget::within;
-use super::super::errors;
-use super::super::pass::Pass;
-use super::Builtin;
+use super::builtin::{Builtin, Call, Failure, Made};
 use crate::data::SecretPart;
 use crate::live::{Template, Value};
-use crate::source::Span;
-use crate::types::ty::TyId;
+use crate::source::FileId;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -112,16 +108,24 @@ pub(super) static ALL: [Builtin; 17] = [
         "The first 16 hex digits of the SHA-256 of a value that holds no secret.",
         ("digest([\"a\"]) == digest([\"a\"])", "true"),
         digest,
-    ),
+    )
+    .whole(),
     Builtin::new(
         G,
         "template",
         "(Str, Tree) -> Tree",
         "A file made by a template; rendered later, so it has no length and no digest.",
-        ("1", "1"),
+        ("rendered(text_file(template(\"./shop.conf.j2\", { port = 80 })))", "\"listen 80\\n\""),
         template,
     ),
-    Builtin::new(G, "file", "(Str) -> Str", "The text of a file beside the description.", ("1", "1"), file),
+    Builtin::new(
+        G,
+        "file",
+        "(Str) -> Str",
+        "The text of a file beside the description.",
+        ("file(\"./motd.txt\")", "\"Welcome\\n\""),
+        file,
+    ),
     Builtin::new(
         G,
         "to_json",
@@ -129,7 +133,8 @@ pub(super) static ALL: [Builtin; 17] = [
         "A document as one line of JSON; it holds no secret.",
         ("to_json({ a = [1, \"b\"] })", "\"{\\\"a\\\":[1,\\\"b\\\"]}\""),
         to_json,
-    ),
+    )
+    .tree(),
 ];
 
 fn text(value: &Value) -> &str {
@@ -144,15 +149,15 @@ fn length(value: &Value) -> u64 {
     text(value).len() as u64
 }
 
-fn join(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
-    let Value::List(all) = &args[0] else { return pass.failed(at, &[&args[0], &args[1]]) };
+fn join(call: &mut Call<'_>, args: &[Value]) -> Made {
+    let Value::List(all) = &args[0] else { return Err(Failure::NotOfType) };
     let between = text(&args[1]);
     // Every item may be a text of its own, and what is between them comes with each.
     let n_bytes = args[0].measure().n_bytes;
     let n_between = (all.len() as u64).saturating_mul(length(&args[1]));
-    within!(pass.make_text(n_bytes.saturating_add(n_between), at));
+    call.budget.make_text(n_bytes.saturating_add(n_between))?;
     if all.iter().any(|v| matches!(v, Value::Secret(_))) {
-        within!(pass.make(args[0].measure().n_values.saturating_mul(2), at));
+        call.budget.make(args[0].measure().n_values.saturating_mul(2))?;
         let mut parts: Vec<SecretPart> = Vec::new();
         for (i, item) in all.iter().enumerate() {
             if i > 0 && !between.is_empty() {
@@ -163,59 +168,59 @@ fn join(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
                 other => parts.push(SecretPart::Text(text(other).into())),
             }
         }
-        return Value::Secret(parts.into());
+        return Ok(Value::Secret(parts.into()));
     }
-    Value::Str(all.iter().map(text).collect::<Vec<_>>().join(between).into())
+    Ok(Value::Str(all.iter().map(text).collect::<Vec<_>>().join(between).into()))
 }
 
 /// What each small text takes besides its bytes.
 const SMALL_TEXT: u64 = 16;
 
-fn split(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+fn split(call: &mut Call<'_>, args: &[Value]) -> Made {
     let (whole, between) = (text(&args[0]), text(&args[1]));
     let n_pieces = whole.matches(between).count() as u64 + 1;
-    within!(pass.make(n_pieces, at));
-    within!(pass.make_text((whole.len() as u64).saturating_add(n_pieces.saturating_mul(SMALL_TEXT)), at));
+    call.budget.make(n_pieces)?;
+    call.budget.make_text((whole.len() as u64).saturating_add(n_pieces.saturating_mul(SMALL_TEXT)))?;
     if between.is_empty() {
-        return Value::List(whole.chars().map(|c| Value::str(&c.to_string())).collect());
+        return Ok(Value::List(whole.chars().map(|c| Value::str(&c.to_string())).collect()));
     }
-    Value::List(whole.split(between).map(Value::str).collect())
+    Ok(Value::List(whole.split(between).map(Value::str).collect()))
 }
 
-fn replace(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+fn replace(call: &mut Call<'_>, args: &[Value]) -> Made {
     let n_times = text(&args[0]).matches(text(&args[1])).count() as u64;
-    within!(pass.make_text(n_times.saturating_mul(length(&args[2])).saturating_add(length(&args[0])), at));
-    Value::Str(text(&args[0]).replace(text(&args[1]), text(&args[2])).into())
+    call.budget.make_text(n_times.saturating_mul(length(&args[2])).saturating_add(length(&args[0])))?;
+    Ok(Value::Str(text(&args[0]).replace(text(&args[1]), text(&args[2])).into()))
 }
 
 /// A capital letter may take three times the bytes of a small one.
 const MOST_BY_CASE: u64 = 3;
 
-fn upper(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
-    within!(pass.make_text(length(&args[0]).saturating_mul(MOST_BY_CASE), at));
-    Value::Str(text(&args[0]).to_uppercase().into())
+fn upper(call: &mut Call<'_>, args: &[Value]) -> Made {
+    call.budget.make_text(length(&args[0]).saturating_mul(MOST_BY_CASE))?;
+    Ok(Value::Str(text(&args[0]).to_uppercase().into()))
 }
 
-fn lower(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
-    within!(pass.make_text(length(&args[0]).saturating_mul(MOST_BY_CASE), at));
-    Value::Str(text(&args[0]).to_lowercase().into())
+fn lower(call: &mut Call<'_>, args: &[Value]) -> Made {
+    call.budget.make_text(length(&args[0]).saturating_mul(MOST_BY_CASE))?;
+    Ok(Value::Str(text(&args[0]).to_lowercase().into()))
 }
 
-fn trim(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
-    within!(pass.make_text(length(&args[0]), at));
-    Value::str(text(&args[0]).trim())
+fn trim(call: &mut Call<'_>, args: &[Value]) -> Made {
+    call.budget.make_text(length(&args[0]))?;
+    Ok(Value::str(text(&args[0]).trim()))
 }
 
-fn starts_with(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
-    Value::Bool(text(&args[0]).starts_with(text(&args[1])))
+fn starts_with(_: &mut Call<'_>, args: &[Value]) -> Made {
+    Ok(Value::Bool(text(&args[0]).starts_with(text(&args[1]))))
 }
 
-fn ends_with(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
-    Value::Bool(text(&args[0]).ends_with(text(&args[1])))
+fn ends_with(_: &mut Call<'_>, args: &[Value]) -> Made {
+    Ok(Value::Bool(text(&args[0]).ends_with(text(&args[1]))))
 }
 
-fn contains(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
-    Value::Bool(text(&args[0]).contains(text(&args[1])))
+fn contains(_: &mut Call<'_>, args: &[Value]) -> Made {
+    Ok(Value::Bool(text(&args[0]).contains(text(&args[1]))))
 }
 
 /// How large a compiled pattern may be, in bytes: the one that is enough is what compiling and matching are counted by.
@@ -289,67 +294,60 @@ fn compiled(pattern: &str) -> Result<Pattern, regex::Error> {
     Ok(made)
 }
 
-fn matches(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+fn matches(call: &mut Call<'_>, args: &[Value]) -> Made {
     let (whole, pattern) = (text(&args[0]), text(&args[1]));
     match compiled(pattern) {
         Ok(found) => {
             // Whether it was compiled before depends on other threads, so only what the description itself names is free.
-            let compiling = if pass.eng.patterns.contains(pattern) { 0 } else { found.size / 4 };
+            let compiling = if call.patterns.contains(pattern) { 0 } else { found.size / 4 };
             let matching = (whole.len() as u64).saturating_mul(found.size / 2048);
-            within!(pass.work(compiling.saturating_add(matching), at));
-            Value::Bool(found.regex.is_match(whole))
+            call.budget.work(compiling.saturating_add(matching))?;
+            Ok(Value::Bool(found.regex.is_match(whole)))
         }
         Err(regex::Error::CompiledTooBig(_)) => {
-            pass.fail(errors::large_pattern(at, PATTERN_SIZES[PATTERN_SIZES.len() - 1] >> 20))
+            Err(Failure::LargePattern(PATTERN_SIZES[PATTERN_SIZES.len() - 1] >> 20))
         }
         Err(why) => {
             let why = why.to_string();
             let why = why.lines().last().unwrap_or("").trim().trim_start_matches("error: ");
-            pass.fail(errors::bad_text(at, format!("this regular expression cannot be read: {why}"), None))
+            Err(Failure::Text(format!("this regular expression cannot be read: {why}"), None))
         }
     }
 }
 
-fn basename(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
-    within!(pass.make_text(length(&args[0]), at));
-    Value::str(text(&args[0]).rsplit('/').next().unwrap_or(""))
+fn basename(call: &mut Call<'_>, args: &[Value]) -> Made {
+    call.budget.make_text(length(&args[0]))?;
+    Ok(Value::str(text(&args[0]).rsplit('/').next().unwrap_or("")))
 }
 
-fn dirname(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
-    within!(pass.make_text(length(&args[0]), at));
-    match text(&args[0]).rsplit_once('/') {
+fn dirname(call: &mut Call<'_>, args: &[Value]) -> Made {
+    call.budget.make_text(length(&args[0]))?;
+    Ok(match text(&args[0]).rsplit_once('/') {
         Some(("", _)) => Value::str("/"),
         Some((dir, _)) => Value::str(dir),
         None => Value::str("."),
-    }
+    })
 }
 
-fn version(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
+fn version(_: &mut Call<'_>, args: &[Value]) -> Made {
     let whole = text(&args[0]);
     if whole.starts_with(|c: char| c.is_ascii_digit()) {
-        return Value::Version(whole.into());
+        return Ok(Value::Version(whole.into()));
     }
-    pass.fail(errors::bad_text(
-        at,
-        format!("`{whole}` is not a version"),
-        Some("a version begins with a number, as in `5.4`"),
-    ))
+    let help = Some("a version begins with a number, as in `5.4`");
+    Err(Failure::Text(format!("`{whole}` is not a version"), help))
 }
 
 /// Steps that writing one value as text takes.
 const WRITING: u64 = 8;
 
-fn digest(pass: &mut Pass<'_>, args: &[Value], types: &[TyId], at: Span) -> Value {
-    let settled = match types.first() {
-        Some(ty) => pass.settle(&args[0], *ty, at),
-        None => args[0].clone(),
-    };
-    let measure = settled.measure();
-    within!(pass.work(measure.n_values.saturating_mul(WRITING).saturating_add(measure.n_bytes / 8), at));
+fn digest(call: &mut Call<'_>, args: &[Value]) -> Made {
+    let measure = args[0].measure();
+    call.budget.work(measure.n_values.saturating_mul(WRITING).saturating_add(measure.n_bytes / 8))?;
     let mut bytes = Vec::new();
-    canonical(&settled, &mut bytes);
+    canonical(&args[0], &mut bytes);
     let full = Sha256::digest(&bytes);
-    Value::Str(full.iter().take(8).map(|b| format!("{b:02x}")).collect::<String>().into())
+    Ok(Value::Str(full.iter().take(8).map(|b| format!("{b:02x}")).collect::<String>().into()))
 }
 
 /// Bytes that are equal exactly for equal values.
@@ -371,52 +369,47 @@ fn canonical(value: &Value, out: &mut Vec<u8>) {
             payload.iter().flat_map(|p| p.iter()).for_each(|v| canonical(v, out));
         }
         other => {
-            let plain = super::super::settle::plain(other);
+            let plain = super::super::format::plain(other);
             out.extend(format!("{}:{plain};", plain.len()).bytes());
         }
     }
 }
 
-fn template(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
-    let (Value::Str(name), Value::Str(text), Value::Int(start)) = (&args[0], &args[1], &args[2]) else {
-        return pass.failed(at, &[&args[0], &args[1]]);
+fn template(call: &mut Call<'_>, args: &[Value]) -> Made {
+    let (Value::Str(name), Value::Str(text), Value::Int(file)) = (&args[0], &args[1], &args[2]) else {
+        return Err(Failure::NotOfType);
     };
-    Value::Template(Arc::new(Template {
+    Ok(Value::Template(Arc::new(Template {
         name: name.clone(),
         text: text.clone(),
-        start: *start as u32,
+        file: FileId(*file as u16),
         value: args[3].clone(),
-        at,
-    }))
+        at: call.at,
+    })))
 }
 
-fn file(_: &mut Pass<'_>, args: &[Value], _: &[TyId], _: Span) -> Value {
-    args[0].clone()
+fn file(_: &mut Call<'_>, args: &[Value]) -> Made {
+    Ok(args[0].clone())
 }
 
-fn to_json(pass: &mut Pass<'_>, args: &[Value], _: &[TyId], at: Span) -> Value {
-    let settled = pass.settle(&args[0], TyId::TREE, at);
-    let measure = settled.measure();
+fn to_json(call: &mut Call<'_>, args: &[Value]) -> Made {
+    let measure = args[0].measure();
     // A character that is written as its number takes six.
     let n_bytes = measure.n_values.saturating_mul(24).saturating_add(measure.n_bytes.saturating_mul(6));
-    within!(
-        pass.work(measure.n_values.saturating_mul(WRITING), at).and_then(|()| pass.make_text(n_bytes, at))
-    );
+    call.budget.work(measure.n_values.saturating_mul(WRITING))?;
+    call.budget.make_text(n_bytes)?;
     let mut out = String::new();
-    match json(&settled, &mut out) {
-        Ok(()) => Value::Str(out.into()),
-        Err(what) => pass.fail(errors::bad_text(
-            at,
-            format!("{what} cannot become a text"),
-            Some("make it a file of its own, which may hold it"),
-        )),
-    }
+    json(&args[0], &mut out).map_err(|what| {
+        let help = Some("make it a file of its own, which may hold it");
+        Failure::Text(format!("{what} cannot become a text"), help)
+    })?;
+    Ok(Value::Str(out.into()))
 }
 
 fn json(value: &Value, out: &mut String) -> Result<(), &'static str> {
     match value {
         Value::None => out.push_str("null"),
-        Value::Bool(_) | Value::Int(_) | Value::Float(_) => out.push_str(&super::super::settle::plain(value)),
+        Value::Bool(_) | Value::Int(_) | Value::Float(_) => out.push_str(&super::super::format::plain(value)),
         Value::List(all) => {
             out.push('[');
             for (i, item) in all.iter().enumerate() {
@@ -441,7 +434,7 @@ fn json(value: &Value, out: &mut String) -> Result<(), &'static str> {
         }
         Value::Secret(_) => return Err("a secret"),
         Value::Template(_) => return Err("a template"),
-        other => quoted(&super::super::settle::plain(other), out),
+        other => quoted(&super::super::format::plain(other), out),
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ touch "$data/.bootstrapping"
 # Kolla's own script would do this too, and show the password to everybody who lists processes while it does.
 mkdir -p /var/log/kolla/mariadb
 {
-    mysql_install_db --skip-test-db
+    mariadb-install-db --skip-test-db
     mariadbd --bootstrap --wsrep-on=OFF < /etc/kolla-task/root.sql
 } 2>&1 | tee -a /var/log/kolla/mariadb/mariadb-bootstrap.log
 # Until the cluster is healthy this says that it never was; the first member begins with it, unless another one has data.

@@ -1,9 +1,9 @@
-# Starts a member of the cluster, once its host's door has said how: whether it joins the others, or begins with its own data.
+# Starts a member of the cluster, once the listener of its host has said how: whether it joins the others, or begins with its own data.
 set -o errexit -o pipefail -o nounset
 data=/var/lib/mysql
 set --
 
-# How far this member had come, as the door wants it. While a member runs or takes over the data of another one, the number in its
+# How far this member had come, as the listener wants it. While a member runs or takes over the data of another one, the number in its
 # state file is none; what InnoDB has on disk is asked for then, as mariadbd-safe does. A state of zeros means data that are not whole.
 recovered=
 position() {
@@ -15,12 +15,12 @@ position() {
     esac
 }
 
-# Asks the door. It answers when it knows; until then, and while there is nobody to ask, this waits.
+# Asks the listener. It answers when it knows; until then, and while there is nobody to ask, this waits.
 told() {
     local word
-    coproc door { exec socat - UNIX-CONNECT:/run/kolla-lang/rejoin/galera/member; }
-    printf 'member %s\n' "$1" >&"${door[1]}" || return
-    read -r word <&"${door[0]}" || return
+    coproc listener { exec socat - UNIX-CONNECT:/run/kolla-lang/rejoin/galera/member; }
+    printf 'member %s\n' "$1" >&"${listener[1]}" || return
+    read -r word <&"${listener[0]}" || return
     echo "$word"
 }
 

@@ -1,9 +1,9 @@
 """HAProxy is about to end, and lets go of the VIPs first: leave.py VIP,… NAME:PORT…, the endpoints that answer requests
 
-Nobody who has asked may be left without an answer, and nobody who asks may be refused. So the doors close first: a filter on the
-sockets that listen on the VIPs drops whatever would begin a connection, and who knocks knocks again a second later. What is open goes
-on until it is answered. Then keepalived reads the file that says so, another host has the VIPs, and hears who knocks again. What is
-answered may itself need an endpoint that only passes connections on, so the doors of those close last.
+Nobody who has asked may be left without an answer, and nobody who asks may be refused. So the sockets that listen on
+the VIPs close first: a filter drops whatever would begin a connection, and a client asks again a second later. What is open goes
+on until it is answered. Then keepalived reads the file that says so, another host has the VIPs, and hears who asks again. What is
+answered may itself need an endpoint that only passes connections on, so the sockets of those close last.
 
 Nothing is opened again: the sockets end with this HAProxy, and the next one begins with its own.
 """
@@ -52,11 +52,11 @@ def listening():
     return [socket.socket(fileno=number) for number in numbers]
 
 
-def close_doors(doors):
+def close(sockets):
     """Nothing begins on these sockets any more; what has begun goes on. Linux 6.18 wants CAP_NET_ADMIN for it."""
     code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in FILTER))
-    for door in doors:
-        door.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HP", len(FILTER), ctypes.addressof(code)))
+    for one in sockets:
+        one.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HP", len(FILTER), ctypes.addressof(code)))
 
 
 def answers(names):
@@ -85,18 +85,18 @@ def all_the_same():
 def main():
     vips = {ipaddress.ip_address(vip) for vip in sys.argv[1].split(",")}
     ports = {name: int(port) for name, port in (it.rsplit(":", 1) for it in sys.argv[2:])}
-    doors = []
+    sockets = []
     with all_the_same():
         inet = [it for it in listening() if it.family in (socket.AF_INET, socket.AF_INET6)]
-        doors = [it for it in inet if ipaddress.ip_address(it.getsockname()[0]) in vips]
-        close_doors([it for it in doors if it.getsockname()[1] in ports.values()])
+        sockets = [it for it in inet if ipaddress.ip_address(it.getsockname()[0]) in vips]
+        close([it for it in sockets if it.getsockname()[1] in ports.values()])
     with all_the_same():
         deadline = time.monotonic() + 6  # who keeps a connection may go on asking by it
         time.sleep(0.2)  # who has just come in has asked by then
         while answers(ports) and time.monotonic() < deadline:
             time.sleep(0.1)
     with all_the_same():
-        close_doors(doors)
+        close(sockets)
 
     with open(f"{FOLDER}/leaving", "w", encoding="utf-8") as file:
         file.write("1\n")
