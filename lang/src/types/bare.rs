@@ -23,7 +23,7 @@ pub fn bare_at(pieces: &[Piece], index: usize) -> Option<Bare> {
     };
     let before = pieces[..index].iter().map(|it| match it {
         Piece::Text(text) => text,
-        Piece::Hole(..) => "",
+        Piece::Hole(..) => "*",
     });
     let before: String = before.collect();
     let after = plain(pieces.get(index + 1));
