@@ -46,9 +46,6 @@ fn texts_come_back(folder: &Path) -> Result<(), Failed> {
     let scratch = tempfile::tempdir().map_err(said)?;
     let out =
         if std::env::var_os("ENCODERS").is_some() { folder.to_owned() } else { scratch.path().to_owned() };
-    // Where the region goes there is no secret.
-    let catalog = closure.files.get("files/keystone-catalog/catalog.sh").map(|it| it.bytes.as_slice());
-    std::fs::write(out.join("catalog.sh"), catalog.ok_or("no catalog.sh")?).map_err(said)?;
     for (number, forms) in texts.texts.iter().enumerate() {
         let (closure, forms_of) = with_values(&closure, forms)?;
         let at = out.join("rendered").join(number.to_string());

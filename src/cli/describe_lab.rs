@@ -8,7 +8,7 @@ use super::exit::Exit;
 use super::host::Answer;
 use super::report::{self, Warnings};
 use super::say::say_wrong;
-use lab::{LabHost, LabPort, LabSpec, release_with};
+use lab::{LabHost, LabNetwork, LabPort, LabSpec, release_with};
 use model::{Cloud, Host, Interface, decode_cloud, decode_host};
 
 /// Reads the hosts of a lab out of the cloud that a file describes. What is wrong was printed.
@@ -23,7 +23,7 @@ pub fn spec(file: Option<&Path>) -> Result<LabSpec, Exit> {
     let (hosts, part_problems) = compiled.parts(JobsArgs { jobs: None }.count(), |name, data| {
         let (host, problems) = decode_host(name, &data);
         let ports = host.interfaces.iter().filter_map(|(network, it)| port(&cloud, &host, network, it));
-        let networks = ports.collect();
+        let networks = by_interface(ports);
         let release = release_with(host.podman.as_str());
         (LabHost { name: name.to_string(), release, networks }, problems.in_part(name))
     });
@@ -53,5 +53,25 @@ fn port(cloud: &Cloud, host: &Host, network: &str, it: &Interface) -> Option<Lab
         address: address.and_then(|(_, it)| it.value.parse().ok()),
         interface: it.name.to_string(),
         mac: mac.map(|(_, it)| it.to_string()),
+        also: Vec::new(),
     })
+}
+
+/// Puts networks of different families on one interface into one port; two of one family are refused later.
+fn by_interface(ports: impl Iterator<Item = LabPort>) -> Vec<LabPort> {
+    let mut all: Vec<LabPort> = Vec::new();
+    for port in ports {
+        let is_v4 = port.cidr.addr().is_ipv4();
+        let shared = all.iter_mut().find(|it| {
+            it.interface == port.interface && it.networks().all(|(_, cidr, _)| cidr.addr().is_ipv4() != is_v4)
+        });
+        match shared {
+            Some(first) => {
+                let LabPort { network, cidr, address, interface: _, mac: _, also: _ } = port;
+                first.also.push(LabNetwork { network, cidr, address });
+            }
+            None => all.push(port),
+        }
+    }
+    all
 }

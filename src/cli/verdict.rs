@@ -67,7 +67,7 @@ pub fn print_event(record: &Record) {
 /// Ends a command that has printed an error and has no switch to tell of: whoever reads events gets an end all the same.
 pub fn no_end(exit: Exit, answer: Answer) -> Exit {
     if answer == Answer::Events {
-        let why = ErrorReport { message: "its errors say why".to_owned(), ..ErrorReport::default() };
+        let why = ErrorReport::printed();
         let verdict = match exit {
             Exit::Stuck => Verdict::Stuck { kept: 0, failure: why, problems: Vec::new() },
             Exit::Locked => Verdict::Locked,

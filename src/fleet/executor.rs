@@ -341,7 +341,8 @@ impl Executor<'_> {
                 Err(_) => (self.tell)(host, &RolloutEvent::Said(line)),
             });
             let why = match (verdict.take(), ran) {
-                (Some(verdict), _) => return Ok(verdict),
+                (Some(verdict), Ok((_, said))) => return Ok(verdict.with_printed(&said)),
+                (Some(verdict), Err(_)) => return Ok(verdict),
                 (None, Ok((Some(_), said))) => return Err(said),
                 (None, Ok((None, said))) => said,
                 // It answers, and not as it should: to call it again is no use.

@@ -210,8 +210,9 @@ impl<'a> Host<'a> {
         }
         let answer = tool::output(inside(init).args(["ip", "-oneline", "address", "show"]))?;
         let addresses = String::from_utf8_lossy(&answer.stdout).into_owned();
-        let mut wanted = self.spec.networks.iter().filter_map(|port| Some((port, address(port)?)));
-        let missing = wanted.find(|(_, it)| !addresses.split_whitespace().any(|there| there == it));
+        let ports = self.spec.networks.iter();
+        let mut wanted = ports.flat_map(|port| addresses_of(port).map(move |it| (port, it)));
+        let missing = wanted.find(|(_, it)| !is_usable(&addresses, it));
         Ok(missing.map(|(port, it)| format!("{} has no {it} yet", port.interface)))
     }
 
@@ -275,10 +276,11 @@ impl<'a> Host<'a> {
         write(root, "etc/hostname", &format!("{}\n", self.spec.name))?;
         let mut hosts = "127.0.0.1 localhost\n::1 localhost\n".to_owned();
         for host in &self.lab.hosts {
-            let named = host.networks.iter().filter_map(|port| Some((port, port.address?)));
-            for (idx, (port, address)) in named.enumerate() {
+            let all = host.networks.iter().flat_map(LabPort::networks);
+            let named = all.filter_map(|(network, _, address)| Some((network, address?)));
+            for (idx, (network, address)) in named.enumerate() {
                 let name = &host.name;
-                let names = if idx == 0 { name.clone() } else { format!("{name}-{}", port.network) };
+                let names = if idx == 0 { name.clone() } else { format!("{name}-{network}") };
                 hosts.push_str(&format!("{address} {names}\n"));
             }
         }
@@ -361,9 +363,16 @@ impl<'a> Host<'a> {
     }
 }
 
-/// Returns the address of a port with its prefix, if it has one.
-fn address(port: &LabPort) -> Option<String> {
-    port.address.map(|it| format!("{it}/{}", port.cidr.prefix_len()))
+/// Returns the addresses of a port with their prefixes.
+fn addresses_of(port: &LabPort) -> impl Iterator<Item = String> {
+    port.networks().filter_map(|(_, cidr, address)| Some(format!("{}/{}", address?, cidr.prefix_len())))
+}
+
+/// Whether an address is among those that `ip` shows one a line, and may be used. One of IPv6 may not as long as the kernel asks
+/// whether somebody else has it (RFC 4862, section 5.4).
+fn is_usable(shown: &str, address: &str) -> bool {
+    let mut lines = shown.lines().map(|it| it.split_whitespace().collect::<Vec<_>>());
+    lines.any(|words| words.contains(&address) && !words.contains(&"tentative"))
 }
 
 /// Returns what systemd-networkd of a host is told of a port.
@@ -373,7 +382,7 @@ fn network_file(port: &LabPort) -> String {
         text.push_str(&format!("\n[Link]\nMACAddress={mac}\n"));
     }
     text.push_str("\n[Network]\n");
-    if let Some(address) = address(port) {
+    for address in addresses_of(port) {
         text.push_str(&format!("Address={address}\n"));
     }
     text.push_str("KeepConfiguration=static\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n");
@@ -421,6 +430,16 @@ fn write(root: &Path, path: &str, text: &str) -> Result<(), LabError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spec::LabNetwork;
+
+    #[test]
+    fn an_address_is_usable_once_it_is_nobody_elses() {
+        let shown = "2: eth0    inet6 fd00::b/64 scope global tentative \n2: eth0    inet 10.0.0.11/24 scope global eth0\n";
+        assert!(
+            !is_usable(shown, "fd00::b/64") && is_usable(shown, "10.0.0.11/24") && !is_usable(shown, "::b")
+        );
+        assert!(is_usable(&shown.replace(" tentative", ""), "fd00::b/64"));
+    }
 
     #[test]
     fn a_port_is_told_what_is_described() {
@@ -430,11 +449,16 @@ mod tests {
             address: address.map(|it| it.parse().unwrap()),
             interface: "eth1.20".to_owned(),
             mac: mac.map(str::to_owned),
+            also: vec![LabNetwork {
+                network: "storage6".to_owned(),
+                cidr: "fd00:1::/64".parse().unwrap(),
+                address: address.map(|_| "fd00:1::b".parse().unwrap()),
+            }],
         };
         let with_both = network_file(&port(Some("10.0.1.11"), Some("52:54:00:00:00:0a")));
         let (head, network) = with_both.split_once("[Network]\n").unwrap();
         assert_eq!(head, "[Match]\nName=eth1.20\n\n[Link]\nMACAddress=52:54:00:00:00:0a\n\n");
-        assert!(network.starts_with("Address=10.0.1.11/24\n"), "{network}");
+        assert!(network.starts_with("Address=10.0.1.11/24\nAddress=fd00:1::b/64\n"), "{network}");
         let with_none = network_file(&port(None, None));
         assert!(!with_none.contains("Address=") && !with_none.contains("[Link]"), "{with_none}");
     }

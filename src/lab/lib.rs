@@ -32,7 +32,7 @@ pub use builder::{Access, Builder, Network, debian_archive, debian_archive_diges
 pub use definition::release_with;
 pub use disk::{PowerLoss, serve_disk};
 pub use error::LabError;
-pub use spec::{LabHost, LabPort, LabSpec, Share, load_spec, parse_spec};
+pub use spec::{LabHost, LabNetwork, LabPort, LabSpec, Share, load_spec, parse_spec};
 pub use tool::Progress;
 
 use cache::Cache;

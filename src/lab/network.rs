@@ -1,7 +1,9 @@
-//! The networks of a lab: a network namespace of its own with one bridge per described network.
+//! The networks of a lab: a network namespace of its own with one bridge per wire, which is a described network, or several that
+//! hosts have on one interface.
 //!
 //! The machine's own network is never touched, and nothing leads out of a lab.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -12,15 +14,21 @@ use super::{LabError, tool};
 #[derive(Debug, Clone)]
 pub(super) struct Networks {
     name: String,
-    bridges: Vec<String>,
+    /// The number of each network's bridge.
+    bridges: BTreeMap<String, usize>,
 }
 
 impl Networks {
     /// Returns the networks of a lab; they need not be there.
     pub fn new(spec: &LabSpec) -> Self {
+        let all = spec.wires();
+        let mut wires: Vec<_> = all.values().copied().collect();
+        wires.sort_unstable();
+        wires.dedup();
+        let number = |wire: &str| wires.iter().position(|it| *it == wire).unwrap_or_default();
         Self {
             name: format!("kolla-lab-{}", spec.name),
-            bridges: spec.networks().into_iter().map(str::to_owned).collect(),
+            bridges: all.iter().map(|(network, wire)| ((*network).to_owned(), number(wire))).collect(),
         }
     }
 
@@ -39,8 +47,8 @@ impl Networks {
             tool::run(Command::new("ip").args(["netns", "add", &self.name]))?;
         }
         self.ip(&["link", "set", "lo", "up"])?;
-        for (idx, network) in self.bridges.iter().enumerate() {
-            let bridge = bridge(idx);
+        for (network, idx) in &self.bridges {
+            let bridge = bridge(*idx);
             if !tool::answers("ip", &["-netns", &self.name, "link", "show", &bridge]) {
                 // No waiting for a spanning tree, and multicast reaches every port: VRRP has no querier to ask.
                 self.ip(&[
@@ -63,7 +71,7 @@ impl Networks {
 
     /// Plugs a host's port into the bridge of its network.
     pub fn plug(&self, port: &str, network: &str) -> Result<(), LabError> {
-        let idx = self.bridges.iter().position(|it| it == network).unwrap_or_default();
+        let idx = self.bridges.get(network).copied().unwrap_or_default();
         self.ip(&["link", "set", port, "master", &bridge(idx)])?;
         self.ip(&["link", "set", port, "up"])
     }

@@ -56,6 +56,30 @@ pub struct LabPort {
     /// Its hardware address; by default one that the kernel makes up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mac: Option<String>,
+    /// Networks of the other family on the same wire.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<LabNetwork>,
+}
+
+/// A further network of a port.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LabNetwork {
+    /// The network's name.
+    pub network: String,
+    /// The network's addresses.
+    pub cidr: IpNet,
+    /// The host's own address in it, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<IpAddr>,
+}
+
+impl LabPort {
+    /// Returns its networks: the name and the addresses of each, and the host's own address there.
+    pub fn networks(&self) -> impl Iterator<Item = (&str, IpNet, Option<IpAddr>)> {
+        let also = self.also.iter().map(|it| (it.network.as_str(), it.cidr, it.address));
+        std::iter::once((self.network.as_str(), self.cidr, self.address)).chain(also)
+    }
 }
 
 /// A folder of this machine that every host sees.
@@ -69,9 +93,18 @@ pub struct Share {
 }
 
 impl LabSpec {
-    /// Returns the names of its networks, sorted.
-    pub fn networks(&self) -> BTreeSet<&str> {
-        self.hosts.iter().flat_map(|host| &host.networks).map(|port| port.network.as_str()).collect()
+    /// Returns its networks, sorted, each with the name of its wire: networks that some host has on one interface are on one wire,
+    /// which is called as the first of them.
+    pub fn wires(&self) -> BTreeMap<&str, &str> {
+        let ports: Vec<_> = self.hosts.iter().flat_map(|host| &host.networks).collect();
+        let all = ports.iter().flat_map(|port| port.networks());
+        let mut wires: BTreeMap<_, _> = all.map(|(name, ..)| (name, name)).collect();
+        for port in ports {
+            let here: BTreeSet<_> = port.networks().map(|(name, ..)| wires[name]).collect();
+            let Some(first) = here.first().copied() else { continue };
+            wires.values_mut().filter(|it| here.contains(**it)).for_each(|it| *it = first);
+        }
+        wires
     }
 
     /// Refuses a lab that contradicts itself or cannot be built on a Linux machine.
@@ -89,22 +122,30 @@ impl LabSpec {
                 return wrong(format!("two hosts are called `{}`", host.name));
             }
             let mut interfaces = BTreeSet::new();
-            for LabPort { network, cidr, address, interface, mac: _ } in &host.networks {
-                interface_name(interface)?;
-                if !interfaces.insert(interface) {
-                    return wrong(format!("host `{}` has two interfaces `{interface}`", host.name));
+            for port in &host.networks {
+                interface_name(&port.interface)?;
+                if !interfaces.insert(&port.interface) {
+                    return wrong(format!("host `{}` has two interfaces `{}`", host.name, port.interface));
                 }
-                if let Some(first) = cidrs.insert(network, *cidr)
-                    && first != *cidr
-                {
-                    return wrong(format!("network `{network}` is both {first} and {cidr}"));
-                }
-                let Some(address) = address else { continue };
-                if !cidr.contains(address) {
-                    return wrong(format!("{address} of host `{}` is not in {network}, {cidr}", host.name));
-                }
-                if let Some(first) = addresses.insert((network, *address), &host.name) {
-                    return wrong(format!("`{first}` and `{}` both are {address} in {network}", host.name));
+                for (network, cidr, address) in port.networks() {
+                    if let Some(first) = cidrs.insert(network, cidr)
+                        && first != cidr
+                    {
+                        return wrong(format!("network `{network}` is both {first} and {cidr}"));
+                    }
+                    let Some(address) = address else { continue };
+                    if !cidr.contains(&address) {
+                        return wrong(format!(
+                            "{address} of host `{}` is not in {network}, {cidr}",
+                            host.name
+                        ));
+                    }
+                    if let Some(first) = addresses.insert((network, address), &host.name) {
+                        return wrong(format!(
+                            "`{first}` and `{}` both are {address} in {network}",
+                            host.name
+                        ));
+                    }
                 }
             }
         }
@@ -187,8 +228,23 @@ mod tests {
             host("ctl02", "10.0.0.12", "eth0")
         );
         let spec = parse_spec(&text, Path::new("spec.json")).expect("it is whole");
-        assert_eq!(spec.networks().into_iter().collect::<Vec<_>>(), ["internal"]);
+        assert_eq!(spec.wires().into_iter().collect::<Vec<_>>(), [("internal", "internal")]);
         assert_eq!(spec.hosts[1].networks[0].address, Some("10.0.0.12".parse().unwrap()));
+    }
+
+    #[test]
+    fn networks_on_one_interface_are_one_wire() {
+        let port = |network: &str, also: &str| {
+            format!(r#"{{"network":"{network}","cidr":"10.0.0.0/24","interface":"{network}"{also}}}"#)
+        };
+        let also = r#","also":[{"network":"a6","cidr":"fd00::/64"}]"#;
+        let text = format!(
+            r#"{{"name":"cloud","hosts":[{{"name":"one","networks":[{},{}]}}]}}"#,
+            port("b", also),
+            port("c", "")
+        );
+        let spec = parse_spec(&text, Path::new("spec.json")).expect("it is whole");
+        assert_eq!(spec.wires().into_iter().collect::<Vec<_>>(), [("a6", "a6"), ("b", "a6"), ("c", "c")]);
     }
 
     #[test]

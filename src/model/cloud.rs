@@ -75,6 +75,8 @@ pub struct Task {
     pub once: Text,
     /// Whether the old code lives on after it.
     pub class: Class,
+    /// Whether it runs again where it was done under another key since.
+    pub repeat: bool,
     /// Tasks that come before.
     pub after: Vec<Text>,
     /// Groups that must be healthy before.
@@ -261,7 +263,7 @@ fn address(data: &Data) -> Option<IpAddr> {
 fn task(read: &mut Reader, name: &Arc<str>, data: &Data) -> Task {
     let (on, once, class) = (read.field(data, "on"), read.field(data, "once"), read.field(data, "class"));
     let (after, after_healthy) = (read.field(data, "after"), read.field(data, "after_healthy"));
-    let timeout = read.field(data, "timeout");
+    let (repeat, timeout) = (read.field(data, "repeat"), read.field(data, "timeout"));
     read.report_all(reserved(name, data.origin.at));
     let table = [("expand", Class::Expand), ("one-way", Class::OneWay), ("contract", Class::Contract)];
     Task {
@@ -270,6 +272,7 @@ fn task(read: &mut Reader, name: &Arc<str>, data: &Data) -> Task {
         on: read.text(on),
         once: read.text(once),
         class: read.choose(class, &table, Class::Expand),
+        repeat: read.bool(repeat),
         after: read.texts(after),
         after_healthy: read.texts(after_healthy),
         timeout: read.duration(timeout),

@@ -1,8 +1,8 @@
 //! What must hold on a host before its first switch.
 
 use super::Text;
-use super::read::Reader;
-use kl::data::{Data, DataKind};
+use super::read::{Reader, is_there};
+use kl::data::Data;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ pub struct Precheck {
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "the kernel's schema says it")]
 pub enum Question {
-    Port { port: u16, address: Option<IpAddr>, protocol: Protocol, of: Option<Text> },
+    Port { port: u16, address: Option<IpAddr>, protocol: Protocol, of: Option<Text>, by: Option<Text> },
     Space { path: Text, free: u64 },
     Module(Text),
     Version { command: Vec<Text>, least: Text },
@@ -27,6 +27,10 @@ pub enum Question {
     Ping(Option<IpAddr>),
     Tcp(Option<IpAddr>, u16),
     Mtu(Text, u64),
+    Interface { name: Text, address: Option<IpAddr> },
+    Unused { address: Option<IpAddr>, unless: Option<u16> },
+    Firewall,
+    System(Vec<Text>),
     Clock,
 }
 
@@ -55,16 +59,14 @@ fn question(read: &mut Reader, ask: &Data) -> Question {
     match kind {
         "port" => {
             let (number, address) = (given(read, "number"), given(read, "address"));
-            let (protocol, of) = (given(read, "protocol"), given(read, "of"));
+            let (protocol, of, by) = (given(read, "protocol"), given(read, "of"), given(read, "by"));
             let table = [("tcp", Protocol::Tcp), ("udp", Protocol::Udp)];
             Question::Port {
                 port: read.small(number),
-                address: match address.kind {
-                    DataKind::None => None,
-                    _ => read.opt_ip(address),
-                },
+                address: is_there(address).then(|| read.opt_ip(address)).flatten(),
                 protocol: read.choose(protocol, &table, Protocol::Tcp),
                 of: read.opt_text(of),
+                by: read.opt_text(by),
             }
         }
         "space" => {
@@ -94,6 +96,25 @@ fn question(read: &mut Reader, ask: &Data) -> Question {
         "mtu" => {
             let (interface, bytes) = (given(read, "interface"), given(read, "bytes"));
             Question::Mtu(read.text(interface), read.number(bytes).value)
+        }
+        "interface" => {
+            let (name, address) = (given(read, "name"), given(read, "address"));
+            Question::Interface {
+                name: read.text(name),
+                address: is_there(address).then(|| read.opt_ip(address)).flatten(),
+            }
+        }
+        "unused" => {
+            let (address, unless) = (given(read, "address"), given(read, "unless"));
+            Question::Unused {
+                address: read.opt_ip(address),
+                unless: is_there(unless).then(|| read.small(unless)),
+            }
+        }
+        "firewall" => Question::Firewall,
+        "system" => {
+            let among = given(read, "among");
+            Question::System(read.texts(among))
         }
         _ => Question::Clock,
     }

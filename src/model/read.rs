@@ -17,7 +17,7 @@ fn absent(why: Reported) -> &'static Data {
 }
 
 /// Whether there is a value: one that failed was reported, and reads as one that is absent.
-fn is_there(data: &Data) -> bool {
+pub fn is_there(data: &Data) -> bool {
     !matches!(data.kind, DataKind::None | DataKind::Error(_))
 }
 

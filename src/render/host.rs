@@ -255,6 +255,7 @@ impl Output<'_> {
             unit: service(&it.name),
             once: it.once.to_string(),
             class,
+            repeat: it.repeat,
             volumes: self.written_volumes(&it.run),
         };
         self.closure.manifest.tasks.insert(it.name.to_string(), task);

@@ -151,7 +151,7 @@ pub fn container(
 /// Lowers a container that runs to completion. Nothing wants it: a switch starts it, once per key.
 pub fn task(out: &mut Lowering<'_>, cloud: &str, it: &Task, folder: Option<&str>, files: &Delivered) {
     // When and after what it runs is the plan's, and stands in the manifest.
-    let Task { name, at, on: _, once: _, class: _, after: _, after_healthy: _, timeout, run } = it;
+    let Task { name, at, on: _, once: _, class: _, repeat: _, after: _, after_healthy: _, timeout, run } = it;
     head(out, cloud, name, "task");
     run_settings(out, name, run, folder, files);
     out.text("Network", "host", *at);

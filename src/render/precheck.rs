@@ -16,14 +16,14 @@ pub fn prechecks(host: &Host) -> BTreeMap<String, Precheck> {
 /// Returns a question; none where something of it is wrong, which was reported.
 fn question(ask: &Question) -> Option<precheck::Question> {
     Some(match ask {
-        Question::Port { port, address, protocol, of } => precheck::Question::Port {
+        Question::Port { port, address, protocol, of, by } => precheck::Question::Port {
             port: *port,
             address: *address,
             protocol: match protocol {
                 Protocol::Tcp => precheck::Protocol::Tcp,
                 Protocol::Udp => precheck::Protocol::Udp,
             },
-            unit: of.as_ref().map(|it| service(it.as_str())),
+            unit: of.as_ref().map(|it| service(it.as_str())).or_else(|| by.as_ref().map(ToString::to_string)),
         },
         Question::Space { path, free } => precheck::Question::Space { path: path.to_string(), bytes: *free },
         Question::Module(name) => precheck::Question::Module { name: name.to_string() },
@@ -36,6 +36,16 @@ fn question(ask: &Question) -> Option<precheck::Question> {
         Question::Tcp(address, port) => precheck::Question::Tcp { address: (*address)?, port: *port },
         Question::Mtu(interface, bytes) => {
             precheck::Question::Mtu { interface: interface.to_string(), bytes: *bytes }
+        }
+        Question::Interface { name, address } => {
+            precheck::Question::Interface { name: name.to_string(), address: *address }
+        }
+        Question::Unused { address, unless } => {
+            precheck::Question::Unused { address: (*address)?, unless: *unless }
+        }
+        Question::Firewall => precheck::Question::Firewall,
+        Question::System(among) => {
+            precheck::Question::System { among: among.iter().map(ToString::to_string).collect() }
         }
         Question::Clock => precheck::Question::Clock,
     })

@@ -328,6 +328,9 @@ pub struct Task {
     pub once: String,
     /// What it does to the code that still runs elsewhere.
     pub class: TaskClass,
+    /// Whether what it makes is a state, of which the last one counts: it runs again where it was done under another key since.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub repeat: bool,
     /// Volumes that it writes to, by podman's name, sorted: what it did is in them, and gone with them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub volumes: Vec<String>,

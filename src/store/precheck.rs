@@ -77,6 +77,29 @@ pub enum Question {
         /// The size.
         bytes: u64,
     },
+    /// Whether an interface is there and up, and has an address.
+    Interface {
+        /// Its name.
+        name: String,
+        /// The address.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        address: Option<IpAddr>,
+    },
+    /// Whether nobody has an address.
+    Unused {
+        /// The address.
+        address: IpAddr,
+        /// Who accepts connections at this port of it may have it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unless: Option<u16>,
+    },
+    /// Whether no firewall drops what none of its rules names.
+    Firewall,
+    /// Whether the system is one of some.
+    System {
+        /// `ID` and `VERSION_ID` of `/etc/os-release`, with a blank between.
+        among: Vec<String>,
+    },
     /// Whether the clock is synchronised.
     Clock,
 }
@@ -110,6 +133,12 @@ impl Question {
                 format!("{} accepts connections", SocketAddr::new(*address, *port))
             }
             Self::Mtu { interface, bytes } => format!("{interface} takes packets of {bytes} bytes"),
+            Self::Interface { name, address: Some(address) } => format!("{name} is up and has {address}"),
+            Self::Interface { name, address: None } => format!("{name} is up"),
+            Self::Unused { address, unless: None } => format!("nobody has {address}"),
+            Self::Unused { address, unless: Some(_) } => format!("nobody but this cloud has {address}"),
+            Self::Firewall => "no firewall drops what none of its rules names".to_owned(),
+            Self::System { among } => format!("the system is one of: {}", among.join(", ")),
             Self::Clock => "the clock is synchronised".to_owned(),
         }
     }

@@ -43,7 +43,7 @@ type Service = {
   host        : Name
   bind        : Ip
   image       : Str = "registry.local/kolla/${self.name}:${self.tag}"
-  url         : Str = "http://${self.bind}:${self.port}"
+  url         : Str = "http://${self.bind.at(self.port)}"
   log_dir     : Str = "/var/log/kolla/${self.name}"
   config_dir  : Str = "/etc/kolla/${self.name}"
 }

@@ -49,7 +49,7 @@ type Site = {
 }
 option site : {[Name]: Site} = {}
 
-fn url(h: key of hosts, s: key of site) -> Str = "http://${api(h)}:${site[s].port}"
+fn url(h: key of hosts, s: key of site) -> Str = "http://${api(h).at(site[s].port)}"
 
 fn config(h: key of hosts, s: key of site) -> Tree = {
   DEFAULT = { bind_host = api(h), bind_port = site[s].port, workers = site[s].workers, debug = site[s].level == .debug }

@@ -97,7 +97,10 @@ impl Cloud {
             if thing.is_task {
                 let once = format!("{idx}/{version}");
                 let (unit, volumes) = (name.clone(), vec![]);
-                manifest.tasks.insert(format!("u{idx}"), Task { unit, once, class: thing.class, volumes });
+                manifest.tasks.insert(
+                    format!("u{idx}"),
+                    Task { unit, once, class: thing.class, repeat: false, volumes },
+                );
             }
             if let Some(group) = thing.member_of {
                 manifest.groups.insert(format!("g{group}"), self.group(idx, group));

@@ -147,7 +147,9 @@ class Host:
             if refused := self.admit(words):
                 return self.end(refused)
             if (self.at / "changes").exists():
-                return self.end({"outcome": "refused", "reasons": [{"message": "it has changed meanwhile"}]})
+                # As a command that failed before it had a switch: its errors are printed, and its end points there.
+                print("error: it has changed meanwhile", file=sys.stderr)
+                return self.end({"outcome": "refused", "reasons": [{"message": "its errors say why"}]})
             committed, former = read(self.committed), None if words["from"] == "none" else words["from"]
             if committed not in (former, to):
                 return self.end({"outcome": "refused", "reasons": [{"message": "it is something else"}]})

@@ -93,6 +93,7 @@ fn manifest(units: &[Option<&Side>], networks: &[u8], tasks: &[u8]) -> Manifest 
             unit: unit_name.clone(),
             once: format!("{name} {version}"),
             class: TaskClass::Expand,
+            repeat: false,
             volumes: vec![],
         };
         manifest.tasks.insert(name, task);

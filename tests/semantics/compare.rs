@@ -70,13 +70,17 @@ pub fn compile(files: &[File], partition: Option<&str>, jobs: usize) -> Compiled
 
 /// Codes that one evaluator alone gives: what a definition is good for is a matter of its file, not of meaning.
 fn counts(code: &Code) -> bool {
-    !["kl::merge::dead-definition", "kl::merge::nothing-taken", "kl::merge::won-by-use"]
+    !["kl::merge::dead-definition", "kl::merge::nothing-taken", "kl::merge::won-by-use", BARE]
         .contains(&code.as_str())
 }
 
+/// A warning that types give, about a text that has its type.
+const BARE: &str = "kl::types::bare-address";
+
 /// Whether a code is about types or words: the reference takes it that these are right.
 fn is_of_types(code: &Code) -> bool {
-    ["kl::types::", "kl::parse::", "kl::lex::"].iter().any(|area| code.as_str().starts_with(area))
+    let areas = ["kl::types::", "kl::parse::", "kl::lex::"];
+    code.as_str() != BARE && areas.iter().any(|area| code.as_str().starts_with(area))
 }
 
 /// Whether the line of a report names its code behind a `#!`.

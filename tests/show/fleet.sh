@@ -1,6 +1,6 @@
 # What the shows with several real hosts share: the lab of tests/show/site, commands in its hosts, and an operator on their network who
-# reaches them over ssh. Sourced after lib.sh by a script that is root, which may name another description as `example`. Each show has a
-# lab of its own name and takes it down when it ends.
+# reaches them over ssh. Sourced after lib.sh by a script that is root, which may name another description as `example`, its further lines as `more`
+# and the address of the operator as `operator`. Each show has a lab of its own name and takes it down when it ends.
 # shellcheck shell=bash
 
 [ "$(id -u)" = 0 ] || leave_out "boots hosts, which needs root"
@@ -13,7 +13,7 @@ cloud=$work/cloud
 # The description under test: a copy, so that it can be changed. `keys.kl` beside it holds what is known once the hosts are up.
 example=${example:-tests/show/site}
 cp -r "$example" "$cloud"
-{ echo 'use "./keys.kl"'; cat "$example/cloud.kl"; } >"$cloud/cloud.kl"
+{ echo 'use "./keys.kl"'; cat "$example/cloud.kl"; printf '%s' "${more:-}"; } >"$cloud/cloud.kl"
 printf 'operators.tests = "%s"\n' "$(cat tests/support/keys/operator.pub)" >"$cloud/keys.kl"
 # Hosts of the lab have the clock of this machine, which nobody need have set.
 echo 'for h in hosts { hosts[h].prechecks.clock = none }' >>"$cloud/keys.kl"
@@ -71,7 +71,7 @@ lab_up() { # [option…]
   # What a run that was cut off left of rollouts.
   rm -rf "/var/lib/kolla-lang/rollouts/$("$kolla" eval "$cloud/cloud.kl" cloud.name --json | tr -d '"')"
   expect 0 "$work/lab-up.txt" lab up "$cloud/cloud.kl" "$@"
-  ip -netns "$network" addr replace 10.0.0.1/24 dev br0
+  ip -netns "$network" addr replace "${operator:-10.0.0.1/24}" dev br0 nodad
   (umask 077 && cp tests/support/keys/operator "$work/id")
   ssh-add -q "$work/id"
   for host in "${hosts[@]}"; do

@@ -115,7 +115,7 @@ fn add_unit(closure: &mut Closure, name: &str, spec: &Value) -> Result<(), Strin
         uses: list(spec, "uses").iter().filter_map(Value::as_str).map(str::to_owned).collect(),
     };
     if let Some(once) = task {
-        let task = Task { unit: name.to_owned(), once: once.to_owned(), class, volumes };
+        let task = Task { unit: name.to_owned(), once: once.to_owned(), class, repeat: false, volumes };
         closure.manifest.tasks.insert(stem.to_owned(), task);
     }
     closure.manifest.units.insert(name.to_owned(), unit);

@@ -64,6 +64,7 @@ codes! {
     BadMatch = "kl::types::bad-match",
     BadForce = "kl::types::bad-force",
     BadTypeUse = "kl::types::bad-type-use",
+    BareAddress = "kl::types::bare-address",
     // Merging.
     Conflict = "kl::merge::conflict",
     Missing = "kl::merge::missing",

@@ -1,5 +1,6 @@
 //! The words of the checker's reports.
 
+use super::bare::Bare;
 use crate::diag::{Code, Diagnostic, did_you_mean};
 use crate::source::{ReadError, Span};
 
@@ -107,6 +108,20 @@ pub fn recursive_type(at: Span, name: &str) -> Diagnostic {
 pub fn bad_type_use(at: Span, message: impl Into<String>, help: Option<&str>) -> Diagnostic {
     Diagnostic::error(Code::BadTypeUse, at, message).help_opt(help.map(str::to_string))
 }
+
+/// An address that is written without brackets where one of IPv6 needs them.
+pub fn bare_address(at: Span, bare: Bare) -> Diagnostic {
+    let message = match bare {
+        Bare::BeforePort => "an address before a port is without the brackets that IPv6 needs",
+        Bare::InUrl => "an address in a URL is without the brackets that IPv6 needs",
+        Bare::InBrackets => "an address is in brackets whatever its family is",
+    };
+    Diagnostic::warning(Code::BareAddress, at, message).help(BRACKETS)
+}
+
+/// What writes an address as it is needed.
+pub const BRACKETS: &str =
+    "write `ADDRESS.at(PORT)`, or `ADDRESS.in_url` without a port: both have brackets for IPv6 alone";
 
 /// One type wanted, another given.
 pub fn mismatch(at: Span, wanted: &str, found: &str, help: Option<String>) -> Diagnostic {

@@ -1,5 +1,6 @@
 //! Expressions: two modes. *Check* pushes a type inward, *infer* finds one.
 
+use super::bare::bare_at;
 use super::errors;
 use super::hir::*;
 use super::scope::*;
@@ -264,6 +265,13 @@ impl Checker<'_> {
                     Piece::Hole(ex, ty)
                 }
             });
+        }
+        for (index, piece) in pieces.iter().enumerate() {
+            if let Piece::Hole(ex, TyId::IP) = piece
+                && let Some(bare) = bare_at(&pieces, index)
+            {
+                self.problems.push(errors::bare_address(ex.at, bare));
+            }
         }
         let ty = if secret { TyId::SECRET } else { TyId::STR };
         (TypedExpr { at: text.at, kind: TypedKind::Text(pieces.into(), secret) }, ty)

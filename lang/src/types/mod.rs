@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod arguments;
+pub mod bare;
 pub mod body;
 pub mod call;
 pub mod coerce;

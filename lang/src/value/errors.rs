@@ -5,8 +5,10 @@ use super::taken::{Elsewhere, Missed};
 use crate::diag::{Code, Diagnostic, Severity, did_you_mean};
 use crate::rank::{self, strength_name};
 use crate::source::Span;
+use crate::types::errors::BRACKETS;
 use crate::types::hir::{CheckDef, Program, TestDef, WhereId};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 /// How many lines that give one leaf are shown.
 const N_SHOWN: usize = 12;
@@ -277,6 +279,15 @@ fn by_place(reads: &[Read]) -> BTreeMap<Span, Vec<&str>> {
 /// Overflow, division by zero, an address outside its network.
 pub fn arithmetic(at: Span, message: impl Into<String>) -> Diagnostic {
     Diagnostic::error(Code::Arithmetic, at, message)
+}
+
+/// An address in a text, without the brackets that it needs there or with those that it may not have.
+pub fn brackets(at: Span, ip: IpAddr) -> Diagnostic {
+    let message = match ip {
+        IpAddr::V4(ip) => format!("{ip} is an address of IPv4 and may not be in brackets"),
+        IpAddr::V6(ip) => format!("{ip} is an address of IPv6 and has to be in brackets here"),
+    };
+    Diagnostic::error(Code::BadText, at, message).help(BRACKETS)
 }
 
 /// A text that a builtin cannot read.

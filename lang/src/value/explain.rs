@@ -5,7 +5,7 @@ use super::format::push_step;
 use super::frame::Frame;
 use super::memo::{Cursor, EnvId, Kind, NO_DEF, Slot, Src};
 use super::pass::Pass;
-use super::state::Traced;
+use super::state::{Taken, Traced};
 use super::why::{Below, Concerns, Line, NoPath, Nothing, Part, Read, Why};
 use crate::data::{Data, DataKind, Origin};
 use crate::live::{NodeId, Value};
@@ -57,7 +57,7 @@ impl Engine {
         let is_narrow = narrow.is_some();
         let reads = match narrow {
             Some(narrow) => {
-                (trace.merged, trace.materialized) = (narrow.merged, narrow.materialized);
+                (trace.merged, trace.taken) = (narrow.merged, narrow.taken);
                 narrow.reads
             }
             None => pass.read_tree(&trace.reads, &path),
@@ -79,14 +79,17 @@ impl Engine {
         }
         // A value that came whole was itself a leaf of the tree somewhere: its own winner and losers count.
         let (mut winner, mut through) = (here.clone(), None);
-        for (_, elsewhere) in trace.materialized.iter().filter(|(at, _)| *at == src.at && src.at != here.at) {
-            for def in self.claimants(pass, elsewhere) {
+        for taken in trace.taken.iter().filter(|taken| taken.src.at == src.at && src.at != here.at) {
+            for def in self.claimants(pass, &taken.steps) {
                 let line = self.line(def);
                 if line.at == src.at {
                     winner = line.clone();
                     through = Some(here.clone());
                 }
-                lose(self.program.defs[def.0 as usize].strength, line);
+                // What handed the value on from yet another place beat others and was not beaten.
+                if def != taken.src.def {
+                    lose(self.program.defs[def.0 as usize].strength, line);
+                }
             }
         }
         for (won, lost) in &trace.merged {
@@ -123,7 +126,7 @@ impl Engine {
         let is_same = !value.is_error() && pass.written_value(&value, ty) == shown;
         let reads = pass.read_tree(&trace.reads, &written(steps));
         let merged = pass.beaten_by(src.at).into_iter().map(|lost| (src.at, lost)).collect();
-        is_same.then_some(Narrow { reads, merged, materialized: trace.materialized })
+        is_same.then_some(Narrow { reads, merged, taken: trace.taken })
     }
 
     pub(super) fn line(&self, def: DefId) -> Line {
@@ -194,7 +197,7 @@ impl Engine {
 struct Narrow {
     reads: Vec<Read>,
     merged: Vec<(Span, Span)>,
-    materialized: Vec<(Span, Vec<String>)>,
+    taken: Vec<Taken>,
 }
 
 /// A path as it is written.
@@ -215,6 +218,28 @@ impl Pass<'_> {
         }
         steps.reverse();
         steps
+    }
+
+    /// Notes a leaf that becomes part of a value elsewhere, if this pass is traced.
+    pub(super) fn note_taken(&mut self, id: NodeId, key: &Arc<str>) {
+        if self.trace.is_none() {
+            return;
+        }
+        let slot = match &self.node(id).kind {
+            Kind::Record(rec, ..) => match self.eng.program.types.record(*rec).find(key) {
+                Some(field) => self.field_slot(id, field),
+                None => return,
+            },
+            _ => self.entry_slot(id, key),
+        };
+        let src = match slot {
+            Slot::Value(value, src) if !value.has_parts() => *src,
+            _ => return,
+        };
+        let steps = self.steps(id, key);
+        if let Some(trace) = &mut self.trace {
+            trace.taken.push(Taken { src, steps });
+        }
     }
 
     /// One step down, remembering where the value comes from.

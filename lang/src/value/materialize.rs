@@ -77,12 +77,7 @@ impl Pass<'_> {
             let value = match self.forced(value) {
                 Value::Node(inner) => self.settle_tree(inner, used_at),
                 value => {
-                    if self.trace.is_some() {
-                        let steps = self.steps(id, key);
-                        if let Some(trace) = &mut self.trace {
-                            trace.materialized.push((at, steps));
-                        }
-                    }
+                    self.note_taken(id, key);
                     value
                 }
             };

@@ -254,6 +254,12 @@ impl Pass<'_> {
 
     /// The value of a field or entry of another node and where it was written, if it was and is no default of its own.
     pub fn written(&mut self, id: NodeId, key: &Arc<str>) -> Option<(Value, Span)> {
+        let written = self.written_at(id, key);
+        self.note_taken(id, key);
+        written
+    }
+
+    fn written_at(&mut self, id: NodeId, key: &Arc<str>) -> Option<(Value, Span)> {
         self.look_at_whole(id);
         match &self.node(id).kind {
             Kind::Record(rec, plan, _) => {

@@ -154,12 +154,21 @@ pub struct Trace {
     pub reads: Vec<Traced>,
     /// Inside `&`: what won and what lost.
     pub merged: Vec<(Span, Span)>,
-    /// Leaves of the tree that became part of a value: where they were written, and their paths.
-    pub materialized: Vec<(Span, Vec<String>)>,
+    /// Leaves of the tree that became part of a value.
+    pub taken: Vec<Taken>,
     /// Lists and sets that `+=` and `-=` make, by path.
     pub grown: Vec<(String, Grown)>,
     /// The definitions, loops and guards that were evaluated.
     pub involved: BTreeSet<Span>,
+}
+
+/// A leaf of the tree that became part of a value elsewhere.
+#[derive(Debug)]
+pub struct Taken {
+    /// The definition that gave it, and where it was written.
+    pub src: Src,
+    /// Its path.
+    pub steps: Vec<String>,
 }
 
 /// A field or an entry that was read.

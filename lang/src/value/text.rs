@@ -1,6 +1,7 @@
 //! Texts with interpolations, and those that hold secrets.
 
 use super::budget::within;
+use super::errors;
 use super::format;
 use super::frame::Frame;
 use super::pass::Pass;
@@ -8,6 +9,7 @@ use crate::data::SecretPart;
 use crate::diag::Reported;
 use crate::live::Value;
 use crate::source::Span;
+use crate::types::bare::{Bare, bare_at};
 use crate::types::hir::Piece;
 use crate::types::ty::{Ty, TyId};
 use std::fmt::Write as _;
@@ -37,7 +39,7 @@ impl Pass<'_> {
         at: Span,
         out: &mut String,
     ) -> Result<(), Reported> {
-        for piece in pieces {
+        for (index, piece) in pieces.iter().enumerate() {
             match piece {
                 Piece::Text(text) => {
                     self.make_text(text.len() as u64, at)?;
@@ -48,6 +50,7 @@ impl Pass<'_> {
                     if let Some(reported) = value.failed() {
                         return Err(reported);
                     }
+                    self.check_brackets(pieces, index, ex.at, &value)?;
                     self.make_text(written_bytes(&value), at)?;
                     self.write(&value, *ty, out);
                 }
@@ -59,7 +62,7 @@ impl Pass<'_> {
     fn secret_text(&mut self, pieces: &[Piece], frame: &mut Frame, at: Span) -> Value {
         let mut parts: Vec<SecretPart> = Vec::new();
         let mut plain = String::new();
-        for piece in pieces {
+        for (index, piece) in pieces.iter().enumerate() {
             match piece {
                 Piece::Text(text) => {
                     within!(self.make_text(text.len() as u64, at));
@@ -75,6 +78,7 @@ impl Pass<'_> {
                         parts.extend(inner.iter().cloned());
                     }
                     value => {
+                        within!(self.check_brackets(pieces, index, ex.at, &value));
                         within!(self.make_text(written_bytes(&value), at));
                         self.write(&value, *ty, &mut plain);
                     }
@@ -85,6 +89,23 @@ impl Pass<'_> {
             parts.push(SecretPart::Text(plain.into()));
         }
         Value::Secret(parts.into())
+    }
+
+    /// Refuses an address that lacks the brackets that it needs before a port and in a URL, or has those that it may not have.
+    fn check_brackets(
+        &mut self,
+        pieces: &[Piece],
+        index: usize,
+        at: Span,
+        value: &Value,
+    ) -> Result<(), Reported> {
+        let Value::Ip(ip) = value else { return Ok(()) };
+        let wrong = match bare_at(pieces, index) {
+            Some(Bare::InBrackets) => ip.is_ipv4(),
+            Some(Bare::BeforePort | Bare::InUrl) => ip.is_ipv6(),
+            None => false,
+        };
+        if wrong { Err(self.report(errors::brackets(at, *ip))) } else { Ok(()) }
     }
 
     /// The text of a value in an interpolation.

@@ -22,15 +22,7 @@ impl<'p> Pass<'p> {
             Value::Dict(dict) => dict.get(key).map(|entry| (entry.value.clone(), entry.at)),
             Value::Node(id) => {
                 let id = self.canon(*id);
-                let found = self.written(id, key)?;
-                let is_leaf = !found.0.has_parts() && matches!(self.node(id).kind, Kind::Tree(..));
-                if is_leaf && self.trace.is_some() {
-                    let steps = self.steps(id, key);
-                    if let Some(trace) = &mut self.trace {
-                        trace.materialized.push((found.1, steps));
-                    }
-                }
-                Some(found)
+                self.written(id, key)
             }
             Value::Thunk(id) => self.part_at_thunk(*id, key),
             _ => None,

@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -45,6 +45,8 @@ pub struct Checked {
 pub trait Facts {
     /// Runs a program that changes nothing, and returns what it printed, or why it failed.
     fn output(&mut self, command: &[&str]) -> Result<String, String>;
+    /// Says whether a host answers a ping.
+    fn answers(&mut self, address: IpAddr) -> Result<bool, String>;
     /// Says whether a unit of the committed generation is up.
     fn is_ours(&mut self, unit: &str) -> bool;
     /// Says whether the kernel has a module already.
@@ -90,9 +92,8 @@ fn ask(question: &Question, facts: &mut dyn Facts) -> Result<(), String> {
             newer(&facts.output(&words)?, least)
         }
         Question::Resolves { name } => facts.output(&["getent", "ahosts", name]).map(drop),
-        Question::Ping { address } => {
-            facts.output(&["ping", "-n", "-q", "-c", "1", "-W", "2", &address.to_string()]).map(drop)
-        }
+        Question::Ping { address } if facts.answers(*address)? => Ok(()),
+        Question::Ping { .. } => Err("it answers none within 2 s".to_owned()),
         Question::Tcp { address, port } => facts.connect(*address, *port),
         Question::Mtu { interface, bytes } => {
             let told = facts.output(&["cat", &format!("/sys/class/net/{interface}/mtu")]);
@@ -103,6 +104,17 @@ fn ask(question: &Question, facts: &mut dyn Facts) -> Result<(), String> {
                 Err(_) => Err("the kernel does not say what it takes".to_owned()),
             }
         }
+        Question::Interface { name, address } => {
+            let told = facts.output(&["ip", "address", "show", "dev", name]);
+            plugged(&told.map_err(|_| format!("this host has no interface {name}"))?, *address)
+        }
+        Question::Unused { address, .. } if !facts.answers(*address)? => Ok(()),
+        Question::Unused { unless: None, .. } => Err("it answers a ping".to_owned()),
+        Question::Unused { address, unless: Some(port) } => facts
+            .connect(*address, *port)
+            .map_err(|why| format!("it answers a ping, and at port {port} not as this cloud does: {why}")),
+        Question::Firewall => unfiltered(facts),
+        Question::System { among } => one_of(&facts.output(&["cat", "/etc/os-release"])?, among),
         Question::Clock => {
             let answer = facts.output(&["timedatectl", "show", "--property=NTPSynchronized", "--value"])?;
             if answer.trim() == "yes" { Ok(()) } else { Err("systemd says that it is not".to_owned()) }
@@ -133,6 +145,70 @@ fn holder(sockets: &str, address: Option<IpAddr>, port: u16) -> Option<String> {
     })
 }
 
+/// Says whether what `ip address show` printed of an interface is up and has an address.
+fn plugged(said: &str, address: Option<IpAddr>) -> Result<(), String> {
+    // What knows no carrier, as a bridge of its own making may, is `UNKNOWN`.
+    let state = said.split_whitespace().skip_while(|it| *it != "state").nth(1).unwrap_or("nothing");
+    if !["UP", "UNKNOWN"].contains(&state) {
+        return Err(format!("it is {state}"));
+    }
+    let lines = said.lines().filter_map(|line| {
+        let mut words = line.split_whitespace();
+        let is_address = words.next().is_some_and(|it| it == "inet" || it == "inet6");
+        is_address.then(|| words.next()?.split('/').next()?.parse::<IpAddr>().ok()).flatten()
+    });
+    let found: Vec<IpAddr> = lines.collect();
+    match address {
+        Some(address) if !found.contains(&address) => {
+            let found: Vec<String> = found.iter().map(ToString::to_string).collect();
+            Err(format!("it has {}", if found.is_empty() { "none".to_owned() } else { found.join(", ") }))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Says whether no firewall drops what none of its rules names, by nftables or, where that is not there, by iptables.
+fn unfiltered(facts: &mut dyn Facts) -> Result<(), String> {
+    match facts.output(&["nft", "--json", "list", "chains"]) {
+        Ok(said) => {
+            let said: serde_json::Value = serde_json::from_str(&said)
+                .map_err(|error| format!("`nft` prints what is no list of chains: {error}"))?;
+            let chains = said["nftables"].as_array().into_iter().flatten().map(|it| &it["chain"]);
+            for chain in chains.filter(|it| it["hook"] == "input") {
+                if chain["table"] == "firewalld" {
+                    return Err("firewalld runs, and refuses what none of its zones names".to_owned());
+                }
+                if chain["policy"] == "drop" {
+                    let name = |key: &str| chain[key].as_str().unwrap_or_default().to_owned();
+                    let [family, table, name] = ["family", "table", "name"].map(name);
+                    return Err(format!("the chain {name} of the table {family} {table} does"));
+                }
+            }
+            Ok(())
+        }
+        Err(why) => match facts.output(&["iptables", "-S", "INPUT"]) {
+            Ok(said) if said.lines().any(|it| it == "-P INPUT DROP") => {
+                Err("the chain INPUT of iptables does".to_owned())
+            }
+            Ok(_) => Ok(()),
+            Err(_) => Err(format!("neither nftables nor iptables can be asked: {why}")),
+        },
+    }
+}
+
+/// Says whether the system that a host's `os-release` names is one of these.
+fn one_of(os_release: &str, among: &[String]) -> Result<(), String> {
+    let field = |key: &str| {
+        let value = os_release.lines().find_map(|it| it.strip_prefix(key)?.strip_prefix('='));
+        value.unwrap_or_default().trim_matches(['"', '\'']).to_owned()
+    };
+    let found = format!("{} {}", field("ID"), field("VERSION_ID"));
+    let is_found = |it: &String| {
+        found == *it || found.strip_prefix(it.as_str()).is_some_and(|rest| rest.starts_with('.'))
+    };
+    if among.iter().any(is_found) { Ok(()) } else { Err(format!("it is {}", found.trim_end())) }
+}
+
 /// Says whether what a program printed tells at least a version.
 fn newer(said: &str, least: &str) -> Result<(), String> {
     let is_version = |word: &&str| word.starts_with(|it: char| it.is_ascii_digit());
@@ -161,6 +237,16 @@ fn help(precheck: &Precheck) -> &str {
         Question::Mtu { .. } => {
             "set it where the host sets up its interfaces, and on the switches between, or describe another `mtu`"
         }
+        Question::Interface { .. } => {
+            "set it up where the host sets up its interfaces, or describe what it has"
+        }
+        Question::Unused { .. } => {
+            "look who has it, by `ip neighbour`, and describe an address that nobody has"
+        }
+        Question::Firewall => {
+            "open what the containers listen on, to the hosts and networks that need it, or stop the firewall; then take this precheck away"
+        }
+        Question::System { .. } => "install one of these, or add yours to the list if you have tried it",
         Question::Clock => "install chrony or systemd-timesyncd, and name a server that the host reaches",
     }
 }
@@ -171,6 +257,23 @@ fn free_at(path: &Path) -> Result<u64, String> {
     let there = there.next().unwrap_or(Path::new("/"));
     let found = rustix::fs::statvfs(there).map_err(|error| format!("{}: {error}", there.display()))?;
     Ok(found.f_bavail.saturating_mul(found.f_frsize))
+}
+
+fn run(command: &[&str]) -> Result<Output, String> {
+    let Some((program, args)) = command.split_first() else { return Err("no command".to_owned()) };
+    let output = run_within(Command::new(program).args(args).env("LC_ALL", "C"), ANSWER);
+    output.map_err(|error| match error {
+        ChildError::Run { .. } => format!("`{program}` cannot be run on this host"),
+        ChildError::Late { secs, .. } => {
+            format!("`{}` told nothing within {secs} s, and was ended", command.join(" "))
+        }
+    })
+}
+
+/// Returns the last line that a program said before it failed, or how it ended.
+fn why_failed(command: &[&str], output: &Output) -> String {
+    let silent = || format!("`{}` ended with {}", command.join(" "), output.status);
+    text(&output.stderr).lines().last().map_or_else(silent, str::to_owned)
 }
 
 /// This host.
@@ -190,20 +293,19 @@ impl<'a> ThisHost<'a> {
 
 impl Facts for ThisHost<'_> {
     fn output(&mut self, command: &[&str]) -> Result<String, String> {
-        let Some((program, args)) = command.split_first() else { return Err("no command".to_owned()) };
-        let output = run_within(Command::new(program).args(args).env("LC_ALL", "C"), ANSWER);
-        let output = output.map_err(|error| match error {
-            ChildError::Run { .. } => format!("`{program}` cannot be run on this host"),
-            ChildError::Late { secs, .. } => {
-                format!("`{}` told nothing within {secs} s, and was ended", command.join(" "))
-            }
-        })?;
-        if output.status.success() {
-            return Ok(text(&output.stdout));
+        let output = run(command)?;
+        if output.status.success() { Ok(text(&output.stdout)) } else { Err(why_failed(command, &output)) }
+    }
+
+    fn answers(&mut self, address: IpAddr) -> Result<bool, String> {
+        let command = ["ping", "-n", "-q", "-c", "1", "-W", "2", &address.to_string()];
+        let output = run(&command)?;
+        match output.status.code() {
+            Some(0) => Ok(true),
+            // ping(8): no answer within the limit; 2 is another error.
+            Some(1) => Ok(false),
+            _ => Err(why_failed(&command, &output)),
         }
-        let said = text(&output.stderr);
-        let silent = || format!("`{}` ended with {}", command.join(" "), output.status);
-        Err(said.lines().last().map_or_else(silent, str::to_owned))
     }
 
     fn is_ours(&mut self, unit: &str) -> bool {
@@ -248,6 +350,9 @@ mod tests {
     impl Facts for Scripted {
         fn output(&mut self, _: &[&str]) -> Result<String, String> {
             if self.fails { Err(self.prints.to_owned()) } else { Ok(self.prints.to_owned()) }
+        }
+        fn answers(&mut self, _: IpAddr) -> Result<bool, String> {
+            Ok(!self.fails || self.prints == "refused")
         }
         fn is_ours(&mut self, unit: &str) -> bool {
             self.ours && unit == "web.service"
@@ -339,9 +444,80 @@ UNCONN 0 0 10.0.0.11%eth0:68 0.0.0.0:* users:((\"dhclient\",pid=5,fd=6))
         assert_eq!(said(r#"{"ping":{"address":"10.0.0.1"}}"#, told("", false)), "holds");
         assert_eq!(said(r#"{"resolves":{"name":"a.example"}}"#, told("none", true)), "none");
         assert_eq!(said(r#"{"tcp":{"address":"10.0.0.1","port":1}}"#, told("refused", true)), "refused");
+        let ping = r#"{"ping":{"address":"10.0.0.1"}}"#;
+        assert_eq!(said(ping, told("", true)), "it answers none within 2 s");
         let space = r#"{"space":{"path":"/var","bytes":1073741824}}"#;
         assert_eq!(said(space, Scripted { free: 1 << 30, ..Scripted::default() }), "holds");
         assert_eq!(said(space, Scripted { free: (1 << 30) - 1, ..Scripted::default() }), "1023 MiB are free");
+    }
+
+    #[test]
+    fn an_interface_is_up_and_has_its_address() {
+        let asked = |address: &str| format!(r#"{{"interface":{{"name":"eth0"{address}}}}}"#);
+        let told = |prints| Scripted { prints, ..Scripted::default() };
+        const UP: &str = "2: eth0@if7: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc noqueue state UP group default qlen 1000
+    link/ether 5e:11:22:33:44:55 brd ff:ff:ff:ff:ff:ff link-netnsid 0
+    inet 10.0.0.11/24 brd 10.0.0.255 scope global eth0
+    inet6 fd00::11/64 scope global
+       valid_lft forever preferred_lft forever
+";
+        let ours = [r#","address":"10.0.0.11""#, r#","address":"fd00::11""#, ""];
+        ours.iter().for_each(|it| assert_eq!(said(&asked(it), told(UP)), "holds", "{it}"));
+        assert_eq!(said(&asked(r#","address":"10.0.0.1""#), told(UP)), "it has 10.0.0.11, fd00::11");
+        assert_eq!(
+            said(&asked(""), told("2: eth0: <BROADCAST> mtu 1500 qdisc noop state DOWN group default")),
+            "it is DOWN"
+        );
+        let bare = told("2: eth0: <UP> mtu 1500 state UNKNOWN group default");
+        assert_eq!(said(&asked(ours[0]), bare), "it has none");
+        let none = Scripted { prints: "Device \"eth0\" does not exist.", fails: true, ..Scripted::default() };
+        assert_eq!(said(&asked(""), none), "this host has no interface eth0");
+    }
+
+    #[test]
+    fn an_address_is_unused_or_this_clouds() {
+        let told = |prints, fails| Scripted { prints, fails, ..Scripted::default() };
+        let asked = |unless: &str| format!(r#"{{"unused":{{"address":"10.0.0.250"{unless}}}}}"#);
+        assert_eq!(said(&asked(""), told("", true)), "holds");
+        assert_eq!(said(&asked(""), told("", false)), "it answers a ping");
+        assert_eq!(said(&asked(r#","unless":5000"#), told("", false)), "holds");
+        let foreign = said(&asked(r#","unless":5000"#), told("refused", true));
+        assert_eq!(foreign, "it answers a ping, and at port 5000 not as this cloud does: refused");
+    }
+
+    #[test]
+    fn a_firewall_that_drops_is_told() {
+        let told = |prints| said(r#""firewall""#, Scripted { prints, ..Scripted::default() });
+        let chains = |table: &str, policy: &str| {
+            let chain = format!(
+                r#"{{"family":"inet","table":"{table}","name":"input","type":"filter","hook":"input","prio":0,"policy":"{policy}"}}"#
+            );
+            String::leak(format!(
+                r#"{{"nftables":[{{"metainfo":{{}}}},{{"chain":{{"family":"ip","table":"netavark","name":"INPUT"}}}},{{"chain":{chain}}}]}}"#
+            )) as &str
+        };
+        assert_eq!(told(r#"{"nftables":[{"metainfo":{}}]}"#), "holds");
+        assert_eq!(told(chains("filter", "accept")), "holds");
+        assert_eq!(told(chains("filter", "drop")), "the chain input of the table inet filter does");
+        assert!(told(chains("firewalld", "accept")).starts_with("firewalld runs"));
+        assert!(told("chains").starts_with("`nft` prints what is no list of chains"));
+        let nobody =
+            Scripted { prints: "`nft` cannot be run on this host", fails: true, ..Scripted::default() };
+        assert!(said(r#""firewall""#, nobody).starts_with("neither nftables nor iptables can be asked"));
+    }
+
+    #[test]
+    fn a_system_is_one_of_some() {
+        let asked = r#"{"system":{"among":["debian 13","rocky 9"]}}"#;
+        let told = |prints| said(asked, Scripted { prints, ..Scripted::default() });
+        assert_eq!(
+            told("PRETTY_NAME=\"Debian GNU/Linux 13 (trixie)\"\nVERSION_ID=\"13\"\nID=debian\n"),
+            "holds"
+        );
+        assert_eq!(told("ID=\"rocky\"\nVERSION_ID=\"9.4\"\n"), "holds");
+        assert_eq!(told("ID=debian\nVERSION_ID=\"12\"\n"), "it is debian 12");
+        assert_eq!(told("ID=debian\n"), "it is debian");
+        assert_eq!(told("ID=rocky\nVERSION_ID=\"90\"\n"), "it is rocky 90");
     }
 
     #[test]

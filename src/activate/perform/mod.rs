@@ -229,6 +229,11 @@ fn begin(
     if render_live(host.layout, host.tools, &host.vault, closure, &act.unit)? {
         progress.reloaded.insert(act.unit.clone());
     }
+    if let Verb::Task { task, .. } = &act.verb
+        && let Some(spec) = closure.manifest.tasks.get(task)
+    {
+        completions::forget_others(host.layout, task, spec)?;
+    }
     let job = match &act.verb {
         Verb::Start | Verb::Task { .. } => Job::Start,
         Verb::Restart => Job::Restart,

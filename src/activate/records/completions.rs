@@ -200,6 +200,26 @@ pub fn is_done(layout: &Layout, once: &str) -> bool {
     matches!(read(layout, &file_name(once)), Ok(Some(Ok(_))))
 }
 
+/// Forgets that a task which is about to run was ever done under another key, if what it makes is a state: that is no longer what is there.
+pub fn forget_others(layout: &Layout, name: &str, task: &Task) -> Result<(), FileError> {
+    if !task.repeat {
+        return Ok(());
+    }
+    let is_other =
+        |it: &Result<Written, String>| it.as_ref().is_ok_and(|it| it.task == name && it.once != task.once);
+    for (file, _) in all(layout)?.into_iter().filter(|(_, it)| is_other(it)) {
+        files::remove_file(&layout.done().join(file))?;
+    }
+    files::sync_folder(&layout.done())
+}
+
+/// Returns what counts as done where a generation comes back that was committed: all but the states that another one's tasks replaced.
+pub fn of_committed(layout: &Layout, manifest: &Manifest) -> Completions {
+    let is_there = |task: &Task| !task.repeat || is_done(layout, &task.once);
+    let done = manifest.tasks.iter().filter(|(_, task)| is_there(task));
+    done.map(|(name, _)| (name.clone(), Completion::Done)).collect()
+}
+
 /// Notes that a task was completed, on disk when it returns.
 pub fn set_done(
     layout: &Layout,
@@ -245,6 +265,7 @@ mod tests {
             unit: "t.service".into(),
             once: "k".into(),
             class: TaskClass::Expand,
+            repeat: false,
             volumes: vec!["v".into()],
         }
     }
@@ -300,6 +321,26 @@ mod tests {
         assert!(is_done(&layout, "k"));
         // Neither was done for a generation that is known.
         assert_eq!(finished(&layout).ok(), Some(Vec::new()));
+    }
+
+    #[test]
+    fn a_state_was_made_until_another_one_is() {
+        let root = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
+        let layout = Layout::new(root.path());
+        let state = |once: &str| Task { once: once.into(), repeat: true, ..task() };
+        let run = |name: &str, task: &Task| {
+            forget_others(&layout, name, task).unwrap_or_else(|error| panic!("{error}"));
+            set_done(&layout, name, task, &BTreeMap::new()).unwrap_or_else(|error| panic!("{error}"));
+        };
+        run("t", &state("first"));
+        run("other", &task());
+        run("t", &state("second"));
+        assert!(is_done(&layout, "second") && is_done(&layout, "k") && !is_done(&layout, "first"));
+        let mut manifest = Manifest::new("site", "h1", Backend::Quadlet, "1");
+        manifest.tasks.insert("t".into(), state("first"));
+        manifest.tasks.insert("never".into(), Task { once: "never".into(), ..task() });
+        let done = of_committed(&layout, &manifest);
+        assert_eq!(done, Completions::from([("never".to_owned(), Completion::Done)]));
     }
 
     #[test]

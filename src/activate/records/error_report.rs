@@ -4,6 +4,9 @@ use std::error::Error;
 
 use serde::{Deserialize, Serialize};
 
+/// What stands for reasons that a command has printed as errors, see [`ErrorReport::printed`].
+const PRINTED: &str = "its errors say why";
+
 /// An error as it is told: its words, its causes, and the last lines of the unit that failed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorReport {
@@ -27,6 +30,16 @@ impl ErrorReport {
             cause = error.source();
         }
         Self { message: error.to_string(), causes, log: Vec::new() }
+    }
+
+    /// Stands for reasons that a command has printed as errors before it told its end.
+    pub fn printed() -> Self {
+        Self { message: PRINTED.to_owned(), ..Self::default() }
+    }
+
+    /// Whether this stands for what was printed.
+    pub fn is_printed(&self) -> bool {
+        self.message == PRINTED
     }
 }
 

@@ -97,6 +97,19 @@ impl Verdict {
         }
     }
 
+    /// The same with what a command printed as errors in place of what stands for it.
+    pub fn with_printed(mut self, printed: &str) -> Self {
+        let reasons: &mut [ErrorReport] = match &mut self {
+            Self::Refused { reasons, .. } => reasons,
+            Self::Stuck { failure, .. } => std::slice::from_mut(failure),
+            _ => &mut [],
+        };
+        for reason in reasons.iter_mut().filter(|it| it.is_printed() && !printed.is_empty()) {
+            reason.message = printed.trim_start_matches("error: ").to_owned();
+        }
+        self
+    }
+
     /// Says of a refusal what was done before it.
     pub fn after(self, ended: &Self) -> Self {
         match self {

@@ -15,7 +15,7 @@ use crate::perform::{kernel, perform};
 use crate::plan::diff::Action;
 use crate::plan::observed::{Observed, ObservedUnit, plan_observed};
 use crate::plan::steps::Stop;
-use crate::records::completions::Completion;
+use crate::records::completions;
 use crate::records::generation::{self, LaterVolume};
 use crate::records::request::Options;
 use store::manifest::UnitKind;
@@ -119,8 +119,8 @@ fn come_up(
     let unrendered = render_content(host.layout, host.tools, &host.vault, old).into_iter();
     let mut problems: Vec<Failure> =
         unrendered.map(|error| Failure::Render { source: Box::new(error) }).collect();
-    // No task of the generation that holds is left to do, and what was stopped comes back whatever it is.
-    let done = old.manifest.tasks.keys().map(|name| (name.clone(), Completion::Done)).collect();
+    // What was stopped comes back whatever it is.
+    let done = completions::of_committed(host.layout, &old.manifest);
     let options = Options { allow_dataplane: true, ..Options::default() };
     let plan = plan_observed(observed, &[&switch.to.manifest], &old.manifest, is_wanted, &done, &options);
     problems.extend(stop(host, &plan.stops));

@@ -365,6 +365,15 @@ fn made(draw: &mut Draw<'_>, schema: &Schema, env: &Env, ty: &T, depth: usize) -
                 }
             }
         },
+        T::Str if draw.chance(8) => {
+            let address = sub(draw, &T::Ip);
+            match draw.below(4) {
+                0 => format!("({address}).at({})", draw.pick(&[80, 0, 65535, 65536, -1])),
+                1 => format!("({address}).in_url"),
+                2 => format!("\"{}${{{address}}}:80\"", draw.pick(&["", "a ", "a://"])),
+                _ => format!("\"a://[${{{address}}}]{}\"", draw.pick(&["", "/b", ":80"])),
+            }
+        }
         T::Str | T::Word => match draw.below(9) {
             0 | 1 => {
                 let fits = |t: &T| {

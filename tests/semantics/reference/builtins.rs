@@ -198,6 +198,12 @@ impl Machine<'_> {
                 _ => Val::Error,
             },
             (Val::Ip(ip), "version") => Val::Int(if ip.is_ipv4() { 4 } else { 6 }),
+            (Val::Ip(ip), "in_url") => Val::Str(host_of_url(*ip).into()),
+            (Val::Ip(ip), "at") => match args {
+                [Val::Int(port @ 0..=65535)] => Val::Str(format!("{}:{port}", host_of_url(*ip)).into()),
+                [Val::Int(_)] => self.fail(Code::Arithmetic),
+                _ => Val::Error,
+            },
             (Val::Ip(IpAddr::V4(ip)), "numbers") => {
                 Val::List(ip.octets().map(|n| Val::Int(i64::from(n))).to_vec())
             }
@@ -207,6 +213,10 @@ impl Machine<'_> {
             _ => Val::Error,
         }
     }
+}
+
+fn host_of_url(ip: IpAddr) -> String {
+    if ip.is_ipv6() { format!("[{ip}]") } else { ip.to_string() }
 }
 
 fn number(ip: IpAddr) -> u128 {

@@ -351,6 +351,7 @@ fn property(ty: &Ty, name: &str) -> Ty {
     match (ty, name) {
         (Ty::Cidr, "host" | "address" | "last" | "netmask") => Ty::Ip,
         (Ty::Cidr, "subnet") => Ty::Cidr,
+        (Ty::Ip, "at" | "in_url") => Ty::Str,
         (Ty::Ip, "numbers") => Ty::List(Rc::new(Place::of(Ty::Int))),
         (Ty::Cidr | Ty::Ip | Ty::Duration | Ty::Size, _) => Ty::Int,
         _ => Ty::Unknown,

@@ -504,11 +504,14 @@ impl<'p> Machine<'p> {
     /// A text with its holes filled.
     pub fn text(&mut self, text: &ast::Text, scope: &Scope) -> Val {
         let mut out = String::new();
-        for part in &text.parts {
+        for (index, part) in text.parts.iter().enumerate() {
             match part {
                 ast::TextPart::Literal(plain) => out.push_str(plain),
                 ast::TextPart::Hole(e) => match self.synth(e, scope) {
                     Val::Error => return Val::Error,
+                    Val::Ip(ip) if has_wrong_brackets(ip.is_ipv6(), &text.parts, index) => {
+                        return self.fail(Code::BadText);
+                    }
                     value => out.push_str(&shown(&value)),
                 },
             }
@@ -627,4 +630,23 @@ fn below_or_field(place: &Place, step: &ast::Step) -> Option<Place> {
         ast::StepKind::Text(text) => below(place, &text.literal().unwrap_or_default()),
         ast::StepKind::Index(_) => below(place, ""),
     }
+}
+
+/// Whether an address in a text lacks the brackets of IPv6 before a port or as the host of a URL, or is of IPv4 and has them there.
+fn has_wrong_brackets(six: bool, parts: &[ast::TextPart], index: usize) -> bool {
+    // A hole is `*`: it is neither a bracket nor a colon, and it may be a port.
+    let plain = |part: &ast::TextPart| match part {
+        ast::TextPart::Literal(text) => text.to_string(),
+        ast::TextPart::Hole(_) => "*".to_string(),
+    };
+    let before: String = parts[..index].iter().map(plain).collect();
+    let after: String = parts[index + 1..].iter().map(plain).collect();
+    let in_brackets = before.ends_with('[') && after.starts_with(']');
+    let after = if in_brackets { &after[1..] } else { &after };
+    let mut next = after.chars();
+    let port = next.next() == Some(':') && next.next().is_some_and(|it| it.is_ascii_digit() || it == '*');
+    let url = before.rfind("://").is_some_and(|at| {
+        !before[at + 3..].contains(|c: char| c.is_whitespace() || "/?#\"'<>()".contains(c))
+    });
+    (port || url) && six != in_brackets
 }

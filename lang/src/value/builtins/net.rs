@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 const G: &str = "Addresses and networks";
 
-pub(super) static ALL: [Builtin; 10] = [
+pub(super) static ALL: [Builtin; 12] = [
     Builtin::new(
         G,
         "Cidr.host",
@@ -65,6 +65,22 @@ pub(super) static ALL: [Builtin; 10] = [
         "The numbers of an address: four of 8 bits, or of IPv6 eight of 16.",
         ("(fd00::1).numbers", "[64768, 0, 0, 0, 0, 0, 0, 1]"),
         ip_numbers,
+    ),
+    Builtin::new(
+        G,
+        "Ip.at",
+        "(Ip, Int) -> Str",
+        "The address with this port: of IPv6 it is in brackets.",
+        ("(fd00::1).at(80)", "\"[fd00::1]:80\""),
+        ip_at,
+    ),
+    Builtin::new(
+        G,
+        "Ip.in_url",
+        "(Ip) -> Str",
+        "The address as the host of a URL: of IPv6 it is in brackets.",
+        ("(fd00::1).in_url", "\"[fd00::1]\""),
+        ip_in_url,
     ),
     Builtin::new(
         G,
@@ -144,6 +160,28 @@ fn ip_numbers(_: &mut Call<'_>, args: &[Value]) -> Made {
         Value::Ip(IpAddr::V6(ip)) => {
             Ok(Value::List(ip.segments().map(|it| Value::Int(i64::from(it))).into_iter().collect()))
         }
+        _ => Err(Failure::NotOfType),
+    }
+}
+
+fn in_url(ip: IpAddr) -> String {
+    match ip {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    }
+}
+
+fn ip_at(_: &mut Call<'_>, args: &[Value]) -> Made {
+    let (Value::Ip(ip), Value::Int(port)) = (&args[0], &args[1]) else { return Err(Failure::NotOfType) };
+    match u16::try_from(*port) {
+        Ok(port) => Ok(Value::Str(format!("{}:{port}", in_url(*ip)).into())),
+        Err(_) => Err(Failure::Arithmetic(format!("{port} is no port: it lies outside of 0 to 65535"))),
+    }
+}
+
+fn ip_in_url(_: &mut Call<'_>, args: &[Value]) -> Made {
+    match &args[0] {
+        Value::Ip(ip) => Ok(Value::Str(in_url(*ip).into())),
         _ => Err(Failure::NotOfType),
     }
 }
