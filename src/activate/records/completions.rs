@@ -207,7 +207,11 @@ pub fn forget_others(layout: &Layout, name: &str, task: &Task) -> Result<(), Fil
     }
     let is_other =
         |it: &Result<Written, String>| it.as_ref().is_ok_and(|it| it.task == name && it.once != task.once);
-    for (file, _) in all(layout)?.into_iter().filter(|(_, it)| is_other(it)) {
+    let mut others = all(layout)?.into_iter().filter(|(_, it)| is_other(it)).peekable();
+    if others.peek().is_none() {
+        return Ok(());
+    }
+    for (file, _) in others {
         files::remove_file(&layout.done().join(file))?;
     }
     files::sync_folder(&layout.done())
