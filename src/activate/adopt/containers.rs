@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::machine::inventory::{Container, Deed};
 use crate::machine::layout::Layout;
+use crate::machine::owner::GENERATED;
 use crate::machine::podman::Tools;
 use crate::machine::systemd::{Job, Systemd};
 use crate::records::adopted::{AdoptError, Adopted, Before, Book, What};
@@ -156,7 +157,7 @@ fn observe(
     };
     for unit in of_label.into_iter().chain([of_kolla]) {
         let state = systemd.state(&unit)?;
-        if state.load == "loaded" && !state.fragment.starts_with("/run/systemd/generator") {
+        if state.load == "loaded" && !state.fragment.starts_with(GENERATED) {
             before.enabled = state.enabled == "enabled";
             before.running |= state.is_up();
             before.unit = Some(unit);

@@ -12,6 +12,7 @@ use crate::adopt::containers::{kept_name, wanted};
 use crate::failure::Refusal;
 use crate::machine::inventory::Container;
 use crate::machine::layout::Layout;
+use crate::machine::owner::GENERATED;
 use crate::machine::podman::Tools;
 use crate::machine::systemd::Systemd;
 use crate::records::adopted::{Book, What};
@@ -165,7 +166,7 @@ fn nobody_knows(layout: &Layout, all: &[Container]) -> Result<Vec<Finding>, Refu
             .help(format!("`podman rm -f {}`", it.name))
     };
     let mut findings: Vec<Finding> = ours.map(finding).collect();
-    let path = layout.at("/run/systemd/generator");
+    let path = layout.at(GENERATED);
     for name in store::files::names(&path)? {
         if std::fs::read_link(path.join(&name)).is_ok_and(|it| it.starts_with("/etc/kolla-lang")) {
             findings.push(Finding::new(Kind::Unknown, name, "no unit of ours").found("one").help("reboot"));

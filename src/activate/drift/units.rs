@@ -114,7 +114,7 @@ fn is_guard(path: &str, unit: &str) -> bool {
 
 /// Looks for units made of a generation's files that the committed one does not have.
 pub fn unknown(layout: &Layout, manifest: &Manifest) -> Result<Vec<Finding>, FileError> {
-    let folder = layout.at("/run/systemd/generator");
+    let folder = layout.at(GENERATED);
     let mut findings = Vec::new();
     for name in files::names(&folder)? {
         if manifest.units.contains_key(&name) || name == FILES_SERVICE_NAME {
