@@ -264,7 +264,7 @@ pub struct Written {
 
 /// Digests the program that runs: what it makes of a description depends on all of it, its library included.
 pub fn program() -> Option<Digest> {
-    files::read(Path::new("/proc/self/exe")).ok().map(|bytes| Digest::of(&bytes))
+    files::digest(Path::new("/proc/self/exe")).ok()
 }
 
 fn built(entry: Cached<Facts>, is_evaluated: bool) -> BuiltHost {

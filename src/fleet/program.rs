@@ -2,7 +2,9 @@
 //!
 //! Asks no host anything.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -44,8 +46,15 @@ pub struct ProgramFile {
 }
 
 impl ProgramFile {
-    fn new(bytes: Vec<u8>) -> Self {
-        Self { digest: Digest::of(&bytes), bytes: bytes.into() }
+    /// Reads a file into the memory that is shared: nobody has all of it twice.
+    fn read(path: &Path) -> io::Result<Self> {
+        let mut file = File::open(path)?;
+        let length = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+        let mut bytes: Arc<[u8]> = iter::repeat_n(0, length).collect();
+        if let Some(all) = Arc::get_mut(&mut bytes) {
+            file.read_exact(all)?;
+        }
+        Ok(Self { digest: Digest::of(&bytes), bytes })
     }
 
     /// Returns its content.
@@ -122,7 +131,7 @@ impl Program {
     /// Reads this program's own file.
     pub fn load() -> Result<Self, files::FileError> {
         // Not the file that has the name now: whoever replaces it meanwhile replaces nothing here.
-        let own = ProgramFile::new(files::read(Path::new("/proc/self/exe"))?);
+        let own = ProgramFile::read(Path::new("/proc/self/exe")).map_err(files::of_program)?;
         let path = std::env::current_exe().map_err(files::of_program)?;
         let folder = path.parent().unwrap_or(Path::new("/")).to_owned();
         Ok(Self { own, folder, beside: ARCHITECTURES.map(|it| (it, OnceLock::new())) })
@@ -148,17 +157,17 @@ impl Program {
 fn read_beside(folder: &Path, architecture: Architecture) -> Result<ProgramFile, ProgramError> {
     let theirs = architecture.name;
     let path = folder.join(format!("kolla-lang-{theirs}"));
-    let bytes = match std::fs::read(&path) {
-        Ok(bytes) => bytes,
+    let file = match ProgramFile::read(&path) {
+        Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Err(ProgramError::Absent { path, theirs });
         }
         Err(source) => return Err(ProgramError::Read { path, source: Arc::new(source) }),
     };
-    if !architecture.is_of(&bytes) {
+    if !architecture.is_of(&file.bytes) {
         return Err(ProgramError::Other { path, theirs });
     }
-    Ok(ProgramFile::new(bytes))
+    Ok(file)
 }
 
 #[cfg(test)]

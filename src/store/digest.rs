@@ -3,12 +3,16 @@
 //! Knows no file and no format; what goes into a digest is decided by whoever computes it.
 
 use std::fmt;
+use std::io;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
 
 use super::hex;
+
+/// How much of what is read is in memory at once, in bytes.
+const PIECE: usize = 1 << 16;
 
 /// Names content by its SHA-256, written as 64 lower-case hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -19,6 +23,21 @@ impl Digest {
     /// Returns the digest of some bytes.
     pub fn of(bytes: &[u8]) -> Self {
         Self(hex::encode(&sha2::Sha256::digest(bytes)))
+    }
+
+    /// Returns the digest of all that can be read, which is not kept.
+    pub fn of_reader(mut from: impl io::Read) -> io::Result<Self> {
+        let mut hasher = sha2::Sha256::new();
+        let mut piece = vec![0; PIECE];
+        loop {
+            match from.read(&mut piece) {
+                Ok(0) => break,
+                Ok(n_read) => hasher.update(&piece[..n_read]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Self(hex::encode(&hasher.finalize())))
     }
 
     /// Returns the digest of nothing, which is known.
@@ -105,7 +124,6 @@ impl Hasher {
     }
 }
 
-/// Returns bytes as lower-case hexadecimal digits.
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,6 +132,7 @@ mod tests {
     fn the_digest_of_nothing_is_the_known_one() {
         assert_eq!(Digest::of(b"").short(), "e3b0c44298fc");
         assert_eq!(Digest::of(b""), Digest::of_nothing());
+        assert_eq!(Digest::of_reader(&b"ab"[..]).ok(), Some(Digest::of(b"ab")));
     }
 
     #[test]

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, Mode, OFlags, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
+use super::digest::Digest;
+
 /// An operation on the file system that failed.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]
@@ -56,6 +58,11 @@ pub use file_failed as failed;
 /// Reads a file.
 pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     fs::read(path).map_err(failed!(Read, path))
+}
+
+/// Returns the digest of a file, of which no more than a piece is in memory at once.
+pub fn digest(path: &Path) -> Result<Digest, FileError> {
+    File::open(path).and_then(Digest::of_reader).map_err(failed!(Read, path))
 }
 
 /// Reads a text file.
