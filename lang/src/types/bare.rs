@@ -2,7 +2,7 @@
 //!
 //! Knows the text around an interpolation, and not what it holds.
 
-use super::hir::Piece;
+use crate::syntax::ast::TextPart;
 
 /// Why an address that is written without brackets is wrong at a place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -16,18 +16,17 @@ pub enum Bare {
 }
 
 /// Whether the interpolation with this index stands where an address needs brackets.
-pub fn bare_at(pieces: &[Piece], index: usize) -> Option<Bare> {
-    let plain = |piece: Option<&Piece>| match piece {
-        Some(Piece::Text(text)) => text.to_string(),
-        _ => String::new(),
-    };
-    let before = pieces[..index].iter().map(|it| match it {
-        Piece::Text(text) => text,
-        Piece::Hole(..) => "*",
+pub fn bare_at(parts: &[TextPart], index: usize) -> Option<Bare> {
+    let before = parts[..index].iter().map(|it| match it {
+        TextPart::Literal(text) => text,
+        TextPart::Hole(_) => "*",
     });
     let before: String = before.collect();
-    let after = plain(pieces.get(index + 1));
-    place(&before, &after, pieces.get(index + 2).is_some())
+    let after = match parts.get(index + 1) {
+        Some(TextPart::Literal(text)) => text,
+        _ => "",
+    };
+    place(&before, after, parts.get(index + 2).is_some())
 }
 
 /// The same by what is written before, what is written after, and whether another interpolation follows that.

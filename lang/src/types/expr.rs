@@ -255,23 +255,20 @@ impl Checker<'_> {
         }
         let mut secret = false;
         let mut pieces = Vec::new();
-        for part in &text.parts {
+        for (index, part) in text.parts.iter().enumerate() {
             pieces.push(match part {
                 ast::TextPart::Literal(plain) => Piece::Text(plain.clone()),
                 ast::TextPart::Hole(e) => {
-                    let (ex, ty) = self.infer(e, cx);
+                    let (value, ty) = self.infer(e, cx);
                     secret |= ty == TyId::SECRET;
                     self.check_hole(e.at, ty);
-                    Piece::Hole(ex, ty)
+                    let bare = bare_at(&text.parts, index);
+                    if let Some(bare) = bare.filter(|_| ty == TyId::IP) {
+                        self.problems.push(errors::bare_address(e.at, bare));
+                    }
+                    Piece::Hole(Hole { value, ty, bare })
                 }
             });
-        }
-        for (index, piece) in pieces.iter().enumerate() {
-            if let Piece::Hole(ex, TyId::IP) = piece
-                && let Some(bare) = bare_at(&pieces, index)
-            {
-                self.problems.push(errors::bare_address(ex.at, bare));
-            }
         }
         let ty = if secret { TyId::SECRET } else { TyId::STR };
         (TypedExpr { at: text.at, kind: TypedKind::Text(pieces.into(), secret) }, ty)
@@ -366,7 +363,7 @@ impl Checker<'_> {
 pub(super) fn secret_hole(ex: &TypedExpr) -> Option<Span> {
     let TypedKind::Text(pieces, _) = &ex.kind else { return None };
     pieces.iter().find_map(|piece| match piece {
-        Piece::Hole(hole, TyId::SECRET) => Some(hole.at),
+        Piece::Hole(hole) if hole.ty == TyId::SECRET => Some(hole.value.at),
         _ => None,
     })
 }

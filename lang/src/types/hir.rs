@@ -1,6 +1,7 @@
 //! The typed tree: names resolved, every literal of its type, definitions taken apart. What the checker yields
 //! and evaluation reads.
 
+use super::bare::Bare;
 use super::ty::{EnumId, KeyOf, RecId, RefinedType, TyId, Types};
 use crate::diag::Reported;
 use crate::live::Value;
@@ -50,8 +51,19 @@ pub enum InKind {
 pub enum Piece {
     /// Plain.
     Text(Arc<str>),
-    /// A hole and the type of what it holds.
-    Hole(TypedExpr, TyId),
+    /// What is interpolated.
+    Hole(Hole),
+}
+
+/// An interpolation of a text.
+#[derive(Clone, Debug)]
+pub struct Hole {
+    /// What it holds.
+    pub value: TypedExpr,
+    /// Its type.
+    pub ty: TyId,
+    /// How an address would be wrong there, by the text around.
+    pub bare: Option<Bare>,
 }
 
 /// A place that is no leaf of the tree.

@@ -47,8 +47,8 @@ impl TypedExpr {
                 all.iter().for_each(|e| e.walk(see));
             }
             TypedKind::Text(pieces, _) => pieces.iter().for_each(|p| {
-                if let Piece::Hole(e, _) = p {
-                    e.walk(see);
+                if let Piece::Hole(hole) = p {
+                    hole.value.walk(see);
                 }
             }),
             TypedKind::ListFor(each, e) => {

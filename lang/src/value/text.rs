@@ -9,8 +9,8 @@ use crate::data::SecretPart;
 use crate::diag::Reported;
 use crate::live::Value;
 use crate::source::Span;
-use crate::types::bare::{Bare, bare_at};
-use crate::types::hir::Piece;
+use crate::types::bare::Bare;
+use crate::types::hir::{Hole, Piece};
 use crate::types::ty::{Ty, TyId};
 use std::fmt::Write as _;
 use std::net::IpAddr;
@@ -39,20 +39,20 @@ impl Pass<'_> {
         at: Span,
         out: &mut String,
     ) -> Result<(), Reported> {
-        for (index, piece) in pieces.iter().enumerate() {
+        for piece in pieces {
             match piece {
                 Piece::Text(text) => {
                     self.make_text(text.len() as u64, at)?;
                     out.push_str(text);
                 }
-                Piece::Hole(ex, ty) => {
-                    let value = self.eval(ex, frame);
+                Piece::Hole(hole) => {
+                    let value = self.eval(&hole.value, frame);
                     if let Some(reported) = value.failed() {
                         return Err(reported);
                     }
-                    self.check_brackets(pieces, index, ex.at, &value)?;
+                    self.check_brackets(hole, &value)?;
                     self.make_text(written_bytes(&value), at)?;
-                    self.write(&value, *ty, out);
+                    self.write(&value, hole.ty, out);
                 }
             }
         }
@@ -62,13 +62,13 @@ impl Pass<'_> {
     fn secret_text(&mut self, pieces: &[Piece], frame: &mut Frame, at: Span) -> Value {
         let mut parts: Vec<SecretPart> = Vec::new();
         let mut plain = String::new();
-        for (index, piece) in pieces.iter().enumerate() {
+        for piece in pieces {
             match piece {
                 Piece::Text(text) => {
                     within!(self.make_text(text.len() as u64, at));
                     plain.push_str(text);
                 }
-                Piece::Hole(ex, ty) => match self.eval(ex, frame) {
+                Piece::Hole(hole) => match self.eval(&hole.value, frame) {
                     failed @ Value::Error(_) => return failed,
                     Value::Secret(inner) => {
                         within!(self.make(1 + inner.len() as u64, at));
@@ -78,9 +78,9 @@ impl Pass<'_> {
                         parts.extend(inner.iter().cloned());
                     }
                     value => {
-                        within!(self.check_brackets(pieces, index, ex.at, &value));
+                        within!(self.check_brackets(hole, &value));
                         within!(self.make_text(written_bytes(&value), at));
-                        self.write(&value, *ty, &mut plain);
+                        self.write(&value, hole.ty, &mut plain);
                     }
                 },
             }
@@ -92,20 +92,13 @@ impl Pass<'_> {
     }
 
     /// Refuses an address that lacks the brackets that it needs before a port and in a URL, or has those that it may not have.
-    fn check_brackets(
-        &mut self,
-        pieces: &[Piece],
-        index: usize,
-        at: Span,
-        value: &Value,
-    ) -> Result<(), Reported> {
-        let Value::Ip(ip) = value else { return Ok(()) };
-        let wrong = match bare_at(pieces, index) {
-            Some(Bare::InBrackets) => ip.is_ipv4(),
-            Some(Bare::BeforePort | Bare::InUrl) => ip.is_ipv6(),
-            None => false,
+    fn check_brackets(&mut self, hole: &Hole, value: &Value) -> Result<(), Reported> {
+        let (Some(bare), Value::Ip(ip)) = (hole.bare, value) else { return Ok(()) };
+        let wrong = match bare {
+            Bare::InBrackets => ip.is_ipv4(),
+            Bare::BeforePort | Bare::InUrl => ip.is_ipv6(),
         };
-        if wrong { Err(self.report(errors::brackets(at, *ip))) } else { Ok(()) }
+        if wrong { Err(self.report(errors::brackets(hole.value.at, *ip))) } else { Ok(()) }
     }
 
     /// The text of a value in an interpolation.
