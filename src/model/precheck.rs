@@ -31,6 +31,8 @@ pub enum Question {
     Unused { address: Option<IpAddr>, unless: Option<u16> },
     Firewall,
     System(Vec<Text>),
+    Cores(u64),
+    Memory(u64),
     Clock,
 }
 
@@ -115,6 +117,14 @@ fn question(read: &mut Reader, ask: &Data) -> Question {
         "system" => {
             let among = given(read, "among");
             Question::System(read.texts(among))
+        }
+        "cores" => {
+            let least = given(read, "least");
+            Question::Cores(read.number(least).value)
+        }
+        "memory" => {
+            let least = given(read, "least");
+            Question::Memory(read.size(least).value)
         }
         _ => Question::Clock,
     }

@@ -47,6 +47,8 @@ fn question(ask: &Question) -> Option<precheck::Question> {
         Question::System(among) => {
             precheck::Question::System { among: among.iter().map(ToString::to_string).collect() }
         }
+        Question::Cores(least) => precheck::Question::Cores { least: *least },
+        Question::Memory(bytes) => precheck::Question::Memory { bytes: *bytes },
         Question::Clock => precheck::Question::Clock,
     })
 }

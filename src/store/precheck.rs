@@ -100,6 +100,16 @@ pub enum Question {
         /// `ID` and `VERSION_ID` of `/etc/os-release`, with a blank between.
         among: Vec<String>,
     },
+    /// Whether there are at least so many processors.
+    Cores {
+        /// How many.
+        least: u64,
+    },
+    /// Whether there is at least so much memory.
+    Memory {
+        /// How much.
+        bytes: u64,
+    },
     /// Whether the clock is synchronised.
     Clock,
 }
@@ -139,6 +149,10 @@ impl Question {
             Self::Unused { address, unless: Some(_) } => format!("nobody but this cloud has {address}"),
             Self::Firewall => "no firewall drops what none of its rules names".to_owned(),
             Self::System { among } => format!("the system is one of: {}", among.join(", ")),
+            Self::Cores { least } => format!("it has {least} processors or more"),
+            Self::Memory { bytes } => {
+                format!("it has {} of memory, but for what the kernel takes", size(*bytes))
+            }
             Self::Clock => "the clock is synchronised".to_owned(),
         }
     }

@@ -115,11 +115,30 @@ fn ask(question: &Question, facts: &mut dyn Facts) -> Result<(), String> {
             .map_err(|why| format!("it answers a ping, and at port {port} not as this cloud does: {why}")),
         Question::Firewall => unfiltered(facts),
         Question::System { among } => one_of(&facts.output(&["cat", "/etc/os-release"])?, among),
+        Question::Cores { least } => match facts.output(&["nproc", "--all"])?.trim().parse::<u64>() {
+            Ok(found) if found >= *least => Ok(()),
+            Ok(found) => Err(format!("it has {found}")),
+            Err(_) => Err("`nproc` does not say how many it has".to_owned()),
+        },
+        Question::Memory { bytes } => {
+            // The kernel counts neither itself nor what the firmware keeps.
+            let found = memory_of(&facts.output(&["cat", "/proc/meminfo"])?)?;
+            if found >= *bytes / 16 * 15 { Ok(()) } else { Err(format!("it has {}", size(found))) }
+        }
         Question::Clock => {
             let answer = facts.output(&["timedatectl", "show", "--property=NTPSynchronized", "--value"])?;
             if answer.trim() == "yes" { Ok(()) } else { Err("systemd says that it is not".to_owned()) }
         }
     }
+}
+
+/// Returns how many bytes of memory a host has, by the lines of `/proc/meminfo`, which count in KiB.
+fn memory_of(told: &str) -> Result<u64, String> {
+    let total = told.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    let kibibytes = total.and_then(|it| it.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
+    kibibytes
+        .map(|it| it.saturating_mul(1024))
+        .ok_or_else(|| "the kernel does not say how much it has".to_owned())
 }
 
 /// Returns who has a port, by the lines of `ss -Hlnp` for one protocol. A socket of every address has that of each.
@@ -247,6 +266,7 @@ fn help(precheck: &Precheck) -> &str {
             "open what the containers listen on, to the hosts and networks that need it, or stop the firewall; then take this precheck away"
         }
         Question::System { .. } => "install one of these, or add yours to the list if you have tried it",
+        Question::Cores { .. } | Question::Memory { .. } => "describe what the host has",
         Question::Clock => "install chrony or systemd-timesyncd, and name a server that the host reaches",
     }
 }
@@ -504,6 +524,17 @@ UNCONN 0 0 10.0.0.11%eth0:68 0.0.0.0:* users:((\"dhclient\",pid=5,fd=6))
         let nobody =
             Scripted { prints: "`nft` cannot be run on this host", fails: true, ..Scripted::default() };
         assert!(said(r#""firewall""#, nobody).starts_with("neither nftables nor iptables can be asked"));
+    }
+
+    #[test]
+    fn a_host_has_what_is_said_of_it() {
+        let told = |asked, prints| said(asked, Scripted { prints, ..Scripted::default() });
+        assert_eq!(told(r#"{"cores":{"least":4}}"#, "4\n"), "holds");
+        assert_eq!(told(r#"{"cores":{"least":4}}"#, "2\n"), "it has 2");
+        let memory = r#"{"memory":{"bytes":17179869184}}"#;
+        assert_eq!(told(memory, "MemTotal:       16300000 kB\nMemFree: 1 kB\n"), "holds");
+        assert_eq!(told(memory, "MemTotal:        8388608 kB\n"), "it has 8192 MiB");
+        assert_eq!(told(memory, "MemFree: 1 kB\n"), "the kernel does not say how much it has");
     }
 
     #[test]
