@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use kl::diag::Problems;
+use kl::source::{Layer, SourceMap};
 
 use super::describe::DEFAULT_FILE;
 use super::exit::Exit;
@@ -17,7 +18,7 @@ use model::{Cloud, Sealed, Text, errors};
 use render::secret_kind;
 use secrets::file::{self, Entry, SecretsFile, SecretsFileError};
 use secrets::seal::PublicKey;
-use secrets::wanted::{EntryError, Reader, Wanted, Who, compare};
+use secrets::wanted::{EntryError, Import, Reader, Wanted, Who, compare};
 use store::files::FileError;
 use store::manifest::SecretKind;
 
@@ -55,6 +56,7 @@ pub fn wanted(
     cloud: &Cloud,
     needs: &BTreeMap<String, Needs>,
     keys: &BTreeMap<String, Option<Text>>,
+    sources: &SourceMap,
     problems: &mut Problems,
 ) -> BTreeMap<String, Wanted> {
     let mut parse = |text: &Text, whose: &str| {
@@ -69,7 +71,9 @@ pub fn wanted(
     let operators: Vec<Reader> = cloud.operators.iter().map(operator).collect();
     let import = |name: &str| {
         let (_, spec) = cloud.secrets.iter().find(|(it, _)| **it == *name)?;
-        spec.import.as_ref().map(ToString::to_string)
+        let said = spec.import.as_ref()?;
+        let is_of_site = sources.file(said.at.file).layer == Layer::Site;
+        Some(Import { name: said.to_string(), said_at: is_of_site.then(|| sources.place(said.at)) })
     };
     let new = |name: &str, kind| Wanted {
         kind,

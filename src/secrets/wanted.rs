@@ -19,11 +19,20 @@ pub struct Wanted {
     /// What it is.
     pub kind: SecretKind,
     /// What it is called where it may be taken over from.
-    pub import: Option<String>,
+    pub import: Option<Import>,
     /// Who may read it, in the order of their words.
     pub readers: Vec<Reader>,
     /// Where it goes, each way in which it is written and read once.
     pub places: Vec<Placement>,
+}
+
+/// What a secret is called in a `passwords.yml`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Import {
+    /// The name there.
+    pub name: String,
+    /// File and line where the site says so; none: the library does.
+    pub said_at: Option<String>,
 }
 
 /// A place of a file where a secret goes.
