@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,8 @@ pub struct Wanted {
     pub kind: SecretKind,
     /// What it is called where it may be taken over from.
     pub import: Option<Import>,
+    /// How old it may become before it should be made anew.
+    pub max_age: Option<Duration>,
     /// Who may read it, in the order of their words.
     pub readers: Vec<Reader>,
     /// Where it goes, each way in which it is written and read once.
@@ -257,6 +260,7 @@ mod tests {
         Wanted {
             kind,
             import: None,
+            max_age: None,
             places: Vec::new(),
             readers: readers.iter().map(|it| (*it).clone()).collect(),
         }
