@@ -283,7 +283,7 @@ fn make_by<Kept: Send>(
         // What is said of all hosts means nothing while some are missing.
         if !costs_too_much(&problems) {
             check_fleet(cloud, &waits, &mut found);
-            wanted = secrets_of::wanted(cloud, &needs, &keys, &mut found);
+            wanted = secrets_of::wanted(cloud, &needs, &keys, compiled.sources(), &mut found);
         }
         problems.extend(not_derived(found, root.iter().map(|(_, it)| it)));
     }

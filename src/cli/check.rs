@@ -10,6 +10,7 @@ use super::exit::Exit;
 use super::host::Answer;
 use super::report::{self, StrictArgs};
 use super::say::say;
+use super::secrets_of;
 
 /// Check a description, all its mistakes at once, and write nothing
 #[derive(Debug, Args)]
@@ -41,6 +42,9 @@ pub fn run(args: &CheckArgs) -> Exit {
     } else if exit == Exit::Done {
         let n = compiled.part_names().len();
         say!("ok: {n} host{}", if n == 1 { "" } else { "s" });
+    }
+    if exit == Exit::Done {
+        secrets_of::say_old(args.file.as_deref(), &described.secrets, &made.wanted);
     }
     exit
 }

@@ -5,8 +5,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use kl::diag::Problems;
+use kl::source::{Layer, SourceMap};
 
 use super::describe::DEFAULT_FILE;
 use super::exit::Exit;
@@ -17,7 +19,8 @@ use model::{Cloud, Sealed, Text, errors};
 use render::secret_kind;
 use secrets::file::{self, Entry, SecretsFile, SecretsFileError};
 use secrets::seal::PublicKey;
-use secrets::wanted::{EntryError, Reader, Wanted, Who, compare};
+use secrets::vault::{days, renewal};
+use secrets::wanted::{EntryError, Import, Reader, Wanted, Who, compare};
 use store::files::FileError;
 use store::manifest::SecretKind;
 
@@ -47,7 +50,20 @@ pub fn sealed(secrets: &SecretsFile, name: &str) -> Option<Sealed> {
     let entry = secrets.secrets.get(name)?;
     let Entry { version, id, text, public, made: _, kind: _, readers: _ } = entry;
     let (id, text) = (id.as_str().into(), text.as_str().into());
-    Some(Sealed { version: *version, id, text, public: public.clone() })
+    Some(Sealed { version: *version, made: made_at(entry), id, text, public: public.clone() })
+}
+
+/// The day on which a secret was made, in seconds since 1970.
+fn made_at(entry: &Entry) -> u64 {
+    let day = entry.made.parse::<jiff::civil::Date>().ok();
+    let began = day.and_then(|it| it.to_zoned(jiff::tz::TimeZone::UTC).ok());
+    began.and_then(|it| u64::try_from(it.timestamp().as_second()).ok()).unwrap_or_default()
+}
+
+/// Says whether a secret that was made is older than it may be.
+pub fn is_old(entry: &Entry, wanted: &Wanted, now: SystemTime) -> bool {
+    let due = |age: Duration| UNIX_EPOCH.checked_add(Duration::from_secs(made_at(entry)) + age);
+    wanted.max_age.and_then(due).is_some_and(|due| due <= now)
 }
 
 /// Collects the secrets that hosts need: what each is, and who may read it.
@@ -55,6 +71,7 @@ pub fn wanted(
     cloud: &Cloud,
     needs: &BTreeMap<String, Needs>,
     keys: &BTreeMap<String, Option<Text>>,
+    sources: &SourceMap,
     problems: &mut Problems,
 ) -> BTreeMap<String, Wanted> {
     let mut parse = |text: &Text, whose: &str| {
@@ -69,11 +86,15 @@ pub fn wanted(
     let operators: Vec<Reader> = cloud.operators.iter().map(operator).collect();
     let import = |name: &str| {
         let (_, spec) = cloud.secrets.iter().find(|(it, _)| **it == *name)?;
-        spec.import.as_ref().map(ToString::to_string)
+        let said = spec.import.as_ref()?;
+        let is_of_site = sources.file(said.at.file).layer == Layer::Site;
+        Some(Import { name: said.to_string(), said_at: is_of_site.then(|| sources.place(said.at)) })
     };
+    let max_age = |name: &str| cloud.secrets.iter().find(|(it, _)| **it == *name)?.1.max_age;
     let new = |name: &str, kind| Wanted {
         kind,
         import: import(name),
+        max_age: max_age(name),
         readers: operators.clone(),
         places: Vec::new(),
     };
@@ -114,12 +135,33 @@ pub fn check(
     let troubles = compare(secrets, wanted);
     let is_refused = troubles.values().any(|it| !matches!(it, EntryError::NotMade | EntryError::NotGiven));
     say_troubles(&path_of(description), troubles, "error");
+    say_old(description, secrets, wanted);
     if is_refused { Err(Exit::Refused) } else { Ok(()) }
+}
+
+/// Warns of secrets that are older than they may be.
+pub fn say_old(description: Option<&Path>, secrets: &SecretsFile, wanted: &BTreeMap<String, Wanted>) {
+    let now = SystemTime::now();
+    for (name, wanted) in wanted {
+        let Some(entry) = secrets.secrets.get(name).filter(|it| is_old(it, wanted, now)) else { continue };
+        let age = days(wanted.max_age.unwrap_or_default());
+        say_wrong!(
+            "warning: the secret `{name}` in {} was made on {}, and should not become older than {age}",
+            path_of(description).display(),
+            entry.made
+        );
+        let how = renewal(name, &wanted.kind);
+        say_wrong!("  help: run `kolla-lang secrets {how}`, then build and switch");
+    }
 }
 
 /// Returns what is wrong with each secret that is not as described, for programs.
 pub fn words(secrets: &SecretsFile, wanted: &BTreeMap<String, Wanted>) -> BTreeMap<String, &'static str> {
-    compare(secrets, wanted).into_iter().map(|(name, trouble)| (name, trouble.word())).collect()
+    let is_due = |(name, it): &(&String, &Wanted)| {
+        secrets.secrets.get(*name).is_some_and(|entry| is_old(entry, it, SystemTime::now()))
+    };
+    let old = wanted.iter().filter(is_due).map(|(name, _)| (name.clone(), "old"));
+    old.chain(compare(secrets, wanted).into_iter().map(|(name, trouble)| (name, trouble.word()))).collect()
 }
 
 /// Prints what is wrong with secrets, those with which the same is wrong together. What is not made yet is a warning always.

@@ -150,6 +150,8 @@ pub struct SecretSpec {
     pub hosts: Vec<Text>,
     /// What it is called in a `passwords.yml` of kolla-ansible.
     pub import: Option<Text>,
+    /// How old it may become before it should be made anew.
+    pub max_age: Option<Duration>,
 }
 
 /// A secret that was made.
@@ -157,6 +159,8 @@ pub struct SecretSpec {
 pub struct Sealed {
     /// Counts its rotations, from 1.
     pub version: u32,
+    /// The day on which it was made, in seconds since 1970.
+    pub made: u64,
     /// Names this making of it among all that ever were.
     pub id: Arc<str>,
     /// The ciphertext of what is secret of it.
@@ -312,11 +316,13 @@ fn registry_login(read: &mut Reader, data: &Data) -> RegistryLogin {
 fn secret(read: &mut Reader, name: &str, data: &Data) -> SecretSpec {
     let (kind, hosts, import) =
         (read.field(data, "kind"), read.field(data, "hosts"), read.field(data, "import"));
+    let max_age = read.field(data, "max_age");
     SecretSpec {
         at: data.origin.at,
         kind: secret::kind(read, name, kind),
         hosts: read.texts(hosts),
         import: read.opt_text(import),
+        max_age: read.opt_duration(max_age),
         sealed: None,
     }
 }

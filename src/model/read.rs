@@ -166,6 +166,11 @@ impl Reader {
         Some(At::new(value, data.origin.at))
     }
 
+    /// A length of time, if there is one.
+    pub fn opt_duration(&mut self, data: &Data) -> Option<Duration> {
+        is_there(data).then(|| self.duration(data))
+    }
+
     /// A length of time.
     pub fn duration(&mut self, data: &Data) -> Duration {
         match data.kind {

@@ -535,10 +535,11 @@ impl Output<'_> {
             Some(sealed) => (sealed.version, sealed.id.to_string(), sealed.public.clone()),
             None => (0, String::new(), BTreeMap::new()),
         };
+        let due = spec.sealed.as_ref().zip(spec.max_age).map(|(it, age)| it.made + age.as_secs());
         if let (Some(sealed), Opened::Yes, Purpose::Build) = (&spec.sealed, opened, self.purpose) {
             self.closure.add_file(secret_path(name), sealed.text.as_bytes(), 0o600);
         }
-        self.closure.manifest.secrets.insert(name.to_owned(), SecretSpec { kind, version, id, public });
+        self.closure.manifest.secrets.insert(name.to_owned(), SecretSpec { kind, version, id, public, due });
     }
 
     /// Finds the secret that a hole names, and says whether it can be put in there.

@@ -243,8 +243,9 @@ impl<'a> Writer<'a> {
 
     fn sealed(&mut self, sealed: Option<&Sealed>) {
         self.bytes.push(u8::from(sealed.is_some()));
-        let Some(Sealed { version, id, text, public }) = sealed else { return };
+        let Some(Sealed { version, made, id, text, public }) = sealed else { return };
         self.number(u64::from(*version));
+        self.number(*made);
         self.text(id);
         self.text(text);
         self.number(public.len() as u64);

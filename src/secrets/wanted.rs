@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -19,11 +20,22 @@ pub struct Wanted {
     /// What it is.
     pub kind: SecretKind,
     /// What it is called where it may be taken over from.
-    pub import: Option<String>,
+    pub import: Option<Import>,
+    /// How old it may become before it should be made anew.
+    pub max_age: Option<Duration>,
     /// Who may read it, in the order of their words.
     pub readers: Vec<Reader>,
     /// Where it goes, each way in which it is written and read once.
     pub places: Vec<Placement>,
+}
+
+/// What a secret is called in a `passwords.yml`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Import {
+    /// The name there.
+    pub name: String,
+    /// File and line where the site says so; none: the library does.
+    pub said_at: Option<String>,
 }
 
 /// A place of a file where a secret goes.
@@ -248,6 +260,7 @@ mod tests {
         Wanted {
             kind,
             import: None,
+            max_age: None,
             places: Vec::new(),
             readers: readers.iter().map(|it| (*it).clone()).collect(),
         }

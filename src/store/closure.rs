@@ -126,6 +126,7 @@ mod tests {
             version: 0,
             id: String::new(),
             public: BTreeMap::new(),
+            due: None,
         };
         Manifest {
             version: VERSION,

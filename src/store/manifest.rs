@@ -457,6 +457,9 @@ pub struct SecretSpec {
     /// Its parts that are no secret. The others lie encrypted in the closure, at [`super::closure::secret_path`].
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub public: BTreeMap<String, String>,
+    /// When it should be made anew, in seconds since 1970, if the description says how old it may be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<u64>,
 }
 
 impl Manifest {

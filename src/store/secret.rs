@@ -167,7 +167,7 @@ mod tests {
         let text = r#"{"kind":"password","length":40,"version":1}"#;
         assert_eq!(
             read(text),
-            SecretSpec { kind: usual, version: 1, id: String::new(), public: BTreeMap::new() }
+            SecretSpec { kind: usual, version: 1, id: String::new(), public: BTreeMap::new(), due: None }
         );
         assert_eq!(serde_json::to_string(&read(text)).ok().as_deref(), Some(text));
         assert_eq!(read(r#"{"kind":"ssh-key","version":2}"#).kind, SecretKind::SshKey);
@@ -182,7 +182,7 @@ mod tests {
             addresses: vec![IpAddr::from([10, 0, 0, 1]), IpAddr::from([0u16, 0, 0, 0, 0, 0, 0, 1])],
             valid_secs: 3600,
         };
-        let spec = SecretSpec { kind, version: 1, id: String::new(), public: BTreeMap::new() };
+        let spec = SecretSpec { kind, version: 1, id: String::new(), public: BTreeMap::new(), due: None };
         let text = serde_json::to_string(&spec).unwrap_or_default();
         assert_eq!(serde_json::from_str::<SecretSpec>(&text).ok(), Some(spec), "{text}");
         // One that is given has no authority, and the version before read none without.

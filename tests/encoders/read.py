@@ -90,8 +90,8 @@ def config(path, *options):
 def read_documents(texts):
     for number in texts:
         file, secret = (lambda unit, name, n=number: texts.file(n, unit, name)), (lambda name, n=number: texts.secret(n, name))
-        definitions = json.loads(file("rabbitmq", "definitions.json").read_text())
-        same("RabbitMQ's definitions", number, definitions["users"][0]["password"], secret("rabbitmq/password"))
+        users = json.loads(file("rabbitmq-users", "definitions.json").read_text())["users"]
+        same("RabbitMQ's definitions", number, [it["password"] for it in users], [secret("rabbitmq/password"), secret("rabbitmq/monitoring")])
         cookie = file("rabbitmq", ".erlang.cookie").read_bytes()
         same("Erlang's cookie", number, cookie, secret("rabbitmq/cookie").encode("ascii"))
         clouds = yaml.safe_load(file("kolla-toolbox", "clouds.yaml").read_text())["clouds"]["default"]
@@ -165,7 +165,7 @@ class MariaDB:
         self.process.wait(60)
 
     def client(self, defaults, script, *more):
-        # The socket is the only way in; a file of the cloud names an address.
+        # The socket is the only way in.
         command = ["mariadb", f"--defaults-file={defaults}", "--host=localhost", "--protocol=socket", f"--socket={self.socket}", "--batch", "--skip-column-names", *more]
         return run(*command, input=script)
 
@@ -189,8 +189,9 @@ def read_databases(texts, work):
     for number in [0, len(texts.texts) // 2]:
         script = texts.file(number, "mariadb-bootstrap", "root.sql").read_bytes()
         with MariaDB(work, f"bootstrap-{number}", script) as server:
-            user = server.client(texts.file(number, "mariadb-databases", "admin.cnf"), b"SELECT CURRENT_USER();").stdout
-            same("MariaDB's bootstrap", number, user, b"root@localhost\n")
+            of_text = f"PASSWORD(CONVERT(UNHEX('{texts.secret(number, 'mariadb/root').encode().hex()}') USING utf8mb4))"
+            kept = f"SELECT COUNT(*) FROM mysql.global_priv WHERE User = 'root' AND JSON_VALUE(Priv, '$.authentication_string') = {of_text};"
+            same("MariaDB's bootstrap", number, server.client(work / "judge.cnf", kept.encode()).stdout, b"2\n")
         shutil.rmtree(server.data)
     with MariaDB(work, "data") as server, server.connect(user="judge", password="judge", autocommit=True) as judge:
         ask = judge.cursor()
@@ -204,11 +205,10 @@ def read_databases(texts, work):
 
 
 def read_database(texts, number, server, ask, work, characters):
-    admin = texts.file(number, "mariadb-databases", "admin.cnf")
     made = server.client(work / "judge.cnf", texts.file(number, "mariadb-bootstrap", "root.sql").read_bytes(), characters)
     same("MariaDB, root's accounts", number, (made.returncode, made.stderr), (0, b""))
-    made = server.client(admin, texts.file(number, "mariadb-databases", "databases.sql").read_bytes())
-    same("MariaDB, option files and databases", number, (made.returncode, made.stderr), (0, b""))
+    made = server.client(work / "judge.cnf", texts.file(number, "mariadb-databases", "databases.sql").read_bytes())
+    same("MariaDB, root and databases", number, (made.returncode, made.stderr), (0, b""))
     # What the server has is the hash of the text's bytes.
     for user, name in [("root", "mariadb/root"), ("keystone", "keystone/db"), ("a_b", "a_b/db")]:
         ask.execute("SELECT JSON_VALUE(Priv, '$.authentication_string') = PASSWORD(CONVERT(UNHEX(%s) USING utf8mb4)) FROM mysql.global_priv WHERE User = %s",

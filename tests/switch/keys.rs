@@ -39,7 +39,7 @@ pub fn sealed(
     parts: Parts,
     public: BTreeMap<String, String>,
 ) -> Result<(SecretSpec, String), Box<dyn std::error::Error>> {
-    let spec = SecretSpec { kind, version: 1, id: new_id()?, public };
+    let spec = SecretSpec { kind, version: 1, id: new_id()?, public, due: None };
     let text = seal(&Kept::new(name, 1, &spec.id, parts), &[PublicKey::parse(&PAIR["public"])?])?;
     Ok((spec, text))
 }

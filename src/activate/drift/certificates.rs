@@ -1,4 +1,4 @@
-//! When the certificates of a generation end, and which of them soon. Pure: the caller says what time it is.
+//! When the certificates of a generation end, which of them soon, and which secrets should be made anew. Pure: the caller says what time it is.
 //!
 //! Opens no secret: certificates lie in the clear.
 
@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::records::finding::{Finding, Kind};
 use secrets::vault::{certificates, days, renewal};
 use store::Manifest;
+use store::manifest::SecretSpec;
 
 /// Less than this is soon: enough for whoever looks once a week.
 const SOON: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -46,6 +47,20 @@ pub fn soon(manifest: &Manifest, now: SystemTime) -> Vec<Finding> {
     certificates(manifest).filter_map(finding).collect()
 }
 
+/// Returns a finding for each secret that is older than the description lets it become.
+pub fn old(manifest: &Manifest, now: SystemTime) -> Vec<Finding> {
+    let finding = |(name, spec): (&String, &SecretSpec)| {
+        let since = now.duration_since(UNIX_EPOCH + Duration::from_secs(spec.due?)).ok()?;
+        let help = format!(
+            "`kolla-lang secrets {}` beside the description, then build and switch",
+            renewal(name, &spec.kind)
+        );
+        let found = format!("that was due {} ago", days(since));
+        Some(Finding::new(Kind::Expires, name, "a secret that was made anew in time").found(found).help(help))
+    };
+    manifest.secrets.iter().filter_map(finding).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,6 +88,20 @@ mod tests {
         assert_eq!(told(ends - 29 * DAY), ["it ends in 29 days"]);
         assert_eq!(told(ends - Duration::from_secs(60)), ["it ends in less than a day"]);
         assert_eq!(told(ends + 2 * DAY), ["it ended 2 days ago"]);
+        Ok(())
+    }
+
+    #[test]
+    fn a_secret_is_told_of_when_it_is_older_than_it_may_be() -> Result<(), Box<dyn std::error::Error>> {
+        let text = r#"{"version":1,"cloud":"t","host":"h","backend":"quadlet","engine":"0","secrets":
+            {"keys":{"kind":"fernet","count":3,"version":2,"due":864000},"db":{"kind":"uuid","version":1}}}"#;
+        let manifest = parse_manifest(text)?;
+        let told = |now| old(&manifest, UNIX_EPOCH + now).into_iter().map(|it| it.found).collect::<Vec<_>>();
+        assert!(told(9 * DAY).is_empty());
+        assert_eq!(told(10 * DAY), ["that was due less than a day ago"]);
+        assert_eq!(told(12 * DAY), ["that was due 2 days ago"]);
+        let help = old(&manifest, UNIX_EPOCH + 12 * DAY).into_iter().map(|it| it.help).collect::<Vec<_>>();
+        assert!(help[0].starts_with("`kolla-lang secrets rotate keys` "), "{help:?}");
         Ok(())
     }
 }

@@ -134,6 +134,7 @@ fn compare(
     findings.extend(places::settings(layout, manifest));
     findings.extend(places::tasks(layout, tools, manifest)?);
     findings.extend(certificates::soon(manifest, SystemTime::now()));
+    findings.extend(certificates::old(manifest, SystemTime::now()));
     Ok(findings)
 }
 

@@ -58,7 +58,7 @@ pub enum Kind {
     Kept,
     /// Units go on as a switch tried them that went back, since what came before cannot read their data.
     Forward,
-    /// A certificate of the generation ends soon, or has ended.
+    /// A certificate of the generation ends soon or has ended, or a secret of it should be made anew.
     Expires,
     /// A unit was left as it was on purpose, and takes up the change at its next start. This is no drift.
     Waits,

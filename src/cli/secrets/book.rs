@@ -226,14 +226,27 @@ impl Book {
 
     /// Says what was done to which secrets, and what is still wrong with any: a `build` would refuse it.
     pub fn say_done(&self, done: &str, names: &[String], answer: Answer) {
+        self.say_done_and(done, names, Vec::new(), answer);
+    }
+
+    /// Says the same, and more to programs.
+    pub fn say_done_and(
+        &self,
+        done: &str,
+        names: &[String],
+        more: Vec<(&str, serde_json::Value)>,
+        answer: Answer,
+    ) {
         let troubles = compare(&self.file, &self.wanted);
         if answer == Answer::Json {
             let states: BTreeMap<&String, &str> =
                 troubles.iter().map(|(name, it)| (name, it.word())).collect();
-            say!(
-                "{:#}",
-                json!({ "version": 1, "file": self.path, "done": done, "secrets": names, "left": states })
-            );
+            let mut told =
+                json!({ "version": 1, "file": self.path, "done": done, "secrets": names, "left": states });
+            for (name, value) in more {
+                told[name] = value;
+            }
+            say!("{told:#}");
             return;
         }
         for name in names {

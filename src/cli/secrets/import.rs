@@ -2,9 +2,12 @@
 //!
 //! What is called how there is said by the description: `secrets.<name>.import`.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use clap::Args;
+use kl::diag::did_you_mean;
+use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::super::exit::Exit;
@@ -12,6 +15,7 @@ use super::super::host::{Answer, complain};
 use super::super::say::say_wrong;
 use super::book::Book;
 use secrets::generate::{Parts, hashed};
+use secrets::wanted::Import;
 use store::files;
 use store::manifest::SecretKind;
 
@@ -38,11 +42,26 @@ pub fn run(book: &mut Book, args: &ImportArgs, answer: Answer) -> Result<(), Exi
         }
         return Err(Exit::Refused);
     };
-    let Found { usable, there, unusable } = look(book, &given);
+    let Found { usable, there, unusable, lacking, not_taken } = look(book, &given);
     for (import, why) in &unusable {
         say_wrong!("error: the value of `{import}` in {path} {why}; nothing was imported");
     }
-    if !unusable.is_empty() {
+    let names: Vec<&str> = given.keys().filter_map(serde_yaml_ng::Value::as_str).collect();
+    let mut is_refused = !unusable.is_empty();
+    for (name, import) in &lacking {
+        let Some(place) = import.said_at.as_ref().filter(|_| !names.contains(&import.name.as_str())) else {
+            continue;
+        };
+        is_refused = true;
+        say_wrong!(
+            "error: {path} has no `{}`, as the secret `{name}` is called there by {place}; nothing was imported",
+            import.name
+        );
+        let meant = did_you_mean(&import.name, names.iter().copied());
+        let step = "name it as the file does, or take `import` out, and `secrets generate` makes it";
+        say_wrong!("  help: {}", meant.unwrap_or_else(|| step.to_owned()));
+    }
+    if is_refused {
         return Err(Exit::Refused);
     }
     if usable.is_empty() && there.is_empty() {
@@ -50,6 +69,7 @@ pub fn run(book: &mut Book, args: &ImportArgs, answer: Answer) -> Result<(), Exi
         say_wrong!("  help: `secrets.<name>.import` says what a secret is called there");
         return Err(Exit::Refused);
     }
+    let n_values = usable.len() + there.len() + not_taken.len();
     let mut taken = Vec::new();
     for (name, parts) in usable {
         book.put(&name, parts)?;
@@ -66,7 +86,25 @@ pub fn run(book: &mut Book, args: &ImportArgs, answer: Answer) -> Result<(), Exi
         );
         say_wrong!("  help: `kolla-lang secrets edit {first}` gives it another value");
     }
-    book.say_done("imported", &taken, answer);
+    if !lacking.is_empty() {
+        let told: Vec<String> =
+            lacking.iter().map(|(name, import)| format!("{name} (`{}`)", import.name)).collect();
+        say_wrong!("warning: {path} has no value for {}", told.join(", "));
+        say_wrong!(
+            "  help: where the cloud that is taken over has one, give it by `kolla-lang secrets edit`"
+        );
+    }
+    if !not_taken.is_empty() {
+        let n = not_taken.len();
+        say_wrong!(
+            "warning: {n} of {n_values} values in {path} were not taken: no secret of this cloud is called so there"
+        );
+        say_wrong!("  help: `--json` lists them; `secrets.<name>.import` takes one over");
+    }
+    let lacking: BTreeMap<&String, &String> =
+        lacking.iter().map(|(name, import)| (name, &import.name)).collect();
+    let more = vec![("kept", json!(there)), ("lacking", json!(lacking)), ("not_taken", json!(not_taken))];
+    book.say_done_and("imported", &taken, more, answer);
     Ok(())
 }
 
@@ -79,6 +117,10 @@ struct Found {
     there: Vec<String>,
     /// Names of values that cannot be taken over, and why.
     unusable: Vec<(String, String)>,
+    /// Secrets that are not made yet and have no value there, with what they are called there.
+    lacking: Vec<(String, Import)>,
+    /// Names of values that no secret takes over.
+    not_taken: Vec<String>,
 }
 
 fn look(book: &Book, given: &serde_yaml_ng::Mapping) -> Found {
@@ -86,16 +128,23 @@ fn look(book: &Book, given: &serde_yaml_ng::Mapping) -> Found {
     for (name, wanted) in &book.wanted {
         let Some(import) = &wanted.import else { continue };
         // Names without a value stand there for what is not used.
-        let Some(value) = given.get(import.as_str()).filter(|it| !is_empty(it)) else { continue };
-        match parts_of(&wanted.kind, value) {
-            _ if book.file.secrets.contains_key(name) => found.there.push(name.clone()),
-            Ok(parts) => match wanted.unfit(&parts).or_else(|| of_lines(&wanted.kind, &parts)) {
+        match given.get(import.name.as_str()).filter(|it| !is_empty(it)).map(|it| parts_of(&wanted.kind, it))
+        {
+            None if book.file.secrets.contains_key(name) => {}
+            None => found.lacking.push((name.clone(), import.clone())),
+            Some(_) if book.file.secrets.contains_key(name) => found.there.push(name.clone()),
+            Some(Ok(parts)) => match wanted.unfit(&parts).or_else(|| of_lines(&wanted.kind, &parts)) {
                 None => found.usable.push((name.clone(), parts)),
-                Some(why) => found.unusable.push((import.clone(), why)),
+                Some(why) => found.unusable.push((import.name.clone(), why)),
             },
-            Err(why) => found.unusable.push((import.clone(), why.to_owned())),
+            Some(Err(why)) => found.unusable.push((import.name.clone(), why.to_owned())),
         }
     }
+    let known: BTreeSet<&str> =
+        book.wanted.values().filter_map(|it| it.import.as_ref()).map(|it| it.name.as_str()).collect();
+    let with_value = given.iter().filter(|(_, value)| !is_empty(value)).filter_map(|(name, _)| name.as_str());
+    found.not_taken = with_value.filter(|it| !known.contains(it)).map(ToOwned::to_owned).collect();
+    found.not_taken.sort();
     found
 }
 

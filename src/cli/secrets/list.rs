@@ -8,6 +8,7 @@ use serde_json::json;
 use super::super::exit::Exit;
 use super::super::host::Answer;
 use super::super::say::say;
+use super::super::secrets_of::is_old;
 use super::book::{Book, kind_word};
 use secrets::generate::expires;
 use secrets::wanted::compare;
@@ -17,10 +18,14 @@ pub fn run(book: &Book, answer: Answer) -> Result<(), Exit> {
     let troubles = compare(&book.file, &book.wanted);
     let now = SystemTime::now();
     let ends = |name: &String| book.file.secrets.get(name).and_then(|it| expires(&it.public));
+    let is_due = |name: &String| {
+        book.file.secrets.get(name).zip(book.wanted.get(name)).is_some_and(|(it, of)| is_old(it, of, now))
+    };
     let state = |name: &String| match (troubles.get(name), book.wanted.contains_key(name)) {
         (_, false) => "unread",
         (Some(trouble), _) => trouble.word(),
         (None, true) if ends(name).is_some_and(|it| it <= now) => "expired",
+        (None, true) if is_due(name) => "old",
         (None, true) => "ready",
     };
     let names: BTreeSet<&String> = book.wanted.keys().chain(book.file.secrets.keys()).collect();
