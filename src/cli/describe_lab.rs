@@ -30,8 +30,13 @@ pub fn spec(file: Option<&Path>) -> Result<LabSpec, Exit> {
     let mut all = compiled.problems().clone();
     all.extend(cloud_problems);
     all.extend(part_problems);
-    let mut spec =
-        LabSpec { name: cloud.name.value.to_string(), dir: None, hosts: Vec::new(), shares: Vec::new() };
+    let mut spec = LabSpec {
+        name: cloud.name.value.to_string(),
+        dir: None,
+        hosts: Vec::new(),
+        shares: Vec::new(),
+        images: None,
+    };
     for (host, problems) in hosts {
         all.extend(problems);
         spec.hosts.push(host);

@@ -182,6 +182,7 @@ fn exit_of(error: &ImageError) -> Exit {
         | ImageError::NoArchitecture { .. }
         | ImageError::NoImage { .. }
         | ImageError::NotBuilt { .. }
+        | ImageError::NoImages { .. }
         | ImageError::NoChange { .. }
         | ImageError::BadName { .. } => Exit::Wrong,
         ImageError::Locked { .. } => Exit::Locked,

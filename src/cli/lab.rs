@@ -11,7 +11,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::exit::Exit;
 use super::host::complain;
+use super::image_build::failed;
 use super::say::say_wrong;
+use imageset::Home;
 use lab::{HostStatus, Keep, Lab, LabError, LabSpec, Places, PowerLoss, Share, load_spec, serve_disk};
 
 /// Try a cloud on hosts of its own, on this machine
@@ -34,7 +36,9 @@ pub struct LabArgs {
 #[derive(Debug, Subcommand)]
 enum LabCommand {
     /// Make the described hosts and boot them; what is there already is kept
-    #[command(after_help = "Example:\n  kolla-lang lab up cloud.kl --share .")]
+    #[command(
+        after_help = "Examples: kolla-lang lab up cloud.kl --share .\n          kolla-lang lab up cloud.kl --images /var/cache/kolla-lang/images"
+    )]
     Up(UpArgs),
     /// Run a command in a host, with this terminal's input and output and the command's exit code
     #[command(after_help = "Example:\n  kolla-lang lab exec ctl01 -- podman ps")]
@@ -78,6 +82,9 @@ struct UpArgs {
     /// Show a folder to all hosts, at /srv/share or at PATH
     #[arg(long, value_name = "DIR[:PATH]")]
     share: Vec<String>,
+    /// Images that hosts use in place of the lab's own: a folder that `images build --cache DIR` wrote
+    #[arg(long, value_name = "DIR")]
+    images: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -142,6 +149,10 @@ pub fn run(args: &LabArgs, describe: Describe) -> Exit {
     let find = |places| Lab::find(name.as_deref(), places);
     let done = match command {
         LabCommand::Up(args) => {
+            let images = match args.images.clone().map(|dir| Home(dir).storage()).transpose() {
+                Ok(images) => images,
+                Err(error) => return failed(error),
+            };
             let spec = match &args.spec {
                 Some(path) => load_spec(path),
                 None => match describe(args.file.as_deref()) {
@@ -149,8 +160,9 @@ pub fn run(args: &LabArgs, describe: Describe) -> Exit {
                     Err(exit) => return exit,
                 },
             };
-            spec.and_then(|spec| up(spec, name.as_deref(), &args.share, places))
-                .and_then(|it| print(&it, *json))
+            spec.map(|spec| LabSpec { images: images.or(spec.images.clone()), ..spec })
+                .and_then(|spec| up(spec, name.as_deref(), &args.share, places))
+                .and_then(|lab| print(&lab, *json))
         }
         LabCommand::Exec(args) => find(places).and_then(|lab| Err(lab.exec(&args.host, &args.command))),
         LabCommand::Copy(args) => find(places).and_then(|lab| lab.copy(&args.host, &args.from, &args.to)),
@@ -171,7 +183,7 @@ pub fn run(args: &LabArgs, describe: Describe) -> Exit {
             let progress = Progress::new();
             find(places).and_then(|lab| lab.down(keep, &|what| progress.say(what)))
         }
-        LabCommand::Status => find(places).and_then(|lab| lab.status()).and_then(|it| print(&it, *json)),
+        LabCommand::Status => find(places).and_then(|lab| print(&lab, *json)),
     };
     match done {
         Ok(()) => Exit::Done,
@@ -185,12 +197,7 @@ pub fn run(args: &LabArgs, describe: Describe) -> Exit {
     }
 }
 
-fn up(
-    mut spec: LabSpec,
-    name: Option<&str>,
-    shares: &[String],
-    places: Places,
-) -> Result<Vec<HostStatus>, LabError> {
+fn up(mut spec: LabSpec, name: Option<&str>, shares: &[String], places: Places) -> Result<Lab, LabError> {
     if let Some(name) = name {
         name.clone_into(&mut spec.name);
     }
@@ -198,7 +205,9 @@ fn up(
         spec.shares.push(parse_share(text)?);
     }
     let progress = Progress::new();
-    Lab::new(spec, places)?.up(&own_path()?, &|what| progress.say(what))
+    let lab = Lab::new(spec, places)?;
+    lab.up(&own_path()?, &|what| progress.say(what))?;
+    Ok(lab)
 }
 
 /// Returns where this program lies: it is put into hosts.
@@ -218,15 +227,19 @@ fn parse_share(text: &str) -> Result<Share, LabError> {
     Ok(Share { from, to: to.into() })
 }
 
-fn print(hosts: &[HostStatus], json: bool) -> Result<(), LabError> {
+fn print(lab: &Lab, json: bool) -> Result<(), LabError> {
+    let (hosts, images) = (lab.status()?, &lab.spec().images);
     let mut text = String::new();
     if json {
-        text = serde_json::json!({ "version": 1, "hosts": hosts }).to_string() + "\n";
+        text = serde_json::json!({ "version": 1, "hosts": hosts, "images": images }).to_string() + "\n";
     } else {
         let width = hosts.iter().map(|it| it.name.len()).max().unwrap_or_default();
         for HostStatus { name, pid, addresses } in hosts {
             let state = if pid.is_some() { "running" } else { "stopped" };
             text.push_str(&format!("{name:width$}  {state}  {}\n", addresses.join(" ")));
+        }
+        if let Some(images) = images {
+            text.push_str(&format!("images of {}\n", images.display()));
         }
     }
     say(&text)

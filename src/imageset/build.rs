@@ -17,7 +17,7 @@ use super::{Choice, ImageError, Rendered, Repositories, Templates, package};
 use lab::{Places, Progress};
 use store::Digest;
 use store::digest::Hasher;
-use store::lock::{Lock, try_lock};
+use store::lock::{Lock, is_taken, try_lock};
 
 /// Says what the file system is that the first image of a release stands on, but for its suite.
 const ROOT: &str = "images/built/root";
@@ -73,6 +73,26 @@ impl Home {
         })
     }
 
+    /// Returns the storage of podman with the images that were built, for who only reads them.
+    pub fn storage(&self) -> Result<PathBuf, ImageError> {
+        let none = |why: &str| ImageError::NoImages { path: self.0.clone(), why: why.to_owned() };
+        let dir = self.0.canonicalize().map_err(|_| none("it is not there"))?;
+        let lock = dir.join("lock");
+        if !lock.is_file() || !dir.join("kept").is_dir() {
+            return Err(none("`kolla-lang images build` did not write it"));
+        }
+        let taken = is_taken(&lock)
+            .map_err(|error| ImageError::Lock { path: lock.clone(), source: Box::new(error) })?;
+        if taken {
+            return Err(ImageError::Locked { path: lock });
+        }
+        let storage = dir.join("store");
+        if !has_image(&storage) {
+            return Err(none("no image in it is whole"));
+        }
+        Ok(storage)
+    }
+
     /// Takes it for this process alone.
     pub(crate) fn lock(&self) -> Result<Lock, ImageError> {
         fs::create_dir_all(&self.0).map_err(file("create", &self.0))?;
@@ -81,6 +101,17 @@ impl Home {
             |error: store::files::FileError| ImageError::Lock { path: path.clone(), source: Box::new(error) };
         try_lock(&path).map_err(failed)?.ok_or(ImageError::Locked { path })
     }
+}
+
+/// Whether a storage of podman has an image with a name.
+fn has_image(storage: &Path) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Image {
+        #[serde(default)]
+        names: Vec<String>,
+    }
+    let text = fs::read_to_string(storage.join("overlay-images/images.json")).unwrap_or_default();
+    serde_json::from_str::<Vec<Image>>(&text).is_ok_and(|all| all.iter().any(|it| !it.names.is_empty()))
 }
 
 /// What became of an image.
@@ -333,5 +364,41 @@ impl Site<'_> {
             Ok(lent)
         })
         .map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(home: &Home) -> String {
+        home.storage().expect_err("it is refused").to_string()
+    }
+
+    #[test]
+    fn a_folder_of_images_is_read_only_when_it_is_one_and_is_whole() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let home = Home(dir.path().join("images"));
+        assert!(refused(&home).ends_with("it is not there"));
+        fs::create_dir_all(home.0.join("kept")).expect("a folder");
+        assert!(refused(&home).ends_with("did not write it"));
+        drop(home.lock().expect("nobody has it"));
+        assert!(refused(&home).ends_with("no image in it is whole"));
+        let listed = home.0.join("store/overlay-images");
+        fs::create_dir_all(&listed).expect("a folder");
+        for (text, is_whole) in
+            [(r#"[{"id":"1"}]"#, false), ("[", false), (r#"[{"id":"1","names":["a/b:c"]}]"#, true)]
+        {
+            fs::write(listed.join("images.json"), text).expect("a file");
+            assert_eq!(home.storage().is_ok(), is_whole, "{text}");
+        }
+        assert_eq!(
+            home.storage().expect("it is whole"),
+            home.0.canonicalize().expect("it is there").join("store")
+        );
+        let building = home.lock().expect("nobody has it");
+        assert!(matches!(home.storage(), Err(ImageError::Locked { .. })));
+        drop(building);
+        assert!(home.storage().is_ok());
     }
 }

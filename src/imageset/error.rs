@@ -147,6 +147,14 @@ pub enum ImageError {
         /// Those that it may be.
         several: Vec<String>,
     },
+    /// A folder holds no images that were built.
+    #[error("{} holds no built images: {why}", path.display())]
+    NoImages {
+        /// The folder.
+        path: PathBuf,
+        /// What speaks against it.
+        why: String,
+    },
     /// podman failed.
     #[error("building failed at `{what}`:\n{said}")]
     Podman {
@@ -224,6 +232,9 @@ impl ImageError {
                     .into(),
             ),
             Self::NotBuilt { .. } => Some("give the whole name".into()),
+            Self::NoImages { path, .. } => {
+                Some(format!("`kolla-lang images build --cache {}` builds them", path.display()))
+            }
             Self::Podman { what, said, .. } if what == "push" && is_login(said) => {
                 Some("the registry asks for a login: `podman login REGISTRY`, or --logins FILE".into())
             }
@@ -231,7 +242,7 @@ impl ImageError {
                 "all of it is in {}; what is done is kept, and the same command goes on from there",
                 log.display()
             )),
-            Self::Locked { .. } => Some("wait for it, or use `--cache DIR`".into()),
+            Self::Locked { .. } => Some("wait for it, or use another folder".into()),
             Self::Lab(error) => error.help(),
             Self::NoChange { .. } | Self::Cycle { .. } | Self::File { .. } | Self::Lock { .. } => None,
         }

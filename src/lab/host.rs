@@ -43,7 +43,7 @@ pub(super) struct Host<'a> {
 pub(super) struct Parts {
     /// The root file system.
     pub root: PathBuf,
-    /// The store of images.
+    /// The storage of podman with the images.
     pub store: PathBuf,
     /// The program to be put on their path.
     pub program: PathBuf,

@@ -165,8 +165,15 @@ impl Lab {
             })?;
             roots.insert(release, root);
         }
-        // The newest podman builds the images for all.
-        let store = image::store(&definition::images(), &roots[&None], &cache, tell)?;
+        let store = match &self.spec.images {
+            Some(store) if store.is_dir() => store.clone(),
+            Some(store) => {
+                let what = format!("the storage of its images, {}, is not there", store.display());
+                return Err(LabError::Spec { what });
+            }
+            // The newest podman builds the images for all.
+            None => image::store(&definition::images(), &roots[&None], &cache, tell)?,
+        };
 
         tell(if hosts.len() == 1 { "starting the host" } else { "starting the hosts" });
         let networks = Networks::new(&self.spec);
@@ -251,6 +258,13 @@ impl Lab {
             let before = Self::new(load_spec(&path)?, self.places.clone())?;
             if before.spec == self.spec {
                 return Ok(());
+            }
+            if before.spec.images != self.spec.images {
+                return Err(LabError::Differs {
+                    name: self.spec.name.clone(),
+                    what: "its hosts were made with other images".to_owned(),
+                    remedy: "kolla-lang lab down --purge",
+                });
             }
             let runs = before.status()?.into_iter().find(|it| it.pid.is_some());
             if let Some(HostStatus { name, .. }) = runs {

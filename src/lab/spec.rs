@@ -25,6 +25,9 @@ pub struct LabSpec {
     /// Folders of this machine that every host sees.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shares: Vec<Share>,
+    /// Storage of podman with the images that hosts use; by default the lab's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub images: Option<PathBuf>,
 }
 
 /// One host of a lab.
@@ -148,6 +151,9 @@ impl LabSpec {
                     }
                 }
             }
+        }
+        if let Some(images) = self.images.as_ref().filter(|it| !it.is_absolute()) {
+            return wrong(format!("the storage of its images, {}, is not a whole path", images.display()));
         }
         for share in &self.shares {
             if !share.from.is_absolute() || !share.to.is_absolute() || share.to == Path::new("/") {
