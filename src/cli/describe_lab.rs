@@ -1,4 +1,4 @@
-//! The hosts of a lab, read out of a description: their networks, interfaces and addresses.
+//! The hosts of a lab, read out of a description: their networks, interfaces and addresses, and their images.
 
 use std::path::Path;
 
@@ -6,13 +6,14 @@ use super::build::describes_cloud;
 use super::describe::{JobsArgs, compile};
 use super::exit::Exit;
 use super::host::Answer;
+use super::lab_images::Wanted;
 use super::report::{self, Warnings};
 use super::say::say_wrong;
 use lab::{LabHost, LabNetwork, LabPort, LabSpec, release_with};
-use model::{Cloud, Host, Interface, decode_cloud, decode_host};
+use model::{Cloud, Host, Interface, decode_cloud, decode_host, decode_image_set};
 
-/// Reads the hosts of a lab out of the cloud that a file describes. What is wrong was printed.
-pub fn spec(file: Option<&Path>) -> Result<LabSpec, Exit> {
+/// Reads the hosts of a lab out of the cloud that a file describes, and the images that they use. What is wrong was printed.
+pub fn spec(file: Option<&Path>) -> Result<(LabSpec, Wanted), Exit> {
     let compiled = compile(file)?.compiled;
     if !describes_cloud(&compiled) {
         say_wrong!("error: this description makes no cloud");
@@ -25,7 +26,8 @@ pub fn spec(file: Option<&Path>) -> Result<LabSpec, Exit> {
         let ports = host.interfaces.iter().filter_map(|(network, it)| port(&cloud, &host, network, it));
         let networks = by_interface(ports);
         let release = release_with(host.podman.as_str());
-        (LabHost { name: name.to_string(), release, networks }, problems.in_part(name))
+        let images: Vec<String> = host.containers.iter().map(|it| it.run.image.to_string()).collect();
+        (LabHost { name: name.to_string(), release, networks }, images, problems.in_part(name))
     });
     let mut all = compiled.problems().clone();
     all.extend(cloud_problems);
@@ -37,12 +39,15 @@ pub fn spec(file: Option<&Path>) -> Result<LabSpec, Exit> {
         shares: Vec::new(),
         images: None,
     };
-    for (host, problems) in hosts {
+    let mut wanted = Wanted { images: Default::default(), set: decode_image_set(compiled.root()).0 };
+    wanted.images.extend(cloud.tasks.iter().map(|it| it.run.image.to_string()));
+    for (host, images, problems) in hosts {
         all.extend(problems);
         spec.hosts.push(host);
+        wanted.images.extend(images);
     }
     match report::print_all(&all.sorted(), compiled.sources(), Answer::Text, Warnings::Allowed) {
-        Exit::Done => Ok(spec),
+        Exit::Done => Ok((spec, wanted)),
         exit => Err(exit),
     }
 }

@@ -12,9 +12,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::exit::Exit;
 use super::host::complain;
 use super::image_build::failed;
+use super::lab_images::Wanted;
 use super::say::say_wrong;
 use imageset::Home;
-use lab::{HostStatus, Keep, Lab, LabError, LabSpec, Places, PowerLoss, Share, load_spec, serve_disk};
+use lab::{HostStatus, Keep, Lab, LabError, LabSpec, Places, PowerLoss, Share, serve_disk};
 
 /// Try a cloud on hosts of its own, on this machine
 #[derive(Debug, Args)]
@@ -76,13 +77,10 @@ enum LabCommand {
 struct UpArgs {
     /// The description whose hosts are made
     file: Option<PathBuf>,
-    /// Take the hosts from a JSON file instead of a description; a seam for tests
-    #[arg(long, value_name = "JSON", hide_short_help = true, conflicts_with = "file")]
-    spec: Option<PathBuf>,
     /// Show a folder to all hosts, at /srv/share or at PATH
     #[arg(long, value_name = "DIR[:PATH]")]
     share: Vec<String>,
-    /// Images that hosts use in place of the lab's own: a folder that `images build --cache DIR` wrote
+    /// Images that hosts use: a folder that `images build --cache DIR` wrote; without it those of the description that can be built, which are built first
     #[arg(long, value_name = "DIR")]
     images: Option<PathBuf>,
 }
@@ -136,8 +134,8 @@ struct DownArgs {
     purge: bool,
 }
 
-/// Reads the hosts of a lab out of the cloud that a file describes, having said what is wrong with it.
-pub type Describe<'a> = &'a dyn Fn(Option<&Path>) -> Result<LabSpec, Exit>;
+/// Reads the hosts of a lab and their images out of the cloud that a file describes, having said what is wrong with it.
+pub type Describe<'a> = &'a dyn Fn(Option<&Path>) -> Result<(LabSpec, Wanted), Exit>;
 
 /// Runs the command. `exec` returns only if it fails: else this process becomes the command.
 pub fn run(args: &LabArgs, describe: Describe) -> Exit {
@@ -149,19 +147,21 @@ pub fn run(args: &LabArgs, describe: Describe) -> Exit {
     let find = |places| Lab::find(name.as_deref(), places);
     let done = match command {
         LabCommand::Up(args) => {
-            let images = match args.images.clone().map(|dir| Home(dir).storage()).transpose() {
-                Ok(images) => images,
+            let (spec, wanted) = match describe(args.file.as_deref()) {
+                Ok(described) => described,
+                Err(exit) => return exit,
+            };
+            let progress = Progress::new();
+            let tell = |what: &str| progress.say(what);
+            let images = match &args.images {
+                Some(dir) => Home(dir.clone()).storage(),
+                None => wanted.build(&places, &tell),
+            };
+            let images = match images {
+                Ok(images) => Some(images),
                 Err(error) => return failed(error),
             };
-            let spec = match &args.spec {
-                Some(path) => load_spec(path),
-                None => match describe(args.file.as_deref()) {
-                    Ok(spec) => Ok(spec),
-                    Err(exit) => return exit,
-                },
-            };
-            spec.map(|spec| LabSpec { images: images.or(spec.images.clone()), ..spec })
-                .and_then(|spec| up(spec, name.as_deref(), &args.share, places))
+            up(LabSpec { images, ..spec }, name.as_deref(), &args.share, places, &tell)
                 .and_then(|lab| print(&lab, *json))
         }
         LabCommand::Exec(args) => find(places).and_then(|lab| Err(lab.exec(&args.host, &args.command))),
@@ -197,16 +197,21 @@ pub fn run(args: &LabArgs, describe: Describe) -> Exit {
     }
 }
 
-fn up(mut spec: LabSpec, name: Option<&str>, shares: &[String], places: Places) -> Result<Lab, LabError> {
+fn up(
+    mut spec: LabSpec,
+    name: Option<&str>,
+    shares: &[String],
+    places: Places,
+    tell: lab::Progress,
+) -> Result<Lab, LabError> {
     if let Some(name) = name {
         name.clone_into(&mut spec.name);
     }
     for text in shares {
         spec.shares.push(parse_share(text)?);
     }
-    let progress = Progress::new();
     let lab = Lab::new(spec, places)?;
-    lab.up(&own_path()?, &|what| progress.say(what))?;
+    lab.up(&own_path()?, tell)?;
     Ok(lab)
 }
 

@@ -30,6 +30,7 @@ mod image_push;
 pub mod images;
 mod images_of;
 pub mod lab;
+pub mod lab_images;
 mod logins;
 pub mod may_start;
 pub mod needs;

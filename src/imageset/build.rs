@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
-use std::{fs, io};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::{fs, io, thread};
 
 use super::changes::Changes;
 use super::context::Recipe;
@@ -12,6 +12,7 @@ use super::engine::{Engine, Stored};
 use super::error::file;
 use super::graph::with_parents;
 use super::image_store::own_end;
+use super::made::Stamps;
 use super::tables::BuildFile;
 use super::{Choice, ImageError, Rendered, Repositories, Templates, package};
 use lab::{Places, Progress};
@@ -87,7 +88,7 @@ impl Home {
             return Err(ImageError::Locked { path: lock });
         }
         let storage = dir.join("store");
-        if !has_image(&storage) {
+        if image_names(&storage).is_empty() {
             return Err(none("no image in it is whole"));
         }
         Ok(storage)
@@ -103,15 +104,16 @@ impl Home {
     }
 }
 
-/// Whether a storage of podman has an image with a name.
-fn has_image(storage: &Path) -> bool {
+/// Returns the names of images that a storage of podman has.
+fn image_names(storage: &Path) -> BTreeSet<String> {
     #[derive(serde::Deserialize)]
     struct Image {
         #[serde(default)]
         names: Vec<String>,
     }
     let text = fs::read_to_string(storage.join("overlay-images/images.json")).unwrap_or_default();
-    serde_json::from_str::<Vec<Image>>(&text).is_ok_and(|all| all.iter().any(|it| !it.names.is_empty()))
+    let all = serde_json::from_str::<Vec<Image>>(&text).unwrap_or_default();
+    all.into_iter().flat_map(|it| it.names).collect()
 }
 
 /// What became of an image.
@@ -155,6 +157,48 @@ pub enum Packages {
     Today,
 }
 
+/// How often it is asked whether another build has ended.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Builds those images that are not there as they would be built now, and returns the storage of podman they are in. Waits for another
+/// build; where nothing is to be built, none is waited for.
+pub fn build_missing(
+    orders: &[Order<'_>],
+    home: &Home,
+    places: &Places,
+    tell: Progress,
+) -> Result<PathBuf, ImageError> {
+    let storage = home.0.join("store");
+    let mut waits = false;
+    for order in orders {
+        let table = order.set.build_file()?;
+        let stamps = Stamps::of(order, &table, home)?;
+        let is_there = |there: &BTreeSet<String>, name: &String| {
+            let reference = order.choice.reference(name);
+            there.contains(&reference) && stamps.has(name, &reference)
+        };
+        loop {
+            let there = image_names(&storage);
+            if order.names(&table).iter().all(|name| is_there(&there, name)) {
+                break;
+            }
+            match build(order, home, places, tell) {
+                Ok(_) => break,
+                Err(ImageError::Locked { .. }) => {
+                    if !waits {
+                        tell("waiting for another build of images");
+                    }
+                    waits = true;
+                    thread::sleep(PAUSE);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    fs::create_dir_all(&storage).map_err(file("create", &storage))?;
+    Ok(storage)
+}
+
 /// Builds images with all that they stand on.
 pub fn build(
     order: &Order<'_>,
@@ -162,15 +206,14 @@ pub fn build(
     places: &Places,
     tell: Progress,
 ) -> Result<Vec<Made>, ImageError> {
-    let Order { set, choice, names, changes, packages } = order;
+    let Order { set, choice, names: _, changes, packages } = order;
     let table = set.build_file()?;
     fits(set, choice, &table)?;
     choice.check()?;
     let _lock = home.lock()?;
     let templates = Templates::load(set, &home.kept(), tell)?;
     let images = templates.render(set, choice, Some(set.text(&table.overrides)?), changes)?;
-    let names = if names.is_empty() { &usual(&table, changes) } else { names };
-    let recipes = recipes(set, &images, names, &table, &templates)?;
+    let recipes = recipes(set, &images, &order.names(&table), &table, &templates)?;
     let engine = Engine::new(&home.0, places, None, tell)?;
     if *packages == Packages::Today {
         home.refresh(set.codename)?;
@@ -178,9 +221,10 @@ pub fn build(
     let mut site =
         Site { set, templates: &templates, home, engine, there: BTreeMap::new(), ids: BTreeMap::new() };
     site.there = site.engine.images()?;
+    let stamps = Stamps::of(order, &table, home)?;
     let (mut made, mut changed) = (Vec::new(), BTreeSet::new());
     for (idx, recipe) in recipes.iter().enumerate() {
-        let reference = format!("{}/{}:{}", choice.namespace, recipe.name, choice.tag);
+        let reference = choice.reference(&recipe.name);
         let began = Instant::now();
         let (parent, from) = match &recipe.parent {
             Some(parent) => site.ids[parent].clone(),
@@ -210,16 +254,22 @@ pub fn build(
                 (id, Some(began.elapsed().as_secs()))
             }
         };
+        stamps.note(&recipe.name, &reference)?;
         site.ids.insert(recipe.name.clone(), (digest.clone(), id.clone()));
         made.push(Made { name: recipe.name.clone(), reference, digest, id, own_name, secs });
     }
     Ok(made)
 }
 
-/// Returns the images that are built where none is named: those of the table, and those that are changed.
-fn usual(table: &BuildFile, changes: &Changes) -> Vec<String> {
-    let more = changes.keys().filter(|it| !table.images.contains(it));
-    table.images.iter().chain(more).cloned().collect()
+impl Order<'_> {
+    /// Returns the images that are asked for; where none is named, those of the table, and those that are changed.
+    fn names(&self, table: &BuildFile) -> Vec<String> {
+        if !self.names.is_empty() {
+            return self.names.clone();
+        }
+        let more = self.changes.keys().filter(|it| !table.images.contains(it));
+        table.images.iter().chain(more).cloned().collect()
+    }
 }
 
 /// Renders the images that are asked for, or all of them: as they would be built, or with all repositories as the package has them.

@@ -135,6 +135,11 @@ pub fn of_architecture(tag: &str, architecture: &str) -> String {
     if architecture == "x86_64" { tag.to_owned() } else { format!("{tag}-{architecture}") }
 }
 
+/// Returns all files of the tables, by their paths.
+pub(crate) fn tables() -> Vec<(&'static str, &'static [u8])> {
+    stdlib::files_below(FOLDER)
+}
+
 /// Returns the names of all releases there are tables of.
 pub fn releases() -> Vec<&'static str> {
     let is_release = |name: &&str| ImageSet::shared_text(&format!("{name}/set.json")).is_some();

@@ -7,6 +7,8 @@ use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -25,6 +27,12 @@ const LOGINS: &str = "/srv/logins.json";
 const NOISE: &str = "Attempted to remove disk file system";
 /// How many lines an error repeats of what podman said.
 const TAIL: usize = 15;
+/// What a busy machine makes it say although nothing is wrong: crun could not seal its copy of itself, for one.
+const PASSING: &str = "Device or resource busy";
+/// How often a build is begun at most where it fails for that.
+const RUNS: u32 = 3;
+/// How long such a failure is given to pass.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// podman, for as long as nobody else builds.
 pub(crate) struct Engine {
@@ -136,7 +144,15 @@ impl Engine {
             // Its steps are for the log, whichever output it takes for them.
             format!("--iidfile {SEEN}/work/id {SEEN}/work/{name} 1>&2"),
         ];
-        self.shell(&words.join(" "), name)?;
+        for run in 1..=RUNS {
+            match self.shell(&words.join(" "), name) {
+                Err(ImageError::Podman { said, .. }) if run < RUNS && said.contains(PASSING) => {
+                    thread::sleep(PAUSE);
+                }
+                Err(error) => return Err(error),
+                Ok(_) => break,
+            }
+        }
         self.settle()?;
         let path = self.home.join("work/id");
         let id = fs::read_to_string(&path).map_err(file("read", &path))?;

@@ -12,13 +12,14 @@ mod error;
 mod functions;
 mod graph;
 mod image_store;
+mod made;
 mod package;
 mod recipes;
 mod render;
 mod settings;
 mod tables;
 
-pub use build::{Home, Made, Order, Packages, build, render};
+pub use build::{Home, Made, Order, Packages, build, build_missing, render};
 pub use changes::{Change, Changes, ListChange};
 pub use definition::{Changeable, ImageSet, find, of_architecture, releases};
 pub use error::ImageError;

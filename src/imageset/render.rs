@@ -46,9 +46,14 @@ pub struct Choice {
 }
 
 impl Choice {
+    /// Returns the whole name of an image.
+    pub fn reference(&self, image: &str) -> String {
+        format!("{}/{image}:{}", self.namespace, self.tag)
+    }
+
     /// Refuses names that no image can have.
     pub(crate) fn check(&self) -> Result<(), ImageError> {
-        let name = format!("{}/image:{}", self.namespace, self.tag);
+        let name = self.reference("image");
         if self.tag.contains([':', '/', '@']) { Err(ImageError::BadName { name }) } else { check_name(&name) }
     }
 }

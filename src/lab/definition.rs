@@ -1,4 +1,4 @@
-//! What root file systems and images are made of, read from `stdlib/images` inside the binary.
+//! What root file systems are made of, read from `stdlib/images` inside the binary.
 //!
 //! Builds nothing. The format of the folder is described in its README.
 
@@ -22,42 +22,6 @@ pub(super) struct RootDefinition {
     pub files: Vec<(&'static str, &'static [u8])>,
 }
 
-/// A set of images on one root file system.
-#[derive(Debug, Clone)]
-pub(super) struct ImageSet {
-    /// Names and versions.
-    pub about: SetFile,
-    /// What all images of the set stand on.
-    pub root: RootDefinition,
-    /// The images, `base` first.
-    pub images: Vec<Image>,
-}
-
-/// `set.json`.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct SetFile {
-    /// Debian's code name of the release, for hosts too that name none.
-    pub suite: String,
-    /// The version of Kolla whose scripts the images carry.
-    pub kolla: String,
-    /// The images' names begin with this.
-    pub registry: String,
-    /// The images' tag.
-    pub tag: String,
-}
-
-/// One image: a layer on `base`, or on one that is built before it.
-#[derive(Debug, Clone)]
-pub(super) struct Image {
-    /// Its folder: its name in the registry, and behind an `@` its tag, where that is not the set's.
-    pub folder: &'static str,
-    /// The layer, as a Containerfile.
-    pub containerfile: &'static str,
-    /// Packages of the Python index, each with its version, that its context has beside Kolla's scripts.
-    pub wheels: Vec<&'static str>,
-}
-
 impl RootDefinition {
     /// Returns the name of what this definition makes.
     pub fn digest(&self) -> Digest {
@@ -72,29 +36,12 @@ impl RootDefinition {
     }
 }
 
-impl ImageSet {
-    /// Returns the name of what this definition makes.
-    pub fn digest(&self) -> Digest {
-        let Self { about: SetFile { suite: _, kolla, registry, tag }, root, images } = self;
-        let mut hasher = Hasher::new("lab images 1");
-        hasher.field(root.digest().as_str()).field(kolla).field(registry).field(tag);
-        for Image { folder, containerfile, wheels } in images {
-            hasher.field(folder).field(containerfile).field(wheels.join(" "));
-        }
-        hasher.finish()
-    }
-
-    /// Returns an image's whole name, given its folder's.
-    pub fn reference(&self, folder: &str) -> String {
-        let (name, tag) = folder.split_once('@').unwrap_or((folder, &self.about.tag));
-        format!("{}/{name}:{tag}", self.about.registry)
-    }
-}
-
-/// Returns what a host of the lab is made of; without a release, the images' own.
+/// Returns what a host of the lab is made of; without a release, of the newest.
 pub(super) fn host(release: Option<&str>) -> RootDefinition {
-    let suite = release.map_or_else(|| set_file().suite, str::to_owned);
-    let own = releases().into_iter().filter(|it| it.suite == suite).flat_map(|it| it.packages);
+    let releases = releases();
+    let newest = releases.last().map(|it| it.suite).unwrap_or_default();
+    let suite = release.unwrap_or(newest).to_owned();
+    let own = releases.into_iter().filter(|it| it.suite == suite).flat_map(|it| it.packages);
     RootDefinition {
         packages: packages(text("images/host/packages")).into_iter().chain(own).collect(),
         suite,
@@ -144,39 +91,9 @@ struct Release {
     packages: Vec<&'static str>,
 }
 
-/// Returns what the service images of the lab are made of.
-pub(super) fn images() -> ImageSet {
-    let about = set_file();
-    let mut names = stdlib::folders("images/kolla");
-    names.sort_by_key(|name| (*name != "base", *name));
-    let of = |folder: &str, file: &str| text(&format!("images/kolla/{folder}/{file}"));
-    let wheels = |folder: &str| stdlib::text(&format!("images/kolla/{folder}/wheels")).map(packages);
-    let mut all: Vec<_> = names.iter().flat_map(|name| packages(of(name, "packages"))).collect();
-    all.sort_unstable();
-    all.dedup();
-    let image = |folder: &&'static str| Image {
-        folder,
-        containerfile: of(folder, "Containerfile"),
-        wheels: wheels(folder).unwrap_or_default(),
-    };
-    let images = names.iter().map(image).collect();
-    let root = RootDefinition {
-        suite: about.suite.clone(),
-        packages: all,
-        prepare: stdlib::text("images/kolla/prepare"),
-        finish: stdlib::text("images/kolla/finish"),
-        files: Vec::new(),
-    };
-    ImageSet { about, root, images }
-}
-
 /// Returns the names in a `packages` file.
 fn packages(text: &'static str) -> Vec<&'static str> {
     text.lines().flat_map(|line| line.split('#').next().unwrap_or("").split_whitespace()).collect()
-}
-
-fn set_file() -> SetFile {
-    parsed("images/kolla/set.json")
 }
 
 fn parsed<T: Deserialize<'static>>(path: &str) -> T {
@@ -192,23 +109,6 @@ fn text(path: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn base_is_built_first_and_the_others_stand_on_it() {
-        let set = images();
-        assert_eq!(set.images[0].folder, "base");
-        for (idx, image) in set.images.iter().enumerate().skip(1) {
-            let is_below = |it: &&Image| {
-                image.containerfile.contains(&format!("FROM ${{REGISTRY}}/{}:${{TAG}}", it.folder))
-            };
-            assert!(set.images[..idx].iter().any(|it| is_below(&it)), "{}", image.folder);
-        }
-        assert_eq!(set.reference("keystone"), "localhost/kolla/keystone:2025.1-debian-bookworm");
-        assert_eq!(
-            set.reference("keystone@2025.2-debian-bookworm"),
-            "localhost/kolla/keystone:2025.2-debian-bookworm"
-        );
-    }
 
     #[test]
     fn remarks_are_not_packages() {

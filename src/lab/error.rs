@@ -132,15 +132,7 @@ pub(super) fn system<'a>(
     move |source| LabError::File { deed, path: path.to_owned(), source: source.into() }
 }
 
-/// What a busy machine makes a program say although nothing is wrong: crun could not seal its copy of itself, for one.
-const PASSING: &str = "Device or resource busy";
-
 impl LabError {
-    /// Returns whether the same program is likely to succeed when it is run again.
-    pub(super) fn is_passing(&self) -> bool {
-        matches!(self, Self::Tool { said, .. } if said.contains(PASSING))
-    }
-
     /// Returns what to do next, where that is known.
     pub fn help(&self) -> Option<String> {
         match self {

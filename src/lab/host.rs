@@ -16,7 +16,6 @@ use super::cache::sync;
 use super::cgroup::Cgroup;
 use super::disk::{Disk, Mounted, PowerLoss};
 use super::error::file;
-use super::image::STORE;
 use super::mounts::remove_all;
 use super::network::Networks;
 use super::record::Record;
@@ -38,13 +37,16 @@ pub(super) struct Host<'a> {
     dir: PathBuf,
 }
 
+/// Where the store with the images is in a host; /etc/containers/storage.conf in stdlib names the same.
+const STORE: &str = "/srv/store";
+
 /// What all hosts of a lab are started from.
 #[derive(Debug, Clone)]
 pub(super) struct Parts {
     /// The root file system.
     pub root: PathBuf,
-    /// The storage of podman with the images.
-    pub store: PathBuf,
+    /// The storage of podman with the images, if there are any.
+    pub store: Option<PathBuf>,
     /// The program to be put on their path.
     pub program: PathBuf,
 }
@@ -241,7 +243,9 @@ impl<'a> Host<'a> {
             command.arg(nspawn::bind("--bind", device, device));
         }
         command.arg(nspawn::bind("--bind", &mounted.containers(), Path::new("/var/lib/containers")));
-        command.arg(nspawn::bind("--bind-ro", &parts.store, Path::new(STORE)));
+        if let Some(store) = &parts.store {
+            command.arg(nspawn::bind("--bind-ro", store, Path::new(STORE)));
+        }
         for share in &self.lab.shares {
             command.arg(nspawn::bind("--bind", &share.from, &share.to));
         }

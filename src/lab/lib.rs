@@ -1,6 +1,6 @@
 //! A lab: hosts to try a cloud on, all on this machine, thrown away as easily as they are made.
 //!
-//! Knows hosts, networks and images, and no service: what images are made of is data in `stdlib/images`.
+//! Knows hosts and networks, and no service: what root file systems are made of is data in `stdlib/images`. Images are made elsewhere.
 //!
 //! [`Lab::up`] may be interrupted anywhere and run again: what is whole is kept, what is half is made anew.
 
@@ -12,7 +12,6 @@ mod definition;
 mod disk;
 mod error;
 mod host;
-mod image;
 mod mounts;
 mod needs;
 mod network;
@@ -32,7 +31,7 @@ pub use builder::{Access, Builder, Network, debian_archive, debian_archive_diges
 pub use definition::release_with;
 pub use disk::{PowerLoss, serve_disk};
 pub use error::LabError;
-pub use spec::{LabHost, LabNetwork, LabPort, LabSpec, Share, load_spec, parse_spec};
+pub use spec::{LabHost, LabNetwork, LabPort, LabSpec, Share};
 pub use tool::Progress;
 
 use cache::Cache;
@@ -40,6 +39,7 @@ use error::file;
 use host::{Host, Parts};
 use network::Networks;
 use rootfs::Form;
+use spec::load_spec;
 
 /// Where labs keep their things.
 #[derive(Debug, Clone)]
@@ -165,22 +165,18 @@ impl Lab {
             })?;
             roots.insert(release, root);
         }
-        let store = match &self.spec.images {
-            Some(store) if store.is_dir() => store.clone(),
-            Some(store) => {
-                let what = format!("the storage of its images, {}, is not there", store.display());
-                return Err(LabError::Spec { what });
-            }
-            // The newest podman builds the images for all.
-            None => image::store(&definition::images(), &roots[&None], &cache, tell)?,
-        };
+        let store = self.spec.images.as_ref();
+        if let Some(store) = store.filter(|it| !it.is_dir()) {
+            let what = format!("the storage of its images, {}, is not there", store.display());
+            return Err(LabError::Spec { what });
+        }
 
         tell(if hosts.len() == 1 { "starting the host" } else { "starting the hosts" });
         let networks = Networks::new(&self.spec);
         networks.create()?;
         for host in hosts {
             let root = roots[&host.release()].clone();
-            host.start(&Parts { root, store: store.clone(), program: program.to_owned() }, &networks)?;
+            host.start(&Parts { root, store: store.cloned(), program: program.to_owned() }, &networks)?;
         }
         for host in hosts {
             tell(&format!("waiting for {}", host.name()));

@@ -25,7 +25,7 @@ pub struct LabSpec {
     /// Folders of this machine that every host sees.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shares: Vec<Share>,
-    /// Storage of podman with the images that hosts use; by default the lab's own.
+    /// Storage of podman with the images that hosts use; by default they have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub images: Option<PathBuf>,
 }
@@ -36,7 +36,7 @@ pub struct LabSpec {
 pub struct LabHost {
     /// Its host name.
     pub name: String,
-    /// Debian's code name of its release; by default that of the images.
+    /// Debian's code name of its release; by default the newest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<String>,
     /// Its network ports. The first address is the one its name stands for in /etc/hosts.

@@ -4,8 +4,6 @@
 
 use std::ffi::OsStr;
 use std::process::{Command, Output, Stdio};
-use std::thread;
-use std::time::Duration;
 
 use super::error::LabError;
 
@@ -47,21 +45,6 @@ pub(super) fn run(command: &mut Command) -> Result<String, LabError> {
     let mut said = String::from_utf8_lossy(&output.stdout).into_owned();
     said.push_str(&String::from_utf8_lossy(&output.stderr));
     Err(LabError::Tool { command: line(command), status: output.status.to_string(), said: tail(&said) })
-}
-
-/// How often a program is run at most where it fails for a passing reason.
-const RUNS: u32 = 3;
-
-/// Runs a program as [`run`] does, and after a pause again where it fails for a passing reason.
-pub(super) fn run_again(command: &mut Command, pause: Duration, tell: Progress) -> Result<String, LabError> {
-    for _ in 1..RUNS {
-        match run(command) {
-            Err(failed) if failed.is_passing() => tell(&format!("{failed}\ntrying again")),
-            ended => return ended,
-        }
-        thread::sleep(pause);
-    }
-    run(command)
 }
 
 /// Runs two programs to their ends, the output of one being the input of the other.
@@ -116,8 +99,6 @@ pub(super) fn tail(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::RefCell;
-
     use super::*;
 
     #[test]
@@ -126,43 +107,6 @@ mod tests {
         let said = failed.to_string();
         assert!(said.contains("exit status: 3") && said.ends_with("last"), "{said}");
         assert!(!said.contains("    8\n"), "{said}");
-    }
-
-    /// Runs a script that first counts its runs; returns how it ended, how often it ran, and what was told.
-    fn again(script: &str) -> (Result<String, LabError>, usize, Vec<String>) {
-        let dir = tempfile::tempdir().unwrap();
-        let runs = dir.path().join("runs");
-        let told = RefCell::new(Vec::new());
-        let mut command = Command::new("sh");
-        command.arg("-c").arg(format!("echo >> \"$0\"; {script}")).arg(&runs);
-        let ended = run_again(&mut command, Duration::ZERO, &|it| told.borrow_mut().push(it.to_owned()));
-        let n_runs = std::fs::read_to_string(&runs).unwrap().lines().count();
-        (ended, n_runs, told.into_inner())
-    }
-
-    #[test]
-    fn a_passing_failure_is_tried_again_and_told() {
-        let (ended, n_runs, told) =
-            again("[ $(wc -l < \"$0\") = 2 ] && echo made || { echo Device or resource busy; exit 125; }");
-        assert_eq!((ended.unwrap().as_str(), n_runs), ("made\n", 2));
-        assert!(
-            matches!(&told[..], [one] if one.contains("resource busy") && one.ends_with("trying again")),
-            "{told:?}"
-        );
-    }
-
-    #[test]
-    fn trying_again_ends() {
-        let (ended, n_runs, told) = again("echo Device or resource busy >&2; exit 125");
-        assert!(ended.unwrap_err().is_passing());
-        assert_eq!((n_runs, told.len()), (3, 2));
-    }
-
-    #[test]
-    fn another_failure_is_not_tried_again() {
-        let (ended, n_runs, told) = again("echo no space left >&2; exit 125");
-        assert!(ended.unwrap_err().to_string().contains("no space left"));
-        assert_eq!((n_runs, told.len()), (1, 0));
     }
 
     #[test]

@@ -58,8 +58,8 @@ mod tests {
 
     #[test]
     fn paths_below_a_folder_are_relative_to_it() {
-        let files = files_below("images/kolla");
-        assert!(files.iter().any(|(path, _)| *path == "base/Containerfile"));
+        let files = files_below("images/host");
+        assert!(files.iter().any(|(path, _)| *path == "files/etc/containers/storage.conf"));
         assert!(files.is_sorted() && files_below("no/such").is_empty());
     }
 }
