@@ -147,22 +147,8 @@ pub fn run(args: &LabArgs, describe: Describe) -> Exit {
     let find = |places| Lab::find(name.as_deref(), places);
     let done = match command {
         LabCommand::Up(args) => {
-            let (spec, wanted) = match describe(args.file.as_deref()) {
-                Ok(described) => described,
-                Err(exit) => return exit,
-            };
-            let progress = Progress::new();
-            let tell = |what: &str| progress.say(what);
-            let images = match &args.images {
-                Some(dir) => Home(dir.clone()).storage(),
-                None => wanted.build(&places, &tell),
-            };
-            let images = match images {
-                Ok(images) => Some(images),
-                Err(error) => return failed(error),
-            };
-            up(LabSpec { images, ..spec }, name.as_deref(), &args.share, places, &tell)
-                .and_then(|lab| print(&lab, *json))
+            return up(args, name.as_deref(), places, *json, describe)
+                .map_or_else(|exit| exit, |()| Exit::Done);
         }
         LabCommand::Exec(args) => find(places).and_then(|lab| Err(lab.exec(&args.host, &args.command))),
         LabCommand::Copy(args) => find(places).and_then(|lab| lab.copy(&args.host, &args.from, &args.to)),
@@ -187,32 +173,46 @@ pub fn run(args: &LabArgs, describe: Describe) -> Exit {
     };
     match done {
         Ok(()) => Exit::Done,
-        Err(why) => {
-            let exit = complain(&why, Exit::from(&why));
-            if let Some(help) = why.help() {
-                say_wrong!("  help: {help}");
-            }
-            exit
-        }
+        Err(why) => refused(why),
     }
 }
 
-fn up(
-    mut spec: LabSpec,
-    name: Option<&str>,
-    shares: &[String],
-    places: Places,
-    tell: lab::Progress,
-) -> Result<Lab, LabError> {
+/// Prints why there is no lab, with what to do next, and returns its exit code.
+fn refused(why: LabError) -> Exit {
+    let exit = complain(&why, Exit::from(&why));
+    if let Some(help) = why.help() {
+        say_wrong!("  help: {help}");
+    }
+    exit
+}
+
+/// Builds the images that are missing, then boots the hosts. What failed was printed.
+fn up(args: &UpArgs, name: Option<&str>, places: Places, json: bool, describe: Describe) -> Result<(), Exit> {
+    let UpArgs { file, share, images } = args;
+    let (spec, wanted) = describe(file.as_deref())?;
+    let spec = named(spec, name, share).map_err(refused)?;
+    let progress = Progress::new();
+    let tell = |what: &str| progress.say(what);
+    let images = match images {
+        Some(dir) => Home(dir.clone()).storage(),
+        None => wanted.build(&places, &tell),
+    };
+    let spec = LabSpec { images: Some(images.map_err(failed)?), ..spec };
+    let lab = Lab::new(spec, places).map_err(refused)?;
+    lab.up(&own_path().map_err(refused)?, &tell).map_err(refused)?;
+    print(&lab, json).map_err(refused)
+}
+
+/// Returns the lab that is asked for, unless it cannot be.
+fn named(mut spec: LabSpec, name: Option<&str>, shares: &[String]) -> Result<LabSpec, LabError> {
     if let Some(name) = name {
         name.clone_into(&mut spec.name);
     }
     for text in shares {
         spec.shares.push(parse_share(text)?);
     }
-    let lab = Lab::new(spec, places)?;
-    lab.up(&own_path()?, tell)?;
-    Ok(lab)
+    spec.check()?;
+    Ok(spec)
 }
 
 /// Returns where this program lies: it is put into hosts.

@@ -210,6 +210,7 @@ pub fn build(
     let table = set.build_file()?;
     fits(set, choice, &table)?;
     choice.check()?;
+    lab::check_needs()?;
     let _lock = home.lock()?;
     let templates = Templates::load(set, &home.kept(), tell)?;
     let images = templates.render(set, choice, Some(set.text(&table.overrides)?), changes)?;

@@ -215,23 +215,3 @@ impl std::error::Error for LabError {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_busy_machine_refuses_is_passing() {
-        let tool = |said: &str| LabError::Tool {
-            command: "podman build".to_owned(),
-            status: "exit status: 125".to_owned(),
-            said: said.to_owned(),
-        };
-        let busy = "crun: Close_Fd sealing memfd copy: Device or resource busy\nError: building at STEP 3";
-        assert!(tool(busy).is_passing());
-        assert!(!tool("E: Unable to locate package nova-api").is_passing());
-        assert!(!tool("").is_passing());
-        let source = io::Error::from(io::ErrorKind::ResourceBusy);
-        assert!(!LabError::Spawn { command: "podman build".to_owned(), source }.is_passing());
-    }
-}

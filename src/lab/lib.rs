@@ -31,6 +31,7 @@ pub use builder::{Access, Builder, Network, debian_archive, debian_archive_diges
 pub use definition::release_with;
 pub use disk::{PowerLoss, serve_disk};
 pub use error::LabError;
+pub use needs::check as check_needs;
 pub use spec::{LabHost, LabNetwork, LabPort, LabSpec, Share};
 pub use tool::Progress;
 

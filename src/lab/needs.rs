@@ -30,7 +30,7 @@ pub(super) fn check_root() -> Result<(), LabError> {
 }
 
 /// Refuses a machine or a user that cannot make a lab, with everything it lacks at once.
-pub(super) fn check() -> Result<(), LabError> {
+pub fn check() -> Result<(), LabError> {
     let root = rustix::process::geteuid().is_root();
     let mut packages: Vec<&str> = PROGRAMS
         .iter()
