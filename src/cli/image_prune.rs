@@ -12,7 +12,8 @@ use super::exit::Exit;
 use super::host::{Answer, complain};
 use super::image_build::KeptArgs;
 use super::say::say;
-use imageset::Pruned;
+use imageset::{Pruned, check_unused};
+use lab::Places;
 
 /// Which images are removed.
 #[derive(Debug, Args)]
@@ -32,7 +33,11 @@ pub fn run(args: &PruneArgs, file: Option<&Path>, answer: Answer) -> Result<(), 
     let known = known(kept, file)?;
     let (gone, problems) = with(kept, None, |store, tell| {
         let (mut gone, mut problems) = (Vec::new(), Vec::new());
-        for image in known.prunable(store, images)? {
+        let prunable = known.prunable(store, images)?;
+        if !dry_run && !prunable.is_empty() {
+            check_unused(&kept.home(), &Places::default())?;
+        }
+        for image in prunable {
             if !dry_run {
                 tell(&format!("removing {}", name(&image)));
                 if let Err(error) = image.remove(store) {

@@ -196,7 +196,7 @@ pub fn build_missing(
         }
     }
     fs::create_dir_all(&storage).map_err(file("create", &storage))?;
-    Ok(storage)
+    storage.canonicalize().map_err(file("find", &storage))
 }
 
 /// Builds images with all that they stand on.

@@ -64,6 +64,12 @@ pub enum ImageError {
         /// The images that stand on it.
         by: Vec<String>,
     },
+    /// Hosts of labs run on what is to be removed.
+    #[error("hosts run on these images: {}", listed(labs))]
+    UsedByLabs {
+        /// The labs.
+        labs: Vec<String>,
+    },
     /// A change of an image is no template.
     #[error("`{image}` cannot be rendered with what is changed in it: {why}")]
     BadChange {
@@ -227,6 +233,11 @@ impl ImageError {
             Self::BadChange { .. } => Some("look at the blocks that the description has for it".into()),
             Self::Refreshed { .. } => Some("remove it: `kolla-lang images build --refresh` writes it".into()),
             Self::InUse { .. } => Some("name these as well".into()),
+            Self::UsedByLabs { labs } => {
+                let down: Vec<_> =
+                    labs.iter().map(|it| format!("`kolla-lang lab down --name {it}`")).collect();
+                Some(format!("{} first", down.join(", ")))
+            }
             Self::NotBuilt { several, .. } if several.is_empty() => Some(
                 "`kolla-lang images built` names those that were; `kolla-lang images build NAME` builds one"
                     .into(),

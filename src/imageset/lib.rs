@@ -24,5 +24,5 @@ pub use changes::{Change, Changes, ListChange};
 pub use definition::{Changeable, ImageSet, find, of_architecture, releases};
 pub use error::ImageError;
 pub use image_store::{BuiltImage, ImageStore, Installed, Kind};
-pub use recipes::{Pruned, Recipes, State};
+pub use recipes::{Pruned, Recipes, State, check_unused};
 pub use render::{Choice, Rendered, Repositories, Templates};

@@ -10,7 +10,7 @@ use super::engine::Stored;
 use super::graph::with_parents;
 use super::image_store::{BuiltImage, ImageStore, own_end};
 use super::{Choice, ImageError, Repositories, Templates};
-use lab::Progress;
+use lab::{Places, Progress};
 
 /// What an image is, compared with what would be built now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -154,6 +154,13 @@ pub struct Pruned {
     pub names: Vec<String>,
     /// How many bytes it has, with those it shares.
     pub n_bytes: u64,
+}
+
+/// Refuses to remove anything that hosts of a lab run on.
+pub fn check_unused(home: &Home, places: &Places) -> Result<(), ImageError> {
+    let Ok(storage) = home.0.join("store").canonicalize() else { return Ok(()) };
+    let labs = lab::running_on(&storage, places)?;
+    if labs.is_empty() { Ok(()) } else { Err(ImageError::UsedByLabs { labs }) }
 }
 
 impl Pruned {

@@ -294,6 +294,19 @@ impl Lab {
     }
 }
 
+/// Returns the names of labs whose hosts run on images of a storage, sorted.
+pub fn running_on(storage: &Path, places: &Places) -> Result<Vec<String>, LabError> {
+    let mut names = Vec::new();
+    for name in labs(&places.labs)? {
+        let lab = Lab::find(Some(&name), places.clone())?;
+        let is_meant = lab.spec.images.as_deref() == Some(storage);
+        if is_meant && lab.status()?.iter().any(|it| it.pid.is_some()) {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
 /// The file that makes a folder a lab.
 const SPEC: &str = "spec.json";
 
