@@ -4,6 +4,7 @@ What it makes has a description in Keystone that says so, and of which cloud. Wh
 is ever removed. What was there before is changed as described, and stays. All is asked by one process: to start `openstack` for each question takes longer.
 """
 import json
+import secrets
 
 import openstack
 from keystoneauth1.adapter import Adapter
@@ -133,7 +134,11 @@ for user in wanted['users']:
         print(f'changed: the password of the user {name}')
     for role in user['roles']:
         api.put(f'/projects/{project["id"]}/users/{users[name]["id"]}/roles/{roles[role]}')
-described = {user['name'] for user in wanted['users']}
+# Who services were signs in until all use the new password, and then no more.
+described = {user['name'] for user in wanted['users']} | set([] if wanted['last'] else wanted['former'])
 for name, it in users.items():
     if name not in described and is_own(it):
         remove('users', it, f'the user {name}')
+    elif name in wanted['former'] and wanted['last']:
+        change('users', it, password=secrets.token_urlsafe(40))
+        print(f'changed: the user {name} has a password that nobody knows')

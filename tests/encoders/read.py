@@ -79,10 +79,10 @@ def fits(text, form):
     return not re.search(r"[^ -~]" if form == "ascii" else r"[\x00-\x1f\x7f-\x9f]", text)
 
 
-def config(path, *options):
+def config(path, *options, kind=cfg.StrOpt):
     conf = cfg.ConfigOpts()
     for group, name in options:
-        conf.register_opt(cfg.StrOpt(name), group=group)
+        conf.register_opt(kind(name), group=group)
     conf([], default_config_files=[str(path)])
     return [getattr(getattr(conf, group) if group else conf, name) for group, name in options]
 
@@ -98,8 +98,10 @@ def read_documents(texts):
         same("PyYAML", number, (clouds["auth"]["password"], clouds["region_name"]), (secret("keystone/admin"), texts.region))
         (url,) = config(file("keystone", "keystone.conf"), (None, "transport_url"))
         same("oslo.config", number, urllib.parse.unquote(urllib.parse.urlsplit(url).password), secret("rabbitmq/password"))
-        given = config(file("barbican-api", "barbican.conf"), ("keystone_authtoken", "password"), ("simple_crypto_plugin", "kek"))
-        same("oslo.config", number, given, [secret("barbican/keystone"), secret("barbican/crypto")])
+        (given,) = config(file("barbican-api", "barbican.conf"), ("keystone_authtoken", "password"))
+        same("oslo.config", number, given, secret("barbican/keystone"))
+        (given,) = config(file("barbican-api", "barbican.conf"), ("simple_crypto_plugin", "kek"), kind=cfg.MultiStrOpt)
+        same("oslo.config", number, given, [secret("barbican/crypto")] * 4)
         catalog = json.loads(file("keystone-catalog", "catalog.json").read_text())
         found = catalog["region"], [it["password"] for it in catalog["users"]]
         same("users of Keystone", number, found, (texts.region, [secret("barbican/keystone"), secret("placement/keystone")]))

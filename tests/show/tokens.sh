@@ -15,11 +15,12 @@ PY
 }
 
 # Asks for tokens in the background while a command of the operator runs, of which MOST may fail: asked_while NAME MOST WORD…
+# A show that asks for more names another program as `asker`.
 asked_while() {
   local name=$1 most=$2 asking code=0
   shift 2
   rm -f "$work/stop"
-  nsenter "--net=/run/netns/$network" python3 -B tests/show/tokens.py "$work/stop" 1800 "$work/clouds.json" >"$work/tokens.json" 2>"$work/tokens.err" &
+  nsenter "--net=/run/netns/$network" python3 -B "${asker:-tests/show/tokens.py}" "$work/stop" 1800 "$work/clouds.json" >"$work/tokens.json" 2>"$work/tokens.err" &
   asking=$!
   sleep 3
   (cd "$cloud" && nsenter "--net=/run/netns/$network" "$kolla" "$@") </dev/null 2>&1 |
