@@ -281,9 +281,9 @@ def where_of(words):
 
 
 def accounted(found, rows, reasons, table):
-    """Differences that no line accounts for, with their variants; and what is wrong with the table: lines that account for nothing somewhere, reasons
-    without a heading, headings without a line."""
-    left_over, wrong, used = [], [], {}
+    """Differences that no line accounts for, with their variants; those that one does, with its reason too; and what is wrong with the table: lines that
+    account for nothing somewhere, reasons without a heading, headings without a line."""
+    left_over, decided, wrong, used = [], [], [], {}
     for (service, what, theirs, ours), variants in sorted(found.items()):
         left = set(variants)
         for number, reason, named, where, pattern, a, b in rows:
@@ -291,6 +291,8 @@ def accounted(found, rows, reasons, table):
                 hit = left & where_of(where)
                 used.setdefault(number, set()).update(set(variants) & where_of(where))
                 left -= hit
+                if hit:
+                    decided.append(((service, what, theirs, ours), hit, reason))
         if left:
             left_over.append(((service, what, theirs, ours), left))
     for number, reason, named, where, *_ in rows:
@@ -299,12 +301,12 @@ def accounted(found, rows, reasons, table):
             wrong.append(f"{table}:{number}: nothing differs so in {'; '.join(wheres(idle))}")
         if reason not in reasons:
             wrong.append(f"{table}:{number}: the decision has no heading `{reason}`")
-    return left_over, wrong + [f"the heading `{it}` of the decision has no line in {table}" for it in sorted(reasons - {row[1] for row in rows})]
+    return left_over, decided, wrong + [f"the heading `{it}` of the decision has no line in {table}" for it in sorted(reasons - {row[1] for row in rows})]
 
 
 def judge(found, rows, reasons):
     """What is wrong: differences that no line accounts for, and what `accounted` says of the table."""
-    left, wrong = accounted(found, rows, reasons, "differences.txt")
+    left, _, wrong = accounted(found, rows, reasons, "differences.txt")
     return [f"{service}, {what}: kolla-ansible has `{theirs}` and we have `{ours}` ({'; '.join(wheres(variants))})" for (service, what, theirs, ours), variants in left] + wrong
 
 

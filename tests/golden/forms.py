@@ -105,7 +105,7 @@ def apache(text):
             name, _, value = line.partition(" ")
             options = dict(word.split("=", 1) for word in value.split() if "=" in word) if name == "WSGIDaemonProcess" else {}
             where = " ".join([*within, name])
-            found.update({f"{where} {option}": it for option, it in options.items()} or {where: plain(value)})
+            found.update({f"{where} {option}": it for option, it in options.items()} or {where: plain(value if value.startswith('"%') else value.replace('"', ""))})
     return found
 
 

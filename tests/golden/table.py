@@ -2,12 +2,12 @@
 """Compares what kolla-ansible gives three controllers with what the library gives them, key by key: equal, decided against, or missing.
 
     table.py --program KOLLA-LANG              prints what is missing and what is wrong in the tables, and the numbers by kind; 1 if there is any
-    table.py --program KOLLA-LANG --all        prints every row beside
+    table.py --program KOLLA-LANG --all        prints every row beside, each as equal, or decided against with the link to the reason
     table.py --program KOLLA-LANG --print      prints what is missing as lines for `differences.txt`, `?` for the reason
 
 kolla-ansible's side is `facts/`, made by `ask.py`; ours is `../config_json/cloud.kl` with what `EXTRA` says, built for each release, distribution, and TLS
 or not. `same.txt` has what is called otherwise here. What a container is given by config.json, environment, mounts and health check is compared by
-`../config_json/compare.py`, and counted here.
+`../config_json/compare.py`, and counted here. With `--built FILE` what was built is kept there, and is not built again.
 """
 import argparse
 import fnmatch
@@ -30,6 +30,8 @@ hosts.ctl01.capacity = { cores = 4, memory = 8GiB }
 hosts.ctl02.capacity = { cores = 4, memory = 8GiB }
 hosts.ctl03.capacity = { cores = 4, memory = 8GiB }
 haproxy.stats = 1984
+haproxy.metrics = 9101
+mariadb.binlog = 14
 """
 # A file of kolla-ansible by the name of ours.
 FILES = {"my.cnf": "galera.cnf", "barbican-api-uwsgi.ini": "vassals/barbican-api.ini"}
@@ -65,7 +67,8 @@ def ours(tree):
     carried = forms.sections((host / "files/haproxy/haproxy.cfg").read_text())
     for name, (service, listen, vip) in ENTRIES.items():
         it = forms.entry(carried.get(f"listen {listen}", []), vip)
-        found[service].update({f"entry {name} {what}": value for what, value in it.items()} if it else {})
+        it.setdefault("balance", forms.directives(carried["defaults"]).get("balance", "-"))
+        found[service].update({f"entry {name} {what}": value for what, value in it.items()})
     found["prechecks"] = {f"precheck {name}": json.dumps(it["ask"], sort_keys=True) for name, it in manifest["prechecks"].items()}
     free = {(it["ask"]["port"]["address"], it["ask"]["port"]["port"]) for it in manifest["prechecks"].values() if "port" in it["ask"]}
     found["free"] = {f"port {port} of {address} is free": "asked" for address, port in free}
@@ -138,15 +141,14 @@ def mine(built, service, what, value, same):
 
 
 def compared(built, facts, same):
-    """How many are equal by kind, what differs with its variants, and which lines of `same.txt` are about nothing."""
+    """What is equal with its variants, what differs with its variants, and which lines of `same.txt` are about nothing."""
     equal, found, used = {}, {}, set()
     for (service, what, value), variants in facts.items():
-        kind = what.split(" ")[0]
         for it in sorted(variants):
             have, number = mine(built[" ".join(it)], service, what, value, same)
             used.add(number)
             if have == value:
-                equal[kind] = equal.get(kind, 0) + 1
+                equal.setdefault((service, what, value), []).append(it)
             else:
                 found.setdefault((service, what, value, have), []).append(it)
     return equal, found, [f"same.txt:{number}: we have nothing that is called so" for number, _ in same.values() if number not in used]
@@ -174,6 +176,12 @@ def kind_of(what):
     return "config.json" if what.split(" ")[0] in ("file", "permission", "command", "runs") else "key" if what.startswith("uwsgi") else "setting"
 
 
+def link_of(page):
+    """The anchor of each reason in a page."""
+    titles = re.findall(r"^## (([a-z-]+):.*)$", page, re.MULTILINE)
+    return {reason: re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title, reason in titles}
+
+
 KINDS = {"config.json": "config.json", "setting": "settings of containers", "entry": "entries of the load balancer", "precheck": "prechecks", "key": "keys of files",
          "sysctl": "kernel parameters and modules", "module": "kernel parameters and modules", "template": "further files"}
 
@@ -183,14 +191,23 @@ def main():
     parser.add_argument("--program", required=True)
     parser.add_argument("--print", action="store_true")
     parser.add_argument("--all", action="store_true")
+    parser.add_argument("--built", type=pathlib.Path)
     parser.add_argument("--facts", type=pathlib.Path, default=HERE / "facts")
     parser.add_argument("--table", type=pathlib.Path, default=HERE / "differences.txt")
     args = parser.parse_args()
     facts, same = read_facts(args.facts), read_same(HERE / "same.txt")
-    built = build_all(args.program)
-    equal, found, wrong = compared(built, facts, same)
+    if args.built and args.built.exists():
+        built, known = json.loads(args.built.read_text())
+    else:
+        built, known = build_all(args.program), of_containers(args.program)
+        if args.built:
+            args.built.write_text(json.dumps([built, known]))
+    equal_rows, found, wrong = compared(built, facts, same)
+    equal = {}
+    for (_, what, _), variants in equal_rows.items():
+        equal[what.split(" ")[0]] = equal.get(what.split(" ")[0], 0) + len(variants)
     rows = compare.read_table(args.table)
-    left, wrong_rows = compare.accounted(found, rows, compare.headings(ROOT / DECISION), args.table.name)
+    left, decided, wrong_rows = compare.accounted(found, rows, compare.headings(ROOT / DECISION), args.table.name)
     wrong += wrong_rows
     if args.print:
         for (service, what, theirs, have), variants in left:
@@ -198,9 +215,12 @@ def main():
                 print(" | ".join(["?", service, where, what, theirs, have]))
         return
     if args.all:
-        for (service, what, value), variants in facts.items():
+        links = link_of((ROOT / DECISION).read_text())
+        rows_of = [(*it, variants, "equal") for it, variants in equal_rows.items()]
+        rows_of += [(service, what, theirs, variants, f"decided against: {DECISION}#{links.get(reason, reason)}") for (service, what, theirs, _), variants, reason in decided]
+        for service, what, value, variants, status in sorted(rows_of, key=lambda it: it[:3]):
             for where in compare.wheres(variants):
-                print(f"{service} | {where} | {what} | {value}")
+                print(f"{status} | {service} | {where} | {what} | {value}")
     missing, different = {}, {}
     for (service, what, theirs, have), variants in left:
         kind = what.split(" ")[0]
@@ -217,7 +237,7 @@ def main():
         it[0] += equal.get(kind, 0)
         it[1] += different.get(kind, 0) - missing.get(kind, 0)
         it[2] += missing.get(kind, 0)
-    for kind, (same_there, decided) in of_containers(args.program).items():
+    for kind, (same_there, decided) in known.items():
         numbers[KINDS[kind]][0] += same_there
         numbers[KINDS[kind]][1] += decided
     print(f"{'':32}{'equal':>8}{'decided':>9}{'missing':>9}")
