@@ -80,11 +80,11 @@ def templates(roles, ansible):
                 yield it
 
 
-def prechecks(role, known, rendered):
+def prechecks(role, rendered):
     """What the role asks before a deployment: the names of its tasks that ask, with the port for those that want one to be free."""
     found = {}
 
-    def walk(tasks, block):
+    def walk(tasks):
         for task in tasks or []:
             conditions = task.get("when", [])
             conditions = conditions if isinstance(conditions, list) else [conditions]
@@ -93,7 +93,7 @@ def prechecks(role, known, rendered):
             if not all(rendered("{{ " + it + " }}") in ("True", "true", True) for it in plain):
                 continue
             if "block" in task:
-                walk(task["block"], block)
+                walk(task["block"])
             short = {key.split(".")[-1]: it for key, it in task.items()}
             if "wait_for" in short and short["wait_for"].get("state") == "stopped":
                 found[task["name"]] = f"port {rendered(str(short['wait_for']['port']))} of {rendered(str(short['wait_for']['host']))} is free"
@@ -102,12 +102,12 @@ def prechecks(role, known, rendered):
 
     for file in sorted((role / "tasks").glob("*.yml")):
         if file.name == "precheck.yml" or role.name == "prechecks":
-            walk(yaml.safe_load(file.read_text()), None)
+            walk(yaml.safe_load(file.read_text()))
     return found
 
 
 def main():
-    package, data = pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[2])
+    package = pathlib.Path(sys.argv[2])
     sys.path.insert(0, sys.argv[1])
     ansible = package / "ansible"
     filter_loader.add_directory(str(ansible / "filter_plugins"))
@@ -159,7 +159,7 @@ def main():
                     it["entries"][container] = rendered(known, template.read_text(), template.parent, service=service)
         for role in [*roles, "prechecks"]:
             known = known_of(role)
-            for name, asked in prechecks(ansible / "roles" / role, known, lambda text: rendered(known, text)).items():
+            for name, asked in prechecks(ansible / "roles" / role, lambda text: rendered(known, text)).items():
                 it["prechecks"].setdefault(role, {})[name] = asked
         for role in roles:
             for file in (ansible / "roles" / role / "tasks").glob("*.yml"):
@@ -175,4 +175,5 @@ def main():
     json.dump(out, sys.stdout)
 
 
-main()
+if __name__ == "__main__":
+    main()
