@@ -280,9 +280,10 @@ def where_of(words):
     return {it for it in VARIANTS if all(part in given or "*" in given for part, given in zip(it, (releases, distros, tls)))}
 
 
-def judge(found, rows, reasons):
-    """What is wrong: differences that no line accounts for, lines that account for nothing somewhere, and reasons without a heading."""
-    wrong, used = [], {}
+def accounted(found, rows, reasons, table):
+    """Differences that no line accounts for, with their variants; those that one does, with its reason too; and what is wrong with the table: lines that
+    account for nothing somewhere, reasons without a heading, headings without a line."""
+    left_over, decided, wrong, used = [], [], [], {}
     for (service, what, theirs, ours), variants in sorted(found.items()):
         left = set(variants)
         for number, reason, named, where, pattern, a, b in rows:
@@ -290,15 +291,23 @@ def judge(found, rows, reasons):
                 hit = left & where_of(where)
                 used.setdefault(number, set()).update(set(variants) & where_of(where))
                 left -= hit
+                if hit:
+                    decided.append(((service, what, theirs, ours), hit, reason))
         if left:
-            wrong.append(f"{service}, {what}: kolla-ansible has `{theirs}` and we have `{ours}` ({'; '.join(wheres(left))})")
+            left_over.append(((service, what, theirs, ours), left))
     for number, reason, named, where, *_ in rows:
         idle = where_of(where) - used.get(number, set())
         if idle:
-            wrong.append(f"differences.txt:{number}: nothing differs so in {'; '.join(wheres(idle))}")
+            wrong.append(f"{table}:{number}: nothing differs so in {'; '.join(wheres(idle))}")
         if reason not in reasons:
-            wrong.append(f"differences.txt:{number}: the decision has no heading `{reason}`")
-    return wrong + [f"the heading `{it}` of the decision has no line in differences.txt" for it in sorted(reasons - {row[1] for row in rows})]
+            wrong.append(f"{table}:{number}: the decision has no heading `{reason}`")
+    return left_over, decided, wrong + [f"the heading `{it}` of the decision has no line in {table}" for it in sorted(reasons - {row[1] for row in rows})]
+
+
+def judge(found, rows, reasons):
+    """What is wrong: differences that no line accounts for, and what `accounted` says of the table."""
+    left, _, wrong = accounted(found, rows, reasons, "differences.txt")
+    return [f"{service}, {what}: kolla-ansible has `{theirs}` and we have `{ours}` ({'; '.join(wheres(variants))})" for (service, what, theirs, ours), variants in left] + wrong
 
 
 def wheres(variants):

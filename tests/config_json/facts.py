@@ -29,23 +29,30 @@ def main():
     parser.add_argument("--release")
     parser.add_argument("--out", type=pathlib.Path, default=HERE / "facts")
     args = parser.parse_args()
-    releases = json.loads((HERE / "releases.json").read_text())
-    if args.release and args.release not in releases:
-        sys.exit(f"facts.py: no release {args.release} in releases.json; there are: {', '.join(releases)}")
     args.out.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="config-json-") as scratch:
-        scratch = pathlib.Path(scratch)
-        subprocess.run([*PIP, "install", "--quiet", "--root-user-action=ignore", "--target", scratch / "ansible", *ANSIBLE], check=True)
-        for release, source in releases.items():
-            if args.release in (None, release):
-                package = fetch(source["version"], source["sha256"], scratch)
-                (args.out / f"{release}.json").write_text(compare.to_text(facts(package, source)))
+        for release, source, package in packages(args.release, pathlib.Path(scratch)):
+            (args.out / f"{release}.json").write_text(compare.to_text(facts(package, source)))
+
+
+def packages(wanted, folder):
+    """Ansible and, one after the other, kolla-ansible of the release that is wanted or of all, in a folder: `(release, source, package)`."""
+    releases = json.loads((HERE / "releases.json").read_text())
+    if wanted and wanted not in releases:
+        sys.exit(f"facts.py: no release {wanted} in releases.json; there are: {', '.join(releases)}")
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / "ansible").exists():
+        subprocess.run([*PIP, "install", "--quiet", "--root-user-action=ignore", "--target", folder / "ansible", *ANSIBLE], check=True)
+    for release, source in releases.items():
+        if wanted in (None, release):
+            yield release, source, fetch(source["version"], source["sha256"], folder)
 
 
 def fetch(version, digest, scratch):
     """kolla-ansible of this version, unpacked; what the index sent must have the known digest."""
-    subprocess.run([*PIP, "download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest", scratch, f"kolla-ansible=={version}"], check=True)
     archive = scratch / f"kolla_ansible-{version}-py3-none-any.whl"
+    if not archive.exists():
+        subprocess.run([*PIP, "download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest", scratch, f"kolla-ansible=={version}"], check=True)
     found = hashlib.sha256(archive.read_bytes()).hexdigest()
     if found != digest:
         sys.exit(f"facts.py: kolla-ansible {version} has the digest {found}, and releases.json says {digest}")

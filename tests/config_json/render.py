@@ -20,10 +20,11 @@ GROUPS = ["control", "network", "loadbalancer", "mariadb", "rabbitmq", "memcache
 OVERRIDES = {"trim_blocks": True}
 
 
-def site(package, distro, tls):
-    """What an operator says and what a host tells of itself."""
+def site(package, distro, tls, hosts=("ctl01",)):
+    """What an operator says and what the first of the hosts tells of itself."""
     yes = "yes" if tls else "no"
-    facts = {"os_family": "RedHat" if distro == "rocky" else "Debian", "hostname": "ctl01", "eth0": {"ipv4": {"address": "10.0.0.11"}}, "processor_vcpus": 4}
+    told = [{"os_family": "RedHat" if distro == "rocky" else "Debian", "hostname": host, "eth0": {"ipv4": {"address": f"10.0.0.{number}"}}, "processor_vcpus": 4,
+             "memtotal_mb": 8192} for number, host in enumerate(hosts, 11)]
     passwords = yaml.safe_load((package / "etc_examples/kolla/passwords.yml").read_text())
     own = {
         "kolla_base_distro": distro, "kolla_container_engine": "podman", "network_interface": "eth0", "kolla_internal_vip_address": "10.0.0.250",
@@ -31,9 +32,9 @@ def site(package, distro, tls):
         "kolla_copy_ca_into_containers": yes, "openstack_service_workers": "4",
         # Without the collection that would compare them.
         "kolla_same_external_internal_vip": True,
-        "ansible_facts": facts, "inventory_hostname": "ctl01",
-        "hostvars": {"ctl01": {"ansible_facts": facts, "api_interface": "eth0", "api_address_family": "ipv4", "inventory_hostname": "ctl01"}},
-        "groups": {**{group: ["ctl01"] for group in GROUPS}, "glance-api": [], "neutron-server": []},
+        "ansible_facts": told[0], "inventory_hostname": hosts[0],
+        "hostvars": {host: {"ansible_facts": facts, "api_interface": "eth0", "api_address_family": "ipv4", "inventory_hostname": host} for host, facts in zip(hosts, told)},
+        "groups": {**{group: list(hosts) for group in GROUPS}, "glance-api": [], "neutron-server": []},
         # What its plays tell the role of RabbitMQ, and what tasks find out before these templates.
         "role_rabbitmq_groups": "rabbitmq", "role_rabbitmq_cluster_cookie": "SECRET", "role_rabbitmq_user": "openstack", "role_rabbitmq_password": "SECRET",
         "wsrep_notify_stat": {"stat": {"exists": False}},
@@ -109,4 +110,5 @@ def main():
     json.dump([containers, services], sys.stdout)
 
 
-main()
+if __name__ == "__main__":
+    main()
