@@ -32,13 +32,9 @@ impl fmt::Display for Document<'_> {
     }
 }
 
-/// A report at a value, with what brought the value there where that is elsewhere.
+/// A report at the value. What brought it into a document says nothing of it: where a container and a task have the same file, it is one report.
 fn at(origin: Origin, code: Code, message: String) -> Diagnostic {
-    let report = Diagnostic::error(code, origin.at, message);
-    match origin.through {
-        Some(through) if !through.holds(origin.at) => report.label(through, "it comes in here"),
-        _ => report,
-    }
+    Diagnostic::error(code, origin.at, message)
 }
 
 fn warning(report: Diagnostic) -> Diagnostic {

@@ -56,7 +56,7 @@ def right(option: Any, draw: random.Random) -> str:
     if kind == "list":
         return text(str(right(item, draw).strip('"')) if item else "one,two")
     if kind == "dict":
-        return text("one:" + (right(item, draw).strip('"') if item else "two"))
+        return text("one:" + ("[two,three]" if item.get("type") == "list" else right(item, draw).strip('"') if item else "two"))
     return text({"ip": "10.0.0.9", "host": "ctl.example.net", "uri": "http://10.0.0.9/a", "path": "/var/lib/a"}.get(kind, "word")[: option.get("longest") or 99])
 
 
@@ -142,7 +142,9 @@ def mended(service: str, table: Any, mistake: tuple[str, str, str, str, Any], he
         section = help.split("`[")[1].split("]")[0]
         return line(service, section, key, right(table["sections"][section][key], draw))
     if "name it in `extra`" in help:
-        return line(service, section, key, value) + f"\n{service}.extra_options.{text(section)} = [{text(key)}]"
+        # The library names some of that section.
+        op = "+=" if section == "cache" else "="
+        return line(service, section, key, value) + f"\n{service}.extra_options.{text(section)} {op} [{text(key)}]"
     if help.startswith("take it out"):
         return ""
     if "join(" in help:
@@ -173,7 +175,7 @@ def batch(program: str, folder: pathlib.Path, service: str, release: str, table:
     settled: dict[str, str] = {}
     for text_of in "\n".join(after).splitlines():
         # Two mistakes may mean one option, and two keys be of one plugin.
-        path, _, value = text_of.partition(" = ")
+        path, _, value = text_of.replace(" += ", " = ").partition(" = ")
         if path in settled and ".extra_options." in path:
             settled[path] = settled[path][:-1] + ", " + value[1:]
         elif path:
