@@ -98,7 +98,7 @@ def wrong(table: Any, draw: random.Random) -> tuple[str, str, str, str, Any] | N
         return kind, section, key, '"quite-other"', option
     if kind == "secret" and option.get("secret"):
         return kind, section, key, '"kX3f9qLm"', option
-    if kind == "several" and not option.get("multiple") and not option.get("secret") and option.get("type") == "text":
+    if kind == "several" and not {"multiple", "choices", "longest"} & option.keys() and not option.get("secret") and option.get("type") == "text":
         return kind, section, key, '["one", "two"]', option
     return None
 
