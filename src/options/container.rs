@@ -1,5 +1,5 @@
 //! The container of a document's tables: LZMA of lines, each a release, a tab and JSON. The tables of all releases come first, their helps
-//! behind them, so that a check reads no helps. tests/options/pack.py writes it.
+//! behind them, so that a check reads no helps. tests/options/container.py writes it.
 
 use lzma_rust2::LzmaReader;
 use std::io::{BufRead, BufReader, Read};
