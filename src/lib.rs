@@ -5,4 +5,6 @@
 
 pub mod cli;
 
-pub use {activate, child, fleet, images, lab, model, plan, rejoin, render, secrets, sign, stdlib, store};
+pub use {
+    activate, child, fleet, images, lab, model, options, plan, rejoin, render, secrets, sign, stdlib, store,
+};

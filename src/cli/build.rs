@@ -19,6 +19,7 @@ use super::evaluated::InFleet;
 use super::exit::Exit;
 use super::host::{Answer, Built, complain};
 use super::needs::Needs;
+use super::options_of::tables;
 use super::report::{self, StrictArgs, Warnings};
 use super::reuse::{self, BuiltHost, Facts, Kept, Outline, OutlinedUnit, Reuse, Written};
 use super::say::{say, say_wrong};
@@ -26,6 +27,7 @@ use super::{image_changes, images_of, secrets_of};
 use fleet::ssh::Reach;
 use model::host::Ssh;
 use model::{Cloud, Host, decode_cloud, decode_host, not_derived};
+use options::{check_host as check_options, check_tasks};
 use plan::{HostWaits, check_fleet, host_waits, plan_host};
 use render::{check_host, render_host};
 use secrets::wanted::Wanted;
@@ -208,6 +210,7 @@ fn decode_root(described: &Described) -> Option<(Cloud, Problems)> {
     decoded.0.seal(|name| secrets_of::sealed(secrets, name));
     decoded.0.pin(|image| lock.resolve(image));
     decoded.1.extend(image_changes::problems(compiled.root()));
+    decoded.1.extend(check_tasks(&decoded.0.tasks, tables()));
     Some(decoded)
 }
 
@@ -237,6 +240,7 @@ fn make_by<Kept: Send>(
             let (mut host, found) = decode_host(name, &data);
             problems.extend(found);
             host.pin(|image| lock.resolve(image));
+            problems.extend(check_options(&host, tables()));
             let unreported = Some(&data).filter(|_| problems.is_empty());
             let (kept, needs, found) = render(cloud, &host, unreported);
             problems.extend(found);

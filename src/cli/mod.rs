@@ -9,6 +9,7 @@ mod built_images;
 pub mod check;
 mod concern;
 pub mod confirm;
+mod defaulted;
 pub mod describe;
 pub mod describe_lab;
 pub mod destroy;
@@ -35,6 +36,8 @@ mod logins;
 pub mod may_start;
 pub mod needs;
 pub mod operators;
+pub mod options;
+pub mod options_of;
 pub mod origins;
 pub mod overrides;
 pub mod part;
@@ -96,6 +99,7 @@ enum Command {
     Eval(eval::EvalArgs),
     Why(why::WhyArgs),
     Overrides(overrides::OverridesArgs),
+    Options(options::OptionsArgs),
     Explain(explain::ExplainArgs),
     Plan(plan::PlanArgs),
     Prechecks(prechecks::PrechecksArgs),
@@ -169,6 +173,7 @@ fn run() -> Exit {
         Command::Eval(args) => eval::run(args),
         Command::Why(args) => why::run(args),
         Command::Overrides(args) => overrides::run(args),
+        Command::Options(args) => options::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Plan(args) => plan::run(args),
         Command::Prechecks(args) => prechecks::run(args, &strict(args.strict)),

@@ -11,6 +11,7 @@ use kl::source::{FileId, Layer, Span};
 use kl::value::overrides::{Claim, Override, Side, taken};
 use serde_json::{Value, json};
 
+use super::defaulted::Defaulted;
 use super::describe::{DEFAULT_FILE, JobsArgs, PARTITION, compile};
 use super::exit::Exit;
 use super::host::Answer;
@@ -76,13 +77,18 @@ fn answer(args: &OverridesArgs) -> Result<(), Exit> {
         let rows = rows(&compiled, &hosts, &question);
         answers.push((question, rows));
     }
+    let defaulted = args.against.is_none().then(|| Defaulted::of(&compiled, &hosts));
     if args.json {
+        let defaults = defaulted.map(|it| it.as_json(&compiled)).unwrap_or_else(|| json!([]));
         let all: Vec<Value> =
             answers.iter().map(|(question, rows)| as_json(&compiled, question, rows)).collect();
-        say!("{}", json!({ "version": 1, "overrides": all }));
+        say!("{}", json!({ "version": 1, "overrides": all, "defaults": defaults }));
     } else {
         for (question, rows) in &answers {
             say!("{}", as_text(&compiled, question, rows).trim_end());
+        }
+        if let Some(text) = defaulted.map(|it| it.as_text(&compiled)).filter(|it| !it.is_empty()) {
+            say!("{}", text.trim_end());
         }
     }
     Ok(())

@@ -292,6 +292,31 @@ pub struct File {
     pub mode: u32,
     /// How the values of an ini file are written.
     pub style: Style,
+    /// Which options it may have, if that is checked.
+    pub schema: Option<Schema>,
+}
+
+/// Which options a document may have.
+#[derive(Clone, Debug)]
+pub struct Schema {
+    /// The table that says it.
+    pub table: TableRef,
+    /// Keys that are not checked, by section, sorted; `*` in either stands for any text.
+    pub extra: Vec<(Arc<str>, Vec<Text>)>,
+}
+
+/// A table of options, by what names it.
+#[derive(Clone, Debug)]
+pub enum TableRef {
+    /// One of the library.
+    Library {
+        /// The document that it is of.
+        document: Text,
+        /// The release that it is of.
+        release: Text,
+    },
+    /// One of the description's own: its text.
+    Own(Text),
 }
 
 /// How a text is written for a reader that takes quotes off it and replaces sequences in it.

@@ -2,9 +2,10 @@
 
 use super::container::{
     Ask, Change, Container, Contract, File, Format, Gate, Health, Limits, Listen, Mount, Network,
-    OnUnhealthy, Permission, Probe, Propagation, Quotes, Restart, Run, Source, Style, Ulimit,
+    OnUnhealthy, Permission, Probe, Propagation, Quotes, Restart, Run, Schema, Source, Style, TableRef,
+    Ulimit,
 };
-use super::read::Reader;
+use super::read::{Reader, is_there};
 use super::words::Published;
 use super::{At, Text, errors, words};
 use kl::data::{Data, DataKind};
@@ -403,7 +404,30 @@ fn file(read: &mut Reader, data: &Data) -> File {
         owner: owner_text(read, owner),
         mode: bits.unwrap_or(0o640),
         style: style(read, data),
+        schema: schema(read, data),
     }
+}
+
+fn schema(read: &mut Reader, file: &Data) -> Option<Schema> {
+    let data = read.field(file, "schema");
+    if !is_there(data) {
+        return None;
+    }
+    let (table, extra) = (read.field(data, "table"), read.field(data, "extra"));
+    let table = match read.variant(table) {
+        ("own", payload) => {
+            let text = read.payload(table, payload, "text");
+            TableRef::Own(read.text(text))
+        }
+        (_, payload) => {
+            let (document, release) =
+                (read.payload(table, payload, "document"), read.payload(table, payload, "release"));
+            TableRef::Library { document: read.text(document), release: read.text(release) }
+        }
+    };
+    let extra =
+        read.entries(extra).iter().map(|(section, keys)| (section.clone(), read.texts(keys))).collect();
+    Some(Schema { table, extra })
 }
 
 fn style(read: &mut Reader, file: &Data) -> Style {

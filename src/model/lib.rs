@@ -25,7 +25,8 @@ pub use cloud::{
 };
 pub use container::{
     Ask, Change, Container, Contract, File, Format, Gate, Health, Limits, Listen, Mount, Network,
-    OnUnhealthy, Permission, Probe, Propagation, Quotes, Restart, Run, Source, Style, Ulimit,
+    OnUnhealthy, Permission, Probe, Propagation, Quotes, Restart, Run, Schema, Source, Style, TableRef,
+    Ulimit,
 };
 pub use decode::decode_file;
 pub use derived::not_derived;

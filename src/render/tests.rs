@@ -102,7 +102,7 @@ fn file(format: &str, content: Data) -> File {
         _ => Format::Text,
     };
     let at = content.origin.at;
-    File { at, format, content, owner: At::new("root".into(), at), mode: 0o640, style }
+    File { at, format, content, owner: At::new("root".into(), at), mode: 0o640, style, schema: None }
 }
 
 /// What a case prints: the text with its holes as `«name»`, the line of each leaf, and reports.

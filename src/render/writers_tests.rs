@@ -60,6 +60,7 @@ fn file(path: &str, kind: DataKind) -> (Arc<str>, File) {
         owner: text("0:42"),
         mode: 0o640,
         style: Style::default(),
+        schema: None,
     };
     (path.into(), file)
 }

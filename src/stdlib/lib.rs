@@ -11,6 +11,11 @@ pub fn text(path: &str) -> Option<&'static str> {
     STDLIB.get_file(path)?.contents_utf8()
 }
 
+/// Returns a file as it is.
+pub fn bytes(path: &str) -> Option<&'static [u8]> {
+    Some(STDLIB.get_file(path)?.contents())
+}
+
 /// Returns the names of the modules, each a file of its own at the top.
 pub fn modules() -> Vec<&'static str> {
     STDLIB.files().filter_map(|file| file.path().to_str()?.strip_suffix(".kl")).collect()

@@ -8,9 +8,11 @@ use kl::source::{ReadError, SourceMap, World};
 use kl::value::caller::{Answer, Caller};
 use kl::{Checked, Compiled};
 use kolla_lang::cli::describe::Typed;
+use kolla_lang::cli::options_of::tables;
 use kolla_lang::cli::test::run::judge;
 use kolla_lang::images::lock::ImagesLock;
 use kolla_lang::model::{decode_cloud, decode_host, not_derived};
+use kolla_lang::options::{check_host, check_tasks};
 use kolla_lang::plan::plan_host;
 use kolla_lang::render::render_host;
 use kolla_lang::secrets::file::SecretsFile;
@@ -155,8 +157,10 @@ fn problems(compiled: &Compiled, is_cloud: bool, tested: Problems) -> Vec<Diagno
     }
     let (cloud, found) = decode_cloud(compiled.root());
     all.extend(not_derived(found, compiled.root().iter().map(|(_, it)| it)));
+    all.extend(check_tasks(&cloud.tasks, tables()));
     let (parts, found) = compiled.parts(1, |name, data| {
         let (host, mut problems): (_, Problems) = decode_host(name, &data);
+        problems.extend(check_host(&host, tables()));
         let (plan, more) = plan_host(&cloud, &host);
         problems.extend(more);
         problems.extend(render_host(&plan).1);

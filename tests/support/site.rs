@@ -1,7 +1,9 @@
 //! A site of this checkout, compiled with its library: what each of its hosts gets. Used by tests/cloud.rs and tests/quadlet.rs.
 
 use kl::source::{ReadError, World};
+use kolla_lang::cli::options_of::tables;
 use kolla_lang::model::{Host, decode_cloud, decode_host};
+use kolla_lang::options::{check_host, check_tasks};
 use kolla_lang::plan::{check_fleet, host_waits, plan_host};
 use kolla_lang::render::render_host;
 use kolla_lang::store::Closure;
@@ -45,9 +47,11 @@ pub fn render(site: &Path, change: fn(&mut Host)) -> Result<(Vec<Closure>, Vec<S
     let compiled = kl::compile(&world, &["cloud.kl"], Some("hosts")).map_err(|error| format!("{error:?}"))?;
     let (cloud, mut problems) = decode_cloud(compiled.root());
     problems.extend(compiled.problems().clone());
+    problems.extend(check_tasks(&cloud.tasks, tables()));
     let (hosts, found) = compiled.parts(2, |name, data| {
         let (mut host, mut problems) = decode_host(name, &data);
         change(&mut host);
+        problems.extend(check_host(&host, tables()));
         let (plan, more) = plan_host(&cloud, &host);
         problems.extend(more);
         let (closure, more) = render_host(&plan);

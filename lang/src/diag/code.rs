@@ -90,6 +90,13 @@ codes! {
     OrderCycle = "kl::model::order-cycle",
     SecretOnDisk = "kl::model::secret-on-disk",
     OldPodman = "kl::model::old-podman",
+    // Documents by tables of their options.
+    OptionTable = "kl::options::option-table",
+    UnknownOption = "kl::options::unknown-option",
+    RemovedOption = "kl::options::removed-option",
+    DeprecatedOption = "kl::options::deprecated-option",
+    BadOption = "kl::options::bad-option",
+    PlainSecret = "kl::options::plain-secret",
 }
 
 impl Code {
