@@ -20,7 +20,7 @@ def settled(one: dict[str, Any], other: dict[str, Any], folders: list[str]) -> d
 
 
 def agreed(name: str, one: dict[str, Any], other: dict[str, Any], folders: list[str]) -> dict[str, Any]:
-    """Returns an option as both machines have it."""
+    """Returns an option as both machines have it, without a default or a bound that differs."""
     option, sample = dict(one), one.get("sample")
     option.pop("sample", None)
     if one.get("default") != other.get("default") or any(folder in repr(one.get("default")) for folder in folders):
@@ -31,7 +31,10 @@ def agreed(name: str, one: dict[str, Any], other: dict[str, Any], folders: list[
         if sorted(one["choices"]) != sorted(other["choices"]):
             raise ValueError(f"{name}: the choices depend on the machine")
         option["choices"] = sorted(one["choices"])
-    for key in sorted((one.keys() | other.keys()) - {"default", "choices", "sample"}):
+    for bound in ("min", "max"):
+        if one.get(bound) != other.get(bound):
+            option.pop(bound, None)
+    for key in sorted((one.keys() | other.keys()) - {"default", "choices", "sample", "min", "max"}):
         if one.get(key) != other.get(key):
             raise ValueError(f"{name}: `{key}` depends on the machine")
     if any(folder in str(value) for folder in folders for value in option.values()):
