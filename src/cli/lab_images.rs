@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::image_changes;
 use super::say::say_wrong;
 use images::reference::parse_tagged;
-use imageset::{Changes, Choice, Home, ImageError, Order, Packages, Repositories, build_missing};
+use imageset::{Choice, Home, ImageError, Order, Packages, Repositories, build_missing};
 use lab::{Places, Progress};
 
 /// What a description says of its images.
@@ -55,7 +55,7 @@ impl Wanted {
                     repositories: Repositories::Own,
                 },
                 names: names.clone(),
-                changes: own.map(image_changes::changes).unwrap_or_else(Changes::new),
+                changes: own.map(image_changes::changes).unwrap_or_default(),
                 packages: Packages::Kept,
             });
         }
