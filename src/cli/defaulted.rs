@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use kl::Compiled;
 use kl::data::Data;
-use kl::source::{Layer, Span};
+use kl::source::Span;
 use serde_json::{Value, json};
 
+use super::documents::{each_file, line_of_site};
 use super::options_of::tables;
 use fleet::names::counted;
-use model::{File, decode_cloud, decode_host};
 use options::{OptionName, defaults};
 
 /// An option with its default, as files of some hosts have it.
@@ -29,33 +29,20 @@ impl Defaulted {
     /// Finds them in the files of hosts and of tasks.
     pub fn of(compiled: &Compiled, hosts: &[(String, Data)]) -> Self {
         let mut out = Self(BTreeMap::new());
-        for (name, data) in hosts {
-            let host = decode_host(name, data).0;
-            let of_containers = host.containers.iter().flat_map(|it| &it.run.files);
-            host.files.iter().chain(of_containers).for_each(|file| out.add(compiled, name, file));
-        }
-        if super::build::describes_cloud(compiled) {
-            for task in &decode_cloud(compiled.root()).0.tasks {
-                task.run.files.iter().for_each(|file| out.add(compiled, task.on.as_str(), file));
+        each_file(compiled, hosts, |host, path, file| {
+            for it in defaults(file, tables()) {
+                if let Some(at) = line_of_site(compiled, it.origin) {
+                    let name = OptionName::new(&it.section, &it.key).to_string();
+                    let said = Said { path: path.clone(), name, value: it.value, at };
+                    out.0.entry(said).or_default().push(host.to_owned());
+                }
             }
-        }
+        });
         for hosts in out.0.values_mut() {
             hosts.sort();
             hosts.dedup();
         }
         out
-    }
-
-    fn add(&mut self, compiled: &Compiled, host: &str, (path, file): &(Arc<str>, File)) {
-        let is_site = |at: &Span| compiled.sources().file(at.file).layer == Layer::Site;
-        for it in defaults(file, tables()) {
-            let places = [Some(it.origin.at), it.origin.through];
-            if let Some(at) = places.into_iter().flatten().find(is_site) {
-                let name = OptionName::new(&it.section, &it.key).to_string();
-                let said = Said { path: path.clone(), name, value: it.value, at };
-                self.0.entry(said).or_default().push(host.to_owned());
-            }
-        }
     }
 
     /// For people; empty when there are none.

@@ -11,6 +11,7 @@ use super::describe::Described;
 use super::exit::Exit;
 use super::host::{Answer, complain, local_name, no_host, node_name};
 use super::origins::Origins;
+use super::releases;
 use super::report::{StrictArgs, Warnings};
 use super::say::{say, say_wrong};
 use super::sides::{Loaded, Side, load, side_of};
@@ -34,7 +35,8 @@ use store::{Closure, files};
     after_help = "A and B are descriptions, builds or generations, in any mix: a file, a folder that `build --out` wrote or that of one host \
 in it, or the number of a generation of this host. Without A it is the generation that this host boots, without B the description in cloud.kl. \
 Where one of them is a generation, this host alone is compared.\n\n\
-Examples: kolla-lang diff plain/ cloud.kl\n          kolla-lang diff cloud.kl staging.kl --host ctl01\n          kolla-lang diff 3 4\n\n\
+Examples: kolla-lang diff plain/ cloud.kl\n          kolla-lang diff cloud.kl staging.kl --host ctl01\n          kolla-lang diff 3 4\n          \
+kolla-lang diff cloud.kl --releases epoxy flamingo\n\n\
 Exit codes: 0 compared, whether anything differs or not; 1 a description or the usage is wrong; 2 it could not be read"
 )]
 pub struct DiffArgs {
@@ -44,6 +46,9 @@ pub struct DiffArgs {
     /// Compare these hosts alone
     #[arg(long, value_name = "HOST")]
     host: Vec<String>,
+    /// Say instead which options of a description are gone, renamed, refused or have another default in another release, and ask no host
+    #[arg(long, num_args = 2, value_names = ["FROM", "TO"], conflicts_with_all = ["host", "html", "closure"])]
+    releases: Vec<String>,
     /// Take a closure from a folder, as `build --out` writes it, instead of building one
     #[arg(long, value_name = "DIR", hide = true)]
     closure: Option<PathBuf>,
@@ -66,7 +71,10 @@ pub fn run(args: &DiffArgs) -> Exit {
 }
 
 fn compared(args: &DiffArgs) -> Result<(), Exit> {
-    let DiffArgs { sides, host, closure, html, strict, json } = args;
+    let DiffArgs { sides, host, releases, closure, html, strict, json } = args;
+    if let [from, to] = releases.as_slice() {
+        return of_releases(from, to, sides, Answer::of(*json));
+    }
     let (from, to) = sides_of(sides, closure.as_deref())?;
     let layout = Layout::new("/");
     let is_here = from.is_here() || to.is_here();
@@ -116,6 +124,20 @@ fn compared(args: &DiffArgs) -> Result<(), Exit> {
         }
     }
     Ok(())
+}
+
+/// Compares what a description says by the tables of two releases.
+fn of_releases(from: &str, to: &str, sides: &[String], answer: Answer) -> Result<(), Exit> {
+    let sides: Vec<Side> = sides.iter().map(|word| side_of(word)).collect::<Result<_, Exit>>()?;
+    match sides.as_slice() {
+        [] => releases::run(from, to, None, answer),
+        [Side::Description(file)] => releases::run(from, to, Some(file), answer),
+        _ => {
+            say_wrong!("error: `--releases` is of one description");
+            say_wrong!("  help: `kolla-lang diff cloud.kl --releases {from} {to}`");
+            Err(Exit::Wrong)
+        }
+    }
 }
 
 /// Nothing is refused here: that something needs leave is part of what is shown.

@@ -74,7 +74,8 @@ pub fn run(args: &OptionsArgs) -> Exit {
     Exit::Done
 }
 
-fn refused(document: &str, release: &str, why: &TableError) -> Exit {
+/// Says why there is no table.
+pub(super) fn refused(document: &str, release: &str, why: &TableError) -> Exit {
     match why {
         TableError::NoDocument(known) => {
             say_wrong!("error: there is no table of options of `{document}`");

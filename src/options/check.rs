@@ -84,7 +84,7 @@ pub fn defaults(file: &File, tables: &Tables) -> Vec<Defaulted> {
 }
 
 /// Walks through a document: keys above all sections, then those of each section.
-fn each_option<'a>(content: &'a Data, mut each: impl FnMut(OptionName<'a>, &'a Data)) {
+pub(crate) fn each_option<'a>(content: &'a Data, mut each: impl FnMut(OptionName<'a>, &'a Data)) {
     for (name, data) in content.entries().unwrap_or_default() {
         match data.entries() {
             Some(keys) => keys.iter().for_each(|(key, it)| each(OptionName::new(name, key), it)),

@@ -4,6 +4,7 @@
 //! brings. Changes no document.
 
 mod check;
+mod compare;
 mod container;
 mod errors;
 mod name;
@@ -15,6 +16,7 @@ mod tests;
 mod value;
 
 pub use check::{Defaulted, check_file, check_host, check_tasks, defaults};
+pub use compare::{Changed, Fate, OtherDefault, between, other_defaults};
 pub use name::OptionName;
 pub use table::{Deprecated, Entry, Item, Kind, Place, Removed, Table};
 pub use tables::{TableError, Tables};

@@ -149,7 +149,7 @@ pub struct Deprecated {
 }
 
 /// Where an option is.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Place {
     /// The section.

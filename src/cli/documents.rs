@@ -1,0 +1,35 @@
+//! All files of a description, with the hosts that get them.
+
+use std::sync::Arc;
+
+use kl::Compiled;
+use kl::data::Data;
+use kl::source::{Layer, Span};
+
+use super::build::describes_cloud;
+use kl::data::Origin;
+use model::{File, decode_cloud, decode_host};
+
+/// Gives the files of hosts, of their containers and of tasks, each with its host and its path. What is wrong with a host is not told.
+pub fn each_file(
+    compiled: &Compiled,
+    hosts: &[(String, Data)],
+    mut each: impl FnMut(&str, &Arc<str>, &File),
+) {
+    for (name, data) in hosts {
+        let host = decode_host(name, data).0;
+        let of_containers = host.containers.iter().flat_map(|it| &it.run.files);
+        host.files.iter().chain(of_containers).for_each(|(path, file)| each(name, path, file));
+    }
+    if describes_cloud(compiled) {
+        for task in &decode_cloud(compiled.root()).0.tasks {
+            task.run.files.iter().for_each(|(path, file)| each(task.on.as_str(), path, file));
+        }
+    }
+}
+
+/// Returns the line of the site that says a value, if any does.
+pub fn line_of_site(compiled: &Compiled, origin: Origin) -> Option<Span> {
+    let is_site = |at: &Span| compiled.sources().file(at.file).layer == Layer::Site;
+    [Some(origin.at), origin.through].into_iter().flatten().find(is_site)
+}
