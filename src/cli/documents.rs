@@ -1,14 +1,34 @@
 //! All files of a description, with the hosts that get them.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use kl::Compiled;
-use kl::data::Data;
+use kl::data::{Data, Origin};
+use kl::diag::Severity;
 use kl::source::{Layer, Span};
 
 use super::build::describes_cloud;
-use kl::data::Origin;
+use super::describe::{JobsArgs, compile};
+use super::exit::Exit;
+use super::host::Answer;
+use super::report::{self, Warnings};
 use model::{File, decode_cloud, decode_host};
+
+/// Evaluates a description with all its hosts. Mistakes were printed; warnings are for other commands.
+pub fn evaluate(file: Option<&Path>) -> Result<(Compiled, Vec<(String, Data)>), Exit> {
+    let compiled = compile(file)?.compiled;
+    let (hosts, problems) = compiled
+        .parts(JobsArgs { jobs: None }.count(), |name: &Arc<str>, data: Data| (name.to_string(), data));
+    let mut all = compiled.problems().clone();
+    all.extend(problems);
+    let mut all = all.sorted();
+    all.retain(|it| it.severity == Severity::Error);
+    match report::print_all(&all, compiled.sources(), Answer::Text, Warnings::Allowed) {
+        Exit::Done => Ok((compiled, hosts)),
+        exit => Err(exit),
+    }
+}
 
 /// Gives the files of hosts, of their containers and of tasks, each with its host and its path. What is wrong with a host is not told.
 pub fn each_file(

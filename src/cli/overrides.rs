@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use clap::Args;
 use kl::Compiled;
@@ -12,10 +11,9 @@ use kl::value::overrides::{Claim, Override, Side, taken};
 use serde_json::{Value, json};
 
 use super::defaulted::Defaulted;
-use super::describe::{DEFAULT_FILE, JobsArgs, PARTITION, compile};
+use super::describe::{DEFAULT_FILE, PARTITION};
+use super::documents::evaluate;
 use super::exit::Exit;
-use super::host::Answer;
-use super::report::{self, Warnings};
 use super::say::{say, say_wrong};
 use fleet::names::counted;
 
@@ -60,17 +58,7 @@ pub fn run(args: &OverridesArgs) -> Exit {
 }
 
 fn answer(args: &OverridesArgs) -> Result<(), Exit> {
-    let compiled = compile(args.file.as_deref())?.compiled;
-    let (hosts, problems) = compiled
-        .parts(JobsArgs { jobs: None }.count(), |name: &Arc<str>, data: Data| (name.to_string(), data));
-    let mut all = compiled.problems().clone();
-    all.extend(problems);
-    let mut all = all.sorted();
-    all.retain(|it| it.severity == kl::diag::Severity::Error);
-    match report::print_all(&all, compiled.sources(), Answer::Text, Warnings::Allowed) {
-        Exit::Done => {}
-        exit => return Err(exit),
-    }
+    let (compiled, hosts) = evaluate(args.file.as_deref())?;
     let entry = args.file.as_deref().unwrap_or(Path::new(DEFAULT_FILE));
     let mut answers = Vec::new();
     for question in questions(&compiled, entry, args.against.as_deref())? {

@@ -9,13 +9,12 @@ use kl::data::Data;
 use kl::source::Span;
 use serde_json::{Value, json};
 
-use super::describe::{DEFAULT_FILE, JobsArgs, compile};
-use super::documents::{each_file, line_of_site};
+use super::describe::DEFAULT_FILE;
+use super::documents::{each_file, evaluate, line_of_site};
 use super::exit::Exit;
 use super::host::Answer;
 use super::options::refused;
 use super::options_of::tables;
-use super::report::{self, Warnings};
 use super::say::{say, say_wrong};
 use fleet::names::counted;
 use model::{TableRef, Text};
@@ -41,17 +40,7 @@ struct Found {
 
 /// Runs the command.
 pub fn run(from: &str, to: &str, file: Option<&Path>, answer: Answer) -> Result<(), Exit> {
-    let compiled = compile(file)?.compiled;
-    let (hosts, problems) = compiled
-        .parts(JobsArgs { jobs: None }.count(), |name: &Arc<str>, data: Data| (name.to_string(), data));
-    let mut all = compiled.problems().clone();
-    all.extend(problems);
-    let mut all = all.sorted();
-    all.retain(|it| it.severity == kl::diag::Severity::Error);
-    match report::print_all(&all, compiled.sources(), Answer::Text, Warnings::Allowed) {
-        Exit::Done => {}
-        exit => return Err(exit),
-    }
+    let (compiled, hosts) = evaluate(file)?;
     let found = find(&compiled, &hosts, from, to)?;
     let name = file.unwrap_or(Path::new(DEFAULT_FILE)).display().to_string();
     if found.left.is_empty() {
