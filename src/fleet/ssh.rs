@@ -244,7 +244,8 @@ impl Connection {
         input: impl Into<Arc<[u8]>>,
         most: usize,
     ) -> Result<Vec<u8>, SshError> {
-        let mut answer = Vec::new();
+        // Room that is not used takes no memory; one that grows has its half twice while it is copied.
+        let mut answer = Vec::with_capacity(most);
         let talk = Talk { words, input: input.into(), most, silence: SILENCE, said: &mut |_| {} };
         let (status, said) = self.talk(talk, &mut |chunk| {
             answer.extend_from_slice(chunk);
