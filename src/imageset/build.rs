@@ -12,7 +12,7 @@ use super::engine::{Engine, Stored};
 use super::error::file;
 use super::graph::with_parents;
 use super::image_store::own_end;
-use super::made::Stamps;
+use super::made::Records;
 use super::tables::BuildFile;
 use super::{Choice, ImageError, Rendered, Repositories, Templates, package};
 use lab::{Places, Progress};
@@ -172,10 +172,10 @@ pub fn build_missing(
     let mut waits = false;
     for order in orders {
         let table = order.set.build_file()?;
-        let stamps = Stamps::of(order, &table, home)?;
+        let records = Records::of(order, &table, home)?;
         let is_there = |there: &BTreeSet<String>, name: &String| {
             let reference = order.choice.reference(name);
-            there.contains(&reference) && stamps.has(name, &reference)
+            there.contains(&reference) && records.has(name, &reference)
         };
         loop {
             let there = image_names(&storage);
@@ -222,7 +222,7 @@ pub fn build(
     let mut site =
         Site { set, templates: &templates, home, engine, there: BTreeMap::new(), ids: BTreeMap::new() };
     site.there = site.engine.images()?;
-    let stamps = Stamps::of(order, &table, home)?;
+    let records = Records::of(order, &table, home)?;
     let (mut made, mut changed) = (Vec::new(), BTreeSet::new());
     for (idx, recipe) in recipes.iter().enumerate() {
         let reference = choice.reference(&recipe.name);
@@ -255,7 +255,7 @@ pub fn build(
                 (id, Some(began.elapsed().as_secs()))
             }
         };
-        stamps.note(&recipe.name, &reference)?;
+        records.note(&recipe.name, &reference)?;
         site.ids.insert(recipe.name.clone(), (digest.clone(), id.clone()));
         made.push(Made { name: recipe.name.clone(), reference, digest, id, own_name, secs });
     }

@@ -14,12 +14,12 @@ use store::Digest;
 use store::digest::Hasher;
 
 /// Says of one order what its images would be made of.
-pub(crate) struct Stamps {
+pub(crate) struct Records {
     dir: PathBuf,
     of_order: Digest,
 }
 
-impl Stamps {
+impl Records {
     /// Returns those of an order.
     pub fn of(order: &Order<'_>, table: &BuildFile, home: &Home) -> Result<Self, ImageError> {
         let Order { set, choice, names: _, changes, packages: _ } = order;
